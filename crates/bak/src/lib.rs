@@ -1,1 +1,3 @@
-//! Under construction.
+//! The bytes of a SQL Server backup: reading, verifying and writing them.
+
+pub mod checksum;
