@@ -1,3 +1,23 @@
-//! The bytes of a SQL Server backup: reading, verifying and writing them.
+//! The bytes of a SQL Server backup: a streaming reader and verifier, and a writer.
+//!
+//! Ground floor: no clock, no network, no file. Bytes come in, findings go out.
 
+pub mod backup_set;
 pub mod checksum;
+pub mod damage;
+pub mod limits;
+pub mod local_time;
+pub mod lsn;
+pub mod report;
+pub mod sniff;
+pub mod software_version;
+pub mod verdict;
+
+pub use backup_set::{BackupSet, BackupType, DatabaseFile, FileType, Media, RecoveryModel};
+pub use damage::{Damage, DamageKind};
+pub use local_time::LocalTime;
+pub use lsn::Lsn;
+pub use report::{LogBlockCounts, PageCounts, Report, StreamChecksumCounts};
+pub use sniff::{Container, FileKind, Foreign, sniff};
+pub use software_version::SoftwareVersion;
+pub use verdict::Verdict;
