@@ -1,1 +1,15 @@
-//! Under construction.
+//! The Azure Blob contract as pure rules.
+//!
+//! Leases, signatures, names, ranges, conditions, block lists, error codes, and requests and replies as
+//! typed values in both directions: a server parses requests and writes replies, a client builds requests and
+//! reads replies, and the two can meet in one process without a socket.
+//!
+//! Ground floor: no clock, no network, no file, no thread, no randomness. The present moment, fresh lease
+//! ids and request ids come in as arguments. What stores the blobs, and what listens, is elsewhere.
+
+pub mod block;
+pub mod error;
+pub mod etag;
+pub mod lease;
+pub mod names;
+pub mod time;

@@ -1,0 +1,5 @@
+//! Block ids and lists of blocks.
+
+mod id;
+
+pub use id::{BlockId, InvalidBlockId, MAX_BLOCK_ID_BYTES};
