@@ -1,3 +1,33 @@
-//! Under construction.
+//! The benches: bac2 beside its peers and beside what the machine can do at all. See bench/README.md.
 
-fn main() {}
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod child;
+mod frontdoor;
+
+#[derive(Parser)]
+#[command(
+    about = "bac2 beside its peers and beside the limits of the machine; bench/README.md explains each"
+)]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    Frontdoor(frontdoor::Args),
+    #[command(hide = true)]
+    FrontdoorSink(frontdoor::sink::Args),
+    #[command(hide = true)]
+    FrontdoorWriter(frontdoor::writers::Args),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().bench {
+        Bench::Frontdoor(args) => frontdoor::run(&args),
+        Bench::FrontdoorSink(args) => frontdoor::sink::run(&args),
+        Bench::FrontdoorWriter(args) => frontdoor::writers::run(&args),
+    }
+}

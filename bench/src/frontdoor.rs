@@ -1,0 +1,238 @@
+//! `bench frontdoor`: blocks in and ranges out, beside Azurite and beside what the machine can do at all.
+//!
+//! In every round each subject writes its share in slices that alternate with those of the others, so that all
+//! meet the same disk. Limits: for writes, processes that write the same blocks to files with an fdatasync each;
+//! for reads, a bare server that serves the same bytes from page cache. A subject that is not installed is named
+//! and left out. What is deliberately absent: TLS, and any switch that would make the product less durable.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use content::{BLOCK, Content};
+use report::Phase;
+use subject::Server;
+use tally::Sample;
+use writers::Writers;
+
+use crate::child::own_cpu;
+
+mod connection;
+mod content;
+mod load;
+mod report;
+mod signed;
+pub(crate) mod sink;
+mod subject;
+mod tally;
+pub(crate) mod writers;
+
+/// Writes and ranged reads of the front door, beside Azurite and the limits of the machine
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// GiB written and read by each subject in each round
+    #[arg(long, default_value_t = 2.0)]
+    gib: f64,
+    /// Connections of the client, and processes of the limit
+    #[arg(long, default_value_t = 8)]
+    connections: usize,
+    /// Rounds; medians over them are reported
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Slices of a round in which the subjects alternate
+    #[arg(long, default_value_t = 4)]
+    slices: usize,
+    /// MiB of each round that are also read in ranges of 64 KiB
+    #[arg(long, default_value_t = 256)]
+    small_mib: usize,
+    /// Folder for everything written, removed afterwards [default: where this binary lies]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The product [default: bac2 beside this binary]
+    #[arg(long, env = "BAC2_BIN")]
+    bac2: Option<PathBuf>,
+    /// The peer [default: .tools/node_modules/.bin/azurite-blob, which conformance/run installs]
+    #[arg(long, env = "AZURITE_BIN")]
+    azurite: Option<PathBuf>,
+}
+
+/// Bytes of the small ranges: what SQL Server reads when it looks at a header.
+const SMALL: usize = 64 << 10;
+
+/// Runs the bench and prints its report.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let own = std::env::current_exe()?;
+    let beside = own.parent().context("a program lies in a folder")?;
+    let dir = tempfile::Builder::new()
+        .prefix("bac2-bench-")
+        .tempdir_in(args.dir.as_deref().unwrap_or(beside))
+        .context("cannot make the bench's folder")?;
+    let blocks = ((args.gib * f64::from(1u32 << 30) / BLOCK as f64).round() as usize).max(args.connections);
+    let content = Content::new();
+
+    let mut servers = Vec::new();
+    match subject::find(args.bac2.as_ref(), &[beside.join("bac2")])? {
+        Some(binary) => servers.push(subject::product(&binary, dir.path())?),
+        None => println!("left out: bac2 (no release build beside this binary: cargo build --release)"),
+    }
+    let installed = PathBuf::from(".tools/node_modules/.bin/azurite-blob");
+    match subject::find(args.azurite.as_ref(), &[installed])? {
+        Some(binary) => servers.push(subject::azurite(&binary, dir.path())?),
+        None => println!("left out: Azurite (not installed: conformance/run does it, or set AZURITE_BIN)"),
+    }
+    for server in &servers {
+        server.target.create_container().with_context(|| server.name)?;
+    }
+    let file = dir.path().join("sink.blocks");
+    writers::lay_down(&file, &content, blocks)?;
+    let sink = subject::sink(&file, dir.path())?;
+    let writers = Writers::start(args.connections, &dir.path().join("limit"))?;
+
+    let mut bench = Bench {
+        args,
+        blocks,
+        content,
+        servers,
+        sink,
+        writers,
+        report: report::Report::default(),
+    };
+    for round in 1..=args.rounds {
+        eprintln!("round {round} of {}", args.rounds);
+        bench.round(round)?;
+    }
+    bench.finish();
+    Ok(())
+}
+
+/// Everything that runs.
+struct Bench<'a> {
+    args: &'a Args,
+    blocks: usize,
+    content: Content,
+    servers: Vec<Server>,
+    sink: Server,
+    writers: Writers,
+    report: report::Report,
+}
+
+impl Bench<'_> {
+    fn round(&mut self, round: usize) -> Result<()> {
+        for server in self.servers.iter_mut().chain([&mut self.sink]) {
+            server.target.choose_blob(round);
+        }
+        self.writes(round)?;
+        self.reads(Phase::Large, BLOCK, self.blocks, round)?;
+        let small = (self.args.small_mib << 20) / BLOCK;
+        self.reads(Phase::Small, SMALL, small.clamp(1, self.blocks), round)?;
+        self.writers.empty()?;
+        for server in &self.servers {
+            server.target.delete().with_context(|| server.name)?;
+        }
+        Ok(())
+    }
+
+    /// Subject 0 is the limit, the others are the servers; who goes first changes with every slice.
+    fn writes(&mut self, round: usize) -> Result<()> {
+        let subjects = self.servers.len() + 1;
+        let mut sums = vec![Sample::default(); subjects];
+        for slice in 0..self.args.slices {
+            let range = self.slice(self.blocks, slice);
+            for turn in 0..subjects {
+                let subject = (turn + slice + round) % subjects;
+                let sample = match subject.checked_sub(1) {
+                    None => self.limit(range.len())?,
+                    Some(index) => {
+                        let server = &self.servers[index];
+                        measure(server, range.len() * BLOCK, || {
+                            server
+                                .target
+                                .put_blocks(&self.content, range.clone(), self.args.connections)
+                        })?
+                    }
+                };
+                sums[subject].add(&sample);
+            }
+        }
+        for (index, server) in self.servers.iter().enumerate() {
+            sums[index + 1].add(&measure(server, 0, || server.target.commit(self.blocks))?);
+        }
+        self.report.push(Phase::Write, "limit", sums[0]);
+        for (server, sum) in self.servers.iter().zip(&sums[1..]) {
+            self.report.push(Phase::Write, server.name, *sum);
+        }
+        Ok(())
+    }
+
+    fn limit(&mut self, blocks: usize) -> Result<Sample> {
+        let before = self.writers.cpu();
+        let wall = self.writers.write(blocks)?;
+        let client = self.writers.cpu().saturating_sub(before);
+        Ok(Sample {
+            bytes: (blocks * BLOCK) as u64,
+            wall,
+            client,
+            ..Sample::default()
+        })
+    }
+
+    fn reads(&mut self, phase: Phase, piece: usize, blocks: usize, round: usize) -> Result<()> {
+        let subjects: Vec<&Server> = [&self.sink].into_iter().chain(&self.servers).collect();
+        let mut sums = vec![Sample::default(); subjects.len()];
+        for slice in 0..self.args.slices {
+            let range = self.slice(blocks, slice);
+            for turn in 0..subjects.len() {
+                let index = (turn + slice + round) % subjects.len();
+                let server = subjects[index];
+                let sample = measure(server, range.len() * BLOCK, || {
+                    server
+                        .target
+                        .read(&self.content, range.clone(), piece, self.args.connections)
+                })?;
+                sums[index].add(&sample);
+            }
+        }
+        for (server, sum) in subjects.iter().zip(&sums) {
+            self.report.push(phase, server.name, *sum);
+        }
+        Ok(())
+    }
+
+    /// The blocks of one slice.
+    fn slice(&self, blocks: usize, slice: usize) -> std::ops::Range<usize> {
+        blocks * slice / self.args.slices..blocks * (slice + 1) / self.args.slices
+    }
+
+    fn finish(self) {
+        println!(
+            "{} blocks of 4 MiB, {} connections, {} rounds of {} slices; MB = 10^6 bytes\n",
+            self.blocks, self.args.connections, self.args.rounds, self.args.slices
+        );
+        let costs = self
+            .servers
+            .iter()
+            .chain([&self.sink])
+            .map(|server| report::Cost {
+                name: server.name,
+                peak_memory: server.process.peak_memory(),
+                disk_reads: server.process.disk_reads(),
+            });
+        print!("{}", self.report.render(&costs.collect::<Vec<_>>()));
+    }
+}
+
+/// Runs one piece of load and notes what both sides spent on it.
+fn measure(
+    server: &Server,
+    bytes: usize,
+    load: impl FnOnce() -> Result<std::time::Duration>,
+) -> Result<Sample> {
+    let (client, cpu) = (own_cpu(), server.process.cpu());
+    let wall = load().with_context(|| server.name)?;
+    Ok(Sample {
+        bytes: bytes as u64,
+        wall,
+        client: own_cpu().saturating_sub(client),
+        server: server.process.cpu().saturating_sub(cpu),
+    })
+}
