@@ -8,8 +8,16 @@
 //! ids and request ids come in as arguments. What stores the blobs, and what listens, is elsewhere.
 
 pub mod block;
+pub mod conditions;
+pub mod digest;
 pub mod error;
 pub mod etag;
 pub mod lease;
+pub mod limits;
+pub mod metadata;
 pub mod names;
+pub mod properties;
+pub mod range;
 pub mod time;
+pub mod version;
+pub mod xml;

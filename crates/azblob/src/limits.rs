@@ -1,0 +1,51 @@
+//! Every limit of the Blob protocol, in one place, with its source.
+//!
+//! Sizes are bytes. "Scale targets" is Microsoft's page of scalability targets for Blob storage (2026);
+//! "reference" is the REST reference of the named operation. Limits of our own making say so.
+
+use crate::version::ApiVersion;
+
+/// Most blocks in a committed list (Put Block List reference).
+pub const MAX_COMMITTED_BLOCKS: usize = 50_000;
+/// Most uncommitted blocks of one blob (Put Block reference).
+pub const MAX_UNCOMMITTED_BLOCKS: usize = 100_000;
+/// Largest body of Put Block List, our own: 50,000 entries of the longest id and element name take 6 MB in
+/// UTF-8 and twice that in UTF-16.
+pub const MAX_BLOCK_LIST_BODY: usize = 16 << 20;
+/// Most bytes of metadata, names and values together (naming and referencing metadata).
+pub const MAX_METADATA_BYTES: usize = 8 << 10;
+/// Most entries on a page of a listing, and the number when none is asked for (List Blobs reference).
+pub const MAX_LIST_RESULTS: u32 = 5_000;
+/// Largest range for which Get Blob computes a checksum (Get Blob reference).
+pub const MAX_RANGE_CHECKSUM: u64 = 4 << 20;
+/// Deepest nesting of XML that is read, our own; the protocol's own documents reach 6.
+pub const MAX_XML_DEPTH: usize = 16;
+/// Longest text in one XML element, our own: the longest value of the protocol is metadata.
+pub const MAX_XML_TEXT: usize = 64 << 10;
+/// Largest reply body a client of ours reads as XML, our own: 5,000 entries with full metadata.
+pub const MAX_XML_REPLY: usize = 64 << 20;
+/// Furthest that the date of a signed request may be from the server's clock, in seconds (authorize with
+/// Shared Key).
+pub const MAX_CLOCK_SKEW_SECONDS: i64 = 15 * 60;
+
+/// Largest block of Put Block (scale targets): it grew with the version of the request.
+pub fn max_block_bytes(version: ApiVersion) -> u64 {
+    if version >= ApiVersion::V2019_12_12 {
+        4000 << 20
+    } else if version >= ApiVersion::V2016_05_31 {
+        100 << 20
+    } else {
+        4 << 20
+    }
+}
+
+/// Largest body of Put Blob for a block blob (scale targets).
+pub fn max_put_blob_bytes(version: ApiVersion) -> u64 {
+    if version >= ApiVersion::V2019_12_12 {
+        5000 << 20
+    } else if version >= ApiVersion::V2016_05_31 {
+        256 << 20
+    } else {
+        64 << 20
+    }
+}
