@@ -4,6 +4,7 @@
 
 pub mod backup_set;
 pub mod checksum;
+pub mod compressed;
 pub mod damage;
 pub mod limits;
 pub mod local_time;
