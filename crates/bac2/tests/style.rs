@@ -28,8 +28,14 @@ const GROUND_FLOOR_FORBIDDEN: [&str; 9] = [
 ];
 
 /// What the store names only in its adapter modules, so that it runs over a simulated disk and clock.
-const STORE_FORBIDDEN: [&str; 6] =
-    ["tokio", "thread::spawn", "thread::Builder", "SystemTime::now", "Instant::now", "Uuid::new_v4"];
+const STORE_FORBIDDEN: [&str; 6] = [
+    "tokio",
+    "thread::spawn",
+    "thread::Builder",
+    "SystemTime::now",
+    "Instant::now",
+    "Uuid::new_v4",
+];
 
 /// The one module of the store that may touch the operating system.
 const STORE_ADAPTER: &str = "crates/blobstore/src/os";
@@ -44,19 +50,30 @@ const EDGES: [(&str, &[&str]); 5] = [
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace folder exists")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace folder exists")
 }
 
 /// Every Rust file of the workspace, with its path relative to the root.
 fn sources() -> Vec<(String, String)> {
     let root = root();
-    let mut folders: Vec<PathBuf> = ["crates", "bench", "conformance"].iter().map(|f| root.join(f)).collect();
+    let mut folders: Vec<PathBuf> = ["crates", "bench", "conformance"]
+        .iter()
+        .map(|f| root.join(f))
+        .collect();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries {
             let path = entry.expect("a readable folder").path();
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default();
             if path.is_dir() && name != "target" && !name.starts_with('.') && name != "node_modules" {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
@@ -106,8 +123,11 @@ fn no_file_is_too_long() {
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let missing: Vec<String> =
-        sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
+    let missing: Vec<String> = sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(path, _)| path)
+        .collect();
     assert_none("these files do not start with //!", &missing.join("\n"));
 }
 
@@ -130,7 +150,10 @@ fn nothing_is_left_over() {
 fn the_ground_floor_has_no_clock_network_file_or_chance() {
     let mut found = String::new();
     for (path, text) in sources() {
-        if GROUND_FLOOR.iter().any(|name| path.starts_with(&format!("crates/{name}/src/"))) {
+        if GROUND_FLOOR
+            .iter()
+            .any(|name| path.starts_with(&format!("crates/{name}/src/")))
+        {
             found.push_str(&offences(&path, shipped(&text), &GROUND_FLOOR_FORBIDDEN));
         }
     }
@@ -157,7 +180,9 @@ fn crates_stand_only_on_what_lies_below() {
         let shipped = text.split("[dev-dependencies]").next().unwrap_or_default();
         let dependencies = shipped.split("[dependencies]").nth(1).unwrap_or_default();
         for line in dependencies.lines() {
-            let Some(below) = line.strip_prefix("bac2-") else { continue };
+            let Some(below) = line.strip_prefix("bac2-") else {
+                continue;
+            };
             let below = below.split(['.', ' ', '=']).next().unwrap_or_default();
             if !allowed.contains(&below) {
                 writeln!(found, "{name} depends on {below}").expect("a string grows");
