@@ -16,6 +16,7 @@ use tally::Sample;
 use writers::Writers;
 
 use crate::child::own_cpu;
+use crate::programs;
 
 mod connection;
 mod content;
@@ -59,24 +60,21 @@ pub(crate) struct Args {
 /// Bytes of the small ranges: what SQL Server reads when it looks at a header.
 const SMALL: usize = 64 << 10;
 
+/// The limits of writes: what the report calls them, and the bytes that one call of theirs writes.
+const LIMITS: [(&str, usize); 2] = [("limit", BLOCK), ("limit, 1 MiB a call", 1 << 20)];
+
 /// Runs the bench and prints its report.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let own = std::env::current_exe()?;
-    let beside = own.parent().context("a program lies in a folder")?;
-    let dir = tempfile::Builder::new()
-        .prefix("bac2-bench-")
-        .tempdir_in(args.dir.as_deref().unwrap_or(beside))
-        .context("cannot make the bench's folder")?;
+    let dir = programs::scratch(args.dir.as_deref())?;
     let blocks = ((args.gib * f64::from(1u32 << 30) / BLOCK as f64).round() as usize).max(args.connections);
     let content = Content::new();
 
     let mut servers = Vec::new();
-    match subject::find(args.bac2.as_ref(), &[beside.join("bac2")])? {
+    match programs::product(args.bac2.as_deref())? {
         Some(binary) => servers.push(subject::product(&binary, dir.path())?),
         None => println!("left out: bac2 (no release build beside this binary: cargo build --release)"),
     }
-    let installed = PathBuf::from(".tools/node_modules/.bin/azurite-blob");
-    match subject::find(args.azurite.as_ref(), &[installed])? {
+    match programs::azurite(args.azurite.as_deref())? {
         Some(binary) => servers.push(subject::azurite(&binary, dir.path())?),
         None => println!("left out: Azurite (not installed: conformance/run does it, or set AZURITE_BIN)"),
     }
@@ -132,41 +130,41 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Subject 0 is the limit, the others are the servers; who goes first changes with every slice.
+    /// The first subjects are the limits, the others are the servers; who goes first changes with every slice.
     fn writes(&mut self, round: usize) -> Result<()> {
-        let subjects = self.servers.len() + 1;
+        let subjects = LIMITS.len() + self.servers.len();
         let mut sums = vec![Sample::default(); subjects];
         for slice in 0..self.args.slices {
             let range = self.slice(self.blocks, slice);
             for turn in 0..subjects {
                 let subject = (turn + slice + round) % subjects;
-                let sample = match subject.checked_sub(1) {
-                    None => self.limit(range.len())?,
-                    Some(index) => {
-                        let server = &self.servers[index];
-                        measure(server, range.len() * BLOCK, || {
-                            server
-                                .target
-                                .put_blocks(&self.content, range.clone(), self.args.connections)
-                        })?
-                    }
+                let sample = if let Some((_, piece)) = LIMITS.get(subject) {
+                    self.limit(range.len(), *piece)?
+                } else {
+                    let server = &self.servers[subject - LIMITS.len()];
+                    measure(server, range.len() * BLOCK, || {
+                        server
+                            .target
+                            .put_blocks(&self.content, range.clone(), self.args.connections)
+                    })?
                 };
                 sums[subject].add(&sample);
             }
         }
-        for (index, server) in self.servers.iter().enumerate() {
-            sums[index + 1].add(&measure(server, 0, || server.target.commit(self.blocks))?);
+        let (limits, sums) = sums.split_at_mut(LIMITS.len());
+        for ((name, _), sum) in LIMITS.iter().zip(limits) {
+            self.report.push(Phase::Write, name, *sum);
         }
-        self.report.push(Phase::Write, "limit", sums[0]);
-        for (server, sum) in self.servers.iter().zip(&sums[1..]) {
+        for (server, sum) in self.servers.iter().zip(sums) {
+            sum.add(&measure(server, 0, || server.target.commit(self.blocks))?);
             self.report.push(Phase::Write, server.name, *sum);
         }
         Ok(())
     }
 
-    fn limit(&mut self, blocks: usize) -> Result<Sample> {
+    fn limit(&mut self, blocks: usize, piece: usize) -> Result<Sample> {
         let before = self.writers.cpu();
-        let wall = self.writers.write(blocks)?;
+        let wall = self.writers.write(blocks, piece)?;
         let client = self.writers.cpu().saturating_sub(before);
         Ok(Sample {
             bytes: (blocks * BLOCK) as u64,

@@ -5,6 +5,8 @@ use clap::{Parser, Subcommand};
 
 mod child;
 mod frontdoor;
+mod median;
+mod programs;
 
 #[derive(Parser)]
 #[command(

@@ -1,9 +1,9 @@
 //! Who is measured: the limits, the product, the peer; how each is started on its own folder and port.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::load::Target;
 use super::signed::Account;
@@ -82,13 +82,4 @@ fn start(
         process,
         target: Target::new(addr, account),
     })
-}
-
-/// Where a program is: the path given, else the first candidate that exists.
-pub(crate) fn find(given: Option<&PathBuf>, candidates: &[PathBuf]) -> Result<Option<PathBuf>> {
-    if let Some(path) = given {
-        ensure!(path.is_file(), "{} is not there", path.display());
-        return Ok(Some(path.clone()));
-    }
-    Ok(candidates.iter().find(|path| path.is_file()).cloned())
 }

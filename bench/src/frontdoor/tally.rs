@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::median::median;
+
 /// One subject in one phase of one round.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sample {
@@ -66,22 +68,11 @@ impl Series {
     }
 }
 
-/// The middle value, or the mean of the two in the middle.
-pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(values[middle]),
-        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Sample, Series, median};
+    use super::{Sample, Series};
 
     fn sample(mb: u64, seconds: u64) -> Sample {
         Sample {
@@ -89,13 +80,6 @@ mod tests {
             wall: Duration::from_secs(seconds),
             ..Sample::default()
         }
-    }
-
-    #[test]
-    fn medians_of_odd_and_even_counts() {
-        assert_eq!(median(vec![]), None);
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
     }
 
     #[test]

@@ -2,6 +2,10 @@
 //! followed by an fdatasync. No server that makes every block durable before it answers can beat this disk by
 //! more than what sharing a sync between connections gives.
 //!
+//! Two ways of writing a block are measured: in one call, as one would write such a program, and in calls of
+//! 1 MiB, which Linux serves up to twice as fast here. The first is the limit that the bar is stated against,
+//! the second is what the disk can do.
+//!
 //! The processes are this binary, started again. They wait for a number of blocks on stdin and answer on stdout,
 //! so that starting them is outside the clock and slices can alternate with those of the other subjects.
 
@@ -25,7 +29,8 @@ pub(crate) struct Args {
     file: PathBuf,
 }
 
-/// The line that empties a writer's file; any other line is a number of blocks to append and sync.
+/// The line that empties a writer's file; any other line is a number of blocks to append, and the bytes of one
+/// call.
 const EMPTY: &str = "empty";
 
 /// One writer: does what each line of stdin says and answers with a line.
@@ -39,20 +44,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut next = 0usize;
     for line in std::io::stdin().lines() {
         let line = line?;
-        let blocks = if line == EMPTY { 0 } else { line.parse()? };
+        let (blocks, piece) = if line == EMPTY {
+            (0, BLOCK)
+        } else {
+            parse_order(&line)?
+        };
         if line == EMPTY {
             file.set_len(0)?;
             file.sync_all()?;
             next = 0;
         }
         for _ in 0..blocks {
-            file.write_all_at(content.block(next), (next * BLOCK) as u64)?;
+            for (index, bytes) in content.block(next).chunks(piece).enumerate() {
+                file.write_all_at(bytes, (next * BLOCK + index * piece) as u64)?;
+            }
             file.sync_data()?;
             next += 1;
         }
         println!("done");
     }
     Ok(())
+}
+
+fn parse_order(line: &str) -> Result<(usize, usize)> {
+    let (blocks, piece) = line.split_once(' ').context("two numbers a line")?;
+    Ok((blocks.parse()?, piece.parse()?))
 }
 
 /// All writers of the limit.
@@ -86,15 +102,14 @@ impl Writers {
         Ok(writers)
     }
 
-    /// Writes `blocks` blocks, dealt out evenly, and returns the time until the last one is durable.
-    pub(crate) fn write(&mut self, blocks: usize) -> Result<Duration> {
+    /// Writes `blocks` blocks, dealt out evenly, in calls of `piece` bytes, and returns the time until the last
+    /// one is durable.
+    pub(crate) fn write(&mut self, blocks: usize, piece: usize) -> Result<Duration> {
         let count = self.processes.len();
         let start = Instant::now();
         for (index, process) in self.processes.iter_mut().enumerate() {
-            tell(
-                process,
-                &(blocks / count + usize::from(index < blocks % count)).to_string(),
-            )?;
+            let share = blocks / count + usize::from(index < blocks % count);
+            tell(process, &format!("{share} {piece}"))?;
         }
         self.wait()?;
         Ok(start.elapsed())
