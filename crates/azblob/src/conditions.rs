@@ -9,7 +9,9 @@
 //! even to `If-None-Match: *`. That order is the caller's to keep.
 
 use http::HeaderMap;
-use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::header::{
+    HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
+};
 
 use crate::error::{ErrorCode, Refusal};
 use crate::etag::ETag;
@@ -154,6 +156,27 @@ impl Conditions {
             Ok(())
         } else {
             Err(ErrorCode::ConditionNotMet)
+        }
+    }
+
+    /// Adds the headers to a request. Tags that no header can hold, which no reply brought, are left out.
+    pub fn write_headers(&self, headers: &mut HeaderMap) {
+        let pairs = [
+            (IF_MATCH, self.if_match.as_ref().map(TagMatch::header)),
+            (IF_NONE_MATCH, self.if_none_match.as_ref().map(TagMatch::header)),
+            (
+                IF_MODIFIED_SINCE,
+                self.if_modified_since.map(UnixMillis::http_date),
+            ),
+            (
+                IF_UNMODIFIED_SINCE,
+                self.if_unmodified_since.map(UnixMillis::http_date),
+            ),
+        ];
+        for (name, text) in pairs {
+            if let Some(value) = text.and_then(|t| HeaderValue::from_str(&t).ok()) {
+                headers.insert(name, value);
+            }
         }
     }
 

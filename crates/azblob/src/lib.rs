@@ -19,6 +19,7 @@ pub mod names;
 pub mod properties;
 mod query;
 pub mod range;
+pub mod request;
 pub mod shared_key;
 pub mod time;
 pub mod version;

@@ -1,0 +1,171 @@
+//! What a listing is asked for: List Blobs and List Containers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::fields::Fields;
+use crate::error::{ErrorCode, Refusal};
+use crate::limits::MAX_LIST_RESULTS;
+
+/// Where the next page of a listing begins: the first name not listed yet, included.
+///
+/// On the wire it is Base64, so that a client carries any name back unharmed and none mistakes it for a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker(pub String);
+
+/// List Blobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListBlobs {
+    /// Only names that begin so.
+    pub prefix: Option<String>,
+    /// Names that share their text up to this, after the prefix, are listed as one.
+    pub delimiter: Option<String>,
+    /// Where to go on.
+    pub marker: Option<Marker>,
+    /// Most entries, 1 to [`MAX_LIST_RESULTS`].
+    pub max_results: u32,
+    /// Whether `maxresults` was given: the answer then repeats it.
+    pub max_results_given: bool,
+    /// `include=metadata`
+    pub include_metadata: bool,
+    /// `include=uncommittedblobs`: blobs of which only blocks were put.
+    pub include_uncommitted: bool,
+}
+
+/// List Containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListContainers {
+    /// Only names that begin so.
+    pub prefix: Option<String>,
+    /// Where to go on.
+    pub marker: Option<Marker>,
+    /// Most entries, 1 to [`MAX_LIST_RESULTS`].
+    pub max_results: u32,
+    /// Whether `maxresults` was given: the answer then repeats it.
+    pub max_results_given: bool,
+    /// `include=metadata`
+    pub include_metadata: bool,
+}
+
+/// What else may be asked to be included. There is none of it here, so leaving it out is the whole truth.
+const NOTHING_OF_THESE: [&str; 10] = [
+    "snapshots",
+    "copy",
+    "deleted",
+    "versions",
+    "tags",
+    "immutabilitypolicy",
+    "legalhold",
+    "deletedwithversions",
+    "permissions",
+    "system",
+];
+
+impl Default for ListBlobs {
+    fn default() -> Self {
+        Self {
+            prefix: None,
+            delimiter: None,
+            marker: None,
+            max_results: MAX_LIST_RESULTS,
+            max_results_given: false,
+            include_metadata: false,
+            include_uncommitted: false,
+        }
+    }
+}
+
+impl Default for ListContainers {
+    fn default() -> Self {
+        Self {
+            prefix: None,
+            marker: None,
+            max_results: MAX_LIST_RESULTS,
+            max_results_given: false,
+            include_metadata: false,
+        }
+    }
+}
+
+impl Marker {
+    /// The text on the wire.
+    pub fn to_wire(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+
+    /// Reads the text off the wire.
+    pub fn from_wire(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        String::from_utf8(bytes).ok().map(Self)
+    }
+}
+
+impl ListBlobs {
+    pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        for unknown in ["showonly", "startfrom", "endbefore"] {
+            if fields.query(unknown).is_some() {
+                return Err(fields.unsupported_query(unknown));
+            }
+        }
+        let include = include(fields)?;
+        let (max_results, max_results_given) = max_results(fields)?;
+        Ok(Self {
+            prefix: fields.query("prefix").map(str::to_owned),
+            delimiter: fields.query("delimiter").map(str::to_owned),
+            marker: marker(fields)?,
+            max_results,
+            max_results_given,
+            include_metadata: include.contains(&"metadata"),
+            include_uncommitted: include.contains(&"uncommittedblobs"),
+        })
+    }
+}
+
+impl ListContainers {
+    pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, Refusal> {
+        let include = include(fields)?;
+        let (max_results, max_results_given) = max_results(fields)?;
+        Ok(Self {
+            prefix: fields.query("prefix").map(str::to_owned),
+            marker: marker(fields)?,
+            max_results,
+            max_results_given,
+            include_metadata: include.contains(&"metadata"),
+        })
+    }
+}
+
+fn include<'f>(fields: &'f Fields<'_>) -> Result<Vec<&'f str>, Refusal> {
+    let text = fields.query("include").unwrap_or_default();
+    let words: Vec<&str> = text.split(',').map(str::trim).filter(|w| !w.is_empty()).collect();
+    for word in &words {
+        if !["metadata", "uncommittedblobs"].contains(word) && !NOTHING_OF_THESE.contains(word) {
+            return Err(Refusal::query("include", word, "Unknown value."));
+        }
+    }
+    Ok(words)
+}
+
+fn max_results(fields: &Fields<'_>) -> Result<(u32, bool), Refusal> {
+    let Some(text) = fields.query("maxresults") else {
+        return Ok((MAX_LIST_RESULTS, false));
+    };
+    match text.parse::<u32>() {
+        Ok(n) if n >= 1 => Ok((n.min(MAX_LIST_RESULTS), true)),
+        _ => Err(Refusal::from(ErrorCode::OutOfRangeQueryParameterValue)
+            .detail("QueryParameterName", "maxresults")
+            .detail("QueryParameterValue", text)
+            .detail("MinimumAllowed", "1")
+            .detail("MaximumAllowed", "2147483647")),
+    }
+}
+
+fn marker(fields: &Fields<'_>) -> Result<Option<Marker>, Refusal> {
+    let Some(text) = fields.query("marker") else {
+        return Ok(None);
+    };
+    let marker = Marker::from_wire(text);
+    marker
+        .map(Some)
+        .ok_or_else(|| Refusal::query("marker", text, "Not a marker of this server."))
+}

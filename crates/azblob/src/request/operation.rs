@@ -1,0 +1,277 @@
+//! What can be asked.
+
+use crate::block::{BlockId, BlockListKind};
+use crate::conditions::Conditions;
+use crate::digest::{Crc64, Md5};
+use crate::lease::{LeaseAction, LeaseId};
+use crate::metadata::Metadata;
+use crate::names::{BlobName, ContainerName};
+use crate::properties::HttpProperties;
+use crate::range::ByteRange;
+
+use super::{ListBlobs, ListContainers};
+
+/// An operation and what it is asked of.
+#[allow(clippy::large_enum_variant)] // One a request, moved once or twice; a box would only scatter it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Of the account as a whole.
+    Service(ServiceOperation),
+    /// Of a container.
+    Container(ContainerName, ContainerOperation),
+    /// Of a blob.
+    Blob(BlobPath, BlobOperation),
+}
+
+/// A blob within an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobPath {
+    /// Its container.
+    pub container: ContainerName,
+    /// Its name.
+    pub blob: BlobName,
+}
+
+/// Operations of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceOperation {
+    /// List Containers.
+    ListContainers(ListContainers),
+}
+
+/// Operations of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerOperation {
+    /// Create Container.
+    Create {
+        /// Its metadata.
+        metadata: Metadata,
+    },
+    /// Delete Container.
+    Delete {
+        /// Needed while the container is leased.
+        lease_id: Option<LeaseId>,
+        /// Azure knows only the two time conditions here.
+        conditions: Conditions,
+    },
+    /// Get Container Properties.
+    GetProperties {
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+    },
+    /// Get Container Metadata.
+    GetMetadata {
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+    },
+    /// Set Container Metadata: replaces all of it.
+    SetMetadata {
+        /// The new metadata.
+        metadata: Metadata,
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
+    /// Lease Container.
+    Lease {
+        /// Which of the five.
+        action: LeaseAction,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
+    /// List Blobs.
+    ListBlobs(ListBlobs),
+}
+
+/// Operations of a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobOperation {
+    /// Put Blob, of a block blob.
+    Put(PutBlob),
+    /// Put Block.
+    PutBlock(PutBlock),
+    /// Put Block List; the body is a [`crate::block::BlockList`].
+    PutBlockList(PutBlockList),
+    /// Get Block List.
+    GetBlockList {
+        /// Which blocks.
+        kind: BlockListKind,
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+    },
+    /// Get Blob.
+    Get(GetBlob),
+    /// Get Blob Properties.
+    GetProperties {
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+        /// When to answer.
+        conditions: Conditions,
+    },
+    /// Get Blob Metadata.
+    GetMetadata {
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+        /// When to answer.
+        conditions: Conditions,
+    },
+    /// Set Blob Metadata: replaces all of it.
+    SetMetadata {
+        /// The new metadata.
+        metadata: Metadata,
+        /// Needed while the blob is leased.
+        lease_id: Option<LeaseId>,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
+    /// Set Blob Properties: replaces all HTTP properties.
+    SetProperties {
+        /// The new properties.
+        properties: HttpProperties,
+        /// Needed while the blob is leased.
+        lease_id: Option<LeaseId>,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
+    /// Delete Blob.
+    Delete {
+        /// Needed while the blob is leased.
+        lease_id: Option<LeaseId>,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
+    /// Lease Blob.
+    Lease {
+        /// Which of the five.
+        action: LeaseAction,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
+}
+
+/// Put Blob of a block blob: the body is the whole blob.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutBlob {
+    /// Bytes of body; 0 is how SQL Server begins.
+    pub length: u64,
+    /// HTTP properties of the blob.
+    pub properties: HttpProperties,
+    /// Metadata of the blob.
+    pub metadata: Metadata,
+    /// Needed while the blob is leased.
+    pub lease_id: Option<LeaseId>,
+    /// When to go ahead.
+    pub conditions: Conditions,
+    /// What the body must sum up to.
+    pub checksum: Option<Checksum>,
+}
+
+/// Put Block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutBlock {
+    /// The block's id.
+    pub id: BlockId,
+    /// Bytes of body, at least 1.
+    pub length: u64,
+    /// Needed while the blob is leased.
+    pub lease_id: Option<LeaseId>,
+    /// What the body must sum up to.
+    pub checksum: Option<Checksum>,
+}
+
+/// Put Block List. Properties and metadata are set anew by every commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutBlockList {
+    /// Bytes of body.
+    pub length: u64,
+    /// HTTP properties of the blob.
+    pub properties: HttpProperties,
+    /// Metadata of the blob.
+    pub metadata: Metadata,
+    /// Needed while the blob is leased.
+    pub lease_id: Option<LeaseId>,
+    /// When to go ahead.
+    pub conditions: Conditions,
+    /// What the body must sum up to; of the list, not of the blob.
+    pub checksum: Option<Checksum>,
+}
+
+/// Get Blob.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetBlob {
+    /// Which bytes; all without it.
+    pub range: Option<ByteRange>,
+    /// Must match when given.
+    pub lease_id: Option<LeaseId>,
+    /// When to answer.
+    pub conditions: Conditions,
+    /// The answer shall carry the MD5 of the range, which has at most 4 MiB.
+    pub range_md5: bool,
+    /// The answer shall carry the CRC-64 of the range, which has at most 4 MiB.
+    pub range_crc64: bool,
+}
+
+/// What a client says its body sums up to. Never both: that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// `Content-MD5`
+    Md5(Md5),
+    /// `x-ms-content-crc64`
+    Crc64(Crc64),
+}
+
+impl Operation {
+    /// The name that Azure's storage logs give the operation.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Service(ServiceOperation::ListContainers(_)) => "ListContainers",
+            Self::Container(_, operation) => operation.name(),
+            Self::Blob(_, operation) => operation.name(),
+        }
+    }
+}
+
+impl ContainerOperation {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "CreateContainer",
+            Self::Delete { .. } => "DeleteContainer",
+            Self::GetProperties { .. } => "GetContainerProperties",
+            Self::GetMetadata { .. } => "GetContainerMetadata",
+            Self::SetMetadata { .. } => "SetContainerMetadata",
+            Self::ListBlobs(_) => "ListBlobs",
+            Self::Lease { action, .. } => match action {
+                LeaseAction::Acquire { .. } => "AcquireContainerLease",
+                LeaseAction::Renew { .. } => "RenewContainerLease",
+                LeaseAction::Change { .. } => "ChangeContainerLease",
+                LeaseAction::Release { .. } => "ReleaseContainerLease",
+                LeaseAction::Break { .. } => "BreakContainerLease",
+            },
+        }
+    }
+}
+
+impl BlobOperation {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Put(_) => "PutBlob",
+            Self::PutBlock(_) => "PutBlock",
+            Self::PutBlockList(_) => "PutBlockList",
+            Self::GetBlockList { .. } => "GetBlockList",
+            Self::Get(_) => "GetBlob",
+            Self::GetProperties { .. } => "GetBlobProperties",
+            Self::GetMetadata { .. } => "GetBlobMetadata",
+            Self::SetMetadata { .. } => "SetBlobMetadata",
+            Self::SetProperties { .. } => "SetBlobProperties",
+            Self::Delete { .. } => "DeleteBlob",
+            Self::Lease { action, .. } => match action {
+                LeaseAction::Acquire { .. } => "AcquireBlobLease",
+                LeaseAction::Renew { .. } => "RenewBlobLease",
+                LeaseAction::Change { .. } => "ChangeBlobLease",
+                LeaseAction::Release { .. } => "ReleaseBlobLease",
+                LeaseAction::Break { .. } => "BreakBlobLease",
+            },
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Operations of a blob, from `comp` and the method.
+
+use super::fields::Fields;
+use super::parse::{not_offered, unknown};
+use super::{BlobOperation, GetBlob, PutBlob, PutBlock, PutBlockList};
+use crate::block::{BlockId, BlockListKind};
+use crate::error::{ErrorCode, Refusal};
+use crate::limits::{MAX_BLOCK_LIST_BODY, max_block_bytes, max_put_blob_bytes};
+use crate::metadata::Metadata;
+use crate::properties::HttpProperties;
+use crate::range::ByteRange;
+use crate::version::ApiVersion;
+
+pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
+    for name in ["snapshot", "versionid", "deletetype"] {
+        if fields.query(name).is_some() {
+            return Err(fields.unsupported_query(name));
+        }
+    }
+    let comp = fields.word("comp");
+    match (fields.method.as_str(), comp.as_str()) {
+        ("PUT", "") => put_blob(fields, version),
+        ("PUT", "block") => put_block(fields, version),
+        ("PUT", "blocklist") => put_block_list(fields),
+        ("GET", "blocklist") => get_block_list(fields),
+        ("GET", "") => get_blob(fields),
+        ("HEAD", "") => Ok(BlobOperation::GetProperties {
+            lease_id: fields.lease_id()?,
+            conditions: fields.conditions()?,
+        }),
+        ("GET" | "HEAD", "metadata") => Ok(BlobOperation::GetMetadata {
+            lease_id: fields.lease_id()?,
+            conditions: fields.conditions()?,
+        }),
+        ("PUT", "metadata") => Ok(BlobOperation::SetMetadata {
+            metadata: Metadata::from_headers(fields.headers)?,
+            lease_id: fields.lease_id()?,
+            conditions: fields.conditions()?,
+        }),
+        ("PUT", "properties") => set_properties(fields),
+        ("DELETE", "") => delete(fields),
+        ("PUT" | "POST", "lease") => Ok(BlobOperation::Lease {
+            action: fields.lease_action()?,
+            conditions: fields.conditions()?,
+        }),
+        _ => Err(not_offered_blob_operation(&comp).map_or_else(|| unknown(fields), not_offered)),
+    }
+}
+
+fn not_offered_blob_operation(comp: &str) -> Option<&'static str> {
+    Some(match comp {
+        "snapshot" => "Snapshot Blob",
+        "copy" => "Abort Copy Blob",
+        "incrementalcopy" => "Incremental Copy Blob",
+        "page" => "Put Page",
+        "pagelist" => "Get Page Ranges",
+        "appendblock" => "Append Block",
+        "seal" => "Append Blob Seal",
+        "tier" => "Set Blob Tier",
+        "tags" => "Get or Set Blob Tags",
+        "undelete" => "Undelete Blob",
+        "expiry" => "Set Blob Expiry",
+        "immutabilitypolicies" => "Set or Delete Blob Immutability Policy",
+        "legalhold" => "Set Blob Legal Hold",
+        "query" => "Query Blob Contents",
+        _ => return None,
+    })
+}
+
+fn put_blob(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
+    if fields.header("x-ms-copy-source")?.is_some() {
+        return Err(not_offered("Copy Blob"));
+    }
+    let kind = fields.required("x-ms-blob-type")?;
+    match kind.to_ascii_lowercase().as_str() {
+        "blockblob" => {}
+        "pageblob" => return Err(not_offered("A page blob")),
+        "appendblob" => return Err(not_offered("An append blob")),
+        _ => return Err(Refusal::header("x-ms-blob-type", kind)),
+    }
+    Ok(BlobOperation::Put(PutBlob {
+        length: fields.body_length(max_put_blob_bytes(version))?,
+        properties: HttpProperties::from_headers(fields.headers, true)?,
+        metadata: Metadata::from_headers(fields.headers)?,
+        lease_id: fields.lease_id()?,
+        conditions: fields.conditions()?,
+        checksum: fields.checksum()?,
+    }))
+}
+
+fn put_block(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
+    if fields.header("x-ms-copy-source")?.is_some() {
+        return Err(not_offered("Put Block From URL"));
+    }
+    let text = fields.query("blockid").ok_or_else(|| {
+        Refusal::from(ErrorCode::MissingRequiredQueryParameter).detail("QueryParameterName", "blockid")
+    })?;
+    let id = BlockId::from_base64(text)
+        .map_err(|error| Refusal::query("blockid", text, &format!("Not a block id: {error}.")))?;
+    let length = fields.body_length(max_block_bytes(version))?;
+    if length == 0 {
+        return Err(Refusal::header("Content-Length", "0"));
+    }
+    Ok(BlobOperation::PutBlock(PutBlock {
+        id,
+        length,
+        lease_id: fields.lease_id()?,
+        checksum: fields.checksum()?,
+    }))
+}
+
+fn put_block_list(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    Ok(BlobOperation::PutBlockList(PutBlockList {
+        length: fields.body_length(MAX_BLOCK_LIST_BODY as u64)?,
+        properties: HttpProperties::from_headers(fields.headers, false)?,
+        metadata: Metadata::from_headers(fields.headers)?,
+        lease_id: fields.lease_id()?,
+        conditions: fields.conditions()?,
+        checksum: fields.checksum()?,
+    }))
+}
+
+fn get_block_list(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    let kind = match fields.query("blocklisttype") {
+        None => BlockListKind::default(),
+        Some(text) => BlockListKind::parse(text)
+            .ok_or_else(|| Refusal::query("blocklisttype", text, "One of committed, uncommitted, all."))?,
+    };
+    Ok(BlobOperation::GetBlockList {
+        kind,
+        lease_id: fields.lease_id()?,
+    })
+}
+
+fn get_blob(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    let range = ByteRange::from_headers(fields.header("x-ms-range")?, fields.header("range")?);
+    let range_md5 = fields.flag("x-ms-range-get-content-md5")?;
+    let range_crc64 = fields.flag("x-ms-range-get-content-crc64")?;
+    if (range_md5 || range_crc64) && range.is_none() || range_md5 && range_crc64 {
+        return Err(Refusal::with_message(
+            ErrorCode::InvalidInput,
+            "A checksum of the range needs a range, and only one kind of checksum can be asked for.",
+        ));
+    }
+    Ok(BlobOperation::Get(GetBlob {
+        range,
+        lease_id: fields.lease_id()?,
+        conditions: fields.conditions()?,
+        range_md5,
+        range_crc64,
+    }))
+}
+
+fn set_properties(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    for name in [
+        "x-ms-blob-content-length",
+        "x-ms-sequence-number-action",
+        "x-ms-blob-sequence-number",
+    ] {
+        // These are of page blobs, and this blob can be none.
+        if fields.header(name)?.is_some() {
+            return Err(ErrorCode::InvalidBlobType.into());
+        }
+    }
+    Ok(BlobOperation::SetProperties {
+        properties: HttpProperties::from_headers(fields.headers, false)?,
+        lease_id: fields.lease_id()?,
+        conditions: fields.conditions()?,
+    })
+}
+
+fn delete(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    // "include" deletes the blob and its snapshots, of which there are none; "only" would leave the blob.
+    match fields.header("x-ms-delete-snapshots")? {
+        None => {}
+        Some(text) if text.eq_ignore_ascii_case("include") => {}
+        Some(text) if text.eq_ignore_ascii_case("only") => {
+            return Err(not_offered("Deleting the snapshots of a blob"));
+        }
+        Some(text) => return Err(Refusal::header("x-ms-delete-snapshots", text)),
+    }
+    Ok(BlobOperation::Delete {
+        lease_id: fields.lease_id()?,
+        conditions: fields.conditions()?,
+    })
+}
