@@ -13,6 +13,7 @@ pub mod report;
 pub mod sniff;
 pub mod software_version;
 pub mod verdict;
+pub mod writer;
 
 pub use backup_set::{BackupSet, BackupType, DatabaseFile, FileType, Media, RecoveryModel};
 pub use damage::{Damage, DamageKind};

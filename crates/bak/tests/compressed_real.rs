@@ -61,7 +61,10 @@ fn walk(stream: &[u8]) -> usize {
         let events = usize::from(u16::from_le_bytes([stream[at + 8], stream[at + 9]]));
         let filemark = &stream[at..at + 4] == b"SFMB";
         at += events;
-        while !filemark {
+        if filemark {
+            continue;
+        }
+        loop {
             let header = &stream[at..at + 22];
             assert_eq!(xor_words(header), 0, "stream at {at}");
             let length = u64::from_le_bytes(header[8..16].try_into().expect("eight bytes")) as usize;

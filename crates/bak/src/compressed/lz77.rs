@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn hostile_chunks_never_panic() {
-        let data: Vec<u8> = (0..4096u32).map(|index| (index * index >> 5) as u8).collect();
+        let data: Vec<u8> = (0..4096u32).map(|index| (index * index / 32) as u8).collect();
         let chunk = encode_chunk(&data);
         for bit in 0..chunk.len() * 8 {
             let mut hostile = chunk.clone();

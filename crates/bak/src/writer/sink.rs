@@ -1,0 +1,58 @@
+//! Where a written backup goes, and what each piece of it is.
+
+use crate::compressed::Encoder;
+
+/// What a piece of a backup is: a map of the file for tests, and how the compressed container knows its soft filemarks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// A descriptor block up to its first stream.
+    Block,
+    /// A soft filemark, one whole physical block.
+    Filemark,
+    /// The 22 bytes before the data of a stream.
+    StreamHeader,
+    /// The content of a RAID stream.
+    Family,
+    /// The content of an MQCI stream.
+    Configuration,
+    /// The content of a TSMP stream.
+    SetMap,
+    /// The two bytes before pages or log.
+    PayloadPrefix,
+    /// Pages, whole ones.
+    Pages,
+    /// Log blocks, whole ones.
+    LogBlocks,
+    /// The content of a CSUM stream.
+    Checksum,
+    /// What only fills up: SPAD, APAD, OTCP, the gap before a stream header, the rest behind log blocks.
+    Filler,
+}
+
+/// Takes a backup while it is written.
+pub trait Sink {
+    /// The next bytes, all of one kind. A piece may come in several calls, except for [`Piece::Filemark`].
+    fn write(&mut self, piece: Piece, bytes: &[u8]);
+}
+
+impl<F: FnMut(&[u8])> Sink for F {
+    fn write(&mut self, _: Piece, bytes: &[u8]) {
+        self(bytes);
+    }
+}
+
+impl Sink for Vec<u8> {
+    fn write(&mut self, _: Piece, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// The same backup in the compressed container.
+impl Sink for Encoder {
+    fn write(&mut self, piece: Piece, bytes: &[u8]) {
+        match piece {
+            Piece::Filemark => self.filemark(bytes),
+            _ => self.bytes(bytes),
+        }
+    }
+}
