@@ -16,6 +16,7 @@ use tally::Sample;
 use writers::Writers;
 
 use crate::child::own_cpu;
+use crate::make_backup::make_backup;
 use crate::programs;
 
 mod connection;
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Rounds; medians over them are reported
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// What is stored
+    #[arg(long, value_enum, default_value_t = Kind::Noise)]
+    content: Kind,
     /// Slices of a round in which the subjects alternate
     #[arg(long, default_value_t = 4)]
     slices: usize,
@@ -57,6 +61,15 @@ pub(crate) struct Args {
     azurite: Option<PathBuf>,
 }
 
+/// What the blocks hold.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// Noise: storage alone
+    Noise,
+    /// A backup from the project's own writer: storage, and proof in flight
+    Backup,
+}
+
 /// Bytes of the small ranges: what SQL Server reads when it looks at a header.
 const SMALL: usize = 64 << 10;
 
@@ -67,7 +80,14 @@ const LIMITS: [(&str, usize); 2] = [("limit", BLOCK), ("limit, 1 MiB a call", 1 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let dir = programs::scratch(args.dir.as_deref())?;
     let blocks = ((args.gib * f64::from(1u32 << 30) / BLOCK as f64).round() as usize).max(args.connections);
-    let content = Content::new();
+    let content = match args.content {
+        Kind::Noise => Content::noise(blocks),
+        Kind::Backup => {
+            let file = dir.path().join("made.bak");
+            make_backup(&file, (blocks * BLOCK) as u64)?;
+            Content::file(&file)?
+        }
+    };
 
     let mut servers = Vec::new();
     match programs::product(args.bac2.as_deref())? {
@@ -82,13 +102,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         server.target.create_container().with_context(|| server.name)?;
     }
     let file = dir.path().join("sink.blocks");
-    writers::lay_down(&file, &content, blocks)?;
+    writers::lay_down(&file, &content)?;
     let sink = subject::sink(&file, dir.path())?;
     let writers = Writers::start(args.connections, &dir.path().join("limit"))?;
 
     let mut bench = Bench {
         args,
-        blocks,
         content,
         servers,
         sink,
@@ -106,7 +125,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// Everything that runs.
 struct Bench<'a> {
     args: &'a Args,
-    blocks: usize,
     content: Content,
     servers: Vec<Server>,
     sink: Server,
@@ -120,9 +138,10 @@ impl Bench<'_> {
             server.target.choose_blob(round);
         }
         self.writes(round)?;
-        self.reads(Phase::Large, BLOCK, self.blocks, round)?;
+        let whole = self.content.whole_blocks();
+        self.reads(Phase::Large, BLOCK, whole, round)?;
         let small = (self.args.small_mib << 20) / BLOCK;
-        self.reads(Phase::Small, SMALL, small.clamp(1, self.blocks), round)?;
+        self.reads(Phase::Small, SMALL, small.clamp(1, whole), round)?;
         self.writers.empty()?;
         for server in &self.servers {
             server.target.delete().with_context(|| server.name)?;
@@ -135,7 +154,7 @@ impl Bench<'_> {
         let subjects = LIMITS.len() + self.servers.len();
         let mut sums = vec![Sample::default(); subjects];
         for slice in 0..self.args.slices {
-            let range = self.slice(self.blocks, slice);
+            let range = self.slice(self.content.blocks(), slice);
             for turn in 0..subjects {
                 let subject = (turn + slice + round) % subjects;
                 let sample = if let Some((_, piece)) = LIMITS.get(subject) {
@@ -156,7 +175,7 @@ impl Bench<'_> {
             self.report.push(Phase::Write, name, *sum);
         }
         for (server, sum) in self.servers.iter().zip(sums) {
-            sum.add(&measure(server, 0, || server.target.commit(self.blocks))?);
+            sum.add(&measure(server, 0, || server.target.commit(self.content.blocks()))?);
             self.report.push(Phase::Write, server.name, *sum);
         }
         Ok(())
@@ -204,7 +223,7 @@ impl Bench<'_> {
     fn finish(self) {
         println!(
             "{} blocks of 4 MiB, {} connections, {} rounds of {} slices; MB = 10^6 bytes\n",
-            self.blocks, self.args.connections, self.args.rounds, self.args.slices
+            self.content.blocks(), self.args.connections, self.args.rounds, self.args.slices
         );
         let costs = self
             .servers

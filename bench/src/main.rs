@@ -3,8 +3,10 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod cat;
 mod child;
 mod frontdoor;
+mod make_backup;
 mod median;
 mod programs;
 
@@ -19,7 +21,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Bench {
+    Cat(cat::Args),
     Frontdoor(frontdoor::Args),
+    MakeBackup(make_backup::Args),
     #[command(hide = true)]
     FrontdoorSink(frontdoor::sink::Args),
     #[command(hide = true)]
@@ -28,7 +32,9 @@ enum Bench {
 
 fn main() -> Result<()> {
     match Cli::parse().bench {
+        Bench::Cat(args) => cat::run(&args),
         Bench::Frontdoor(args) => frontdoor::run(&args),
+        Bench::MakeBackup(args) => make_backup::run(&args),
         Bench::FrontdoorSink(args) => frontdoor::sink::run(&args),
         Bench::FrontdoorWriter(args) => frontdoor::writers::run(&args),
     }

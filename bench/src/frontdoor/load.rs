@@ -75,7 +75,7 @@ impl Target {
                     .iter()
                     .map(|(name, value)| (*name, value.as_str()))
                     .collect();
-                self.sign("PUT", &query, &[], BLOCK)
+                self.sign("PUT", &query, &[], content.block(index).len())
             })
             .collect();
         self.in_parallel(connections, heads.len(), |connection, job| {

@@ -35,7 +35,7 @@ const EMPTY: &str = "empty";
 
 /// One writer: does what each line of stdin says and answers with a line.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let content = Content::new();
+    let content = Content::noise(0);
     let file = OpenOptions::new()
         .create(true)
         .truncate(true)
@@ -147,9 +147,9 @@ fn tell(process: &mut Process, line: &str) -> Result<()> {
 }
 
 /// Lays the whole content down in one file, for the sink.
-pub(crate) fn lay_down(path: &Path, content: &Content, blocks: usize) -> Result<()> {
+pub(crate) fn lay_down(path: &Path, content: &Content) -> Result<()> {
     let mut file = File::create(path)?;
-    for index in 0..blocks {
+    for index in 0..content.blocks() {
         file.write_all(content.block(index))?;
     }
     file.sync_data()?;
