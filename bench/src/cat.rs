@@ -69,18 +69,33 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         plain.push(cat);
         checked.push(verify);
     }
-    let peak = (0..WATCHED).map(|_| peak_memory(&mut verify(&product, &file))).max_by_key(|peak| peak.as_ref().ok().copied());
+    let peak = (0..WATCHED)
+        .map(|_| peak_memory(&mut verify(&product, &file)))
+        .max_by_key(|peak| peak.as_ref().ok().copied());
     let peak = peak.context("at least one watched run")??;
 
     let ratio = median(ratios).context("at least one round")?;
     let (plain, checked) = (median(plain).unwrap_or(0.0), median(checked).unwrap_or(0.0));
-    println!("{gigabytes:.2} GB in page cache, {} pairs; GB = 10^9 bytes\n", args.rounds);
+    println!(
+        "{gigabytes:.2} GB in page cache, {} pairs; GB = 10^9 bytes\n",
+        args.rounds
+    );
     println!("| program | GB/s, median | of cat | peak memory MiB |\n|---|---|---|---|");
     println!("| cat | {plain:.2} | 1.00 | - |");
-    println!("| bac2 verify | {checked:.2} | {ratio:.2} | {:.1} |\n", peak as f64 / f64::from(1 << 20));
+    println!(
+        "| bac2 verify | {checked:.2} | {ratio:.2} | {:.1} |\n",
+        peak as f64 / f64::from(1 << 20)
+    );
     let word = |good: bool| if good { "pass" } else { "FAIL" };
-    println!("{}: verify reaches {ratio:.2} of cat; the bar is {SPEED_BAR:.2}", word(ratio >= SPEED_BAR));
-    println!("{}: peak memory; the bar is {} MiB", word(peak < MEMORY_BAR), MEMORY_BAR >> 20);
+    println!(
+        "{}: verify reaches {ratio:.2} of cat; the bar is {SPEED_BAR:.2}",
+        word(ratio >= SPEED_BAR)
+    );
+    println!(
+        "{}: peak memory; the bar is {} MiB",
+        word(peak < MEMORY_BAR),
+        MEMORY_BAR >> 20
+    );
     Ok(())
 }
 
@@ -92,15 +107,24 @@ fn cat(file: &Path) -> Command {
 
 fn verify(product: &Path, file: &Path) -> Command {
     let mut command = Command::new(product);
-    command.args(["verify", "-o", "json"]).arg(file).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(["verify", "-o", "json"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     command
 }
 
 fn timed(command: &mut Command) -> Result<Duration> {
     let start = Instant::now();
-    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {command:?}"))?;
     let time = start.elapsed();
-    ensure!(status.success(), "{command:?} ended with {status}: a bench of failures would mean nothing");
+    ensure!(
+        status.success(),
+        "{command:?} ended with {status}: a bench of failures would mean nothing"
+    );
     Ok(time)
 }
 

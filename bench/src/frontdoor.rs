@@ -22,6 +22,7 @@ use crate::programs;
 mod connection;
 mod content;
 mod load;
+mod proof;
 mod report;
 mod signed;
 pub(crate) mod sink;
@@ -175,8 +176,13 @@ impl Bench<'_> {
             self.report.push(Phase::Write, name, *sum);
         }
         for (server, sum) in self.servers.iter().zip(sums) {
-            sum.add(&measure(server, 0, || server.target.commit(self.content.blocks()))?);
+            sum.add(&measure(server, 0, || {
+                server.target.commit(self.content.blocks())
+            })?);
             self.report.push(Phase::Write, server.name, *sum);
+            if let (Kind::Backup, Some(prover)) = (self.args.content, &server.prover) {
+                self.report.proofs.push(prover.wait()?);
+            }
         }
         Ok(())
     }
@@ -223,7 +229,10 @@ impl Bench<'_> {
     fn finish(self) {
         println!(
             "{} blocks of 4 MiB, {} connections, {} rounds of {} slices; MB = 10^6 bytes\n",
-            self.content.blocks(), self.args.connections, self.args.rounds, self.args.slices
+            self.content.blocks(),
+            self.args.connections,
+            self.args.rounds,
+            self.args.slices
         );
         let costs = self
             .servers

@@ -25,15 +25,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Writes a plain full backup with `bytes` bytes of pages, checksums and all. Constant memory.
 pub(crate) fn make_backup(path: &Path, bytes: u64) -> Result<()> {
-    let extents = u32::try_from(bytes / EXTENT as u64).context("a sample database is smaller than 256 TiB")?;
-    let sample = Sample { extents: extents.max(2), ..Sample::default() };
+    let extents =
+        u32::try_from(bytes / EXTENT as u64).context("a sample database is smaller than 256 TiB")?;
+    let sample = Sample {
+        extents: extents.max(2),
+        ..Sample::default()
+    };
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
     // A sink returns nothing, so the first error waits here until the writer is done.
     let mut outcome = Ok(());
-    sample.write(&[SampleKind::Full], 1, |bytes: &[u8]| {
+    let _sink = sample.write(&[SampleKind::Full], 1, |bytes: &[u8]| {
         if outcome.is_ok() {
             outcome = file.write_all(bytes);
         }
     });
-    outcome.and_then(|()| file.flush()).with_context(|| format!("cannot write {}", path.display()))
+    outcome
+        .and_then(|()| file.flush())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -37,14 +37,22 @@ impl Content {
             state ^= state >> 27;
             word.copy_from_slice(&state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
         }
-        Self { bytes, blocks, windows: true }
+        Self {
+            bytes,
+            blocks,
+            windows: true,
+        }
     }
 
     /// The blocks of a file, the last one as short as it is.
     pub(crate) fn file(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path)?;
         let blocks = bytes.len().div_ceil(BLOCK);
-        Ok(Self { bytes, blocks, windows: false })
+        Ok(Self {
+            bytes,
+            blocks,
+            windows: false,
+        })
     }
 
     /// How many blocks there are.
@@ -54,7 +62,11 @@ impl Content {
 
     /// How many of them are 4 MiB long.
     pub(crate) fn whole_blocks(&self) -> usize {
-        if self.windows { self.blocks } else { self.bytes.len() / BLOCK }
+        if self.windows {
+            self.blocks
+        } else {
+            self.bytes.len() / BLOCK
+        }
     }
 
     /// The bytes of block `index`.
@@ -81,7 +93,11 @@ mod tests {
     fn every_block_is_its_own() {
         let content = Content::noise(600);
         for index in 1..600 {
-            assert_ne!(content.block(index)[..64], content.block(index - 1)[..64], "block {index}");
+            assert_ne!(
+                content.block(index)[..64],
+                content.block(index - 1)[..64],
+                "block {index}"
+            );
         }
         assert_eq!(content.block(3).len(), BLOCK);
     }
@@ -91,7 +107,10 @@ mod tests {
         let content = Content::noise(9);
         assert!(content.agrees(7, 65_536, &content.block(7)[65_536..131_072]));
         assert!(!content.agrees(7, 65_536, &content.block(8)[65_536..131_072]));
-        assert!(!content.agrees(7, BLOCK - 1, &content.block(7)[..2]), "past the end of the block");
+        assert!(
+            !content.agrees(7, BLOCK - 1, &content.block(7)[..2]),
+            "past the end of the block"
+        );
     }
 
     #[test]

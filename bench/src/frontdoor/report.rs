@@ -4,6 +4,7 @@
 //! Azurite and 80 % of the bare sink. A bar whose peer is missing is said to be so, never passed.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::tally::{Sample, Series};
 
@@ -39,6 +40,8 @@ pub(crate) struct Cost {
 #[derive(Default)]
 pub(crate) struct Report {
     rows: Vec<(Phase, &'static str, Series)>,
+    /// How long after its commit each backup was proved, in rounds that store backups.
+    pub(crate) proofs: Vec<Duration>,
 }
 
 impl Report {
@@ -134,6 +137,12 @@ impl Report {
             lines.push(format!(
                 "{}: reads of {what} reach {part:.2} of the bare sink, {beside}; the bar is the smaller of {SINK_BAR:.2} and {PEER_AIM:.0} times",
                 word(good)
+            ));
+        }
+        if let Some(last) = self.proofs.iter().max() {
+            let (count, ms) = (self.proofs.len(), last.as_millis());
+            lines.push(format!(
+                "proof: all {count} backups were proved, each at most {ms} ms after its commit"
             ));
         }
         if lines.is_empty() {

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::load::Target;
+use super::proof::Prover;
 use super::signed::Account;
 use crate::child::{Process, free_address};
 
@@ -17,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     /// Where and how to talk to it.
     pub(crate) target: Target,
+    /// Who is asked for verdicts; only the product has any.
+    pub(crate) prover: Option<Prover>,
 }
 
 /// The product: `bac2 blob serve` as a user would start it, with nothing switched off.
@@ -27,7 +30,15 @@ pub(crate) fn product(binary: &Path, dir: &Path) -> Result<Server> {
     command.args(["blob", "serve", "--data"]).arg(dir.join("product"));
     command.args(["--listen", &addr.to_string(), "--account"]);
     command.arg(format!("{}={}", account.name, account.key));
-    start("bac2", &mut command, addr, account, &dir.join("product.log"))
+    let server = start("bac2", &mut command, addr, account, &dir.join("product.log"))?;
+    let prover = Prover {
+        binary: binary.to_path_buf(),
+        data: dir.join("product"),
+    };
+    Ok(Server {
+        prover: Some(prover),
+        ..server
+    })
 }
 
 /// Azurite's blob service on disk, with its log off.
@@ -81,5 +92,6 @@ fn start(
         name,
         process,
         target: Target::new(addr, account),
+        prover: None,
     })
 }
