@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use crate::xml;
+
 /// Declares the codes once: name, status, sentence.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $status:literal, $message:literal;)*) => {
@@ -302,6 +304,19 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// The body of an error answer. `message` ends with [`crate::response::Stamp::message_lines`].
+pub fn render(code: &str, message: &str, details: &[(&'static str, String)]) -> String {
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
+    xml::open(&mut out, "Error");
+    xml::element(&mut out, "Code", code);
+    xml::element(&mut out, "Message", message);
+    for (name, text) in details {
+        xml::element(&mut out, name, text);
+    }
+    xml::close(&mut out, "Error");
+    out
+}
 
 #[cfg(test)]
 mod tests {

@@ -36,7 +36,8 @@ impl ETag {
         (tag.bare() == bare).then_some(tag)
     }
 
-    fn bare(self) -> String {
+    /// Without quotes, as it stands in listings.
+    pub fn bare(self) -> String {
         format!("0x{:015X}", self.0)
     }
 }

@@ -20,6 +20,7 @@ pub mod properties;
 mod query;
 pub mod range;
 pub mod request;
+pub mod response;
 pub mod shared_key;
 pub mod time;
 pub mod version;

@@ -244,8 +244,8 @@ pub(crate) fn close(out: &mut String, name: &str) {
     out.push('>');
 }
 
-/// Appends text with what XML gives a meaning escaped. Line breaks and tabs are written as references,
-/// because a parser may normalise them; characters that XML cannot hold become U+FFFD.
+/// Appends text with what XML gives a meaning escaped. A carriage return is written as a reference,
+/// because parsers make line feeds of them; characters that XML cannot hold become U+FFFD.
 pub(crate) fn escape(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -253,8 +253,6 @@ pub(crate) fn escape(out: &mut String, text: &str) {
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
-            '\t' => out.push_str("&#9;"),
-            '\n' => out.push_str("&#10;"),
             '\r' => out.push_str("&#13;"),
             c if is_xml_char(c) => out.push(c),
             _ => out.push('\u{fffd}'),

@@ -1,0 +1,267 @@
+//! The body of List Blobs.
+//!
+//! Blobs and prefixes stand in one sequence, in order of name. A blob of which only blocks were put has
+//! neither tag nor time of change. Names that XML cannot hold are percent-encoded (`Encoded="true"`).
+
+use std::collections::HashMap;
+
+use super::BlobType;
+use crate::digest::Md5;
+use crate::lease::LeaseView;
+use crate::metadata::Metadata;
+use crate::properties::HttpProperties;
+use crate::request::{ListBlobs, Marker};
+use crate::time::UnixMillis;
+use crate::xml::{self, Step, Walker, XmlError};
+
+/// One page of blobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BlobPage {
+    /// In order of name.
+    pub entries: Vec<ListedEntry>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<Marker>,
+}
+
+/// One entry of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListedEntry {
+    /// A blob.
+    Blob(Box<ListedBlob>),
+    /// All names that begin so, delimiter included.
+    Prefix(String),
+}
+
+/// One blob of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedBlob {
+    /// Its name.
+    pub name: String,
+    /// Its tag, without quotes; `None` while uncommitted.
+    pub etag: Option<String>,
+    /// When it last changed; `None` while uncommitted.
+    pub last_modified: Option<UnixMillis>,
+    /// When it was made.
+    pub created: Option<UnixMillis>,
+    /// Bytes; 0 while uncommitted.
+    pub length: u64,
+    /// What it is made of.
+    pub blob_type: BlobType,
+    /// Its HTTP properties.
+    pub properties: HttpProperties,
+    /// Its lease.
+    pub lease: LeaseView,
+    /// Its metadata, where it was asked for.
+    pub metadata: Option<Metadata>,
+}
+
+impl BlobPage {
+    /// The body. `endpoint` is the URL of the account, with a slash at its end.
+    pub fn render(&self, endpoint: &str, container: &str, asked: &ListBlobs) -> String {
+        let mut out = String::with_capacity(512 + self.entries.len() * 768);
+        out.push_str("<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"");
+        xml::escape(&mut out, endpoint);
+        out.push_str("\" ContainerName=\"");
+        xml::escape(&mut out, container);
+        out.push_str("\">");
+        if let Some(prefix) = &asked.prefix {
+            xml::name_element(&mut out, "Prefix", prefix);
+        }
+        if let Some(marker) = &asked.marker {
+            xml::element(&mut out, "Marker", &marker.to_wire());
+        }
+        if asked.max_results_given {
+            xml::element(&mut out, "MaxResults", &asked.max_results.to_string());
+        }
+        if let Some(delimiter) = &asked.delimiter {
+            xml::name_element(&mut out, "Delimiter", delimiter);
+        }
+        xml::open(&mut out, "Blobs");
+        for entry in &self.entries {
+            match entry {
+                ListedEntry::Blob(blob) => blob.render(&mut out),
+                ListedEntry::Prefix(prefix) => {
+                    xml::open(&mut out, "BlobPrefix");
+                    xml::name_element(&mut out, "Name", prefix);
+                    xml::close(&mut out, "BlobPrefix");
+                }
+            }
+        }
+        xml::close(&mut out, "Blobs");
+        xml::element(
+            &mut out,
+            "NextMarker",
+            &self.next.as_ref().map_or(String::new(), Marker::to_wire),
+        );
+        xml::close(&mut out, "EnumerationResults");
+        out
+    }
+
+    /// Reads the body, as a client of this server does; the marker of another service is not understood.
+    ///
+    /// # Errors
+    /// [`XmlError`].
+    pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
+        let text = xml::decode(body)?;
+        let mut walker = Walker::new(&text);
+        let mut page = Self::default();
+        let mut reading = Reading::default();
+        loop {
+            match walker.step()? {
+                Step::Open { name, encoded } => reading.open(&name, encoded),
+                Step::Close { name, text } if reading.in_metadata => reading.close(name, text)?,
+                Step::Close { name, text } => match name.as_str() {
+                    "Blob" => page.entries.push(ListedEntry::Blob(Box::new(reading.blob()?))),
+                    "BlobPrefix" => {
+                        let prefix = reading.name.take().ok_or(XmlError::Syntax)?;
+                        page.entries.push(ListedEntry::Prefix(prefix));
+                    }
+                    "NextMarker" if !text.is_empty() => {
+                        page.next = Some(Marker::from_wire(&text).ok_or(XmlError::Syntax)?);
+                    }
+                    _ => reading.close(name, text)?,
+                },
+                Step::End => return Ok(page),
+            }
+        }
+    }
+}
+
+impl ListedBlob {
+    fn render(&self, out: &mut String) {
+        xml::open(out, "Blob");
+        xml::name_element(out, "Name", &self.name);
+        xml::open(out, "Properties");
+        let mut optional = |name: &str, text: Option<String>| {
+            if let Some(text) = text {
+                xml::element(out, name, &text);
+            }
+        };
+        optional("Creation-Time", self.created.map(UnixMillis::http_date));
+        optional("Last-Modified", self.last_modified.map(UnixMillis::http_date));
+        optional("Etag", self.etag.clone());
+        optional("Content-Length", Some(self.length.to_string()));
+        let properties = &self.properties;
+        let plain = crate::properties::DEFAULT_CONTENT_TYPE;
+        optional(
+            "Content-Type",
+            Some(
+                properties
+                    .content_type
+                    .clone()
+                    .unwrap_or_else(|| plain.to_owned()),
+            ),
+        );
+        optional("Content-Encoding", properties.content_encoding.clone());
+        optional("Content-Language", properties.content_language.clone());
+        optional("Content-MD5", properties.content_md5.map(|m| m.to_string()));
+        optional("Content-Disposition", properties.content_disposition.clone());
+        optional("Cache-Control", properties.cache_control.clone());
+        optional("BlobType", Some(self.blob_type.as_str().to_owned()));
+        push_lease(out, self.lease);
+        xml::close(out, "Properties");
+        push_metadata(out, self.metadata.as_ref());
+        xml::close(out, "Blob");
+    }
+}
+
+pub(super) fn push_lease(out: &mut String, lease: LeaseView) {
+    xml::element(out, "LeaseStatus", lease.status.as_str());
+    xml::element(out, "LeaseState", lease.state.as_str());
+    if let Some(duration) = lease.duration {
+        xml::element(out, "LeaseDuration", duration.as_str());
+    }
+}
+
+pub(super) fn push_metadata(out: &mut String, metadata: Option<&Metadata>) {
+    let Some(metadata) = metadata else { return };
+    xml::open(out, "Metadata");
+    for (name, value) in metadata.iter() {
+        xml::element(out, name, value);
+    }
+    xml::close(out, "Metadata");
+}
+
+/// The entry being read: elements seen since the last one was complete.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) name: Option<String>,
+    pub(super) metadata: Option<Metadata>,
+    name_encoded: bool,
+    pub(super) in_metadata: bool,
+    fields: HashMap<String, String>,
+}
+
+impl Reading {
+    pub(super) fn open(&mut self, name: &str, encoded: bool) {
+        match name {
+            "Name" => self.name_encoded = encoded,
+            "Metadata" => {
+                self.in_metadata = true;
+                self.metadata = Some(Metadata::default());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn close(&mut self, name: String, text: String) -> Result<(), XmlError> {
+        match name.as_str() {
+            "Metadata" => self.in_metadata = false,
+            _ if self.in_metadata => {
+                let metadata = self.metadata.get_or_insert_default();
+                metadata.insert(&name, &text).map_err(|_| XmlError::Syntax)?;
+            }
+            "Name" => {
+                self.name = Some(xml::decode_name(&text, self.name_encoded).ok_or(XmlError::Syntax)?);
+            }
+            _ => {
+                self.fields.insert(name, text);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+        self.fields.remove(name).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn date(&mut self, name: &str) -> Option<UnixMillis> {
+        UnixMillis::parse_http_date(&self.take(name)?)
+    }
+
+    pub(super) fn lease(&mut self) -> LeaseView {
+        let (status, state) = (self.take("LeaseStatus"), self.take("LeaseState"));
+        let duration = self.take("LeaseDuration");
+        let read = || LeaseView::of_words(&status?, &state?, duration.as_deref());
+        read().unwrap_or(LeaseView::NONE)
+    }
+
+    fn blob(&mut self) -> Result<ListedBlob, XmlError> {
+        let blob = ListedBlob {
+            name: self.name.take().ok_or(XmlError::Syntax)?,
+            etag: self.take("Etag"),
+            last_modified: self.date("Last-Modified"),
+            created: self.date("Creation-Time"),
+            length: self
+                .take("Content-Length")
+                .and_then(|t| t.parse().ok())
+                .unwrap_or(0),
+            blob_type: self
+                .take("BlobType")
+                .and_then(|t| BlobType::parse(&t))
+                .unwrap_or_default(),
+            properties: HttpProperties {
+                content_type: self.take("Content-Type"),
+                content_encoding: self.take("Content-Encoding"),
+                content_language: self.take("Content-Language"),
+                content_disposition: self.take("Content-Disposition"),
+                cache_control: self.take("Cache-Control"),
+                content_md5: self.take("Content-MD5").and_then(|t| Md5::parse(&t).ok()),
+            },
+            lease: self.lease(),
+            metadata: self.metadata.take(),
+        };
+        self.fields.clear();
+        Ok(blob)
+    }
+}
