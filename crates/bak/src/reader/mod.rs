@@ -1,0 +1,90 @@
+//! The meaning of what the [walker](crate::mtf::walker) finds: one media, its backup sets, their pages and log.
+//!
+//! [`blocks`] takes descriptor blocks, [`streams`] their streams, [`set`] puts a backup set together, [`conclusion`] draws the verdict.
+//! The reader compares every fact that the format repeats: addresses with offsets, dates and numbers of a set at its start and end,
+//! its configuration at its start and in its commit record, texts with the set map, LSNs with the log.
+
+pub(crate) mod blocks;
+pub(crate) mod conclusion;
+pub(crate) mod set;
+pub(crate) mod streams;
+
+use std::collections::VecDeque;
+
+use crate::backup_set::{BackupSet, Media};
+use crate::findings::Findings;
+use crate::mtf::block::BlockType;
+use crate::mtf::order::Place;
+use crate::mtf::stream_order::StreamOrder;
+use crate::mtf::tape::{Family, Tape};
+use crate::report::{LogBlockCounts, PageCounts, StreamChecksumCounts};
+use set::OpenSet;
+use streams::Content;
+
+/// Reads one media.
+#[derive(Debug, Clone)]
+pub(crate) struct MediaReader {
+    pub(crate) findings: Findings,
+    /// Pages and log are passed over unread.
+    headers_only: bool,
+    compressed: bool,
+    place: Place,
+    tape: Option<Tape>,
+    family: Option<Family>,
+    media: Option<Media>,
+    /// Offsets of the latest filemarks, in the order of the file.
+    filemarks: VecDeque<u64>,
+    filemark_count: u64,
+    sets: Vec<BackupSet>,
+    set_count: u64,
+    open: Option<OpenSet>,
+    /// The block whose streams are being read.
+    block: BlockType,
+    order: StreamOrder,
+    content: Content,
+    /// Where the first ESET of a pair stands.
+    set_end: Option<u64>,
+    pages: PageCounts,
+    log_blocks: LogBlockCounts,
+    stream_checksums: StreamChecksumCounts,
+    content_bad: u64,
+    encrypted_looking: u64,
+}
+
+impl MediaReader {
+    pub(crate) fn new(headers_only: bool, compressed: bool) -> Self {
+        Self {
+            findings: Findings::default(),
+            headers_only,
+            compressed,
+            place: Place::Start,
+            tape: None,
+            family: None,
+            media: None,
+            filemarks: VecDeque::new(),
+            filemark_count: 0,
+            sets: Vec::new(),
+            set_count: 0,
+            open: None,
+            block: BlockType::Tape,
+            order: StreamOrder::default(),
+            content: Content::Ignored,
+            set_end: None,
+            pages: PageCounts::default(),
+            log_blocks: LogBlockCounts::default(),
+            stream_checksums: StreamChecksumCounts::default(),
+            content_bad: 0,
+            encrypted_looking: 0,
+        }
+    }
+
+    /// Bytes of a filemark as TAPE announces them: the filemark of a 64 KiB block cannot say so itself.
+    pub(crate) fn filemark_size(&self) -> Option<usize> {
+        self.tape.as_ref().map(|tape| tape.filemark_size as usize)
+    }
+
+    /// Whether all of the media is in this one file.
+    fn is_single_family(&self) -> bool {
+        self.family.is_some_and(|family| family.count == 1)
+    }
+}

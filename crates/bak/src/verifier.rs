@@ -1,0 +1,189 @@
+//! The verifier: bytes of one file in, in any slicing, a report out.
+//!
+//! Sans-I/O: whoever has the bytes pushes them, in order and without gaps. Nothing is held back beyond one extent, one record of the
+//! compressed container or one small structure, so memory stays within about a megabyte plus one bit for each extent. A clone may be
+//! finished to see the report as of now while the original goes on.
+
+use crate::compressed::{ContainerEvent, Decoder, Ending as ContainerEnding};
+use crate::damage::DamageKind;
+use crate::mtf::walker::Walker;
+use crate::reader::MediaReader;
+use crate::reader::conclusion::Ending;
+use crate::report::{LogBlockCounts, PageCounts, Report, StreamChecksumCounts};
+use crate::sniff::{Container, FileKind, Foreign, sniff};
+use crate::verdict::Verdict;
+
+/// Reads and verifies one file.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    source: Source,
+    headers_only: bool,
+    bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// Too few bytes yet to tell what the file is.
+    Unknown(Vec<u8>),
+    Plain(Box<Tape>),
+    Compressed(Box<Tape>, Box<Decoder>),
+    Foreign(Foreign),
+}
+
+/// A tape-format stream and its reader.
+#[derive(Debug, Clone)]
+struct Tape {
+    walker: Walker,
+    reader: MediaReader,
+    /// The container holds what its decoder does not know.
+    unsupported: bool,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Verifier {
+    /// Verifies everything that can be verified.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { source: Source::Unknown(Vec::new()), headers_only: false, bytes: 0 }
+    }
+
+    /// Reads structure and configuration only, and lets the caller [skip](Self::skip) pages and log. Its report is never `ok`.
+    #[must_use]
+    pub fn headers_only() -> Self {
+        Self { headers_only: true, ..Self::new() }
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn push(&mut self, input: &[u8]) {
+        self.bytes += input.len() as u64;
+        match &mut self.source {
+            Source::Unknown(start) => {
+                start.extend_from_slice(input);
+                let start = std::mem::take(start);
+                self.recognise(start, false);
+            }
+            _ => self.source.push(input),
+        }
+    }
+
+    /// How many of the coming bytes are pages or log that [`Self::headers_only`] does not look at: the caller may seek over them and
+    /// say so with [`Self::skip`]. 0 where the next byte is needed, and always for a full verification and for compressed files.
+    #[must_use]
+    pub fn skippable(&self) -> u64 {
+        match &self.source {
+            Source::Plain(tape) if self.headers_only => tape.walker.payload_ahead(),
+            _ => 0,
+        }
+    }
+
+    /// Counts `count` bytes as passed, at most [`Self::skippable`]; what is beyond that must be pushed.
+    pub fn skip(&mut self, count: u64) {
+        if let Source::Plain(tape) = &mut self.source
+            && self.headers_only
+        {
+            self.bytes += tape.walker.skip(count, &mut tape.reader);
+        }
+    }
+
+    /// Bytes pushed and skipped.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The file ends here.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        if let Source::Unknown(start) = &mut self.source {
+            let start = std::mem::take(start);
+            self.recognise(start, true);
+        }
+        let bytes = self.bytes;
+        match self.source {
+            Source::Plain(tape) => {
+                let ending =
+                    Ending { between_blocks: tape.walker.is_between_blocks(), lost: tape.walker.is_lost(), bytes };
+                tape.reader.conclude(Container::Mtf, ending)
+            }
+            Source::Compressed(mut tape, decoder) => {
+                let end = decoder.finish(&mut |event| tape.event(event));
+                let between_blocks = tape.walker.is_between_blocks() && end == ContainerEnding::Between;
+                let lost = tape.walker.is_lost() || matches!(end, ContainerEnding::Lost(_));
+                tape.reader.conclude(Container::MssqlBak, Ending { between_blocks, lost, bytes })
+            }
+            Source::Foreign(foreign) => foreign_report(foreign, bytes),
+            Source::Unknown(_) => foreign_report(Foreign::Unknown, bytes),
+        }
+    }
+
+    fn recognise(&mut self, start: Vec<u8>, whole: bool) {
+        let tape = |compressed| Tape {
+            walker: Walker::new(),
+            reader: MediaReader::new(self.headers_only, compressed),
+            unsupported: false,
+        };
+        self.source = match sniff(&start, whole) {
+            None => Source::Unknown(start),
+            Some(kind) => {
+                let mut source = match kind {
+                    FileKind::Backup(Container::Mtf) => Source::Plain(Box::new(tape(false))),
+                    FileKind::Backup(Container::MssqlBak) => {
+                        Source::Compressed(Box::new(tape(true)), Box::new(Decoder::new()))
+                    }
+                    FileKind::Foreign(foreign) => Source::Foreign(foreign),
+                };
+                source.push(&start);
+                source
+            }
+        };
+    }
+}
+
+impl Source {
+    fn push(&mut self, input: &[u8]) {
+        match self {
+            Self::Plain(tape) => tape.walker.push(input, &mut tape.reader),
+            Self::Compressed(tape, decoder) => decoder.push(input, &mut |event| tape.event(event)),
+            Self::Unknown(_) | Self::Foreign(_) => {}
+        }
+    }
+}
+
+impl Tape {
+    fn event(&mut self, event: ContainerEvent<'_>) {
+        match event {
+            ContainerEvent::Bytes(bytes) => self.walker.push(bytes, &mut self.reader),
+            ContainerEvent::Damage { offset, detail } => {
+                self.reader.findings.structure(DamageKind::CompressedRecord, offset, detail);
+            }
+            ContainerEvent::Unsupported { offset, detail } => {
+                self.unsupported = true;
+                self.reader.findings.unknown(format!("{detail} (at byte {offset})"));
+            }
+        }
+    }
+}
+
+/// The report on a file that is no backup. An empty one is the backup that ended before it began.
+fn foreign_report(foreign: Foreign, bytes: u64) -> Report {
+    let verdict = if foreign == Foreign::Empty { Verdict::Truncated } else { Verdict::CannotVerify };
+    Report {
+        container: None,
+        media: None,
+        sets: Vec::new(),
+        verdict,
+        reasons: vec![foreign.sentence().to_owned()],
+        pages: PageCounts::default(),
+        log_blocks: LogBlockCounts::default(),
+        stream_checksums: StreamChecksumCounts::default(),
+        damage: Vec::new(),
+        damage_count: 0,
+        bytes,
+        foreign: Some(foreign),
+    }
+}
