@@ -42,11 +42,21 @@ pub(crate) fn time_at(bytes: &[u8], at: usize) -> Option<LocalTime> {
 
 /// UTF-16LE text. Unpaired surrogates, which SQL Server allows in names, become U+FFFD.
 pub(crate) fn utf16(bytes: &[u8]) -> String {
-    let units = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
-    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    let units = bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|unit| u16::from_le_bytes(*unit));
+    char::decode_utf16(units)
+        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
 }
 
 /// XOR of all 16-bit words: the checksum of the tape format's headers.
 pub(crate) fn xor_words(bytes: &[u8]) -> u16 {
-    bytes.as_chunks::<2>().0.iter().fold(0, |sum, word| sum ^ u16::from_le_bytes(*word))
+    bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .fold(0, |sum, word| sum ^ u16::from_le_bytes(*word))
 }

@@ -21,13 +21,27 @@ impl Findings {
     /// Adds damage that is neither of a page nor of an extent.
     pub(crate) fn structure(&mut self, kind: DamageKind, offset: u64, detail: impl Into<String>) {
         let set = self.set;
-        self.add(Damage { kind, offset, set, file_id: None, page_id: None, detail: detail.into() });
+        self.add(Damage {
+            kind,
+            offset,
+            set,
+            file_id: None,
+            page_id: None,
+            detail: detail.into(),
+        });
     }
 
     /// Adds damage to a page or an extent.
     pub(crate) fn page(&mut self, kind: DamageKind, offset: u64, file_id: u16, page_id: u32, detail: String) {
         let set = self.set;
-        self.add(Damage { kind, offset, set, file_id: Some(file_id), page_id: Some(page_id), detail });
+        self.add(Damage {
+            kind,
+            offset,
+            set,
+            file_id: Some(file_id),
+            page_id: Some(page_id),
+            detail,
+        });
     }
 
     /// Adds a page in its place whose content does not hold.
@@ -35,7 +49,14 @@ impl Findings {
         self.page_content_count += 1;
         if self.page_content.len() < DAMAGE_LISTED {
             let (set, kind) = (self.set, DamageKind::Page);
-            self.page_content.push(Damage { kind, offset, set, file_id: Some(file_id), page_id: Some(page_id), detail });
+            self.page_content.push(Damage {
+                kind,
+                offset,
+                set,
+                file_id: Some(file_id),
+                page_id: Some(page_id),
+                detail,
+            });
         }
     }
 

@@ -69,7 +69,10 @@ mod tests {
     fn a_whole_piece_is_borrowed_and_a_split_one_gathered() {
         let mut gather = Gather::default();
         let mut input = b"abcdef".as_slice();
-        assert!(matches!(gather.take(&mut input, 4), Some(Piece::Borrowed(b"abcd"))));
+        assert!(matches!(
+            gather.take(&mut input, 4),
+            Some(Piece::Borrowed(b"abcd"))
+        ));
         assert!(gather.take(&mut input, 4).is_none());
         assert!(input.is_empty());
         assert_eq!(gather.waiting(), 2);

@@ -12,8 +12,19 @@ pub mod lsn;
 pub mod report;
 pub mod sniff;
 pub mod software_version;
+pub mod stripes;
 pub mod verdict;
+pub mod verifier;
 pub mod writer;
+
+mod bytes;
+mod config;
+mod findings;
+mod gather;
+mod log;
+mod mtf;
+mod pages;
+mod reader;
 
 pub use backup_set::{BackupSet, BackupType, DatabaseFile, FileType, Media, RecoveryModel};
 pub use damage::{Damage, DamageKind};
@@ -23,3 +34,4 @@ pub use report::{LogBlockCounts, PageCounts, Report, StreamChecksumCounts};
 pub use sniff::{Container, FileKind, Foreign, sniff};
 pub use software_version::SoftwareVersion;
 pub use verdict::Verdict;
+pub use verifier::Verifier;

@@ -35,8 +35,6 @@ enum Source {
 struct Tape {
     walker: Walker,
     reader: MediaReader,
-    /// The container holds what its decoder does not know.
-    unsupported: bool,
 }
 
 impl Default for Verifier {
@@ -49,13 +47,20 @@ impl Verifier {
     /// Verifies everything that can be verified.
     #[must_use]
     pub fn new() -> Self {
-        Self { source: Source::Unknown(Vec::new()), headers_only: false, bytes: 0 }
+        Self {
+            source: Source::Unknown(Vec::new()),
+            headers_only: false,
+            bytes: 0,
+        }
     }
 
     /// Reads structure and configuration only, and lets the caller [skip](Self::skip) pages and log. Its report is never `ok`.
     #[must_use]
     pub fn headers_only() -> Self {
-        Self { headers_only: true, ..Self::new() }
+        Self {
+            headers_only: true,
+            ..Self::new()
+        }
     }
 
     /// Takes the next bytes of the file.
@@ -106,15 +111,25 @@ impl Verifier {
         let bytes = self.bytes;
         match self.source {
             Source::Plain(tape) => {
-                let ending =
-                    Ending { between_blocks: tape.walker.is_between_blocks(), lost: tape.walker.is_lost(), bytes };
+                let ending = Ending {
+                    between_blocks: tape.walker.is_between_blocks(),
+                    lost: tape.walker.is_lost(),
+                    bytes,
+                };
                 tape.reader.conclude(Container::Mtf, ending)
             }
             Source::Compressed(mut tape, decoder) => {
                 let end = decoder.finish(&mut |event| tape.event(event));
                 let between_blocks = tape.walker.is_between_blocks() && end == ContainerEnding::Between;
                 let lost = tape.walker.is_lost() || matches!(end, ContainerEnding::Lost(_));
-                tape.reader.conclude(Container::MssqlBak, Ending { between_blocks, lost, bytes })
+                tape.reader.conclude(
+                    Container::MssqlBak,
+                    Ending {
+                        between_blocks,
+                        lost,
+                        bytes,
+                    },
+                )
             }
             Source::Foreign(foreign) => foreign_report(foreign, bytes),
             Source::Unknown(_) => foreign_report(Foreign::Unknown, bytes),
@@ -125,7 +140,6 @@ impl Verifier {
         let tape = |compressed| Tape {
             walker: Walker::new(),
             reader: MediaReader::new(self.headers_only, compressed),
-            unsupported: false,
         };
         self.source = match sniff(&start, whole) {
             None => Source::Unknown(start),
@@ -133,7 +147,7 @@ impl Verifier {
                 let mut source = match kind {
                     FileKind::Backup(Container::Mtf) => Source::Plain(Box::new(tape(false))),
                     FileKind::Backup(Container::MssqlBak) => {
-                        Source::Compressed(Box::new(tape(true)), Box::new(Decoder::new()))
+                        Source::Compressed(Box::new(tape(true)), Box::default())
                     }
                     FileKind::Foreign(foreign) => Source::Foreign(foreign),
                 };
@@ -158,12 +172,16 @@ impl Tape {
     fn event(&mut self, event: ContainerEvent<'_>) {
         match event {
             ContainerEvent::Bytes(bytes) => self.walker.push(bytes, &mut self.reader),
+            ContainerEvent::Filemark { offset } => self.reader.filemark_at(offset),
             ContainerEvent::Damage { offset, detail } => {
-                self.reader.findings.structure(DamageKind::CompressedRecord, offset, detail);
+                self.reader
+                    .findings
+                    .structure(DamageKind::CompressedRecord, offset, detail);
             }
             ContainerEvent::Unsupported { offset, detail } => {
-                self.unsupported = true;
-                self.reader.findings.unknown(format!("{detail} (at byte {offset})"));
+                self.reader
+                    .findings
+                    .unknown(format!("{detail} (at byte {offset})"));
             }
         }
     }
@@ -171,7 +189,11 @@ impl Tape {
 
 /// The report on a file that is no backup. An empty one is the backup that ended before it began.
 fn foreign_report(foreign: Foreign, bytes: u64) -> Report {
-    let verdict = if foreign == Foreign::Empty { Verdict::Truncated } else { Verdict::CannotVerify };
+    let verdict = if foreign == Foreign::Empty {
+        Verdict::Truncated
+    } else {
+        Verdict::CannotVerify
+    };
     Report {
         container: None,
         media: None,

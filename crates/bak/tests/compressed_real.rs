@@ -44,6 +44,7 @@ fn decode(bytes: &[u8], slice: usize) -> Vec<u8> {
     let mut decoder = Decoder::new();
     let mut take = |event: ContainerEvent<'_>| match event {
         ContainerEvent::Bytes(bytes) => stream.extend_from_slice(bytes),
+        ContainerEvent::Filemark { .. } => {}
         finding => panic!("{finding:?}"),
     };
     for slice in bytes.chunks(slice) {

@@ -17,6 +17,11 @@ use crate::checksum::record_sum;
 pub enum ContainerEvent<'a> {
     /// The next bytes of the MTF stream; never empty.
     Bytes(&'a [u8]),
+    /// A soft filemark, stored as it is, follows in the next bytes.
+    Filemark {
+        /// Offset in the file, in bytes. Filemarks name each other by it.
+        offset: u64,
+    },
     /// Something is not as it was written.
     Damage {
         /// Offset in the file, in bytes.
@@ -304,6 +309,7 @@ impl Decoder {
             );
         }
         self.block_size = Some(size);
+        out(ContainerEvent::Filemark { offset: self.offset });
         out(ContainerEvent::Bytes(bytes));
         State::Pass(size - bytes.len())
     }

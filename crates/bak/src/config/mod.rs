@@ -40,7 +40,9 @@ impl Config {
             let at = bytes.len() - rest.len();
             let length = u32_at(rest, 4) as usize;
             if length < CHUNK_HEADER || length > rest.len() {
-                return Err(format!("the chunk at byte {at} of the configuration has no possible length"));
+                return Err(format!(
+                    "the chunk at byte {at} of the configuration has no possible length"
+                ));
             }
             let (chunk, after) = rest.split_at(length);
             match &chunk[..4] {
@@ -56,7 +58,12 @@ impl Config {
         if files.is_empty() {
             return Err("the configuration names no database file".into());
         }
-        Ok(Self { scin, groups, files, unknown })
+        Ok(Self {
+            scin,
+            groups,
+            files,
+            unknown,
+        })
     }
 
     /// The files in the form of the report.
@@ -70,8 +77,14 @@ impl Config {
             file_id: file.file_id,
             logical_name: file.logical_name.clone(),
             physical_name: file.physical_name.clone(),
-            file_type: if file.is_log() { FileType::Log } else { FileType::Data },
-            filegroup: (!file.is_log()).then(|| group.map(|group| group.name.clone())).flatten(),
+            file_type: if file.is_log() {
+                FileType::Log
+            } else {
+                FileType::Data
+            },
+            filegroup: (!file.is_log())
+                .then(|| group.map(|group| group.name.clone()))
+                .flatten(),
             size: file.size,
             max_size: file.max_size,
             unique_id: (!file.unique_id.is_nil()).then_some(file.unique_id),
@@ -84,12 +97,15 @@ impl Config {
         if let Some(what) = self.scin.identity_differs(&other.scin) {
             return Some(what);
         }
-        let group = |config: &Self| config.groups.clone();
-        if group(self) != group(other) {
+        if self.groups != other.groups {
             return Some("the filegroups");
         }
-        let files = |config: &Self| config.files.iter().map(FileInfo::identity).collect::<Vec<_>>();
-        (files(self) != files(other)).then_some("the database files")
+        let same_files = self
+            .files
+            .iter()
+            .map(FileInfo::identity)
+            .eq(other.files.iter().map(FileInfo::identity));
+        (!same_files).then_some("the database files")
     }
 }
 
@@ -100,6 +116,10 @@ fn chunk_text(chunk: &[u8], at: usize, what: &str) -> Result<String, String> {
     if size == 0 {
         return Ok(String::new());
     }
-    let bytes = chunk.get(start..start + size).filter(|bytes| bytes.len().is_multiple_of(2) && start >= CHUNK_HEADER);
-    bytes.map(utf16).ok_or_else(|| format!("{what} lies outside of its chunk of the configuration"))
+    let bytes = chunk
+        .get(start..start + size)
+        .filter(|bytes| bytes.len().is_multiple_of(2) && start >= CHUNK_HEADER);
+    bytes
+        .map(utf16)
+        .ok_or_else(|| format!("{what} lies outside of its chunk of the configuration"))
 }

@@ -68,11 +68,18 @@ impl Scin {
     /// Reads the chunk; the error is a sentence about what cannot be read.
     pub(crate) fn parse(chunk: &[u8]) -> Result<Self, String> {
         if chunk.len() < SHORTEST {
-            return Err(format!("the SCIN chunk has {} bytes; the shortest known has {SHORTEST}", chunk.len()));
+            return Err(format!(
+                "the SCIN chunk has {} bytes; the shortest known has {SHORTEST}",
+                chunk.len()
+            ));
         }
         Ok(Self {
             flags: u32_at(chunk, 8),
-            version: SoftwareVersion { major: chunk[27], minor: chunk[26], build: u16_at(chunk, 24) },
+            version: SoftwareVersion {
+                major: chunk[27],
+                minor: chunk[26],
+                build: u16_at(chunk, 24),
+            },
             first_lsn: lsn_at(chunk, 32),
             last_lsn: lsn_at(chunk, 42),
             checkpoint_lsn: lsn_at(chunk, 52),
@@ -132,17 +139,29 @@ impl Scin {
     pub(crate) fn identity_differs(&self, other: &Self) -> Option<&'static str> {
         let facts = [
             (self.version == other.version, "the software version"),
-            (self.database_backup_lsn == other.database_backup_lsn, "the DatabaseBackupLSN"),
+            (
+                self.database_backup_lsn == other.database_backup_lsn,
+                "the DatabaseBackupLSN",
+            ),
             (self.created == other.created, "the database's creation date"),
             (self.started == other.started, "the start date"),
             (self.type_letter == other.type_letter, "the backup type"),
-            (self.database_version == other.database_version, "the database version"),
+            (
+                self.database_version == other.database_version,
+                "the database version",
+            ),
             (self.database_name == other.database_name, "the database's name"),
             (self.server_name == other.server_name, "the server's name"),
             (self.binding_id == other.binding_id, "the binding id"),
             (self.family_guid == other.family_guid, "the family GUID"),
-            (self.differential_base_lsn == other.differential_base_lsn, "the differential base LSN"),
-            (self.differential_base_guid == other.differential_base_guid, "the differential base GUID"),
+            (
+                self.differential_base_lsn == other.differential_base_lsn,
+                "the differential base LSN",
+            ),
+            (
+                self.differential_base_guid == other.differential_base_guid,
+                "the differential base GUID",
+            ),
         ];
         facts.iter().find(|(same, _)| !same).map(|(_, what)| *what)
     }

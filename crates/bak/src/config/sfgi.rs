@@ -18,6 +18,9 @@ impl FileGroup {
         if chunk.len() < SHORTEST {
             return Err(format!("an SFGI chunk has only {} bytes", chunk.len()));
         }
-        Ok(Self { id: u32_at(chunk, 12), name: chunk_text(chunk, 16, "a filegroup's name")? })
+        Ok(Self {
+            id: u32_at(chunk, 12),
+            name: chunk_text(chunk, 16, "a filegroup's name")?,
+        })
     }
 }

@@ -51,6 +51,12 @@ impl FileInfo {
 
     /// What cannot change while a backup runs; sizes can.
     pub(crate) fn identity(&self) -> (u32, u32, &str, &str, Uuid) {
-        (self.file_id, self.group_id, &self.logical_name, &self.physical_name, self.unique_id)
+        (
+            self.file_id,
+            self.group_id,
+            &self.logical_name,
+            &self.physical_name,
+            self.unique_id,
+        )
     }
 }

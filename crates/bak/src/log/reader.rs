@@ -76,10 +76,14 @@ impl LogReader {
         let end = offset + bytes.len() as u64;
         while !input.is_empty() {
             let whole = match &self.current {
-                Some(current) if self.gather.waiting() == 0 => current.sectors_left.min(input.len() / SECTOR).max(1),
+                Some(current) if self.gather.waiting() == 0 => {
+                    current.sectors_left.min(input.len() / SECTOR).max(1)
+                }
                 _ => 1,
             };
-            let Some(run) = self.gather.take(&mut input, whole * SECTOR) else { return };
+            let Some(run) = self.gather.take(&mut input, whole * SECTOR) else {
+                return;
+            };
             let at = end - input.len() as u64 - run.len() as u64;
             self.sum_of_stream = sector_sum_continue(self.sum_of_stream, &run);
             self.run(at, &run, &segment, findings);
@@ -108,12 +112,18 @@ impl LogReader {
     /// this file.
     pub(crate) fn check_bounds(&self, first: Lsn, last: Lsn) -> Result<(), String> {
         let (Some(found_first), Some((found_end, vlf_length))) = (self.first, self.end) else {
-            if first.vlf == last.vlf && first.block == last.block || self.counts == LogBlockCounts::default() {
+            if first.vlf == last.vlf && first.block == last.block || self.counts == LogBlockCounts::default()
+            {
                 return Ok(());
             }
-            return Err(format!("no log block of the range {first} to {last} could be read"));
+            return Err(format!(
+                "no log block of the range {first} to {last} could be read"
+            ));
         };
-        let position = |lsn: Lsn| LogPosition { vlf: lsn.vlf, block: lsn.block };
+        let position = |lsn: Lsn| LogPosition {
+            vlf: lsn.vlf,
+            block: lsn.block,
+        };
         if found_first != position(first) {
             return Err(format!(
                 "the log begins in block {} of virtual log file {}, but FirstLSN is {first}",
@@ -136,7 +146,11 @@ impl LogReader {
     fn run(&mut self, offset: u64, run: &[u8], segment: &Segment, findings: &mut Findings) {
         if self.position >= segment.end - segment.start {
             if run.iter().any(|byte| *byte != 0) {
-                findings.structure(DamageKind::LogChain, offset, "bytes behind the last log block are not zero");
+                findings.structure(
+                    DamageKind::LogChain,
+                    offset,
+                    "bytes behind the last log block are not zero",
+                );
             }
             return;
         }
@@ -160,7 +174,9 @@ impl LogReader {
         if !in_place {
             if !self.searching {
                 self.counts.bad += 1;
-                let detail = "no log block begins where the chain leads; passing on to the next one that fits".to_owned();
+                let detail =
+                    "no log block begins where the chain leads; passing on to the next one that fits"
+                        .to_owned();
                 findings.structure(DamageKind::LogBlock, offset, detail);
             }
             self.searching = true;
@@ -170,7 +186,10 @@ impl LogReader {
         let position = LogPosition { vlf, block: number };
         self.first.get_or_insert(position);
         let sectors = size / SECTOR;
-        let end = LogPosition { vlf, block: number.saturating_add(sectors as u32) };
+        let end = LogPosition {
+            vlf,
+            block: number.saturating_add(sectors as u32),
+        };
         self.end = Some((end, segment.vlf_length));
         let stored = u32_at(sector, 24);
         let current = Current {
@@ -185,7 +204,13 @@ impl LogReader {
         self.sector_done(current, &sector[..SECTOR], true, segment, findings);
     }
 
-    fn continue_block(&mut self, mut current: Current, run: &[u8], segment: &Segment, findings: &mut Findings) {
+    fn continue_block(
+        &mut self,
+        mut current: Current,
+        run: &[u8],
+        segment: &Segment,
+        findings: &mut Findings,
+    ) {
         current.sum = sector_sum_continue(current.sum, run);
         self.sector_done(current, run, false, segment, findings);
     }
@@ -217,11 +242,18 @@ impl LogReader {
         let unchecked = block.stored == 0 && block.sum != 0 && block.sum.count_ones() != 1;
         if block.stored != block.sum && !unchecked {
             self.counts.bad += 1;
-            let detail = format!("the checksum of a log block of {} sectors does not hold", block.sectors);
+            let detail = format!(
+                "the checksum of a log block of {} sectors does not hold",
+                block.sectors
+            );
             findings.structure(DamageKind::LogBlock, block.offset, detail);
         } else if !block.well_formed {
             self.counts.bad += 1;
-            findings.structure(DamageKind::LogBlock, block.offset, "a sector of a log block is not marked as one of it");
+            findings.structure(
+                DamageKind::LogBlock,
+                block.offset,
+                "a sector of a log block is not marked as one of it",
+            );
         } else if unchecked {
             self.counts.unchecked += 1;
         } else {

@@ -56,7 +56,13 @@ impl Segment {
             vlf_offset: u64_at(bytes, 104),
             parity: bytes[114],
         };
-        if segment.end < segment.start || !matches!(segment.parity, 0x40 | 0x80) {
+        // A virtual log file that was never written to has no parity yet.
+        let is_possible = match segment.parity {
+            0x40 | 0x80 => segment.start <= segment.end,
+            0 => segment.start == segment.end,
+            _ => false,
+        };
+        if !is_possible {
             return Err("a log block header names an impossible range of the log");
         }
         Ok(segment)
@@ -65,6 +71,8 @@ impl Segment {
     /// The block number of the sector `position` bytes into the segment; `None` where the numbers do not fit each other.
     pub(crate) fn block_number(&self, position: u64) -> Option<u32> {
         let in_vlf = self.start.checked_add(position)?.checked_sub(self.vlf_offset)?;
-        (in_vlf % 512 == 0).then(|| u32::try_from(in_vlf / 512).ok()).flatten()
+        (in_vlf % 512 == 0)
+            .then(|| u32::try_from(in_vlf / 512).ok())
+            .flatten()
     }
 }

@@ -102,12 +102,18 @@ pub(crate) enum HeaderError {
     Length,
 }
 
-/// Length of the whole block before its first stream, from a header whose checksum holds.
+/// Size of the filemark of a 64 KiB physical block, which does not fit its own length field: it reads as zero.
+const LARGEST_FILEMARK: usize = 1 << 16;
+
+/// Length of the whole block before its first stream, from a header whose checksum must hold.
 pub(crate) fn length(header: &[u8; HEADER]) -> Result<usize, HeaderError> {
     if xor_words(&header[..HEADER - 2]) != u16_at(header, HEADER - 2) {
         return Err(HeaderError::Checksum);
     }
     let length = usize::from(u16_at(header, 8));
+    if length == 0 && BlockType::from_bytes(array(header, 0)) == BlockType::Filemark {
+        return Ok(LARGEST_FILEMARK);
+    }
     if length < HEADER || !length.is_multiple_of(4) {
         return Err(HeaderError::Length);
     }
@@ -137,13 +143,14 @@ impl Block {
         self.bytes.get(start..start + size)
     }
 
-    /// The text that the tape address at `at` points to.
+    /// The text that the tape address at `at` points to, without the zeros that end the software's name.
     pub(crate) fn text(&self, at: usize) -> Option<String> {
         let bytes = self.addressed(at)?;
-        match self.bytes.get(48)? {
-            1 => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
-            _ => Some(utf16(bytes)),
-        }
+        let text: String = match self.bytes.get(48)? {
+            1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
+            _ => utf16(bytes),
+        };
+        Some(text.trim_end_matches('\0').to_owned())
     }
 
     /// Whether all bytes that no field and no tape address (at the offsets `addresses`) accounts for are zero: the gaps that align
@@ -151,7 +158,12 @@ impl Block {
     pub(crate) fn gaps_are_zero(&self, fixed: usize, addresses: &[usize]) -> bool {
         let mut used: Vec<(usize, usize)> = addresses
             .iter()
-            .map(|at| (usize::from(u16_at(&self.bytes, at + 2)), usize::from(u16_at(&self.bytes, *at))))
+            .map(|at| {
+                (
+                    usize::from(u16_at(&self.bytes, at + 2)),
+                    usize::from(u16_at(&self.bytes, *at)),
+                )
+            })
             .filter(|(_, size)| *size > 0)
             .map(|(start, size)| (start, start + size))
             .collect();
@@ -159,7 +171,12 @@ impl Block {
         let mut at = fixed;
         used.push((self.bytes.len(), self.bytes.len()));
         for (start, end) in used {
-            if start > at && self.bytes.get(at..start).is_some_and(|gap| gap.iter().any(|byte| *byte != 0)) {
+            if start > at
+                && self
+                    .bytes
+                    .get(at..start)
+                    .is_some_and(|gap| gap.iter().any(|byte| *byte != 0))
+            {
                 return false;
             }
             at = at.max(end);

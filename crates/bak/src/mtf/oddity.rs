@@ -14,14 +14,21 @@ pub(crate) enum Oddity {
 
 /// Counts the bits in which `found` differs from `expected`.
 pub(crate) fn bits_apart(found: &[u8], expected: &[u8]) -> u64 {
-    let differing = found.iter().zip(expected).map(|(a, b)| u64::from((a ^ b).count_ones())).sum::<u64>();
+    let differing = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| u64::from((a ^ b).count_ones()))
+        .sum::<u64>();
     differing + (found.len().abs_diff(expected.len()) * 8) as u64
 }
 
 /// Counts the bits that are set in what should be zero.
 pub(crate) fn bits_set(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let in_words = words.iter().map(|word| u64::from(u64::from_le_bytes(*word).count_ones())).sum::<u64>();
+    let in_words = words
+        .iter()
+        .map(|word| u64::from(u64::from_le_bytes(*word).count_ones()))
+        .sum::<u64>();
     in_words + rest.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
 }
 

@@ -72,7 +72,10 @@ impl Place {
 
     /// Whether the blocks from SSET on belong to a set here: their addresses count from it.
     pub(crate) fn is_addressed(self) -> bool {
-        matches!(self, Self::Volume | Self::VolumeOrConfig | Self::DataOrLog | Self::Log)
+        matches!(
+            self,
+            Self::Volume | Self::VolumeOrConfig | Self::DataOrLog | Self::Log
+        )
     }
 }
 
@@ -100,7 +103,9 @@ mod tests {
         ];
         let mut place = Place::Start;
         for block in blocks {
-            place = place.after(block).unwrap_or_else(|| panic!("{block:?} refused, expected {}", place.expected()));
+            place = place
+                .after(block)
+                .unwrap_or_else(|| panic!("{block:?} refused, expected {}", place.expected()));
         }
         assert_eq!(place, Place::NextSetOrEnd);
         assert_eq!(place.after(BlockType::SetStart), Some(Place::Volume));

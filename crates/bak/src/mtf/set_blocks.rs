@@ -15,7 +15,7 @@
 
 use uuid::Uuid;
 
-use super::block::Block;
+use super::block::{Block, FORMAT_BLOCK};
 use super::oddity::{bits_apart, bits_set};
 use crate::bytes::{array, guid_at, u16_at, u32_at, u64_at};
 
@@ -81,7 +81,10 @@ impl SetStart {
 pub(crate) fn bits_apart_from_known(bytes: &[u8]) -> u64 {
     // Attributes beyond the set's kind 0, password and compression 0, vendor 0x1200; minor version 0, catalogue version 2.
     let known: [(usize, &[u8]); 2] = [(53, &[0, 0, 0, 0, 0, 0, 0, 0, 0x12]), (96, &[0, 2])];
-    known.iter().map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected)).sum()
+    known
+        .iter()
+        .map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected))
+        .sum()
 }
 
 /// Reads VOLB: the machine's name and the date. The error is a sentence about what cannot be.
@@ -99,7 +102,10 @@ pub(crate) fn volume(block: &Block) -> Result<(String, [u8; 5]), &'static str> {
 /// Bits that are set in the reserved fields of ESET, which are zero in all real sets.
 pub(crate) fn reserved_bits_of_set_end(bytes: &[u8]) -> u64 {
     let reserved = [56..60, 68..78, 85..88];
-    reserved.into_iter().map(|range| bits_set(bytes.get(range).unwrap_or(&[]))).sum()
+    reserved
+        .into_iter()
+        .map(|range| bits_set(bytes.get(range).unwrap_or(&[])))
+        .sum()
 }
 
 /// Compares ESET with the set it ends. `first` is where the first ESET of the pair stands, for the second one. The error is a
@@ -118,7 +124,13 @@ pub(crate) fn check_set_end(block: &Block, start: &SetStart, first: Option<u64>)
     if array::<5>(bytes, 80) != start.date {
         return Err("the date at the end of the set is not the one at its start");
     }
-    if u64_at(bytes, 60) != first.unwrap_or(0) {
+    // SQL Server 2005 names the format logical block behind the first copy.
+    let behind = if start.software_major < 10 {
+        FORMAT_BLOCK
+    } else {
+        0
+    };
+    if u64_at(bytes, 60) != first.map_or(0, |first| first + behind) {
         return Err("the end of the set names another address of its first copy");
     }
     Ok(())

@@ -17,8 +17,6 @@ use crate::bytes::{array, u16_at, u64_at, xor_words};
 /// Bytes of a stream header.
 pub(crate) const HEADER: usize = 22;
 
-/// Media attribute: the stream has more pieces.
-pub(crate) const VARIABLE: u16 = 0x0002;
 /// Media attribute: the last piece.
 pub(crate) const VARIABLE_END: u16 = 0x0004;
 /// Media attribute (MTF): the data is encrypted.
@@ -28,8 +26,6 @@ pub(crate) const COMPRESSED: u16 = 0x0010;
 /// Media attribute: a CSUM stream follows. SQL Server's own bit (MTF documents 0x20); seen on every stream with a CSUM behind it
 /// and on no other.
 pub(crate) const CHECKSUMMED: u16 = 0x0100;
-/// Media attribute that every APAD carries.
-pub(crate) const PADDING: u16 = 0x0080;
 
 /// What a stream holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -32,7 +32,11 @@ impl StreamOrder {
                 Err(format!("the stream checksum is missing before {}", stream.name()))
             }
         } else if !allowed(block, self.last, stream.stream_type) {
-            Err(format!("the stream {} does not belong here in {}", stream.name(), block.name()))
+            Err(format!(
+                "the stream {} does not belong here in {}",
+                stream.name(),
+                block.name()
+            ))
         } else if block == BlockType::Data && stream.stream_type == StreamType::Pad && !self.closed {
             Err("the data stream is not closed".to_owned())
         } else if self.closed && stream.stream_type == StreamType::Data {
@@ -57,14 +61,21 @@ fn allowed(block: BlockType, last: Option<StreamType>, this: StreamType) -> bool
         BlockType::Config | BlockType::Commit => matches!((last, this), (None, Config) | (Some(Config), Pad)),
         BlockType::Data => matches!(
             (last, this),
-            (None, AlignPad) | (Some(AlignPad), Data) | (Some(Data | Checksum), Data | Checksum | AlignPad | Pad)
+            (None, AlignPad)
+                | (Some(AlignPad), Data)
+                | (Some(Data | Checksum), Data | Checksum | AlignPad | Pad)
         ),
         BlockType::Log => matches!(
             (last, this),
-            (None, AlignPad | Pad) | (Some(AlignPad), Log) | (Some(Log | Checksum), Log | Checksum | AlignPad | Pad)
+            (None, AlignPad | Pad)
+                | (Some(AlignPad), Log)
+                | (Some(Log | Checksum), Log | Checksum | AlignPad | Pad)
         ),
         BlockType::SetEnd => {
-            matches!((last, this), (None, Catalog | Pad) | (Some(Catalog), SetMap) | (Some(SetMap), Pad))
+            matches!(
+                (last, this),
+                (None, Catalog | Pad) | (Some(Catalog), SetMap) | (Some(SetMap), Pad)
+            )
         }
         BlockType::Filemark => false,
         BlockType::Unknown(_) => true,

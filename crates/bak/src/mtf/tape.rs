@@ -39,7 +39,9 @@ impl Tape {
         if !block.gaps_are_zero(TEXT, &ADDRESSES) {
             return Err("padding in the media header is not zero");
         }
-        let software_name = block.text(80).ok_or("the software's name lies outside of the media header")?;
+        let software_name = block
+            .text(80)
+            .ok_or("the software's name lies outside of the media header")?;
         Ok(Self {
             family_id: u32_at(bytes, 52),
             filemark_size: u32::from(u16_at(bytes, 64)) * 512,
@@ -51,9 +53,16 @@ impl Tape {
 /// Bits in which the fields that are alike in all 82 real files differ from them.
 pub(crate) fn bits_apart_from_known(bytes: &[u8]) -> u64 {
     // Attributes 5, sequence 1; catalog type 3; format logical block size 1024, vendor 0x1200; major version 1.
-    let known: [(usize, &[u8]); 4] =
-        [(56, &[5, 0, 0, 0, 1, 0]), (66, &[3, 0]), (84, &[0, 4, 0, 0x12]), (93, &[1])];
-    known.iter().map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected)).sum()
+    let known: [(usize, &[u8]); 4] = [
+        (56, &[5, 0, 0, 0, 1, 0]),
+        (66, &[3, 0]),
+        (84, &[0, 4, 0, 0x12]),
+        (93, &[1]),
+    ];
+    known
+        .iter()
+        .map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected))
+        .sum()
 }
 
 /// Bytes of the RAID stream.
@@ -70,7 +79,11 @@ pub(crate) struct Family {
 impl Family {
     /// Reads RAID; the error is a sentence about what cannot be.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
-        let family = Self { media_set_id: guid_at(bytes, 0), count: u16_at(bytes, 20), number: u16_at(bytes, 24) };
+        let family = Self {
+            media_set_id: guid_at(bytes, 0),
+            count: u16_at(bytes, 20),
+            number: u16_at(bytes, 24),
+        };
         if u32_at(bytes, 16) != 0xf000_00ad {
             return Err("the media family's tag is not the one SQL Server writes");
         }
@@ -83,6 +96,9 @@ impl Family {
     /// Bits in which the fields whose meaning is not proved differ from every real file (a mirror, perhaps).
     pub(crate) fn bits_apart_from_known(bytes: &[u8]) -> u64 {
         let known: [(usize, &[u8]); 2] = [(22, &[1, 0]), (26, &[0, 0, 0, 0, 1, 0])];
-        known.iter().map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected)).sum()
+        known
+            .iter()
+            .map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected))
+            .sum()
     }
 }

@@ -15,12 +15,19 @@ use crate::reader::MediaReader;
 enum State {
     BlockHeader,
     /// The rest of a block's fixed part.
-    BlockRest { header: [u8; block::HEADER], length: usize },
+    BlockRest {
+        header: [u8; block::HEADER],
+        length: usize,
+    },
     StreamHeader,
     /// Data of a stream.
-    Content { left: u64 },
+    Content {
+        left: u64,
+    },
     /// Zeros up to the next multiple of four.
-    Align { left: u64 },
+    Align {
+        left: u64,
+    },
     /// A broken header: nothing after it can be placed.
     Lost,
 }
@@ -37,7 +44,12 @@ pub(crate) struct Walker {
 
 impl Walker {
     pub(crate) fn new() -> Self {
-        Self { state: State::BlockHeader, gather: Gather::default(), offset: 0, stream: None }
+        Self {
+            state: State::BlockHeader,
+            gather: Gather::default(),
+            offset: 0,
+            stream: None,
+        }
     }
 
     /// Takes all of `input`.
@@ -65,7 +77,11 @@ impl Walker {
                     input = rest;
                     let left = *left - taken as u64;
                     if zeros.iter().any(|byte| *byte != 0) {
-                        reader.findings.structure(DamageKind::StreamContent, self.offset, "padding between streams is not zero");
+                        reader.findings.structure(
+                            DamageKind::StreamContent,
+                            self.offset,
+                            "padding between streams is not zero",
+                        );
                     }
                     self.offset += taken as u64;
                     self.state = State::Align { left };
@@ -114,13 +130,10 @@ impl Walker {
         matches!(self.state, State::BlockHeader) && self.gather.waiting() == 0
     }
 
-    /// Bytes of the tape-format stream up to here.
-    pub(crate) fn offset(&self) -> u64 {
-        self.offset + self.gather.waiting() as u64
-    }
-
     fn block_header(&mut self, input: &mut &[u8], reader: &mut MediaReader) {
-        let Some(piece) = self.gather.take(input, block::HEADER) else { return };
+        let Some(piece) = self.gather.take(input, block::HEADER) else {
+            return;
+        };
         let header: [u8; block::HEADER] = crate::bytes::array(&piece, 0);
         self.gather.reuse(piece);
         match block::length(&header) {
@@ -147,7 +160,9 @@ impl Walker {
         length: usize,
         reader: &mut MediaReader,
     ) {
-        let Some(piece) = self.gather.take(input, length - block::HEADER) else { return };
+        let Some(piece) = self.gather.take(input, length - block::HEADER) else {
+            return;
+        };
         let mut bytes = header.to_vec();
         bytes.extend_from_slice(&piece);
         self.gather.reuse(piece);
@@ -160,11 +175,17 @@ impl Walker {
         reader.block(&block);
         // A filemark is the only block without streams, not even padding.
         let has_streams = block.block_type != block::BlockType::Filemark;
-        self.state = if has_streams { State::StreamHeader } else { State::BlockHeader };
+        self.state = if has_streams {
+            State::StreamHeader
+        } else {
+            State::BlockHeader
+        };
     }
 
     fn stream_header(&mut self, input: &mut &[u8], reader: &mut MediaReader) {
-        let Some(piece) = self.gather.take(input, stream::HEADER) else { return };
+        let Some(piece) = self.gather.take(input, stream::HEADER) else {
+            return;
+        };
         let bytes: [u8; stream::HEADER] = crate::bytes::array(&piece, 0);
         self.gather.reuse(piece);
         let Some(header) = StreamHeader::parse(self.offset, &bytes) else {
@@ -196,10 +217,17 @@ impl Walker {
     }
 
     fn stream_done(&mut self, reader: &mut MediaReader) {
-        let ended = self.stream.take().is_some_and(|stream| stream.stream_type == StreamType::Pad);
+        let ended = self
+            .stream
+            .take()
+            .is_some_and(|stream| stream.stream_type == StreamType::Pad);
         if ended {
             reader.block_end(self.offset);
         }
-        self.state = if ended { State::BlockHeader } else { State::StreamHeader };
+        self.state = if ended {
+            State::BlockHeader
+        } else {
+            State::StreamHeader
+        };
     }
 }

@@ -24,7 +24,11 @@ const VOTE_PROVED: u32 = 100;
 const VOTE_PLAIN: u32 = 1;
 
 /// Finds out what `extent` is; `sums` are the computed checksums of its pages, `is_file` tells the database's data files.
-pub(crate) fn identify(extent: &[[u8; PAGE]], sums: &[u32; PAGES], is_file: impl Fn(u16) -> bool) -> Identity {
+pub(crate) fn identify(
+    extent: &[[u8; PAGE]],
+    sums: &[u32; PAGES],
+    is_file: impl Fn(u16) -> bool,
+) -> Identity {
     let mut candidates: [(PageId, u32); PAGES] = [(PageId { file: 0, page: 0 }, 0); PAGES];
     let mut fillers = 0;
     for (slot, (page, sum)) in (0_u32..).zip(extent.iter().zip(sums)) {
@@ -38,9 +42,15 @@ pub(crate) fn identify(extent: &[[u8; PAGE]], sums: &[u32; PAGES], is_file: impl
         if !named || !is_file(header.id.file) {
             continue;
         }
-        let first = PageId { file: header.id.file, page: header.id.page - slot };
+        let first = PageId {
+            file: header.id.file,
+            page: header.id.page - slot,
+        };
         let weight = if proved { VOTE_PROVED } else { VOTE_PLAIN };
-        if let Some(place) = candidates.iter_mut().find(|(id, votes)| *id == first || *votes == 0) {
+        if let Some(place) = candidates
+            .iter_mut()
+            .find(|(id, votes)| *id == first || *votes == 0)
+        {
             place.0 = first;
             place.1 += weight;
         }
@@ -50,6 +60,10 @@ pub(crate) fn identify(extent: &[[u8; PAGE]], sums: &[u32; PAGES], is_file: impl
         return Identity::Filler;
     }
     // The first of the strongest: the order of the slots breaks a tie.
-    let best = candidates.iter().rev().max_by_key(|(_, votes)| *votes).filter(|(_, votes)| *votes > 0);
+    let best = candidates
+        .iter()
+        .rev()
+        .max_by_key(|(_, votes)| *votes)
+        .filter(|(_, votes)| *votes > 0);
     best.map_or(Identity::Nameless, |(id, _)| Identity::Named(*id))
 }

@@ -52,7 +52,10 @@ impl PageHeader {
             version: page[0],
             page_type: page[1],
             flags: u16_at(page, 4),
-            id: PageId { file: u16_at(page, 36), page: u32_at(page, 32) },
+            id: PageId {
+                file: u16_at(page, 36),
+                page: u32_at(page, 32),
+            },
             stored: u32_at(page, 60),
         }
     }
@@ -96,10 +99,18 @@ pub(crate) fn judge(page: &[u8; PAGE], computed: u32, expected: PageId) -> Judge
     let header = PageHeader::read(page);
     let in_place = header.version == 1 && header.id == expected;
     if in_place && header.flags & FLAG_CHECKSUM != 0 {
-        return if header.stored == computed { Judgement::ChecksumOk } else { Judgement::ChecksumBad };
+        return if header.stored == computed {
+            Judgement::ChecksumOk
+        } else {
+            Judgement::ChecksumBad
+        };
     }
     if in_place && header.flags & FLAG_TORN != 0 && header.is_formatted() {
-        return if torn_bits_agree(page, header.stored) { Judgement::TornOk } else { Judgement::TornBad };
+        return if torn_bits_agree(page, header.stored) {
+            Judgement::TornOk
+        } else {
+            Judgement::TornBad
+        };
     }
     if header_is_damaged(page, &header, computed, expected) {
         return Judgement::HeaderDamaged;
@@ -214,7 +225,18 @@ mod tests {
     fn pages_of_zeros_are_unformatted_wherever_they_lie() {
         let page = [0_u8; PAGE];
         for number in 0..2000 {
-            assert_eq!(judge(&page, 0, PageId { file: 1, page: number }), Judgement::Unformatted, "1:{number}");
+            assert_eq!(
+                judge(
+                    &page,
+                    0,
+                    PageId {
+                        file: 1,
+                        page: number
+                    }
+                ),
+                Judgement::Unformatted,
+                "1:{number}"
+            );
         }
     }
 
@@ -229,7 +251,11 @@ mod tests {
         assert_eq!(judge(&page, page_sum(&page), ID), Judgement::TornOk);
         for bit in [0, 3, 32 * 8 + 2, 36 * 8 + 1, 5 * 8] {
             page[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(judge(&page, page_sum(&page), ID), Judgement::HeaderDamaged, "bit {bit}");
+            assert_eq!(
+                judge(&page, page_sum(&page), ID),
+                Judgement::HeaderDamaged,
+                "bit {bit}"
+            );
             page[bit / 8] ^= 1 << (bit % 8);
         }
         page[7 * 512 + 511] ^= 1;

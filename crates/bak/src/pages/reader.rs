@@ -49,7 +49,10 @@ impl PageReader {
     /// For the set whose data files are `files`.
     pub(crate) fn new(mut files: Vec<u16>) -> Self {
         files.sort_unstable();
-        Self { files, ..Self::default() }
+        Self {
+            files,
+            ..Self::default()
+        }
     }
 
     /// A data block begins.
@@ -117,7 +120,10 @@ impl PageReader {
             }
         };
         for (slot, (page, sum)) in (0_u32..).zip(pages.iter().zip(sums)) {
-            let id = PageId { file: first.file, page: first.page.saturating_add(slot) };
+            let id = PageId {
+                file: first.file,
+                page: first.page.saturating_add(slot),
+            };
             self.page(offset + u64::from(slot) * PAGE as u64, id, page, sum, findings);
         }
     }
@@ -139,9 +145,15 @@ impl PageReader {
     /// What a nameless extent is taken for.
     fn assume(&mut self) -> PageId {
         let file = self.last_file.or(self.files.first().copied()).unwrap_or(0);
-        let page = self.last.get(&file).map_or(0, |last| last.saturating_add(PAGES as u32));
+        let page = self
+            .last
+            .get(&file)
+            .map_or(0, |last| last.saturating_add(PAGES as u32));
         self.last.insert(file, page);
-        PageId { file, page: page - page % PAGES as u32 }
+        PageId {
+            file,
+            page: page - page % PAGES as u32,
+        }
     }
 
     fn page(&mut self, offset: u64, id: PageId, page: &[u8; PAGE], sum: u32, findings: &mut Findings) {
@@ -154,7 +166,12 @@ impl PageReader {
                 counts.checksum_bad += 1;
                 self.content_bad += 1;
                 self.encrypted_looking += u64::from(looks_encrypted(page));
-                findings.page_content(offset, id.file, id.page, format!("the checksum of page {id} does not hold"));
+                findings.page_content(
+                    offset,
+                    id.file,
+                    id.page,
+                    format!("the checksum of page {id} does not hold"),
+                );
                 return;
             }
             Judgement::TornBad => {
@@ -165,7 +182,9 @@ impl PageReader {
             }
             Judgement::HeaderDamaged => {
                 counts.checksum_bad += 1;
-                let detail = format!("the header of page {id} is damaged: what protects the page holds only without it");
+                let detail = format!(
+                    "the header of page {id} is damaged: what protects the page holds only without it"
+                );
                 findings.page(DamageKind::Page, offset, id.file, id.page, detail);
                 return;
             }
@@ -194,14 +213,22 @@ impl PageReader {
     fn filler(&mut self, offset: u64, pages: &[[u8; PAGE]], findings: &mut Findings) {
         let header = |page: &[u8; PAGE]| crate::bytes::array::<96>(page, 0);
         // One of three agrees with another one as long as only one page is damaged.
-        let usual = if header(&pages[0]) == header(&pages[1]) { header(&pages[0]) } else { header(&pages[2]) };
+        let usual = if header(&pages[0]) == header(&pages[1]) {
+            header(&pages[0])
+        } else {
+            header(&pages[2])
+        };
         for (slot, page) in (0_u64..).zip(pages) {
             if header(page) == usual {
                 self.counts.unformatted += 1;
             } else {
                 self.counts.checksum_bad += 1;
                 let at = offset + slot * PAGE as u64;
-                findings.structure(DamageKind::Page, at, "the header of a filler page is not that of its neighbours");
+                findings.structure(
+                    DamageKind::Page,
+                    at,
+                    "the header of a filler page is not that of its neighbours",
+                );
             }
         }
     }

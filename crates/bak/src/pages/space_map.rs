@@ -43,9 +43,9 @@ impl SpaceMaps {
     /// Whether the page is in use; `false` also where no map tells.
     pub(crate) fn is_allocated(&self, id: PageId) -> bool {
         match self.maps.get(&id.file) {
-            Some((interval, bytes)) if *interval == id.page / INTERVAL => {
-                bytes.get((id.page % INTERVAL) as usize).is_some_and(|byte| byte & ALLOCATED != 0)
-            }
+            Some((interval, bytes)) if *interval == id.page / INTERVAL => bytes
+                .get((id.page % INTERVAL) as usize)
+                .is_some_and(|byte| byte & ALLOCATED != 0),
             _ => false,
         }
     }

@@ -19,14 +19,21 @@ impl MediaReader {
         self.block = block.block_type;
         self.order = StreamOrder::default();
         if let BlockType::Unknown(_) = block.block_type {
-            self.findings.unknown(format!("it holds a block of the unknown type {}", block.block_type.name()));
+            self.findings.unknown(format!(
+                "it holds a block of the unknown type {}",
+                block.block_type.name()
+            ));
             self.check_address(block);
             return;
         }
         let Some(next) = self.place.after(block.block_type) else {
-            let detail =
-                format!("a block {} where {} belongs", block.block_type.name(), self.place.expected());
-            self.findings.structure(DamageKind::Structure, block.offset, detail);
+            let detail = format!(
+                "a block {} where {} belongs",
+                block.block_type.name(),
+                self.place.expected()
+            );
+            self.findings
+                .structure(DamageKind::Structure, block.offset, detail);
             return;
         };
         let here = std::mem::replace(&mut self.place, next);
@@ -55,12 +62,17 @@ impl MediaReader {
             HeaderError::Checksum => "the checksum of a block header does not hold",
             HeaderError::Length => "a block header has an impossible length",
         };
-        let detail = format!("{what} where {} belongs; what follows cannot be read", self.place.expected());
-        self.findings.structure(DamageKind::DescriptorBlock, offset, detail);
+        let detail = format!(
+            "{what} where {} belongs; what follows cannot be read",
+            self.place.expected()
+        );
+        self.findings
+            .structure(DamageKind::DescriptorBlock, offset, detail);
     }
 
     fn damaged_block(&mut self, block: &Block, detail: &str) {
-        self.findings.structure(DamageKind::DescriptorBlock, block.offset, detail);
+        self.findings
+            .structure(DamageKind::DescriptorBlock, block.offset, detail);
     }
 
     /// Judges bits that differ from what all known files have.
@@ -70,10 +82,13 @@ impl MediaReader {
             None => {}
             Some(Oddity::Damage) => {
                 let detail = format!("one bit of {name} is not as in any known backup");
-                self.findings.structure(DamageKind::DescriptorBlock, block.offset, detail);
+                self.findings
+                    .structure(DamageKind::DescriptorBlock, block.offset, detail);
             }
             Some(Oddity::Unknown) => {
-                self.findings.unknown(format!("its block {name} has a form that this reader does not know"));
+                self.findings.unknown(format!(
+                    "its block {name} has a form that this reader does not know"
+                ));
             }
         }
     }
@@ -90,9 +105,15 @@ impl MediaReader {
         let in_turn = block.control_id == set.next_control_id;
         set.next_control_id = block.control_id.wrapping_add(1);
         if !in_place {
-            self.damaged_block(block, "the block's address is not where it stands: bytes are missing or too many before it");
+            self.damaged_block(
+                block,
+                "the block's address is not where it stands: bytes are missing or too many before it",
+            );
         } else if !in_turn {
-            self.damaged_block(block, "the block's number does not follow the one before it: a block is missing");
+            self.damaged_block(
+                block,
+                "the block's number does not follow the one before it: a block is missing",
+            );
         }
     }
 
@@ -114,7 +135,10 @@ impl MediaReader {
 
     fn filemark(&mut self, block: &Block, here: Place) {
         match filemark::physical_block_size(block) {
-            Some(size) => self.physical_block(block, size),
+            Some(size) => {
+                self.after_filemark = self.file_offset.map(|offset| offset + u64::from(size));
+                self.physical_block(block, size);
+            }
             None => self.damaged_block(block, "the filemark's length is no physical block size"),
         }
         if !filemark::lists(block, self.filemarks.make_contiguous(), self.filemark_count) {
@@ -123,7 +147,7 @@ impl MediaReader {
         if self.filemarks.len() == FILEMARKS {
             self.filemarks.pop_front();
         }
-        self.filemarks.push_back(block.offset);
+        self.filemarks.push_back(self.file_offset.unwrap_or(block.offset));
         self.filemark_count += 1;
         if here == Place::SetMark {
             self.close_set(true);
@@ -133,7 +157,10 @@ impl MediaReader {
     fn physical_block(&mut self, block: &Block, size: u32) {
         let announced = self.tape.as_ref().map(|tape| tape.filemark_size);
         if announced.is_some_and(|announced| announced != size) {
-            self.damaged_block(block, "the filemark's length is not the one that the media header announces");
+            self.damaged_block(
+                block,
+                "the filemark's length is not the one that the media header announces",
+            );
         }
         if !block.offset.is_multiple_of(u64::from(size)) {
             self.damaged_block(block, "the filemark is not on a physical block boundary");
@@ -155,7 +182,9 @@ impl MediaReader {
         self.set_count += 1;
         self.findings.set = u16::try_from(self.set_count).ok();
         if self.sets.len() >= SETS {
-            self.findings.unknown(format!("it holds more than {SETS} backup sets, the limit of this reader"));
+            self.findings.unknown(format!(
+                "it holds more than {SETS} backup sets, the limit of this reader"
+            ));
             return;
         }
         match set_blocks::SetStart::parse(block) {
@@ -178,7 +207,8 @@ impl MediaReader {
             Ok((machine, date)) => {
                 let Some(set) = &mut self.open else { return };
                 let same_date = date == set.start.date;
-                set.map_texts.push(block.addressed(64).unwrap_or_default().to_vec());
+                set.map_texts
+                    .push(block.addressed(64).unwrap_or_default().to_vec());
                 set.machine = machine;
                 if !same_date {
                     self.damaged_block(block, "the volume's date is not the one of its set");
@@ -205,7 +235,7 @@ impl MediaReader {
         let Some(set) = &self.open else { return };
         let checked = set_blocks::check_set_end(block, &set.start, first);
         if first.is_none() {
-            self.set_end = Some(block.offset);
+            self.set_end = Some(self.after_filemark.unwrap_or(block.offset));
         }
         match checked {
             Ok(()) => self.odd_bits(block, set_blocks::reserved_bits_of_set_end(&block.bytes)),

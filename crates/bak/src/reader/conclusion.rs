@@ -36,12 +36,24 @@ impl MediaReader {
             );
         }
         let verdict = if damage_count > 0 {
-            let first = damage.first().map(|damage| damage.detail.clone()).unwrap_or_default();
-            reasons.insert(0, format!("{damage_count} finding(s) of damage, the first: {first}"));
+            let first = damage
+                .first()
+                .map(|damage| damage.detail.clone())
+                .unwrap_or_default();
+            reasons.insert(
+                0,
+                format!("{damage_count} finding(s) of damage, the first: {first}"),
+            );
             Verdict::Damaged
         } else if !at_end && !ending.lost {
             let expected = self.place.expected();
-            reasons.insert(0, format!("the file ends after {} bytes where {expected} should follow or end", ending.bytes));
+            reasons.insert(
+                0,
+                format!(
+                    "the file ends after {} bytes where {expected} should follow or end",
+                    ending.bytes
+                ),
+            );
             Verdict::Truncated
         } else if !reasons.is_empty() {
             Verdict::CannotVerify
@@ -49,7 +61,10 @@ impl MediaReader {
             reasons.push("only the headers were read".to_owned());
             Verdict::CannotVerify
         } else if let Some(family) = self.family.filter(|_| is_incomplete) {
-            reasons.push(format!("it is family {} of {} of its media set", family.number, family.count));
+            reasons.push(format!(
+                "it is family {} of {} of its media set",
+                family.number, family.count
+            ));
             Verdict::Incomplete
         } else {
             Verdict::Ok

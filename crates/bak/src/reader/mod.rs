@@ -28,6 +28,9 @@ pub(crate) struct MediaReader {
     /// Pages and log are passed over unread.
     headers_only: bool,
     compressed: bool,
+    /// Compressed files: where in the file the latest filemark stands, and the byte behind it.
+    file_offset: Option<u64>,
+    after_filemark: Option<u64>,
     place: Place,
     tape: Option<Tape>,
     family: Option<Family>,
@@ -57,6 +60,8 @@ impl MediaReader {
             findings: Findings::default(),
             headers_only,
             compressed,
+            file_offset: None,
+            after_filemark: None,
             place: Place::Start,
             tape: None,
             family: None,
@@ -78,9 +83,10 @@ impl MediaReader {
         }
     }
 
-    /// Bytes of a filemark as TAPE announces them: the filemark of a 64 KiB block cannot say so itself.
-    pub(crate) fn filemark_size(&self) -> Option<usize> {
-        self.tape.as_ref().map(|tape| tape.filemark_size as usize)
+    /// In a compressed file the coming filemark stands at `offset` of the file. Filemarks and the ends of sets are named by that offset,
+    /// not by the one in the tape-format stream.
+    pub(crate) fn filemark_at(&mut self, offset: u64) {
+        self.file_offset = Some(offset);
     }
 
     /// Whether all of the media is in this one file.

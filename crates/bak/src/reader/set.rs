@@ -29,7 +29,11 @@ pub(crate) struct OpenSet {
 
 impl OpenSet {
     pub(crate) fn new(start: SetStart) -> Self {
-        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let utf16 = |text: &str| {
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>()
+        };
         let map_texts = vec![utf16(&start.name), utf16(&start.description), utf16(&start.user)];
         Self {
             start,
@@ -99,29 +103,39 @@ impl MediaReader {
             }
         };
         for tag in &config.unknown {
-            self.findings.unknown(format!("its configuration holds the unknown chunk {tag}"));
+            self.findings
+                .unknown(format!("its configuration holds the unknown chunk {tag}"));
         }
         let Some(set) = &mut self.open else { return };
         if let Some(first) = set.config.as_ref().filter(|_| is_final)
             && let Some(what) = first.identity_differs(&config)
         {
-            let detail = format!("the configuration at the end of the set names {what} differently than the one at its start");
+            let detail = format!(
+                "the configuration at the end of the set names {what} differently than the one at its start"
+            );
             self.findings.structure(DamageKind::Configuration, offset, detail);
         }
-        if config.scin.version.major != set.start.software_major || config.scin.version.minor != set.start.software_minor {
+        if config.scin.version.major != set.start.software_major
+            || config.scin.version.minor != set.start.software_minor
+        {
             let detail = "the configuration and the set header name different software versions";
             self.findings.structure(DamageKind::Configuration, offset, detail);
         }
         if config.scin.backup_type() == BackupType::Other {
             let letter = config.scin.type_letter.escape_ascii();
-            self.findings.unknown(format!("its backup type {letter} is not known"));
+            self.findings
+                .unknown(format!("its backup type {letter} is not known"));
         }
         if is_final {
             set.final_config = Some(config);
             self.committed(offset);
         } else {
             let data_files = config.files.iter().filter(|file| !file.is_log());
-            set.pages = PageReader::new(data_files.filter_map(|file| u16::try_from(file.file_id).ok()).collect());
+            set.pages = PageReader::new(
+                data_files
+                    .filter_map(|file| u16::try_from(file.file_id).ok())
+                    .collect(),
+            );
             set.config = Some(config);
         }
     }
@@ -129,7 +143,9 @@ impl MediaReader {
     /// The commit record was read: what the set says of its log must be what was found.
     fn committed(&mut self, offset: u64) {
         let is_whole = self.is_single_family() && !self.headers_only && self.findings.structural_count() == 0;
-        let Some(set) = self.open.as_ref().filter(|_| is_whole) else { return };
+        let Some(set) = self.open.as_ref().filter(|_| is_whole) else {
+            return;
+        };
         let Some(config) = &set.final_config else { return };
         if let Err(detail) = set.log.check_bounds(config.scin.first_lsn, config.scin.last_lsn) {
             self.findings.structure(DamageKind::LogChain, offset, detail);

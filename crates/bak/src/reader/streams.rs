@@ -35,20 +35,28 @@ impl MediaReader {
     pub(crate) fn stream(&mut self, stream: &StreamHeader) {
         let is_foreign_block = matches!(self.block, BlockType::Unknown(_));
         if let Err(detail) = self.order.take(self.block, stream) {
-            self.findings.structure(DamageKind::Structure, stream.offset, detail);
+            self.findings
+                .structure(DamageKind::Structure, stream.offset, detail);
         }
         if stream.is_opaque() {
-            self.findings.unknown(format!("its stream {} is encrypted or compressed in a way this reader does not know", stream.name()));
+            self.findings.unknown(format!(
+                "its stream {} is encrypted or compressed in a way this reader does not know",
+                stream.name()
+            ));
             self.content = Content::Ignored;
             return;
         }
         self.content = match stream.stream_type {
             StreamType::Unknown(_) => {
-                self.findings.unknown(format!("it holds a stream of the unknown type {}", stream.name()));
+                self.findings
+                    .unknown(format!("it holds a stream of the unknown type {}", stream.name()));
                 Content::Ignored
             }
             _ if is_foreign_block => Content::Ignored,
-            StreamType::Pad | StreamType::AlignPad | StreamType::Catalog => Content::Zeros { offset: stream.offset, bits: 0 },
+            StreamType::Pad | StreamType::AlignPad | StreamType::Catalog => Content::Zeros {
+                offset: stream.offset,
+                bits: 0,
+            },
             StreamType::Raid => self.whole(stream, Some(RAID), SMALL_STREAM),
             StreamType::Checksum => self.whole(stream, Some(CHECKSUM), SMALL_STREAM),
             StreamType::Config => self.whole(stream, None, CONFIGURATION),
@@ -60,16 +68,30 @@ impl MediaReader {
 
     fn whole(&mut self, stream: &StreamHeader, length: Option<u64>, limit: u64) -> Content {
         if length.is_some_and(|length| length != stream.length) || stream.length > limit {
-            self.findings.unknown(format!("its stream {} has {} bytes, which this reader does not know", stream.name(), stream.length));
+            self.findings.unknown(format!(
+                "its stream {} has {} bytes, which this reader does not know",
+                stream.name(),
+                stream.length
+            ));
             return Content::Ignored;
         }
-        Content::Whole { stream: *stream, bytes: Vec::new() }
+        Content::Whole {
+            stream: *stream,
+            bytes: Vec::new(),
+        }
     }
 
     fn payload(&mut self, stream: &StreamHeader) -> Content {
-        let prefix = if stream.length % SECTOR == PREFIX { PREFIX } else { 0 };
-        if (stream.length - prefix) % SECTOR != 0 {
-            self.findings.unknown(format!("its stream {} is no whole number of sectors", stream.name()));
+        let prefix = if stream.length % SECTOR == PREFIX {
+            PREFIX
+        } else {
+            0
+        };
+        if !(stream.length - prefix).is_multiple_of(SECTOR) {
+            self.findings.unknown(format!(
+                "its stream {} is no whole number of sectors",
+                stream.name()
+            ));
             return Content::Ignored;
         }
         let Some(set) = self.open.as_mut().filter(|_| !self.headers_only) else {
@@ -109,7 +131,9 @@ impl MediaReader {
                     self.findings.structure(DamageKind::StreamContent, offset, detail);
                 }
                 let is_pages = matches!(self.content, Content::Pages { .. });
-                let Some(set) = self.open.as_mut().filter(|_| !payload.is_empty()) else { return };
+                let Some(set) = self.open.as_mut().filter(|_| !payload.is_empty()) else {
+                    return;
+                };
                 if is_pages {
                     set.pages.push(offset + taken, payload, &mut self.findings);
                 } else {
@@ -126,10 +150,15 @@ impl MediaReader {
             Content::Zeros { offset, bits } => match oddity(bits) {
                 None => {}
                 Some(Oddity::Damage) => {
-                    self.findings.structure(DamageKind::StreamContent, offset, "a bit of the padding is not zero");
+                    self.findings.structure(
+                        DamageKind::StreamContent,
+                        offset,
+                        "a bit of the padding is not zero",
+                    );
                 }
                 Some(Oddity::Unknown) => {
-                    self.findings.unknown("its padding is not zero, as it is in all known backups");
+                    self.findings
+                        .unknown("its padding is not zero, as it is in all known backups");
                 }
             },
             Content::Whole { stream, bytes } => self.whole_stream(&stream, &bytes),
@@ -166,40 +195,58 @@ impl MediaReader {
     fn family(&mut self, stream: &StreamHeader, bytes: &[u8]) {
         match Family::parse(bytes) {
             Ok(family) => self.family = Some(family),
-            Err(detail) => self.findings.structure(DamageKind::StreamContent, stream.offset, detail),
+            Err(detail) => self
+                .findings
+                .structure(DamageKind::StreamContent, stream.offset, detail),
         }
         match oddity(Family::bits_apart_from_known(bytes)) {
             None => {}
             Some(Oddity::Damage) => {
                 let detail = "one bit of the media family is not as in any known backup";
-                self.findings.structure(DamageKind::StreamContent, stream.offset, detail);
+                self.findings
+                    .structure(DamageKind::StreamContent, stream.offset, detail);
             }
             Some(Oddity::Unknown) => {
-                self.findings.unknown("its media family has a form that this reader does not know (mirrored media, perhaps)");
+                self.findings.unknown(
+                    "its media family has a form that this reader does not know (mirrored media, perhaps)",
+                );
             }
         }
     }
 
     fn stream_checksum(&mut self, stream: &StreamHeader, stored: u32) {
         let is_data = self.block == BlockType::Data;
-        let Some(set) = self.open.as_mut().filter(|_| !self.headers_only) else { return };
-        let holds = if is_data { set.pages.checksum_holds(stored) } else { set.log.checksum_holds(stored) };
+        let Some(set) = self.open.as_mut().filter(|_| !self.headers_only) else {
+            return;
+        };
+        let holds = if is_data {
+            set.pages.checksum_holds(stored)
+        } else {
+            set.log.checksum_holds(stored)
+        };
         if holds {
             self.stream_checksums.ok += 1;
         } else {
             self.stream_checksums.bad += 1;
             let what = if is_data { "pages" } else { "log" };
-            let detail = format!("the checksum that BACKUP WITH CHECKSUM wrote over the {what} does not hold");
-            self.findings.structure(DamageKind::StreamChecksum, stream.offset, detail);
+            let detail =
+                format!("the checksum that BACKUP WITH CHECKSUM wrote over the {what} does not hold");
+            self.findings
+                .structure(DamageKind::StreamChecksum, stream.offset, detail);
         }
     }
 
     /// The set map begins with the media family id and the number of sets, and repeats the texts of each set.
     fn set_map(&mut self, stream: &StreamHeader, bytes: &[u8]) {
-        let family = self.tape.as_ref().is_some_and(|tape| tape.family_id == u32_at(bytes, 0));
+        let family = self
+            .tape
+            .as_ref()
+            .is_some_and(|tape| tape.family_id == u32_at(bytes, 0));
         let count = u64::from(u16_at(bytes, 4)) == self.set_count;
         let texts = self.open.as_ref().is_none_or(|set| {
-            set.map_texts.iter().all(|text| text.is_empty() || memory_contains(bytes, text))
+            set.map_texts
+                .iter()
+                .all(|text| text.is_empty() || memory_contains(bytes, text))
         });
         let what = match (family, count, texts) {
             (true, true, true) => return,
@@ -208,13 +255,18 @@ impl MediaReader {
             _ => "the names in the set's headers",
         };
         let detail = format!("the set map does not agree with {what}");
-        self.findings.structure(DamageKind::StreamContent, stream.offset, detail);
+        self.findings
+            .structure(DamageKind::StreamContent, stream.offset, detail);
     }
 }
 
 /// Whether `needle`, which is not empty, is somewhere in `bytes`.
 fn memory_contains(bytes: &[u8], needle: &[u8]) -> bool {
-    let Some((first, _)) = needle.split_first() else { return true };
+    let Some((first, _)) = needle.split_first() else {
+        return true;
+    };
     let candidates = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
-    candidates.into_iter().any(|(at, _)| bytes[at..].starts_with(needle))
+    candidates
+        .into_iter()
+        .any(|(at, _)| bytes[at..].starts_with(needle))
 }
