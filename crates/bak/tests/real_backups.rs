@@ -107,6 +107,9 @@ fn foreign(name: &str, report: &Report) -> Result<(), Failed> {
     same("sets", &report.sets.len(), &0)
 }
 
+/// How a value of expected.json reads in our JSON.
+type Convert<'a> = &'a dyn Fn(&Value) -> Value;
+
 /// The names of expected.json on the left, ours on the right.
 fn set(report: &Report, found: &bak::BackupSet, expected: &Value) -> Result<(), Failed> {
     let json = serde_json::to_value(found).expect("a set is JSON");
@@ -131,7 +134,7 @@ fn set(report: &Report, found: &bak::BackupSet, expected: &Value) -> Result<(), 
         status if status & 4 != 0 => "BULK_LOGGED".into(),
         _ => "FULL".into(),
     };
-    let fields: [(&str, &str, &dyn Fn(&Value) -> Value); 27] = [
+    let fields: [(&str, &str, Convert<'_>); 27] = [
         ("position", "position", &plain),
         ("name", "backupName", &plain),
         ("description", "backupDescription", &plain),
