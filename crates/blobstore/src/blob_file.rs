@@ -1,0 +1,369 @@
+//! One blob's file, open: where the next frame goes, and what of it is on stable storage.
+//!
+//! Invariants:
+//! - A page that was acknowledged is never written again.
+//! - Headers are written in the order of their places, under one lock, before the place is handed out. So a
+//!   sync that covers a frame covers the headers of all frames before it, and a reader can hop.
+//! - `durable_below` in a new header is the lowest start of a frame that is not yet synced.
+//! - Payloads of blocks are written outside the lock, each into its own reserved place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use azblob::time::UnixMillis;
+
+use crate::disk::{DiskFile, SyncPoint};
+use crate::error::StoreError;
+use crate::frame::{Header, Kind, PAGE, ROOT_BYTES, Trailer, crc64, frame_len, to_pages};
+use crate::group_sync::{GroupSync, Ticket};
+use crate::health::{Health, read_failed};
+use crate::limits::CHECKSUM_BYTES;
+
+pub(crate) struct BlobFile {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    identity: u128,
+    generation: u64,
+    health: Arc<Health>,
+    append: Mutex<Append>,
+    sync: GroupSync,
+}
+
+struct Append {
+    /// Where the next frame goes.
+    end: u64,
+    /// Number of the last frame.
+    sequence: u64,
+    /// Frames not known to be durable, by start; the ticket once they are written. A frame given up without a
+    /// mark on disk stays here, which only makes the next recovery look again.
+    unsynced: BTreeMap<u64, Option<Ticket>>,
+    /// Blocks reserved and neither published nor given up.
+    arriving: BTreeSet<u64>,
+    ends_with_root: bool,
+}
+
+/// Where the appending starts.
+pub(crate) struct End {
+    pub(crate) offset: u64,
+    pub(crate) sequence: u64,
+    pub(crate) with_root: bool,
+}
+
+/// What is the same for all frames of a store run.
+#[derive(Clone)]
+pub(crate) struct Writing {
+    pub(crate) generation: u64,
+    pub(crate) health: Arc<Health>,
+}
+
+impl BlobFile {
+    pub(crate) fn new(
+        file: Box<dyn DiskFile>,
+        path: PathBuf,
+        identity: u128,
+        writing: &Writing,
+        end: &End,
+    ) -> Self {
+        Self {
+            file,
+            path,
+            identity,
+            generation: writing.generation,
+            health: Arc::clone(&writing.health),
+            append: Mutex::new(Append {
+                end: end.offset,
+                sequence: end.sequence,
+                unsynced: BTreeMap::new(),
+                arriving: BTreeSet::new(),
+                ends_with_root: end.with_root,
+            }),
+            sync: GroupSync::default(),
+        }
+    }
+
+    pub(crate) fn identity(&self) -> u128 {
+        self.identity
+    }
+
+    pub(crate) fn file(&self) -> &dyn DiskFile {
+        &*self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.lock().end
+    }
+
+    /// Whether the file, opened anew, would need no recovery: it can be closed.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let append = self.lock();
+        append.ends_with_root && append.arriving.is_empty()
+    }
+
+    /// Blocks still arriving, by start.
+    pub(crate) fn arriving(&self) -> Vec<u64> {
+        self.lock().arriving.iter().copied().collect()
+    }
+
+    /// A block is published, so no longer arriving.
+    pub(crate) fn arrived(&self, offset: u64) {
+        self.lock().arriving.remove(&offset);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Append> {
+        self.append.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a whole frame and returns its start. Not durable before [`Self::wait`].
+    pub(crate) fn append_frame(
+        &self,
+        kind: Kind,
+        payload: &[u8],
+        now: UnixMillis,
+    ) -> Result<(Header, Ticket), StoreError> {
+        let mut append = self.lock();
+        let header = self.next_header(
+            &append,
+            kind,
+            payload.len() as u64,
+            frame_len(payload.len() as u64),
+            now,
+        );
+        let mut bytes = header.encode(&[]);
+        bytes.extend_from_slice(payload);
+        bytes.resize((PAGE + to_pages(payload.len() as u64)) as usize, 0);
+        let checksums = payload.chunks(CHECKSUM_BYTES).map(crc64).collect();
+        bytes.extend_from_slice(&Trailer::Done(checksums).encode(&header));
+        let ticket = self.append_bytes(&mut append, &header, &bytes)?;
+        Ok((header, ticket))
+    }
+
+    /// Appends a root. What it points at must be durable already. With `promised` its `durable_below` covers
+    /// everything before it: for a new file, which gets its name only after a sync.
+    pub(crate) fn append_root(
+        &self,
+        payload: &[u8],
+        promised: bool,
+        now: UnixMillis,
+    ) -> Result<Ticket, StoreError> {
+        let mut append = self.lock();
+        let mut header = self.next_header(&append, Kind::Root, payload.len() as u64, ROOT_BYTES, now);
+        if promised {
+            header.durable_below = header.offset;
+        }
+        let page = header.encode(payload);
+        let ticket = self.append_bytes(&mut append, &header, &[page.as_slice(), &page].concat())?;
+        append.ends_with_root = true;
+        Ok(ticket)
+    }
+
+    fn append_bytes(&self, append: &mut Append, header: &Header, bytes: &[u8]) -> Result<Ticket, StoreError> {
+        assert_eq!(bytes.len() as u64, header.frame_len);
+        self.health.check()?;
+        if let Err(error) = self.file.write_at(bytes, header.offset) {
+            return Err(self.undo(append, header.offset, &error));
+        }
+        let ticket = self.sync.draw();
+        append.unsynced.insert(header.offset, Some(ticket));
+        Self::advance(append, header);
+        Ok(ticket)
+    }
+
+    /// Takes the place for a block of `len` bytes and writes its header.
+    pub(crate) fn reserve_block(&self, id: &[u8], len: u64, now: UnixMillis) -> Result<Header, StoreError> {
+        let mut append = self.lock();
+        self.health.check()?;
+        let mut header = self.next_header(&append, Kind::Block, len, frame_len(len), now);
+        header.block_id = id.to_vec();
+        if let Err(error) = self.file.write_at(&header.encode(&[]), header.offset) {
+            return Err(self.undo(&mut append, header.offset, &error));
+        }
+        append.unsynced.insert(header.offset, None);
+        append.arriving.insert(header.offset);
+        Self::advance(&mut append, &header);
+        Ok(header)
+    }
+
+    fn next_header(
+        &self,
+        append: &Append,
+        kind: Kind,
+        payload_len: u64,
+        frame_len: u64,
+        now: UnixMillis,
+    ) -> Header {
+        Header {
+            kind,
+            identity: self.identity,
+            offset: append.end,
+            payload_len,
+            frame_len,
+            sequence: append.sequence + 1,
+            generation: self.generation,
+            durable_below: self.durable_below(append),
+            moment_ms: now.0,
+            block_id: Vec::new(),
+        }
+    }
+
+    /// The lowest start of a frame that is not synced.
+    fn durable_below(&self, append: &Append) -> u64 {
+        let first = append
+            .unsynced
+            .iter()
+            .find(|(_, ticket)| ticket.is_none_or(|ticket| !self.sync.is_synced(ticket)));
+        first.map_or(append.end, |(start, _)| *start)
+    }
+
+    fn advance(append: &mut Append, header: &Header) {
+        append.end = header.end();
+        append.sequence = header.sequence;
+        append.ends_with_root = false;
+    }
+
+    /// After a failed write at the end: nothing of it may look like a frame later.
+    fn undo(&self, append: &mut Append, end: u64, error: &std::io::Error) -> StoreError {
+        let failure = self.health.change_failed("write", &self.path, error);
+        append.end = end;
+        if matches!(failure, StoreError::DiskFull)
+            && let Err(error) = self.file.set_len(end)
+        {
+            return self.health.change_failed("truncation", &self.path, &error);
+        }
+        failure
+    }
+
+    /// Writes a part of a reserved block's payload.
+    pub(crate) fn write_payload(&self, header: &Header, at: u64, data: &[u8]) -> Result<(), StoreError> {
+        assert!(
+            at + data.len() as u64 <= header.payload_len,
+            "a block stays in its place"
+        );
+        self.health.check()?;
+        self.file
+            .write_at(data, header.payload_at() + at)
+            .map_err(|error| self.health.change_failed("write", &self.path, &error))
+    }
+
+    /// Completes a block. Not durable before [`Self::wait`].
+    pub(crate) fn finish_block(&self, header: &Header, checksums: Vec<u64>) -> Result<Ticket, StoreError> {
+        self.health.check()?;
+        let trailer = Trailer::Done(checksums).encode(header);
+        self.file
+            .write_at(&trailer, header.trailer_at())
+            .map_err(|error| self.health.change_failed("write", &self.path, &error))?;
+        let mut append = self.lock();
+        let ticket = self.sync.draw();
+        append.unsynced.insert(header.offset, Some(ticket));
+        let synced: Vec<u64> = append
+            .unsynced
+            .iter()
+            .take_while(|(_, ticket)| ticket.is_some_and(|ticket| self.sync.is_synced(ticket)))
+            .map(|(start, _)| *start)
+            .collect();
+        for start in synced {
+            append.unsynced.remove(&start);
+        }
+        Ok(ticket)
+    }
+
+    /// Gives a reserved block up: nothing waits for it, its space goes back.
+    pub(crate) fn abandon_block(&self, header: &Header) {
+        let mut append = self.lock();
+        append.arriving.remove(&header.offset);
+        if self.health.check().is_err() {
+            return;
+        }
+        if header.end() == append.end {
+            // The last frame: its place goes to the next one. Its header may survive on disk without a
+            // trailer, which recovery takes for what it is.
+            append.unsynced.remove(&header.offset);
+            append.end = header.offset;
+            append.ends_with_root = false;
+            if let Err(error) = self.file.set_len(header.offset) {
+                self.health.change_failed("truncation", &self.path, &error);
+            }
+            return;
+        }
+        drop(append);
+        let marked = self
+            .file
+            .punch(header.payload_at(), to_pages(header.payload_len))
+            .and_then(|()| {
+                self.file
+                    .write_at(&Trailer::Void.encode(header), header.trailer_at())
+            });
+        match marked {
+            Ok(()) => {
+                let mut append = self.lock();
+                let ticket = self.sync.draw();
+                append.unsynced.insert(header.offset, Some(ticket));
+            }
+            Err(error) => {
+                self.health.change_failed("write", &self.path, &error);
+            }
+        }
+    }
+
+    /// Returns once everything up to the ticket is on stable storage.
+    pub(crate) fn wait(&self, ticket: Ticket, point: SyncPoint) -> Result<(), StoreError> {
+        self.health.check()?;
+        self.sync
+            .wait(ticket, || self.file.sync(point))
+            .map_err(|error| self.health.sync_failed(&self.path, &error))
+    }
+
+    /// The payload of a whole frame other than a block, verified.
+    pub(crate) fn read_frame(&self, offset: u64, kind: Kind) -> Result<Vec<u8>, StoreError> {
+        read_frame(&*self.file, &self.path, self.identity, offset, kind)
+    }
+}
+
+/// The payload of a whole frame, verified.
+pub(crate) fn read_frame(
+    file: &dyn DiskFile,
+    path: &Path,
+    identity: u128,
+    offset: u64,
+    kind: Kind,
+) -> Result<Vec<u8>, StoreError> {
+    let damaged = |part: &str| StoreError::Damaged {
+        what: format!("{}: {part} of the frame at {offset}", path.display()),
+    };
+    let header = read_header(file, offset)
+        .map_err(|error| read_failed(path, error))?
+        .filter(|h| h.identity == identity && h.offset == offset && h.kind == kind)
+        .ok_or_else(|| damaged("header"))?;
+    let checksums = read_trailer(file, &header)
+        .map_err(|error| read_failed(path, error))?
+        .ok_or_else(|| damaged("trailer"))?;
+    let Trailer::Done(checksums) = checksums else {
+        return Err(damaged("trailer"));
+    };
+    let mut payload = vec![0; header.payload_len as usize];
+    let n = file
+        .read_at(&mut payload, header.payload_at())
+        .map_err(|error| read_failed(path, error))?;
+    if n < payload.len() || !payload.chunks(CHECKSUM_BYTES).map(crc64).eq(checksums) {
+        return Err(damaged("payload"));
+    }
+    Ok(payload)
+}
+
+/// The header at a place, whole or none.
+pub(crate) fn read_header(file: &dyn DiskFile, offset: u64) -> std::io::Result<Option<Header>> {
+    let mut page = [0; PAGE as usize];
+    let n = file.read_at(&mut page, offset)?;
+    Ok(Header::decode(&page[..n]))
+}
+
+/// The trailer of a frame, whole or none.
+pub(crate) fn read_trailer(file: &dyn DiskFile, header: &Header) -> std::io::Result<Option<Trailer>> {
+    let mut bytes = vec![0; header.trailer_bytes() as usize];
+    let n = file.read_at(&mut bytes, header.trailer_at())?;
+    Ok(Trailer::decode(&bytes[..n], header))
+}

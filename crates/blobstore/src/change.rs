@@ -1,0 +1,199 @@
+//! Changes of a blob that leave its content alone: lease, metadata, headers, seal. And its deletion.
+
+use std::sync::Arc;
+
+use azblob::error::ErrorCode;
+use azblob::lease::{LeaseAction, LeaseId, LeaseReply};
+use azblob::metadata::Metadata;
+use azblob::properties::HttpProperties;
+use azblob::time::UnixMillis;
+
+use crate::blob::{Blob, BlobView, State, write_root};
+use crate::container::shard_of;
+use crate::disk::SyncPoint;
+use crate::error::StoreError;
+use crate::permit::{Condition, Permit};
+use crate::properties::Properties;
+use crate::root::{Held, Root};
+use crate::store::{BlobPath, Core, Store};
+
+impl Store {
+    /// Carries out a lease operation on a blob, committed or not. Durable before it returns; ETag and time of
+    /// change stay. Works on a full disk, through the reserve.
+    ///
+    /// # Errors
+    /// [`ErrorCode::BlobNotFound`]; the codes of the lease table; the condition's; those of changing anything.
+    pub fn lease_blob(
+        &self,
+        path: &BlobPath,
+        action: &LeaseAction,
+        condition: Condition<'_>,
+    ) -> Result<(LeaseReply, BlobView), StoreError> {
+        let core = &self.core;
+        core.check_writable()?;
+        let (container, blob) = core.blob(path)?;
+        let _gate = container.enter()?;
+        let fresh = LeaseId::from_u128(core.clock.random());
+        let reply = core.with_reserve(|| {
+            core.change_root(&blob, |root, now| {
+                condition(root.committed.then(|| (root.etag(), root.last_modified)))?;
+                let (lease, reply) = root.lease.apply(action, now, fresh)?;
+                root.lease = lease;
+                Ok(reply)
+            })
+        })?;
+        Ok((reply, core.view(&blob)?))
+    }
+
+    /// Replaces the metadata of a committed blob.
+    ///
+    /// # Errors
+    /// The protocol's: [`ErrorCode::BlobNotFound`], container, seal, lease, condition; those of changing
+    /// anything.
+    pub fn set_metadata(
+        &self,
+        path: &BlobPath,
+        metadata: &Metadata,
+        permit: &Permit<'_>,
+    ) -> Result<BlobView, StoreError> {
+        self.set_properties(path, permit, |properties| properties.metadata = metadata.clone())
+    }
+
+    /// Replaces the headers that readers of a committed blob get.
+    ///
+    /// # Errors
+    /// As [`Store::set_metadata`].
+    pub fn set_http_properties(
+        &self,
+        path: &BlobPath,
+        http: &HttpProperties,
+        permit: &Permit<'_>,
+    ) -> Result<BlobView, StoreError> {
+        self.set_properties(path, permit, |properties| properties.http = http.clone())
+    }
+
+    fn set_properties(
+        &self,
+        path: &BlobPath,
+        permit: &Permit<'_>,
+        change: impl Fn(&mut Properties),
+    ) -> Result<BlobView, StoreError> {
+        let core = &self.core;
+        core.check_writable()?;
+        let (container, blob) = core.blob(path)?;
+        let _gate = container.enter()?;
+        let mut properties = {
+            let mut state = blob.state();
+            (*state.properties(&blob, &core.opening())?).clone()
+        };
+        change(&mut properties);
+        core.change_root(&blob, |root, now| {
+            root.lease = permit.check_change(root, now)?;
+            if !root.committed {
+                return Err(ErrorCode::BlobNotFound.into());
+            }
+            root.properties = Held::Inline(properties.clone());
+            root.etag = core.number();
+            root.last_modified = now;
+            Ok(())
+        })?;
+        core.view(&blob)
+    }
+
+    /// Seals a committed blob, or lifts its seal. A sealed blob refuses every change that comes over the
+    /// protocol, whatever the lease; leases themselves can still be ended.
+    ///
+    /// # Errors
+    /// [`ErrorCode::BlobNotFound`]; those of changing anything.
+    pub fn seal(&self, path: &BlobPath, sealed: bool) -> Result<BlobView, StoreError> {
+        let core = &self.core;
+        core.check_writable()?;
+        let (container, blob) = core.blob(path)?;
+        let _gate = container.enter()?;
+        core.change_root(&blob, |root, _| {
+            if !root.committed {
+                return Err(ErrorCode::BlobNotFound.into());
+            }
+            root.sealed = sealed;
+            Ok(())
+        })?;
+        core.view(&blob)
+    }
+
+    /// Deletes a committed blob. Works on a full disk. Those who are reading it read on.
+    ///
+    /// # Errors
+    /// The protocol's: [`ErrorCode::BlobNotFound`] (an uncommitted blob too), container, seal, lease,
+    /// condition; those of changing anything.
+    pub fn delete_blob(&self, path: &BlobPath, permit: &Permit<'_>) -> Result<(), StoreError> {
+        let core = &self.core;
+        core.check_writable()?;
+        let (container, blob) = core.blob(path)?;
+        let _gate = container.enter()?;
+        {
+            let _change = blob.begin_change();
+            let root = blob.state().root.clone().filter(|root| root.committed);
+            permit.check_change(&*root.ok_or(ErrorCode::BlobNotFound)?, core.now())?;
+            core.remove(&blob)?;
+        }
+        container.forget_if_absent(&blob);
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Removes a blob durably. The caller holds its change lock.
+    pub(crate) fn remove(&self, blob: &Blob) -> Result<(), StoreError> {
+        self.with_reserve(|| self.changed("removal", &blob.path, self.disk.remove_file(&blob.path)))?;
+        *blob.state() = State::default();
+        self.sync_dir(shard_of(&blob.path), SyncPoint::BlobGone)?;
+        if let Some(reserve) = &self.reserve {
+            reserve.refill(&*self.disk);
+        }
+        Ok(())
+    }
+
+    /// Changes a blob's root: copies it, lets `change` judge and alter the copy, makes it durable, and only
+    /// then lets it be seen. A change that alters nothing writes nothing.
+    pub(crate) fn change_root<T>(
+        &self,
+        blob: &Arc<Blob>,
+        change: impl FnOnce(&mut Root, UnixMillis) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _change = blob.begin_change();
+        let (before, last_block) = {
+            let state = blob.state();
+            (
+                state.root.clone().ok_or(ErrorCode::BlobNotFound)?,
+                state.last_block,
+            )
+        };
+        let now = self.now();
+        let mut root = (*before).clone();
+        let result = change(&mut root, now)?;
+        if root == *before {
+            return Ok(result);
+        }
+        root.last_block = last_block;
+        let file = {
+            let mut state = blob.state();
+            self.file(blob, &mut state)?
+        };
+        let properties = match &root.properties {
+            Held::Inline(properties) => Some(Arc::new(properties.clone())),
+            Held::At(_) => None,
+        };
+        write_root(&file, &mut root, Some(SyncPoint::Append), now)?;
+        let mut state = blob.state();
+        state.publish(root);
+        if let Some(properties) = properties {
+            state.properties = Some(properties);
+        }
+        Ok(result)
+    }
+
+    pub(crate) fn view(&self, blob: &Arc<Blob>) -> Result<BlobView, StoreError> {
+        let view = blob.state().view(blob, &self.opening(), self.now())?;
+        Ok(view.ok_or(ErrorCode::BlobNotFound)?)
+    }
+}

@@ -1,0 +1,193 @@
+//! Listing blobs: in order of name, a page at a time, with prefix and delimiter.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use azblob::names::{AccountName, BlobName, ContainerName};
+
+use crate::blob::{Blob, BlobView};
+use crate::error::StoreError;
+use crate::limits::LIST_ENTRIES_MAX;
+use crate::proof::Proof;
+use crate::store::{BlobPath, Store};
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Only names that begin so.
+    pub prefix: String,
+    /// Names that have it after the prefix are given as one, up to and with it.
+    pub delimiter: Option<String>,
+    /// Begin with the first name (or common prefix) that is not before this one.
+    pub marker: Option<String>,
+    /// At most so many entries, from 1 to [`LIST_ENTRIES_MAX`], which 0 stands for.
+    pub max: usize,
+    /// Uncommitted blobs too.
+    pub include_uncommitted: bool,
+}
+
+/// One entry of a listing.
+#[derive(Clone, Debug)]
+pub enum ListEntry {
+    /// A blob.
+    Blob(BlobName, BlobView),
+    /// A common prefix, the delimiter included.
+    Prefix(String),
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, Default)]
+pub struct ListPage {
+    /// In order of name; prefixes among blobs.
+    pub entries: Vec<ListEntry>,
+    /// The marker of the next page; none on the last one.
+    pub next_marker: Option<String>,
+}
+
+/// One blob of the whole store, for `blob list`.
+#[derive(Debug)]
+pub struct InventoryEntry {
+    /// Which.
+    pub path: BlobPath,
+    /// Its state.
+    pub view: BlobView,
+    /// Its verdict, if there is one for the present content.
+    pub proof: Option<Proof>,
+}
+
+impl Store {
+    /// One page of the blobs of a container. Order is that of Unicode code points, which is the order of the
+    /// bytes of UTF-8.
+    ///
+    /// # Errors
+    /// [`azblob::error::ErrorCode::ContainerNotFound`]. A blob whose properties are unreadable is left out and
+    /// logged.
+    pub fn list_blobs(
+        &self,
+        account: &AccountName,
+        container: &ContainerName,
+        query: &ListQuery,
+    ) -> Result<ListPage, StoreError> {
+        let core = &self.core;
+        let container = core.container(account, container)?;
+        let max = if query.max == 0 {
+            LIST_ENTRIES_MAX
+        } else {
+            query.max.min(LIST_ENTRIES_MAX)
+        };
+        let mut page = ListPage::default();
+        let blobs = container.blobs();
+        let mut from = query.prefix.clone().max(query.marker.clone().unwrap_or_default());
+        'seek: loop {
+            let mut past = None;
+            for (name_text, blob) in blobs.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded))
+            {
+                if !name_text.starts_with(&query.prefix) {
+                    break 'seek;
+                }
+                let common = common_prefix(name_text, query);
+                let Some(entry) = self.entry(blob, common, query) else {
+                    continue;
+                };
+                if page.entries.len() == max {
+                    page.next_marker = Some(common.unwrap_or(name_text).to_owned());
+                    break 'seek;
+                }
+                page.entries.push(entry);
+                if let Some(common) = common {
+                    past = Some(common);
+                    break;
+                }
+            }
+            match past.and_then(after_all_with) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        Ok(page)
+    }
+
+    fn entry(&self, blob: &Arc<Blob>, common: Option<&str>, query: &ListQuery) -> Option<ListEntry> {
+        let core = &self.core;
+        let mut state = blob.state();
+        let shown = state
+            .root
+            .as_ref()
+            .is_some_and(|root| root.committed || query.include_uncommitted);
+        if !shown {
+            return None;
+        }
+        if let Some(common) = common {
+            return Some(ListEntry::Prefix(common.to_owned()));
+        }
+        match state.view(blob, &core.opening(), core.now()) {
+            Ok(view) => Some(ListEntry::Blob(blob.name.clone(), view?)),
+            Err(error) => {
+                tracing::error!(blob = blob.name.as_str(), %error, "a blob is left out of a listing");
+                None
+            }
+        }
+    }
+
+    /// Every blob of the store, uncommitted ones too, in order of account, container and name.
+    pub fn inventory(&self) -> Vec<InventoryEntry> {
+        let core = &self.core;
+        let mut entries = Vec::new();
+        for container in core.all_containers() {
+            let blobs: Vec<Arc<Blob>> = container.blobs().values().map(Arc::clone).collect();
+            for blob in blobs {
+                let Ok(view) = core.view(&blob) else {
+                    continue;
+                };
+                let proof = core.proof_of(&blob).unwrap_or_else(|error| {
+                    tracing::error!(blob = blob.name.as_str(), %error, "a verdict is unreadable");
+                    None
+                });
+                let path = BlobPath {
+                    account: container.account.clone(),
+                    container: container.name.clone(),
+                    blob: blob.name.clone(),
+                };
+                entries.push(InventoryEntry { path, view, proof });
+            }
+        }
+        entries
+    }
+}
+
+/// What a name is listed under, if the delimiter follows the prefix in it.
+fn common_prefix<'a>(name: &'a str, query: &ListQuery) -> Option<&'a str> {
+    let delimiter = query.delimiter.as_deref().filter(|d| !d.is_empty())?;
+    let rest = &name[query.prefix.len()..];
+    rest.find(delimiter)
+        .map(|at| &name[..query.prefix.len() + at + delimiter.len()])
+}
+
+/// The first text that is after all that begin with `prefix`; none where there is none.
+fn after_all_with(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        let next = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            _ => char::from_u32(u32::from(last) + 1),
+        };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_after_a_prefix() {
+        assert_eq!(after_all_with("a/").as_deref(), Some("a0"));
+        assert_eq!(after_all_with("\u{D7FF}").as_deref(), Some("\u{E000}"));
+        assert_eq!(after_all_with("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(after_all_with("\u{10FFFF}"), None);
+    }
+}

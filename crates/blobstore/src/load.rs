@@ -1,0 +1,198 @@
+//! Reading the whole directory at start.
+//!
+//! A quiet blob costs opening its file and one read of 8 KiB. What is unreadable is noted and left alone: one
+//! damaged file must not keep the others from being served.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use azblob::names::{AccountName, BlobName, ContainerName};
+use azblob::time::UnixMillis;
+
+use crate::blob::Blob;
+use crate::blob_file::{Writing, read_frame};
+use crate::container::{Container, ContainerRecord};
+use crate::data_dir::{DataDir, blob_file_name, io_error, read_file};
+use crate::disk::{Access, Disk, DiskFile};
+use crate::error::OpenError;
+use crate::frame::Kind;
+use crate::recovery::recover;
+use crate::root::Root;
+use crate::store::Accounts;
+use crate::survey::{Birth, Survey, SurveyError, survey};
+
+/// All containers with the state of their blobs.
+pub(crate) fn accounts(
+    disk: &dyn Disk,
+    dir: &DataDir,
+    writing: &Writing,
+    for_writing: bool,
+    now: UnixMillis,
+) -> Result<Accounts, OpenError> {
+    let mut accounts = Accounts::new();
+    let loading = Loading {
+        disk,
+        writing,
+        for_writing,
+        now,
+    };
+    for account in loading.dirs(&dir.blobs())? {
+        let Ok(name) = AccountName::new(account.as_str()) else {
+            continue;
+        };
+        let account_dir = dir.blobs().join(&account);
+        let mut containers = BTreeMap::new();
+        for entry in loading.dirs(&account_dir)? {
+            let container_dir = account_dir.join(&entry);
+            if entry.starts_with(NEW_CONTAINER) {
+                // Never got its name, so was never acknowledged.
+                if for_writing {
+                    remove_tree(disk, &container_dir);
+                }
+            } else if let Ok(container_name) = ContainerName::new(entry) {
+                let container = loading.container(&name, &container_name, &container_dir)?;
+                containers.insert(container_name, Arc::new(container));
+            }
+        }
+        accounts.insert(name, containers);
+    }
+    Ok(accounts)
+}
+
+/// Beginning of the name of a container's directory before it has its own.
+pub(crate) const NEW_CONTAINER: &str = ".new-";
+
+struct Loading<'a> {
+    disk: &'a dyn Disk,
+    writing: &'a Writing,
+    for_writing: bool,
+    now: UnixMillis,
+}
+
+impl Loading<'_> {
+    fn dirs(&self, path: &Path) -> Result<Vec<String>, OpenError> {
+        let entries = match self.disk.list(path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io_error(path, error)),
+        };
+        Ok(entries.into_iter().filter(|e| e.is_dir).map(|e| e.name).collect())
+    }
+
+    fn container(
+        &self,
+        account: &AccountName,
+        name: &ContainerName,
+        dir: &Path,
+    ) -> Result<Container, OpenError> {
+        let record = read_file(self.disk, &dir.join("container.json"))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<ContainerRecord>(&bytes).ok());
+        let record = record.unwrap_or_else(|| {
+            tracing::error!(dir = %dir.display(), "container.json is unreadable; the container is served without its metadata");
+            ContainerRecord {
+                account: account.clone(),
+                container: name.clone(),
+                etag: self.writing.generation,
+                created: self.now,
+                last_modified: self.now,
+                lease: azblob::lease::Lease::Available,
+                metadata: azblob::metadata::Metadata::default(),
+            }
+        });
+        let container = Container::new(dir.to_owned(), record);
+        for shard in self.dirs(dir)? {
+            let shard_dir = dir.join(&shard);
+            let entries = self
+                .disk
+                .list(&shard_dir)
+                .map_err(|error| io_error(&shard_dir, error))?;
+            for entry in entries.into_iter().filter(|entry| !entry.is_dir) {
+                self.file(&container, &shard_dir, entry.name);
+            }
+        }
+        Ok(container)
+    }
+
+    fn file(&self, container: &Container, shard_dir: &Path, file_name: String) {
+        let path = shard_dir.join(&file_name);
+        if file_name.ends_with(".tmp") {
+            // A Put Blob that never got its name.
+            if self.for_writing
+                && let Err(error) = self.disk.remove_file(&path)
+            {
+                tracing::warn!(path = %path.display(), %error, "a temporary file could not be removed");
+            }
+            return;
+        }
+        if !file_name.ends_with(".blob") {
+            return;
+        }
+        match self.blob(&path, &file_name) {
+            Ok((name, root)) => container.found(Blob::new(name, path, Some(root))),
+            Err(why) => {
+                tracing::error!(path = %path.display(), %why, "a blob file is unreadable");
+                container.found_broken(file_name, format!("{}: {why}", path.display()));
+            }
+        }
+    }
+
+    fn blob(&self, path: &Path, file_name: &str) -> Result<(BlobName, Root), String> {
+        let file = self
+            .disk
+            .open(path, Access::Read)
+            .map_err(|error| error.to_string())?;
+        let mut found = survey(&*file).map_err(|error| match error {
+            SurveyError::Io(error) => error.to_string(),
+            SurveyError::Damaged(what) => what,
+        })?;
+        let name = name_of(&*file, path, &found, file_name)?;
+        let Some(repair) = found.repair.take().filter(|_| self.for_writing) else {
+            return Ok((name, found.root));
+        };
+        drop(file);
+        let root = recover(self.disk, path, found, &repair, self.writing, self.now)
+            .map_err(|error| format!("recovery failed: {error}"))?;
+        Ok((name, root))
+    }
+}
+
+/// The name of the blob in a file, checked against the file's own.
+pub(crate) fn name_of(
+    file: &dyn DiskFile,
+    path: &Path,
+    found: &Survey,
+    file_name: &str,
+) -> Result<BlobName, String> {
+    let name = match &found.root.name {
+        Some(name) => name.clone(),
+        None => {
+            let birth = read_frame(file, path, found.root_header.identity, 0, Kind::Birth)
+                .map_err(|error| error.to_string())?;
+            serde_json::from_slice::<Birth>(&birth)
+                .map_err(|error| error.to_string())?
+                .name
+        }
+    };
+    if blob_file_name(&name).1 != file_name {
+        return Err("the file holds a blob of another name".into());
+    }
+    BlobName::new(name).map_err(|code| code.to_string())
+}
+
+/// Removes a directory of files and of directories of files, as far as that goes.
+pub(crate) fn remove_tree(disk: &dyn Disk, dir: &Path) {
+    for entry in disk.list(dir).unwrap_or_default() {
+        let path = dir.join(&entry.name);
+        if entry.is_dir {
+            remove_tree(disk, &path);
+        } else if let Err(error) = disk.remove_file(&path) {
+            tracing::warn!(path = %path.display(), %error, "could not be removed");
+        }
+    }
+    if let Err(error) = disk.remove_dir(dir) {
+        tracing::warn!(path = %dir.display(), %error, "could not be removed");
+    }
+}

@@ -1,0 +1,39 @@
+//! What a blob carries beside its bytes.
+
+use azblob::metadata::Metadata;
+use azblob::properties::HttpProperties;
+use serde::{Deserialize, Serialize};
+
+/// Which operations a blob has. Page and append blobs are not written yet; the words are on disk already, so
+/// that a store of today knows one of tomorrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BlobKind {
+    /// Made of blocks, or of one body.
+    Block,
+    /// Pages of 512 bytes, rewritten in place.
+    Page,
+    /// Blocks added at the end.
+    Append,
+}
+
+impl BlobKind {
+    /// The word of `blob list`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Page => "page",
+            Self::Append => "append",
+        }
+    }
+}
+
+/// The headers and metadata that a client gave with the content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Properties {
+    /// `Content-Type` and its kin.
+    pub http: HttpProperties,
+    /// `x-ms-meta-*`.
+    pub metadata: Metadata,
+}

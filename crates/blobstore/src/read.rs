@@ -1,0 +1,326 @@
+//! Reading content. Every byte is checked against its checksum before it is given out.
+//!
+//! Whole checksum chunks go from the file straight into the caller's buffer and are checked there; the chunks
+//! at the ragged ends of a range go through a small buffer, because a checksum covers all of its chunk. Keep
+//! reads large and aligned to [`crate::limits::CHECKSUM_BYTES`] and nothing is copied.
+//!
+//! A mismatch is an error for this read, a line in the log, and from then on the blob's verdict is `damaged`,
+//! durably.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use azblob::error::ErrorCode;
+use bak::Verdict;
+
+use crate::blob::{Blob, BlobView};
+use crate::blob_file::{BlobFile, read_trailer};
+use crate::block_list::{CommittedList, Span};
+use crate::container::Container;
+use crate::error::StoreError;
+use crate::frame::{PAGE, Trailer, crc64};
+use crate::health::read_failed;
+use crate::limits::CHECKSUM_BYTES;
+use crate::permit::Permit;
+use crate::put_block::BlockRef;
+use crate::root::{CommitId, ProofRecord};
+use crate::store::{BlobPath, Core, Store};
+
+/// The content of a blob as it was when it was opened: later changes do not show, and its bytes stay readable
+/// until the reader is dropped.
+pub struct BlobReader {
+    core: Arc<Core>,
+    _container: Arc<Container>,
+    blob: Arc<Blob>,
+    file: Arc<BlobFile>,
+    list: Arc<CommittedList>,
+    view: BlobView,
+    last: Mutex<Option<(Span, Arc<Vec<u64>>)>>,
+}
+
+impl Store {
+    /// Opens the committed content.
+    ///
+    /// # Errors
+    /// The protocol's: [`ErrorCode::BlobNotFound`], container, lease, condition. [`StoreError::Damaged`] when
+    /// its block list is unreadable.
+    pub fn open_blob(&self, path: &BlobPath, permit: &Permit<'_>) -> Result<BlobReader, StoreError> {
+        let core = &self.core;
+        let (container, blob) = core.blob(path)?;
+        let opened = core.open_content(&blob, permit);
+        if let Err(StoreError::Damaged { what }) = &opened {
+            core.rotten(&blob, None, what);
+        }
+        let (file, list, view) = opened?;
+        Ok(BlobReader {
+            core: Arc::clone(core),
+            _container: container,
+            blob,
+            file,
+            list,
+            view,
+            last: Mutex::new(None),
+        })
+    }
+
+    /// A committed blob's state.
+    ///
+    /// # Errors
+    /// The protocol's: [`ErrorCode::BlobNotFound`], container, lease, condition.
+    pub fn blob_properties(&self, path: &BlobPath, permit: &Permit<'_>) -> Result<BlobView, StoreError> {
+        let (_, blob) = self.core.blob(path)?;
+        let root = blob.state().root.clone().filter(|root| root.committed);
+        permit.check_read(&*root.ok_or(ErrorCode::BlobNotFound)?, self.core.now())?;
+        self.core.view(&blob)
+    }
+
+    /// Fills `buf` from byte `offset` of a block, committed or not.
+    ///
+    /// # Errors
+    /// [`StoreError::BlockIsGone`] when the block was dropped or replaced; [`StoreError::Damaged`];
+    /// [`StoreError::Misuse`] past its end.
+    pub fn read_block(
+        &self,
+        path: &BlobPath,
+        block: &BlockRef,
+        offset: u64,
+        buf: &mut [u8],
+    ) -> Result<(), StoreError> {
+        let core = &self.core;
+        let (_, blob) = core.blob(path)?;
+        let (file, commit) = {
+            let mut state = blob.state();
+            let root = state.root.clone().ok_or(ErrorCode::BlobNotFound)?;
+            (core.file(&blob, &mut state)?, root.commit)
+        };
+        if file.identity() != block.identity {
+            return Err(StoreError::BlockIsGone);
+        }
+        let read = read_trailer_of(&file, block.span)
+            .and_then(|checksums| read_span(&file, block.span, &checksums, offset, buf));
+        if let Err(StoreError::Damaged { what }) = &read {
+            if !core.holds_block(&blob, block)? {
+                return Err(StoreError::BlockIsGone);
+            }
+            core.rotten(&blob, Some(commit), what);
+        }
+        read
+    }
+}
+
+impl BlobReader {
+    /// The state that the content belongs to.
+    pub fn view(&self) -> &BlobView {
+        &self.view
+    }
+
+    /// Bytes of content.
+    pub fn size(&self) -> u64 {
+        self.list.size()
+    }
+
+    /// Fills `buf` from byte `offset` on, verified.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], with nothing to be taken from `buf`; [`StoreError::Misuse`] past the end;
+    /// [`StoreError::Io`].
+    pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+        let end = offset
+            .checked_add(buf.len() as u64)
+            .filter(|end| *end <= self.size());
+        end.ok_or(StoreError::Misuse("past the end of the blob"))?;
+        let mut filled = 0;
+        while filled < buf.len() {
+            let (index, within) = self.list.locate(offset + filled as u64);
+            let span = self.list.entries[index].span;
+            let n = (span.len - within).min((buf.len() - filled) as u64) as usize;
+            let read = self
+                .checksums(span)
+                .and_then(|sums| read_span(&self.file, span, &sums, within, &mut buf[filled..filled + n]));
+            if let Err(StoreError::Damaged { what }) = &read {
+                self.core.rotten(&self.blob, Some(self.view.commit), what);
+            }
+            read?;
+            filled += n;
+        }
+        Ok(())
+    }
+
+    /// The checksums of a block; those of the last one used are kept.
+    fn checksums(&self, span: Span) -> Result<Arc<Vec<u64>>, StoreError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, checksums)) = &*last
+            && *of == span
+        {
+            return Ok(Arc::clone(checksums));
+        }
+        let checksums = Arc::new(read_trailer_of(&self.file, span)?);
+        *last = Some((span, Arc::clone(&checksums)));
+        Ok(checksums)
+    }
+}
+
+fn read_trailer_of(file: &BlobFile, span: Span) -> Result<Vec<u64>, StoreError> {
+    let header = span.header(file.identity());
+    let trailer = read_trailer(file.file(), &header).map_err(|error| read_failed(file.path(), error))?;
+    match trailer {
+        Some(Trailer::Done(checksums)) => Ok(checksums),
+        _ => Err(StoreError::Damaged {
+            what: format!(
+                "{}: trailer of the block at {}",
+                file.path().display(),
+                span.offset
+            ),
+        }),
+    }
+}
+
+/// Fills `buf` from byte `within` of a block's data.
+fn read_span(
+    file: &BlobFile,
+    span: Span,
+    checksums: &[u64],
+    within: u64,
+    buf: &mut [u8],
+) -> Result<(), StoreError> {
+    let chunk = CHECKSUM_BYTES as u64;
+    let end = within + buf.len() as u64;
+    if end > span.len {
+        return Err(StoreError::Misuse("past the end of the block"));
+    }
+    let mut at = within;
+    while at < end {
+        let first = at / chunk;
+        let filled = (at - within) as usize;
+        let chunk_end = ((first + 1) * chunk).min(span.len);
+        if at.is_multiple_of(chunk) && chunk_end <= end {
+            // As many whole chunks as the buffer takes, in one read.
+            let stop = if end == span.len { end } else { end - end % chunk };
+            let part = &mut buf[filled..(stop - within) as usize];
+            read_exact(file, span, at, part)?;
+            for (index, bytes) in part.chunks(CHECKSUM_BYTES).enumerate() {
+                verify(file, span, first as usize + index, bytes, checksums)?;
+            }
+            at = stop;
+        } else {
+            let start = first * chunk;
+            let mut whole = vec![0; (chunk_end - start) as usize];
+            read_exact(file, span, start, &mut whole)?;
+            verify(file, span, first as usize, &whole, checksums)?;
+            let stop = chunk_end.min(end);
+            let part = &whole[(at - start) as usize..(stop - start) as usize];
+            buf[filled..filled + part.len()].copy_from_slice(part);
+            at = stop;
+        }
+    }
+    Ok(())
+}
+
+fn read_exact(file: &BlobFile, span: Span, at: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+    let n = file
+        .file()
+        .read_at(buf, span.offset + PAGE + at)
+        .map_err(|error| read_failed(file.path(), error))?;
+    if n < buf.len() {
+        return Err(StoreError::Damaged {
+            what: format!(
+                "{}: the file ends within the block at {}",
+                file.path().display(),
+                span.offset
+            ),
+        });
+    }
+    Ok(())
+}
+
+fn verify(
+    file: &BlobFile,
+    span: Span,
+    index: usize,
+    bytes: &[u8],
+    checksums: &[u64],
+) -> Result<(), StoreError> {
+    if checksums.get(index) == Some(&crc64(bytes)) {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        what: format!(
+            "{}: bytes {} to {} of the block at {}",
+            file.path().display(),
+            index * CHECKSUM_BYTES,
+            index * CHECKSUM_BYTES + bytes.len() - 1,
+            span.offset
+        ),
+    })
+}
+
+impl Core {
+    fn open_content(
+        &self,
+        blob: &Arc<Blob>,
+        permit: &Permit<'_>,
+    ) -> Result<(Arc<BlobFile>, Arc<CommittedList>, BlobView), StoreError> {
+        let now = self.now();
+        let mut state = blob.state();
+        let root = state
+            .root
+            .clone()
+            .filter(|root| root.committed)
+            .ok_or(ErrorCode::BlobNotFound)?;
+        permit.check_read(&root, now)?;
+        let file = self.file(blob, &mut state)?;
+        let list = state.list(blob, &self.opening())?;
+        let view = state
+            .view(blob, &self.opening(), now)?
+            .ok_or(ErrorCode::BlobNotFound)?;
+        Ok((file, list, view))
+    }
+
+    fn holds_block(&self, blob: &Arc<Blob>, block: &BlockRef) -> Result<bool, StoreError> {
+        let mut state = blob.state();
+        let file = self.file(blob, &mut state)?;
+        let opening = self.opening();
+        let committed = state
+            .list(blob, &opening)?
+            .entries
+            .iter()
+            .any(|entry| entry.span == block.span);
+        let staged = state
+            .uncommitted(blob, &opening)?
+            .blocks
+            .values()
+            .any(|staged| staged.span == block.span);
+        Ok(file.identity() == block.identity && (committed || staged))
+    }
+
+    /// Logs damage at rest and makes it the blob's verdict, as far as that can still be written. `commit` is
+    /// the state of the content that was read; a later one may be sound.
+    pub(crate) fn rotten(&self, blob: &Arc<Blob>, commit: Option<CommitId>, what: &str) {
+        tracing::error!(blob = blob.name.as_str(), %what, "bytes at rest are damaged");
+        if self.check_writable().is_err() {
+            return;
+        }
+        let marked = self.change_root(blob, |root, _| {
+            let commit = commit.unwrap_or(root.commit);
+            if commit != root.commit {
+                return Ok(());
+            }
+            let known = root.proof.as_ref().filter(|proof| proof.commit == commit);
+            if known.is_none_or(|proof| proof.rotten.is_none()) {
+                root.proof = Some(ProofRecord {
+                    commit,
+                    verdict: Some(Verdict::Damaged),
+                    is_final: true,
+                    at: known.and_then(|proof| proof.at),
+                    rotten: Some(what.chars().take(ROTTEN_CHARS_MAX).collect()),
+                });
+            }
+            Ok(())
+        });
+        if let Err(error) = marked {
+            tracing::error!(blob = blob.name.as_str(), %error, "the damage could not be noted");
+        }
+    }
+}
+
+/// How much of the description of damage is kept; a root is one page.
+const ROTTEN_CHARS_MAX: usize = 300;

@@ -1,0 +1,100 @@
+//! The root: the whole state of a blob but for its bytes, in one page.
+//!
+//! A root is appended at each change and points only at frames that were durable before it was written. The
+//! newest whole root of a file is the blob's state. Its payload is JSON, so that a stranger can read it and
+//! later versions can add to it; what does not fit (long metadata) lies in a frame of its own.
+
+use azblob::etag::ETag;
+use azblob::lease::Lease;
+use azblob::time::UnixMillis;
+use bak::Verdict;
+use serde::{Deserialize, Serialize};
+
+use crate::properties::{BlobKind, Properties};
+
+/// One state of the content of a blob: changes with every commit and overwrite, and with nothing else. Unique
+/// within a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommitId(pub u64);
+
+/// The state of a blob.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Root {
+    /// The name again, unless it is too long: the birth frame may have rotted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    pub(crate) kind: BlobKind,
+    /// False while there are only uncommitted blocks.
+    pub(crate) committed: bool,
+    /// Bytes of the committed content.
+    pub(crate) size: u64,
+    pub(crate) etag: u64,
+    pub(crate) created: UnixMillis,
+    pub(crate) last_modified: UnixMillis,
+    #[serde(default)]
+    pub(crate) lease: Lease,
+    #[serde(default)]
+    pub(crate) sealed: bool,
+    pub(crate) properties: Held<Properties>,
+    /// The state of the content.
+    pub(crate) commit: CommitId,
+    /// Offset of the frame of the block list; none for an empty blob.
+    #[serde(default)]
+    pub(crate) list: Option<u64>,
+    #[serde(default)]
+    pub(crate) proof: Option<ProofRecord>,
+    /// Block frames from this offset on are uncommitted blocks.
+    #[serde(default)]
+    pub(crate) barrier: u64,
+    /// Offsets below the barrier of blocks that were still arriving when the list was committed, and so are
+    /// uncommitted blocks too, if they ever became complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) arriving: Vec<u64>,
+    /// When the last block came, for the age limit of uncommitted blocks.
+    #[serde(default)]
+    pub(crate) last_block: Option<UnixMillis>,
+}
+
+/// A part of the root, or where to find it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Held<T> {
+    /// Here.
+    Inline(T),
+    /// Offset of a text frame.
+    At(u64),
+}
+
+/// The verdict on one state of the content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProofRecord {
+    pub(crate) commit: CommitId,
+    pub(crate) verdict: Option<Verdict>,
+    #[serde(rename = "final")]
+    pub(crate) is_final: bool,
+    /// Offset of the text frame with reasons and report.
+    #[serde(default)]
+    pub(crate) at: Option<u64>,
+    /// Found damaged at rest after the verdict was given: what and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rotten: Option<String>,
+}
+
+impl Root {
+    pub(crate) fn etag(&self) -> ETag {
+        ETag(self.etag)
+    }
+
+    /// Whether a block frame at `offset` is an uncommitted block.
+    pub(crate) fn holds_uncommitted(&self, offset: u64) -> bool {
+        offset >= self.barrier || self.arriving.contains(&offset)
+    }
+
+    /// Where to start looking for uncommitted blocks.
+    pub(crate) fn scan_from(&self) -> u64 {
+        self.arriving.iter().copied().fold(self.barrier, u64::min)
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests of the store from outside, one binary.
+
+mod contract;
+mod support;
