@@ -1,1 +1,34 @@
-//! Under construction.
+//! The vault's front door: an Azure Blob endpoint over HTTP.
+//!
+//! Requests are parsed and signed by `azblob`'s rules, carried out by `blobstore`, and every backup that comes in is
+//! verified by `bak` while it arrives. [`Server`] is the way in; the modules:
+//!
+//! - `accept`, `stall`: sockets, and letting go of clients that do not move. `door`: one request from head to answer.
+//! - `intake`, `download`, `buffers`: bytes in and out. No disk access ever happens on an async worker.
+//! - `proof`: the verifier, beside the requests. It delays none of them.
+//! - [`control`], [`listing`]: what a running server tells other processes of this machine.
+//! - [`limits`]: all of them.
+//!
+//! Deliberately absent for now: TLS, shared access signatures, page and append blobs, snapshots, copies. HTTP/2 stays
+//! absent: SQL Server's client fails where it is offered.
+
+mod accept;
+mod answer;
+mod buffers;
+mod checks;
+mod config;
+pub mod control;
+mod door;
+mod download;
+mod fault;
+mod intake;
+pub mod limits;
+pub mod listing;
+mod proof;
+mod reply;
+mod request_log;
+mod server;
+mod stall;
+
+pub use config::{Account, Config};
+pub use server::{ProofWaiter, Server};

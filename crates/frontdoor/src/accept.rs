@@ -1,0 +1,127 @@
+//! The accept loop: sockets in, one hyper connection each, and an orderly end.
+//!
+//! Its own loop rather than a framework's, because every limit on a connection is set here: how many there are, how long
+//! a head may take, how large it may be, when a client that takes no bytes is let go. HTTP/1.1 with keep-alive and
+//! nothing else: SQL Server's client was seen to negotiate HTTP/2 where it is offered and then to fail.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::answer::AnswerBody;
+use crate::limits;
+use crate::stall::StallGuard;
+
+/// What answers the requests of all connections.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// Answers one request; every failure is an answer too.
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> impl Future<Output = Response<AnswerBody>> + Send;
+}
+
+/// Serves connections until `stop` is done; then accepts no more, lets requests under way finish within
+/// [`limits::GRACE`], and returns.
+pub(crate) async fn serve<S: Service>(
+    listener: TcpListener,
+    service: Arc<S>,
+    stop: impl Future<Output = ()>,
+) {
+    let seats = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let (stopping, stops) = watch::channel(false);
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let (stream, client, seat) = tokio::select! {
+            next = next_connection(&listener, &seats) => next,
+            () = &mut stop => break,
+        };
+        tokio::spawn(connection(
+            stream,
+            client,
+            Arc::clone(&service),
+            stops.clone(),
+            seat,
+        ));
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    let all = u32::try_from(limits::CONNECTIONS).expect("the number of connections fits");
+    if timeout(limits::GRACE, seats.acquire_many(all)).await.is_err() {
+        tracing::warn!(
+            seconds = limits::GRACE.as_secs(),
+            "stopping although requests are still being served"
+        );
+    }
+}
+
+/// Waits for a seat, then for a client. An accept that fails (no file descriptors left, say) is tried again after a
+/// pause; it never ends the server.
+async fn next_connection(
+    listener: &TcpListener,
+    seats: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    let seat = Arc::clone(seats)
+        .acquire_owned()
+        .await
+        .expect("the seats are never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, client)) => return (stream, client, seat),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection to its end. The seat is free again when this returns.
+async fn connection<S: Service>(
+    stream: TcpStream,
+    client: SocketAddr,
+    service: Arc<S>,
+    mut stops: watch::Receiver<bool>,
+    _seat: OwnedSemaphorePermit,
+) {
+    // Answers are short or large, never dribbled: waiting for more to send only adds delay.
+    let _not_fatal = stream.set_nodelay(true).is_err();
+    let stream = TokioIo::new(StallGuard::new(stream, limits::ANSWER_STALL));
+    let answers = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(service.answer(request, client).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_TIME)
+        .max_headers(limits::HEADERS)
+        .max_header_size(limits::HEAD_BYTES)
+        .max_buf_size(limits::FRAME);
+    let mut serving = std::pin::pin!(http.serve_connection(stream, answers));
+    let ended = tokio::select! {
+        ended = &mut serving => Some(ended),
+        _changed = stops.changed() => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%client, %error, "connection ended");
+    }
+}

@@ -1,0 +1,74 @@
+//! What a front door is told at its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use azblob::names::AccountName;
+use azblob::shared_key::Secret;
+
+/// A storage account: its name in URLs, and the keys that sign its requests.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The name.
+    pub name: AccountName,
+    /// One key, or two while keys are being rotated; any of them is accepted.
+    pub keys: Vec<Secret>,
+}
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one; [`crate::Server::local_addr`] says which.
+    pub listen: SocketAddr,
+    /// Who may ask. Requests for other accounts are refused; nobody is served without a signature.
+    pub accounts: Vec<Account>,
+    /// The data directory, for the control socket in it. Without one there is no control socket.
+    pub control: Option<PathBuf>,
+    /// Threads that verify backups; `None`: one a core.
+    pub proof_threads: Option<usize>,
+}
+
+impl Config {
+    /// Serves these accounts at this address, with a control socket in `data`.
+    pub fn new(listen: SocketAddr, accounts: Vec<Account>, data: impl Into<PathBuf>) -> Self {
+        Config {
+            listen,
+            accounts,
+            control: Some(data.into()),
+            proof_threads: None,
+        }
+    }
+}
+
+/// The accounts by name.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    names: Vec<AccountName>,
+    accounts: Vec<Account>,
+}
+
+impl Accounts {
+    /// Takes them as configured.
+    pub(crate) fn new(accounts: Vec<Account>) -> Self {
+        Accounts {
+            names: accounts.iter().map(|account| account.name.clone()).collect(),
+            accounts,
+        }
+    }
+
+    /// Their names.
+    pub(crate) fn names(&self) -> &[AccountName] {
+        &self.names
+    }
+
+    /// Whether an account has this name.
+    pub(crate) fn is_account(&self, name: &str) -> bool {
+        self.names.iter().any(|account| account.as_str() == name)
+    }
+
+    /// The account of one of [`Accounts::names`].
+    pub(crate) fn get(&self, name: &AccountName) -> &Account {
+        let found = self.accounts.iter().find(|account| account.name == *name);
+        found.expect("an account is looked up by a name of this list")
+    }
+}

@@ -1,0 +1,166 @@
+//! One request from head to answer: whose is it, is it signed, what does it ask, do it, say so.
+//!
+//! Every path through here ends in an answer with the common headers and one line in the request log. The deeds
+//! themselves are in the submodules; each is a blocking call into the store on a blocking thread.
+
+mod blob;
+mod container;
+mod get;
+mod list;
+mod put;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use azblob::lease::LeaseId;
+use azblob::request::{Address, BlobOperation, ContainerOperation, Operation, Request, ServiceOperation};
+use azblob::response::{Stamp, success_status};
+use azblob::shared_key;
+use azblob::time::UnixMillis;
+use blobstore::{BlobPath, Store};
+use http::header::EXPECT;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use hyper::body::Incoming;
+use uuid::Uuid;
+
+use crate::accept::Service;
+use crate::answer::AnswerBody;
+use crate::buffers::Buffers;
+use crate::config::Accounts;
+use crate::fault::Fault;
+use crate::intake::{Gate, drain, off_worker};
+use crate::limits;
+use crate::proof::Proof;
+use crate::reply::with_status;
+use crate::request_log::RequestLog;
+
+/// Everything that answers requests.
+pub(crate) struct Door {
+    accounts: Accounts,
+    store: Arc<Store>,
+    proof: Arc<Proof>,
+    gate: Gate,
+    buffers: Arc<Buffers>,
+}
+
+/// An answer that is not a fault.
+pub(crate) type Answer = Result<Response<AnswerBody>, Fault>;
+
+impl Door {
+    /// A door to this store.
+    pub(crate) fn new(accounts: Accounts, store: Arc<Store>, proof: Proof) -> Self {
+        Door {
+            accounts,
+            store,
+            proof: Arc::new(proof),
+            gate: Gate::new(limits::BYTES_IN_FLIGHT),
+            buffers: Buffers::new(limits::READ_CHUNK, limits::IDLE_BUFFERS),
+        }
+    }
+
+    /// Blocks until the verifier has nothing left to do.
+    pub(crate) fn wait_for_proof(&self) {
+        self.proof.wait_until_idle();
+    }
+
+    /// Runs a store call on a blocking thread.
+    async fn call<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Store) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let store = Arc::clone(&self.store);
+        off_worker(move || call(&store)).await.ok_or_else(Fault::lost)?
+    }
+
+    async fn act(&self, head: &Parts, body: &mut Incoming, log: &mut RequestLog) -> Answer {
+        let address = Address::locate(&head.uri, &head.headers, self.accounts.names())?;
+        log.account = Some(address.account.clone());
+        let account = self.accounts.get(&address.account);
+        shared_key::verify(
+            &head.method,
+            &head.uri,
+            &head.headers,
+            &account.name,
+            &account.keys,
+            now(),
+        )?;
+        let request = Request::parse(&address, &head.method, &head.uri, &head.headers)?;
+        log.operation = request.operation.name();
+        let status = success_status(&request.operation);
+        let answer = self.carry_out(request, head, body).await?;
+        // Get Blob alone has two ways to succeed.
+        Ok(if answer.status() == StatusCode::PARTIAL_CONTENT {
+            answer
+        } else {
+            with_status(answer, status)
+        })
+    }
+
+    async fn carry_out(&self, request: Request, head: &Parts, body: &mut Incoming) -> Answer {
+        let Request {
+            account,
+            operation,
+            version,
+            ..
+        } = request;
+        match operation {
+            Operation::Service(ServiceOperation::ListContainers(query)) => {
+                self.list_containers(account, query, head).await
+            }
+            Operation::Container(container, ContainerOperation::ListBlobs(query)) => {
+                self.list_blobs(account, container, query, head).await
+            }
+            Operation::Container(container, operation) => self.container(account, container, operation).await,
+            Operation::Blob(path, operation) => {
+                let path = BlobPath {
+                    account,
+                    container: path.container,
+                    blob: path.blob,
+                };
+                match operation {
+                    BlobOperation::Put(put) => self.put_blob(path, put, body).await,
+                    BlobOperation::PutBlock(put) => self.put_block(path, put, body).await,
+                    BlobOperation::PutBlockList(put) => self.put_block_list(path, put, body).await,
+                    BlobOperation::Get(get) => self.get_blob(path, get, version).await,
+                    other => self.blob(path, other, version).await,
+                }
+            }
+        }
+    }
+}
+
+impl Service for Door {
+    async fn answer(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<AnswerBody> {
+        let started = Instant::now();
+        let (head, mut body) = request.into_parts();
+        let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
+        let stamp = Stamp::of_headers(&head.headers, id, now());
+        let mut log = RequestLog::new(&head);
+        let mut response = match self.act(&head, &mut body, &mut log).await {
+            Ok(response) => response,
+            Err(fault) => {
+                // A client that waits for "100 Continue" has sent nothing; reading would invite it to.
+                if !head.headers.contains_key(EXPECT) {
+                    drain(&mut body).await;
+                }
+                log.code = Some(fault.code());
+                fault.into_response(head.method == Method::HEAD, &stamp.message_lines())
+            }
+        };
+        stamp.write_headers(response.headers_mut());
+        log.write(id, client, &response, started.elapsed());
+        response
+    }
+}
+
+/// The present moment.
+pub(crate) fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

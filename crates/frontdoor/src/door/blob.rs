@@ -1,0 +1,154 @@
+//! Operations of a blob that move no content: properties, metadata, block lists, leases, deletion.
+
+use std::sync::Arc;
+
+use azblob::block::{BlockEntry, BlockId, BlockListKind, BlockListing};
+use azblob::conditions::{Conditions, Failed, WriteKind};
+use azblob::etag::ETag;
+use azblob::lease::LeaseId;
+use azblob::request::BlobOperation;
+use azblob::response::BlobHead;
+use azblob::time::UnixMillis;
+use azblob::version::ApiVersion;
+use blobstore::{BlobPath, BlobView, Permit, Store};
+
+use super::{Answer, Door};
+use crate::fault::Fault;
+use crate::proof::Proof;
+use crate::reply::{blob_head, changed, document, empty};
+
+impl Door {
+    /// Carries out an operation of a blob other than those with content.
+    pub(super) async fn blob(&self, path: BlobPath, operation: BlobOperation, version: ApiVersion) -> Answer {
+        let proof = Arc::clone(&self.proof);
+        self.call(move |store| act(store, &proof, &path, operation, version))
+            .await
+    }
+}
+
+fn act(
+    store: &Store,
+    proof: &Proof,
+    path: &BlobPath,
+    operation: BlobOperation,
+    version: ApiVersion,
+) -> Answer {
+    match operation {
+        BlobOperation::GetProperties { lease_id, conditions } => {
+            let view = readable(store, path, lease_id, &conditions)?;
+            let mut answer = empty();
+            blob_head(&view).write_headers(None, version, answer.headers_mut());
+            Ok(answer)
+        }
+        BlobOperation::GetMetadata { lease_id, conditions } => {
+            let view = readable(store, path, lease_id, &conditions)?;
+            let mut answer = empty();
+            blob_head(&view).write_metadata_headers(answer.headers_mut());
+            Ok(answer)
+        }
+        BlobOperation::SetMetadata {
+            metadata,
+            lease_id,
+            conditions,
+        } => {
+            let condition = change_if(&conditions);
+            let view = store.set_metadata(
+                path,
+                &metadata,
+                &Permit {
+                    lease: lease_id,
+                    condition: &condition,
+                },
+            )?;
+            Ok(changed(view.etag, view.last_modified))
+        }
+        BlobOperation::SetProperties {
+            properties,
+            lease_id,
+            conditions,
+        } => {
+            let condition = change_if(&conditions);
+            let permit = Permit {
+                lease: lease_id,
+                condition: &condition,
+            };
+            let view = store.set_http_properties(path, &properties, &permit)?;
+            Ok(changed(view.etag, view.last_modified))
+        }
+        BlobOperation::GetBlockList { kind, lease_id } => block_list(store, path, kind, lease_id),
+        BlobOperation::Delete { lease_id, conditions } => {
+            let condition = change_if(&conditions);
+            store.delete_blob(
+                path,
+                &Permit {
+                    lease: lease_id,
+                    condition: &condition,
+                },
+            )?;
+            proof.forget(path);
+            Ok(empty())
+        }
+        BlobOperation::Lease { action, conditions } => {
+            let (reply, view) = store.lease_blob(path, &action, &change_if(&conditions))?;
+            proof.lease_changed(path);
+            let mut answer = changed(view.etag, view.last_modified);
+            reply.write_headers(answer.headers_mut());
+            Ok(answer)
+        }
+        BlobOperation::Put(_)
+        | BlobOperation::PutBlock(_)
+        | BlobOperation::PutBlockList(_)
+        | BlobOperation::Get(_) => {
+            unreachable!("operations with content are answered elsewhere")
+        }
+    }
+}
+
+/// The conditions of a change, for the store to judge at the moment of the change.
+fn change_if(
+    conditions: &Conditions,
+) -> impl Fn(Option<(ETag, UnixMillis)>) -> Result<(), azblob::error::ErrorCode> + '_ {
+    |current| conditions.check_write(current, WriteKind::Change)
+}
+
+/// A committed blob that may be read with this lease id and under these conditions.
+fn readable(
+    store: &Store,
+    path: &BlobPath,
+    lease: Option<LeaseId>,
+    conditions: &Conditions,
+) -> Result<BlobView, Fault> {
+    let view = store.blob_properties(path, &Permit::lease(lease))?;
+    check_read(conditions, &view)?;
+    Ok(view)
+}
+
+/// Judges the conditions of a read.
+pub(super) fn check_read(conditions: &Conditions, view: &BlobView) -> Result<(), Fault> {
+    conditions
+        .check_read(view.etag, view.last_modified)
+        .map_err(|failed| match failed {
+            Failed::NotModified => Fault::not_modified(view.etag),
+            Failed::With(code) => code.into(),
+        })
+}
+
+fn block_list(store: &Store, path: &BlobPath, kind: BlockListKind, lease: Option<LeaseId>) -> Answer {
+    let blocks = store.get_block_list(path, &Permit::lease(lease))?;
+    let entries = |blocks: Vec<(BlockId, u64)>| {
+        blocks
+            .into_iter()
+            .map(|(id, size)| BlockEntry { id, size })
+            .collect()
+    };
+    let listing = BlockListing {
+        committed: kind.wants_committed().then(|| entries(blocks.committed)),
+        uncommitted: kind.wants_uncommitted().then(|| entries(blocks.uncommitted)),
+    };
+    let mut answer = document(listing.render());
+    // A blob without a commit has neither tag nor size.
+    if let Ok(view) = store.blob_properties(path, &Permit::lease(lease)) {
+        BlobHead::write_block_list_headers(view.etag, view.last_modified, view.size, answer.headers_mut());
+    }
+    Ok(answer)
+}

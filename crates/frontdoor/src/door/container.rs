@@ -1,0 +1,103 @@
+//! Operations of a container.
+
+use azblob::conditions::{Conditions, WriteKind};
+use azblob::error::{ErrorCode, Refusal};
+use azblob::lease::LeaseId;
+use azblob::names::{AccountName, ContainerName};
+use azblob::request::ContainerOperation;
+use azblob::response::ContainerHead;
+use blobstore::{ContainerView, Store};
+
+use super::{Answer, Door, now};
+use crate::fault::Fault;
+use crate::reply::{changed, empty};
+
+impl Door {
+    /// Carries out an operation of a container other than List Blobs.
+    pub(super) async fn container(
+        &self,
+        account: AccountName,
+        name: ContainerName,
+        operation: ContainerOperation,
+    ) -> Answer {
+        if matches!(operation, ContainerOperation::Create { .. }) && self.accounts.is_account(name.as_str()) {
+            // A path that begins with an account's name always means the account.
+            let words = "A container cannot have the name of a storage account of this server.";
+            return Err(Refusal::with_message(ErrorCode::ContainerDisabled, words).into());
+        }
+        let forget =
+            matches!(operation, ContainerOperation::Delete { .. }).then(|| (account.clone(), name.clone()));
+        let answer = self
+            .call(move |store| act(store, &account, &name, operation))
+            .await?;
+        if let Some((account, container)) = forget {
+            self.proof.forget_container(&account, &container);
+        }
+        Ok(answer)
+    }
+}
+
+fn act(store: &Store, account: &AccountName, name: &ContainerName, operation: ContainerOperation) -> Answer {
+    let check = |conditions: &Conditions, view: &ContainerView| {
+        conditions.check_write(Some((view.etag, view.last_modified)), WriteKind::Change)
+    };
+    match operation {
+        ContainerOperation::Create { metadata } => {
+            let view = store.create_container(account, name, metadata)?;
+            Ok(changed(view.etag, view.last_modified))
+        }
+        ContainerOperation::Delete { lease_id, conditions } => {
+            store.delete_container(account, name, lease_id, &|view| check(&conditions, view))?;
+            Ok(empty())
+        }
+        ContainerOperation::GetProperties { lease_id } => {
+            let mut answer = empty();
+            head(&readable(store, account, name, lease_id)?).write_headers(answer.headers_mut());
+            Ok(answer)
+        }
+        ContainerOperation::GetMetadata { lease_id } => {
+            let mut answer = empty();
+            head(&readable(store, account, name, lease_id)?).write_metadata_headers(answer.headers_mut());
+            Ok(answer)
+        }
+        ContainerOperation::SetMetadata {
+            metadata,
+            lease_id,
+            conditions,
+        } => {
+            readable(store, account, name, lease_id)?;
+            let view =
+                store.set_container_metadata(account, name, metadata, &|view| check(&conditions, view))?;
+            Ok(changed(view.etag, view.last_modified))
+        }
+        ContainerOperation::Lease { action, conditions } => {
+            let (reply, view) =
+                store.lease_container(account, name, &action, &|view| check(&conditions, view))?;
+            let mut answer = changed(view.etag, view.last_modified);
+            reply.write_headers(answer.headers_mut());
+            Ok(answer)
+        }
+        ContainerOperation::ListBlobs(_) => unreachable!("listings are answered elsewhere"),
+    }
+}
+
+/// The container, if the lease id fits, where one is given.
+fn readable(
+    store: &Store,
+    account: &AccountName,
+    name: &ContainerName,
+    lease_id: Option<LeaseId>,
+) -> Result<ContainerView, Fault> {
+    let view = store.container(account, name)?;
+    view.lease.check_container_use(lease_id, now())?;
+    Ok(view)
+}
+
+fn head(view: &ContainerView) -> ContainerHead {
+    ContainerHead {
+        etag: view.etag.to_string(),
+        last_modified: view.last_modified,
+        metadata: view.metadata.clone(),
+        lease: view.lease.view(now()),
+    }
+}

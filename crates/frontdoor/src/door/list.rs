@@ -1,0 +1,112 @@
+//! List Blobs and List Containers.
+
+use azblob::names::{AccountName, ContainerName};
+use azblob::request::{ListBlobs, ListContainers, Marker};
+use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedContainer, ListedEntry};
+use blobstore::{BlobView, ListEntry, ListQuery};
+use http::header::HOST;
+use http::request::Parts;
+
+use super::{Answer, Door, now};
+use crate::reply::{blob_type, document};
+
+impl Door {
+    /// List Blobs.
+    pub(super) async fn list_blobs(
+        &self,
+        account: AccountName,
+        container: ContainerName,
+        asked: ListBlobs,
+        head: &Parts,
+    ) -> Answer {
+        let endpoint = endpoint(head, &account);
+        self.call(move |store| {
+            let query = ListQuery {
+                prefix: asked.prefix.clone().unwrap_or_default(),
+                delimiter: asked.delimiter.clone(),
+                marker: asked.marker.clone().map(|marker| marker.0),
+                max: asked.max_results as usize,
+                include_uncommitted: asked.include_uncommitted,
+            };
+            let page = store.list_blobs(&account, &container, &query)?;
+            let entries = page.entries.into_iter().map(|entry| match entry {
+                ListEntry::Prefix(prefix) => ListedEntry::Prefix(prefix),
+                ListEntry::Blob(name, view) => {
+                    ListedEntry::Blob(Box::new(listed(name.as_str(), &view, asked.include_metadata)))
+                }
+            });
+            let page = BlobPage {
+                entries: entries.collect(),
+                next: page.next_marker.map(Marker),
+            };
+            Ok(document(page.render(&endpoint, container.as_str(), &asked)))
+        })
+        .await
+    }
+
+    /// List Containers.
+    pub(super) async fn list_containers(
+        &self,
+        account: AccountName,
+        asked: ListContainers,
+        head: &Parts,
+    ) -> Answer {
+        let endpoint = endpoint(head, &account);
+        self.call(move |store| {
+            let prefix = asked.prefix.as_deref().unwrap_or_default();
+            let from = asked.marker.as_ref().map_or("", |marker| marker.0.as_str());
+            let mut found = store.list_containers(&account);
+            found.retain(|view| view.name.as_str().starts_with(prefix) && view.name.as_str() >= from);
+            let most = asked.max_results as usize;
+            let next = found.get(most).map(|view| Marker(view.name.as_str().to_owned()));
+            let entries = found.into_iter().take(most).map(|view| ListedContainer {
+                name: view.name.as_str().to_owned(),
+                etag: unquoted(&view.etag.to_string()),
+                last_modified: view.last_modified,
+                lease: view.lease.view(now()),
+                metadata: asked.include_metadata.then_some(view.metadata),
+            });
+            let page = ContainerPage {
+                entries: entries.collect(),
+                next,
+            };
+            Ok(document(page.render(&endpoint, &asked)))
+        })
+        .await
+    }
+}
+
+fn listed(name: &str, view: &BlobView, with_metadata: bool) -> ListedBlob {
+    let committed = view.committed;
+    ListedBlob {
+        name: name.to_owned(),
+        etag: committed.then(|| unquoted(&view.etag.to_string())),
+        last_modified: committed.then_some(view.last_modified),
+        created: committed.then_some(view.created),
+        length: view.size,
+        blob_type: blob_type(view.kind),
+        properties: view.properties.http.clone(),
+        lease: view.lease_view,
+        metadata: with_metadata.then(|| view.properties.metadata.clone()),
+    }
+}
+
+/// Listings give tags without the quotes they have in headers.
+fn unquoted(tag: &str) -> String {
+    tag.trim_matches('"').to_owned()
+}
+
+/// The URL of the account as the client wrote it.
+fn endpoint(head: &Parts, account: &AccountName) -> String {
+    let host = head
+        .headers
+        .get(HOST)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    let path_style = head.uri.path().trim_start_matches('/').split('/').next() == Some(account.as_str());
+    if path_style {
+        format!("http://{host}/{account}/")
+    } else {
+        format!("http://{host}/")
+    }
+}

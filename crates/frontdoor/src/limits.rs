@@ -1,0 +1,86 @@
+//! Every limit of the front door, in one place, with Azure's own number beside it where Azure has one.
+//!
+//! A limit exists so that no client, honest or not, can make the server grow: what is over a limit waits (back-pressure
+//! by not reading the socket) or is refused before its body is read. Sizes are bytes, durations are spelled out.
+//!
+//! What the protocol itself limits (blocks, block lists, metadata, listings) is in `azblob::limits`.
+
+use std::time::Duration;
+
+/// Connections served at once. One more waits in the kernel's accept queue until another closes. SQL Server opens a
+/// handful per stripe and at most 64 stripes per backup. Azure: not published.
+pub const CONNECTIONS: usize = 1024;
+
+/// How long a connection may take to send a request head, counted from the moment the server is ready for it; so it is
+/// also how long a kept-alive connection may idle. Azure closes idle connections after a few minutes.
+pub const HEAD_TIME: Duration = Duration::from_secs(120);
+
+/// How long the body of a request may make no progress before the client counts as gone.
+pub const BODY_STALL: Duration = Duration::from_secs(60);
+
+/// How long a client may take no byte of an answer before its connection is closed.
+pub const ANSWER_STALL: Duration = Duration::from_secs(60);
+
+/// How long a graceful stop waits for requests that are being served.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// Request line and header fields together, bytes. Azure: 8 KiB of metadata and URLs of some kilobytes.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// Header fields of one request.
+pub const HEADERS: usize = 128;
+
+/// The connection's read buffer, and so the largest body frame, bytes. Larger frames mean fewer wake-ups, smaller ones
+/// stay in the processor's cache between the socket, the checksum and the file.
+pub const FRAME: usize = 256 * 1024;
+
+/// Body bytes gathered before a blocking thread is asked to write them.
+pub const BATCH: usize = 1024 * 1024;
+
+/// How long a batch that is not full waits for its next frame before it is written as it is, so that slow clients hold
+/// no share of [`BYTES_IN_FLIGHT`].
+pub const GATHER_PAUSE: Duration = Duration::from_millis(200);
+
+/// Body bytes received and not yet handed to the file, over all connections.
+pub const BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
+
+/// Bytes of one read chunk of a download; each is verified whole before it is sent.
+pub const READ_CHUNK: usize = 256 * 1024;
+
+/// Chunks one blocking call reads at most, and so how far a download reads ahead of its client.
+pub const READ_AHEAD: usize = 4;
+
+/// Idle read buffers kept for reuse.
+pub const IDLE_BUFFERS: usize = 64;
+
+/// Put Block List body, bytes: 50,000 blocks of the longest id, in UTF-16, with room to spare.
+pub const LIST_BODY: u64 = 16 * 1024 * 1024;
+
+/// Bytes of a refused request's body that are read and dropped so that the client, which usually sends all before it
+/// reads, sees the answer instead of a reset connection. Beyond it the connection is closed.
+pub const DRAIN: u64 = 16 * 1024 * 1024;
+
+/// How long such draining may take.
+pub const DRAIN_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of blocks kept in memory for the verifier, over all blobs; what does not fit is read back from page cache.
+pub const PROOF_MEMORY: usize = 64 * 1024 * 1024;
+
+/// Blobs that are verified while they arrive; beyond it the one untouched for longest is dropped and verified after its
+/// commit instead. A run costs about 1 MiB.
+pub const PROOF_RUNS: usize = 128;
+
+/// Bytes of one blob that may wait in memory before its first block is known: other blobs need the room more.
+pub const PROOF_WAITING: usize = 16 * 1024 * 1024;
+
+/// Bytes the verifier reads at a time when it reads back from the store.
+pub const PROOF_READ: usize = 1024 * 1024;
+
+/// How often leases of judged blobs are looked at: a lease that ran out by itself sends no request.
+pub const PROOF_SWEEP: Duration = Duration::from_secs(15);
+
+/// One command line on the control socket, bytes.
+pub const CONTROL_LINE: usize = 4096;
+
+/// How long a client of the control socket may take to send its command.
+pub const CONTROL_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,158 @@
+//! What is stored, as `bac2 blob list` shows it.
+//!
+//! The same value whether a running server is asked or the store is opened for reading when nobody holds it. The names
+//! of the fields are a contract of the command line.
+
+use std::io;
+use std::path::Path;
+
+use azblob::lease::{LeaseDurationKind, LeaseState, LeaseStatus};
+use bak::Verdict;
+use blobstore::{BlobKind, InventoryEntry, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::control;
+
+/// One blob.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Storage account.
+    pub account: String,
+    /// Container.
+    pub container: String,
+    /// Name of the blob.
+    pub name: String,
+    /// `block`, `page` or `append`.
+    pub kind: BlobKind,
+    /// Bytes of committed content.
+    pub size: u64,
+    /// False while there are only uncommitted blocks.
+    pub committed: bool,
+    /// Nobody may change or delete it over the protocol.
+    pub sealed: bool,
+    /// Available, leased, expired, breaking or broken.
+    pub lease_state: LeaseState,
+    /// Locked or unlocked.
+    pub lease_status: LeaseStatus,
+    /// Infinite or fixed, while leased.
+    pub lease_duration: Option<LeaseDurationKind>,
+    /// None for what is not a SQL Server backup: an empty or uncommitted blob too.
+    pub verdict: Option<ShownVerdict>,
+    /// Why the verdict is not `ok`.
+    pub reasons: Vec<String>,
+    /// The backup sets, as `bac2 inspect` prints them.
+    pub sets: Vec<serde_json::Value>,
+}
+
+/// A verdict, or that there is none yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ShownVerdict {
+    /// As `bac2 verify` says it.
+    Judged(Verdict),
+    /// Verification is not done.
+    Waiting(Pending),
+}
+
+/// The word for a verdict that is not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pending {
+    /// Verification is not done.
+    Pending,
+}
+
+impl ShownVerdict {
+    /// The word in the JSON contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ShownVerdict::Judged(verdict) => verdict.as_str(),
+            ShownVerdict::Waiting(Pending::Pending) => "pending",
+        }
+    }
+}
+
+/// Everything in a store, in order of account, container and name. Blocking.
+pub fn entries(store: &Store) -> Vec<Entry> {
+    store.inventory().into_iter().map(entry).collect()
+}
+
+/// [`entries`] as a JSON array. Blocking.
+///
+/// # Errors
+/// None that can happen with these values; serde's type all the same.
+pub fn json(store: &Store) -> serde_json::Result<String> {
+    serde_json::to_string(&entries(store))
+}
+
+/// What the server that runs on a data directory has; `None` when none runs. Blocking.
+///
+/// # Errors
+/// The connection broke, or the answer is not that of a server of this version.
+pub fn ask(data: &Path) -> io::Result<Option<Vec<Entry>>> {
+    let Some(answer) = control::ask(data, "list")? else {
+        return Ok(None);
+    };
+    Ok(Some(serde_json::from_str(&answer)?))
+}
+
+/// The part of a stored report that is shown.
+#[derive(Deserialize)]
+struct Sets {
+    sets: Vec<serde_json::Value>,
+}
+
+fn entry(found: InventoryEntry) -> Entry {
+    let InventoryEntry { path, view, proof } = found;
+    let judgeable = view.committed && view.size > 0;
+    let (verdict, reasons, sets) = match proof {
+        None => (
+            judgeable.then_some(ShownVerdict::Waiting(Pending::Pending)),
+            Vec::new(),
+            Vec::new(),
+        ),
+        Some(proof) => {
+            let sets = proof
+                .report
+                .and_then(|report| serde_json::from_str::<Sets>(report.get()).ok());
+            (
+                proof.verdict.map(ShownVerdict::Judged),
+                proof.reasons,
+                sets.map_or(Vec::new(), |s| s.sets),
+            )
+        }
+    };
+    Entry {
+        account: path.account.to_string(),
+        container: path.container.to_string(),
+        name: path.blob.to_string(),
+        kind: view.kind,
+        size: view.size,
+        committed: view.committed,
+        sealed: view.sealed,
+        lease_state: view.lease_view.state,
+        lease_status: view.lease_view.status,
+        lease_duration: view.lease_view.duration,
+        verdict,
+        reasons,
+        sets,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_one_word() {
+        for (verdict, word) in [
+            (ShownVerdict::Judged(Verdict::CannotVerify), "\"cannotVerify\""),
+            (ShownVerdict::Waiting(Pending::Pending), "\"pending\""),
+        ] {
+            assert_eq!(serde_json::to_string(&verdict).unwrap(), word);
+            assert_eq!(serde_json::from_str::<ShownVerdict>(word).unwrap(), verdict);
+            assert_eq!(verdict.as_str(), word.trim_matches('"'));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What proof needs of the store, as a small trait: bytes to read back, and a place for the verdict.
+
+use std::fmt::Debug;
+
+use bak::Report;
+
+/// Why bytes cannot be read back.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// The blob or block is no longer there, or is another one now: nobody needs the verdict.
+    Gone,
+    /// The store's own checksum does not hold.
+    Damaged(String),
+    /// Anything else; the blob is tried again after the next start.
+    Failed(String),
+}
+
+/// What proof found out about one commit.
+#[derive(Debug, Clone)]
+pub(crate) enum Finding {
+    /// A backup, judged.
+    Backup(Box<Report>),
+    /// No backup.
+    Foreign,
+    /// The store cannot read it.
+    Damaged(String),
+    /// The verifier itself broke down.
+    CannotVerify(String),
+}
+
+/// What became of a recorded finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// Stored, and no lease is held: it stays.
+    Final,
+    /// Stored; a lease is held, so its holder may commit again.
+    Leased,
+    /// The blob has another commit by now, or is gone.
+    Stale,
+    /// The store did not take it.
+    Refused,
+}
+
+/// What a committed blob needs after a start.
+#[derive(Debug)]
+pub(crate) enum Unfinished<B, C> {
+    /// It has no verdict.
+    Verify(B, C),
+    /// Its verdict is not final.
+    Settle(B),
+}
+
+/// The store, as proof sees it. All calls block.
+pub(crate) trait Shelf: Send + Sync + 'static {
+    /// Names a blob.
+    type Blob: Clone + Ord + Debug + Send + 'static;
+    /// Names the bytes of one uploaded block.
+    type Place: Clone + Eq + Debug + Send + 'static;
+    /// Names one commit of a blob.
+    type Commit: Clone + Eq + Debug + Send + 'static;
+
+    /// Bytes of a block.
+    fn block_size(&self, place: &Self::Place) -> u64;
+
+    /// Bytes of a committed blob.
+    fn blob_size(&self, commit: &Self::Commit) -> u64;
+
+    /// Reads from a block, filling `into`.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    fn read_block(
+        &self,
+        blob: &Self::Blob,
+        place: &Self::Place,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), Unreadable>;
+
+    /// Reads from a committed blob, filling `into`.
+    ///
+    /// # Errors
+    /// [`Unreadable`]; `Gone` when the blob has another commit now.
+    fn read_blob(
+        &self,
+        blob: &Self::Blob,
+        commit: &Self::Commit,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), Unreadable>;
+
+    /// Stores a verdict with the blob.
+    fn record(&self, blob: &Self::Blob, commit: &Self::Commit, finding: &Finding) -> Recorded;
+
+    /// Marks the verdict of a blob final if no lease is held on it any more. `true` when there is nothing left to mark.
+    fn settle(&self, blob: &Self::Blob) -> bool;
+
+    /// Committed blobs whose verdict is missing or not final.
+    fn unfinished(&self) -> Vec<Unfinished<Self::Blob, Self::Commit>>;
+
+    /// The commit that a blob has now.
+    fn current(&self, blob: &Self::Blob) -> Option<Self::Commit>;
+}

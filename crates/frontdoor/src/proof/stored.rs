@@ -1,0 +1,152 @@
+//! The real shelf: the blob store.
+
+use std::sync::Arc;
+
+use azblob::lease::LeaseStatus;
+use bak::Verdict;
+use blobstore::{BlobPath, BlobView, BlockRef, CommitId, Permit, Proof, Store, StoreError};
+
+use super::shelf::{Finding, Recorded, Shelf, Unfinished, Unreadable};
+
+/// One commit of a blob, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Commit {
+    /// Which.
+    pub(crate) id: CommitId,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+impl Commit {
+    fn of(view: &BlobView) -> Self {
+        Commit {
+            id: view.commit,
+            size: view.size,
+        }
+    }
+}
+
+impl From<StoreError> for Unreadable {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Protocol(_) | StoreError::BlockIsGone => Unreadable::Gone,
+            StoreError::Damaged { what } => Unreadable::Damaged(what),
+            other => Unreadable::Failed(other.to_string()),
+        }
+    }
+}
+
+impl Shelf for Arc<Store> {
+    type Blob = BlobPath;
+    type Place = BlockRef;
+    type Commit = Commit;
+
+    fn block_size(&self, place: &BlockRef) -> u64 {
+        place.size()
+    }
+
+    fn blob_size(&self, commit: &Commit) -> u64 {
+        commit.size
+    }
+
+    fn read_block(
+        &self,
+        blob: &BlobPath,
+        place: &BlockRef,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), Unreadable> {
+        Ok(Store::read_block(self, blob, place, offset, into)?)
+    }
+
+    fn read_blob(
+        &self,
+        blob: &BlobPath,
+        commit: &Commit,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), Unreadable> {
+        let reader = self.open_blob(blob, &Permit::NONE)?;
+        if reader.view().commit != commit.id {
+            return Err(Unreadable::Gone);
+        }
+        Ok(reader.read_at(offset, into)?)
+    }
+
+    fn record(&self, blob: &BlobPath, commit: &Commit, finding: &Finding) -> Recorded {
+        let Ok(view) = self.blob_properties(blob, &Permit::NONE) else {
+            return Recorded::Stale;
+        };
+        let leased = view.lease_view.status == LeaseStatus::Locked;
+        let mut proof = proof_of(finding);
+        proof.is_final = !leased;
+        match self.set_proof(blob, commit.id, &proof) {
+            Ok(true) if leased => Recorded::Leased,
+            Ok(true) => Recorded::Final,
+            Ok(false) | Err(StoreError::Protocol(_)) => Recorded::Stale,
+            Err(error) => {
+                tracing::error!(?blob, %error, "a verdict could not be stored");
+                Recorded::Refused
+            }
+        }
+    }
+
+    fn settle(&self, blob: &BlobPath) -> bool {
+        let (Ok(view), Ok(Some(mut proof))) = (self.blob_properties(blob, &Permit::NONE), self.proof(blob))
+        else {
+            return true;
+        };
+        if proof.is_final {
+            return true;
+        }
+        if view.lease_view.status == LeaseStatus::Locked {
+            return false;
+        }
+        proof.is_final = true;
+        if let Err(error) = self.set_proof(blob, view.commit, &proof) {
+            tracing::error!(?blob, %error, "a verdict could not be made final");
+        }
+        true
+    }
+
+    fn unfinished(&self) -> Vec<Unfinished<BlobPath, Commit>> {
+        let committed = self
+            .inventory()
+            .into_iter()
+            .filter(|entry| entry.view.committed && entry.view.size > 0);
+        committed
+            .filter_map(|entry| match entry.proof {
+                None => Some(Unfinished::Verify(entry.path, Commit::of(&entry.view))),
+                Some(proof) if !proof.is_final => Some(Unfinished::Settle(entry.path)),
+                Some(_) => None,
+            })
+            .collect()
+    }
+
+    fn current(&self, blob: &BlobPath) -> Option<Commit> {
+        let view = self.blob_properties(blob, &Permit::NONE).ok()?;
+        Some(Commit::of(&view))
+    }
+}
+
+fn proof_of(finding: &Finding) -> Proof {
+    match finding {
+        Finding::Foreign => Proof::default(),
+        Finding::Backup(report) => Proof {
+            verdict: Some(report.verdict),
+            reasons: report.reasons.clone(),
+            report: serde_json::value::to_raw_value(report).ok(),
+            ..Proof::default()
+        },
+        Finding::Damaged(what) => Proof {
+            verdict: Some(Verdict::Damaged),
+            reasons: vec![format!("damaged at rest: {what}")],
+            ..Proof::default()
+        },
+        Finding::CannotVerify(why) => Proof {
+            verdict: Some(Verdict::CannotVerify),
+            reasons: vec![why.clone()],
+            ..Proof::default()
+        },
+    }
+}

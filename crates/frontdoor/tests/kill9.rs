@@ -1,0 +1,388 @@
+//! Kill -9: a server in a child process is killed at random moments of a concurrent workload, started again on the same
+//! directory, and compared with what it had acknowledged.
+//!
+//! Each connection works on blobs of its own, so that for every blob the order of operations is known. The operation
+//! whose answer never came may have happened or not; everything else must be exactly as answered: content, committed and
+//! uncommitted blocks, lease, metadata, and nothing that was deleted. After the comparison the workload goes on from
+//! what was found. The seed is printed; `BAC2_KILL9_SEED` repeats it, `BAC2_KILL9_ROUNDS` says how long to go on.
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "kill9/model.rs"]
+mod model;
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use model::{BlobModel, Content, Deed, LeaseModel};
+use support::client::{Ask, Client, Reply};
+
+const WORKERS: usize = 6;
+const BLOBS_PER_WORKER: usize = 3;
+/// Names the data directory to the child process.
+const CHILD: &str = "BAC2_KILL9_CHILD";
+
+/// A small generator, so that a seed repeats a run as far as timing allows.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+}
+
+/// What one worker knows: its blobs, and the deed that was under way when the server died.
+#[derive(Default)]
+struct Worker {
+    blobs: BTreeMap<String, Option<BlobModel>>,
+    pending: Option<(String, Deed)>,
+}
+
+/// The server, in the child process. Does nothing when the test is run as a test.
+#[test]
+fn child_process_of_the_kill9_test() {
+    if let Ok(data) = std::env::var(CHILD) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let server = support::server::start(Path::new(&data)).await;
+            println!("listening on {}", server.address);
+            std::future::pending::<()>().await;
+        });
+    }
+}
+
+/// The server's process; killed when dropped, as at the end of every round.
+struct Victim(Child);
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn start(data: &Path) -> (Victim, SocketAddr) {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "child_process_of_the_kill9_test",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env(CHILD, data)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut victim = Victim(child);
+    let mut lines = BufReader::new(victim.0.stdout.take().unwrap()).lines();
+    loop {
+        let line = lines
+            .next()
+            .expect("the server ended before it was ready")
+            .unwrap();
+        if let Some((_, address)) = line.split_once("listening on ") {
+            return (victim, address.parse().unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let rounds = std::env::var("BAC2_KILL9_ROUNDS").map_or(200, |r| r.parse().unwrap());
+    let seed = std::env::var("BAC2_KILL9_SEED").map_or_else(|_| fresh_seed(), |s| s.parse().unwrap());
+    println!("BAC2_KILL9_SEED={seed} BAC2_KILL9_ROUNDS={rounds}");
+    let data = tempfile::tempdir().unwrap();
+    let mut workers: Vec<Worker> = (0..WORKERS).map(new_worker).collect();
+    let mut dice = Dice(seed);
+    let answered = Arc::new(AtomicU64::new(0));
+    for round in 0..rounds {
+        let (victim, address) = start(data.path());
+        let mut client = Client::connect(address).unwrap();
+        let made = client.ask(&Ask::put("box?restype=container"));
+        assert!(made.status == 201 || made.status == 409, "{made:?}");
+        for worker in &mut workers {
+            settle(&mut client, worker, seed, round);
+        }
+        let running: Vec<_> = workers
+            .drain(..)
+            .map(|mut worker| {
+                let (mut dice, answered) = (Dice(dice.roll(u64::MAX)), Arc::clone(&answered));
+                thread::spawn(move || {
+                    work(address, &mut worker, &mut dice, &answered);
+                    worker
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(20 + dice.roll(250)));
+        drop(victim);
+        workers = running.into_iter().map(|w| w.join().unwrap()).collect();
+    }
+    println!(
+        "{rounds} rounds, {} answered operations",
+        answered.load(Ordering::Relaxed)
+    );
+    assert!(
+        answered.load(Ordering::Relaxed) > rounds,
+        "the workload did something"
+    );
+}
+
+fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    now.as_nanos() as u64
+}
+
+fn new_worker(n: usize) -> Worker {
+    let names = (0..BLOBS_PER_WORKER).map(|b| (format!("w{n}/blob{b}.bak"), None));
+    Worker {
+        blobs: names.collect(),
+        pending: None,
+    }
+}
+
+/// Works until the connection breaks, one operation after the other.
+fn work(address: SocketAddr, worker: &mut Worker, dice: &mut Dice, answered: &AtomicU64) {
+    let Ok(mut client) = Client::connect(address) else {
+        return;
+    };
+    loop {
+        let at = dice.roll(BLOBS_PER_WORKER as u64) as usize;
+        let (name, before) = worker
+            .blobs
+            .iter()
+            .nth(at)
+            .map(|(n, b)| (n.clone(), b.clone()))
+            .unwrap();
+        let deed = choose(&before, dice);
+        let ask = request(&name, &before, &deed);
+        worker.pending = Some((name.clone(), deed.clone()));
+        let Ok(reply) = client.send(&ask) else { return };
+        assert!(
+            (200..300).contains(&reply.status),
+            "{deed:?} on {before:?}: {:?} {}",
+            reply,
+            reply.text()
+        );
+        worker.blobs.insert(name, deed.apply(&before));
+        worker.pending = None;
+        answered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn choose(before: &Option<BlobModel>, dice: &mut Dice) -> Deed {
+    let content = |dice: &mut Dice, most: u64| Content {
+        seed: dice.roll(u64::MAX),
+        len: dice.roll(most) as usize,
+    };
+    let Some(blob) = before else {
+        return if dice.roll(3) == 0 {
+            Deed::PutBlock(
+                block_id(dice),
+                Content {
+                    seed: dice.roll(u64::MAX),
+                    len: 1 + dice.roll(70_000) as usize,
+                },
+            )
+        } else {
+            let most = if dice.roll(2) == 0 { 1 } else { 200_000 };
+            Deed::PutBlob(content(dice, most))
+        };
+    };
+    let leased = matches!(blob.lease, LeaseModel::Leased(_));
+    match dice.roll(20) {
+        0..9 => Deed::PutBlock(
+            block_id(dice),
+            Content {
+                seed: dice.roll(u64::MAX),
+                len: 1 + dice.roll(150_000) as usize,
+            },
+        ),
+        9..12 => {
+            let committed = blob.committed.iter().flatten().filter_map(|(id, _)| id.clone());
+            let ids: Vec<String> = committed.chain(blob.uncommitted.keys().cloned()).collect();
+            let mut chosen: Vec<String> = ids.into_iter().filter(|_| dice.roll(4) != 0).collect();
+            chosen.dedup();
+            Deed::Commit(chosen)
+        }
+        12 => Deed::PutBlob(content(dice, 100_000)),
+        13 if blob.committed.is_some() => Deed::SetMetadata(format!("v{}", dice.roll(1_000_000))),
+        14 | 15 if blob.committed.is_some() && !leased => {
+            Deed::Acquire(u128::from(dice.roll(u64::MAX)) << 64 | 7)
+        }
+        16 if leased => Deed::Change(u128::from(dice.roll(u64::MAX)) << 64 | 9),
+        17 if leased => Deed::Release,
+        18 if leased => Deed::Break,
+        19 if blob.committed.is_some() => Deed::Delete,
+        _ => Deed::PutBlock(block_id(dice), content(dice, 5000).at_least_one()),
+    }
+}
+
+impl Content {
+    fn at_least_one(self) -> Self {
+        Content {
+            len: self.len.max(1),
+            ..self
+        }
+    }
+}
+
+fn block_id(dice: &mut Dice) -> String {
+    STANDARD.encode(format!("BLOCKID{:05}", dice.roll(12)))
+}
+
+fn dashed(id: u128) -> String {
+    uuid::Uuid::from_u128(id).to_string()
+}
+
+fn request(name: &str, before: &Option<BlobModel>, deed: &Deed) -> Ask {
+    let held = match before.as_ref().map(|b| b.lease) {
+        Some(LeaseModel::Leased(id)) => Some(dashed(id)),
+        _ => None,
+    };
+    let lease = |ask: Ask| ask.lease(held.as_deref());
+    let act = |action: &str| Ask::put(format!("box/{name}?comp=lease")).header("x-ms-lease-action", action);
+    match deed {
+        Deed::PutBlob(content) => lease(
+            Ask::put(format!("box/{name}"))
+                .header("x-ms-blob-type", "BlockBlob")
+                .body(content.bytes()),
+        ),
+        Deed::PutBlock(id, content) => {
+            let id = id.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+            lease(Ask::put(format!("box/{name}?comp=block&blockid={id}")).body(content.bytes()))
+        }
+        Deed::Commit(ids) => {
+            let list: String = ids.iter().map(|id| format!("<Latest>{id}</Latest>")).collect();
+            let body = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{list}</BlockList>");
+            lease(Ask::put(format!("box/{name}?comp=blocklist")).body(body))
+        }
+        Deed::SetMetadata(value) => {
+            lease(Ask::put(format!("box/{name}?comp=metadata")).header("x-ms-meta-note", value.clone()))
+        }
+        Deed::Acquire(id) => act("acquire")
+            .header("x-ms-lease-duration", "-1")
+            .header("x-ms-proposed-lease-id", dashed(*id)),
+        Deed::Change(id) => lease(act("change")).header("x-ms-proposed-lease-id", dashed(*id)),
+        Deed::Release => lease(act("release")),
+        Deed::Break => act("break").header("x-ms-lease-break-period", "0"),
+        Deed::Delete => lease(Ask::delete(format!("box/{name}"))),
+    }
+}
+
+/// Compares every blob with what it may be, and takes over what it is.
+fn settle(client: &mut Client, worker: &mut Worker, seed: u64, round: u64) {
+    let pending = worker.pending.take();
+    for (name, known) in &mut worker.blobs {
+        let deed = pending.as_ref().filter(|(n, _)| n == name).map(|(_, deed)| deed);
+        let after = deed.map(|deed| deed.apply(known));
+        let differs = match differences(client, name, known) {
+            Ok(()) => continue,
+            Err(differs) => differs,
+        };
+        let Some(after) = after else {
+            panic!(
+                "seed {seed}, round {round}: {name} is not what was acknowledged: {differs}\nknown: {known:?}"
+            );
+        };
+        if let Err(other) = differences(client, name, &after) {
+            panic!(
+                "seed {seed}, round {round}: {name} is neither what was acknowledged ({differs})\n\
+                 nor that and the unanswered {deed:?} ({other})\nknown: {known:?}"
+            );
+        }
+        *known = after;
+    }
+}
+
+fn differences(client: &mut Client, name: &str, expected: &Option<BlobModel>) -> Result<(), String> {
+    let head = client.ask(&Ask::head(format!("box/{name}")));
+    let lists = client.ask(&Ask::get(format!("box/{name}?comp=blocklist&blocklisttype=all")));
+    let Some(expected) = expected else {
+        return same("exists", (head.status, lists.status), (404, 404));
+    };
+    same("block lists", blocks(&lists)?, expected_blocks(expected))?;
+    if expected.committed.is_none() {
+        return same("status", head.status, 404);
+    }
+    same("status", head.status, 200)?;
+    let state = match expected.lease {
+        LeaseModel::Available => "available",
+        LeaseModel::Leased(_) => "leased",
+        LeaseModel::Broken => "broken",
+    };
+    same("lease", head.header("x-ms-lease-state"), state)?;
+    same(
+        "metadata",
+        head.header("x-ms-meta-note"),
+        expected.metadata.as_deref().unwrap_or(""),
+    )?;
+    if let LeaseModel::Leased(id) = expected.lease {
+        let held = client.ask(&Ask::head(format!("box/{name}")).lease(Some(&dashed(id))));
+        same("lease id", held.status, 200)?;
+    }
+    let content = client.ask(&Ask::get(format!("box/{name}")));
+    same("get", content.status, 200)?;
+    if content.body != expected.content() {
+        return Err(format!(
+            "content differs ({} bytes, expected {})",
+            content.body.len(),
+            expected.content().len()
+        ));
+    }
+    Ok(())
+}
+
+#[allow(clippy::needless_pass_by_value)] // Both sides are made where it is called.
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{what}: found {found:?}, expected {expected:?}"))
+    }
+}
+
+type Blocks = (Vec<(String, u64)>, Vec<(String, u64)>);
+
+fn blocks(reply: &Reply) -> Result<Blocks, String> {
+    if reply.status != 200 {
+        return Err(format!("block list answers {:?}", reply.error()));
+    }
+    let listing = azblob::block::BlockListing::parse(&reply.body).map_err(|e| e.to_string())?;
+    let plain = |blocks: Option<Vec<azblob::block::BlockEntry>>| {
+        blocks
+            .unwrap_or_default()
+            .into_iter()
+            .map(|b| (b.id.to_base64(), b.size))
+            .collect::<Vec<_>>()
+    };
+    let mut uncommitted = plain(listing.uncommitted);
+    uncommitted.sort();
+    Ok((plain(listing.committed), uncommitted))
+}
+
+fn expected_blocks(blob: &BlobModel) -> Blocks {
+    let committed = blob
+        .committed
+        .iter()
+        .flatten()
+        .filter_map(|(id, c)| Some((id.clone()?, c.len as u64)));
+    let uncommitted = blob.uncommitted.iter().map(|(id, c)| (id.clone(), c.len as u64));
+    (committed.collect(), uncommitted.collect())
+}
