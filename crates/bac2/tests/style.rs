@@ -38,7 +38,10 @@ const STORE_FORBIDDEN: [&str; 6] = [
 ];
 
 /// The two files of the store that touch the machine: its clock and chance, and its disk.
-const STORE_ADAPTERS: [&str; 2] = ["crates/blobstore/src/clock.rs", "crates/blobstore/src/disk/real.rs"];
+const STORE_ADAPTERS: [&str; 2] = [
+    "crates/blobstore/src/clock.rs",
+    "crates/blobstore/src/disk/real.rs",
+];
 
 /// Which of the workspace's own crates each crate may stand on: edges run one way, upwards.
 const EDGES: [(&str, &[&str]); 5] = [

@@ -9,6 +9,9 @@ use crate::damage::Damage;
 use crate::sniff::{Container, Foreign};
 use crate::verdict::Verdict;
 
+/// The only reason in the report of [`crate::Verifier::headers_only`] on a backup that its headers find no fault with.
+pub const ONLY_HEADERS_READ: &str = "only the headers were read";
+
 /// Everything found out about one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

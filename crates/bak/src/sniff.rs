@@ -7,6 +7,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::xor_words;
+use crate::compressed;
+use crate::mtf::block::HEADER;
+use crate::mtf::oddity::bits_apart;
+
 /// How a backup is wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,21 +92,35 @@ pub const SNIFF_SIZE: usize = PAGE + 2;
 
 const PAGE: usize = 8192;
 
-/// What the file is that begins with `start`. `whole` says that nothing follows `start`. `None` where more bytes are needed.
+/// What the file is that begins with `start`, of which [`SNIFF_SIZE`] bytes are always enough. `whole` says that nothing follows
+/// `start`. `None` where more bytes are needed.
+///
+/// A backup whose first letters lost one bit is still recognised as one, by the rest of its header; so is one cut within its first
+/// letters.
 #[must_use]
 pub fn sniff(start: &[u8], whole: bool) -> Option<FileKind> {
     if start.is_empty() {
         return whole.then_some(FileKind::Foreign(Foreign::Empty));
     }
     for (magic, container) in [
-        (b"TAPE".as_slice(), Container::Mtf),
-        (b"MSSQLBAK".as_slice(), Container::MssqlBak),
+        (TAPE, Container::Mtf),
+        (compressed::MAGIC.as_slice(), Container::MssqlBak),
     ] {
         if start.starts_with(magic) {
             return Some(FileKind::Backup(container));
         }
-        if magic.starts_with(start) && !whole {
-            return None;
+        if magic.starts_with(start) {
+            return whole.then_some(FileKind::Backup(container));
+        }
+        let letters = start.len().min(magic.len());
+        if bits_apart(&start[..letters], &magic[..letters]) == 1 {
+            match start.first_chunk::<HEADER>() {
+                None if !whole => return None,
+                Some(header) if has_one_bit_wrong(header, container) => {
+                    return Some(FileKind::Backup(container));
+                }
+                _ => {}
+            }
         }
     }
     if start.len() < SNIFF_SIZE && start.starts_with(&[1, FILE_HEADER_PAGE]) && !whole {
@@ -110,6 +129,21 @@ pub fn sniff(start: &[u8], whole: bool) -> Option<FileKind> {
     Some(FileKind::Foreign(
         raw_database_file(start).unwrap_or(Foreign::Unknown),
     ))
+}
+
+const TAPE: &[u8] = b"TAPE";
+
+/// Whether the header, whose first letters are one bit off, is otherwise that of a backup.
+fn has_one_bit_wrong(header: &[u8; HEADER], container: Container) -> bool {
+    let mut mended = *header;
+    match container {
+        Container::Mtf => {
+            mended[..TAPE.len()].copy_from_slice(TAPE);
+            xor_words(&mended) == 0
+        }
+        // The version of the container follows its letters.
+        Container::MssqlBak => mended[8..16] == [2, 0, 0, 0, 3, 0, 0, 0],
+    }
 }
 
 /// Page type "file header".
@@ -148,13 +182,13 @@ mod tests {
         );
         assert_eq!(sniff(b"MSSQL", false), None);
         assert_eq!(sniff(b"TA", false), None);
+        assert_eq!(sniff(b"TA", true), Some(FileKind::Backup(Container::Mtf)));
     }
 
     #[test]
     fn what_is_no_backup_is_named() {
         assert_eq!(sniff(b"", false), None);
         assert_eq!(sniff(b"", true), Some(FileKind::Foreign(Foreign::Empty)));
-        assert_eq!(sniff(b"TA", true), Some(FileKind::Foreign(Foreign::Unknown)));
         assert_eq!(
             sniff(b"PK\x03\x04", false),
             Some(FileKind::Foreign(Foreign::Unknown))

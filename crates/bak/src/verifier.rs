@@ -4,7 +4,7 @@
 //! compressed container or one small structure, so memory stays within about a megabyte plus one bit for each extent. A clone may be
 //! finished to see the report as of now while the original goes on.
 
-use crate::compressed::{ContainerEvent, Decoder, Ending as ContainerEnding};
+use crate::compressed::{ContainerEvent, Decoder, Ending as ContainerEnding, MAGIC};
 use crate::damage::DamageKind;
 use crate::mtf::walker::Walker;
 use crate::reader::MediaReader;
@@ -136,7 +136,7 @@ impl Verifier {
         }
     }
 
-    fn recognise(&mut self, start: Vec<u8>, whole: bool) {
+    fn recognise(&mut self, mut start: Vec<u8>, whole: bool) {
         let tape = |compressed| Tape {
             walker: Walker::new(),
             reader: MediaReader::new(self.headers_only, compressed),
@@ -147,7 +147,9 @@ impl Verifier {
                 let mut source = match kind {
                     FileKind::Backup(Container::Mtf) => Source::Plain(Box::new(tape(false))),
                     FileKind::Backup(Container::MssqlBak) => {
-                        Source::Compressed(Box::new(tape(true)), Box::default())
+                        let mut tape = tape(true);
+                        mend_magic(&mut start, &mut tape);
+                        Source::Compressed(Box::new(tape), Box::default())
                     }
                     FileKind::Foreign(foreign) => Source::Foreign(foreign),
                 };
@@ -155,6 +157,19 @@ impl Verifier {
                 source
             }
         };
+    }
+}
+
+/// Reports letters of the container that lost a bit, and goes on as if they had not.
+fn mend_magic(start: &mut [u8], tape: &mut Tape) {
+    let letters = start.len().min(MAGIC.len());
+    if start[..letters] != MAGIC[..letters] {
+        start[..letters].copy_from_slice(&MAGIC[..letters]);
+        tape.reader.findings.structure(
+            DamageKind::CompressedRecord,
+            0,
+            "a bit of the file's first letters is wrong",
+        );
     }
 }
 

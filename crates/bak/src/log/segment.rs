@@ -16,6 +16,7 @@
 
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::mtf::block::Block;
+use crate::mtf::oddity::bits_set;
 
 const DESCRIPTOR: usize = 92;
 const SHORTEST: usize = 128;
@@ -32,6 +33,11 @@ pub(crate) struct Segment {
     pub(crate) vlf_length: u64,
     pub(crate) vlf_offset: u64,
     pub(crate) parity: u8,
+}
+
+/// Bits that are set behind the known part of a long descriptor, where every real one is zero.
+pub(crate) fn bits_behind_known(bytes: &[u8]) -> u64 {
+    bits_set(bytes.get(SHORTEST..).unwrap_or(&[]))
 }
 
 impl Segment {
@@ -62,7 +68,9 @@ impl Segment {
             0 => segment.start == segment.end,
             _ => false,
         };
-        if !is_possible {
+        let vlf_end = segment.vlf_offset.saturating_add(segment.vlf_length);
+        let is_inside = segment.end == 0 || (segment.vlf_offset <= segment.start && segment.end <= vlf_end);
+        if !is_possible || !is_inside {
             return Err("a log block header names an impossible range of the log");
         }
         Ok(segment)

@@ -80,11 +80,23 @@ impl SetStart {
 /// Bits in which the fields of SSET that are alike in all 84 real sets differ from them.
 pub(crate) fn bits_apart_from_known(bytes: &[u8]) -> u64 {
     // Attributes beyond the set's kind 0, password and compression 0, vendor 0x1200; minor version 0, catalogue version 2.
-    let known: [(usize, &[u8]); 2] = [(53, &[0, 0, 0, 0, 0, 0, 0, 0, 0x12]), (96, &[0, 2])];
+    // No password; the five bytes behind the GUID, a date perhaps, zero.
+    let date = usize::from(u16_at(bytes, 46)) + 16;
+    let known: [(usize, &[u8]); 4] = [
+        (53, &[0, 0, 0, 0, 0, 0, 0, 0, 0x12]),
+        (72, &[0; 4]),
+        (96, &[0, 2]),
+        (date, &[0; 5]),
+    ];
     known
         .iter()
         .map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected))
         .sum()
+}
+
+/// Bits in which the attributes of VOLB differ from all real ones.
+pub(crate) fn volume_bits_apart_from_known(bytes: &[u8]) -> u64 {
+    bits_apart(bytes.get(52..56).unwrap_or(&[]), &[2, 0, 0, 0])
 }
 
 /// Reads VOLB: the machine's name and the date. The error is a sentence about what cannot be.

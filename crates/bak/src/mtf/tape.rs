@@ -18,6 +18,8 @@ use crate::bytes::{guid_at, u16_at, u32_at};
 /// Where the text of TAPE begins: behind the format's major version at 93.
 const TEXT: usize = 94;
 const ADDRESSES: [usize; 4] = [68, 72, 76, 80];
+/// The software's name with the two zeros that end it: the only text of the format that is ended so.
+const SOFTWARE_NAME: &str = "Microsoft SQL Server\0\0";
 
 /// What TAPE says.
 #[derive(Debug, Clone)]
@@ -59,10 +61,13 @@ pub(crate) fn bits_apart_from_known(bytes: &[u8]) -> u64 {
         (84, &[0, 4, 0, 0x12]),
         (93, &[1]),
     ];
-    known
+    let name: Vec<u8> = SOFTWARE_NAME.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let name_at = usize::from(u16_at(bytes, 82));
+    let in_fixed = known
         .iter()
         .map(|(at, expected)| bits_apart(bytes.get(*at..*at + expected.len()).unwrap_or(&[]), expected))
-        .sum()
+        .sum::<u64>();
+    in_fixed + bits_apart(bytes.get(name_at..name_at + name.len()).unwrap_or(&[]), &name)
 }
 
 /// Bytes of the RAID stream.

@@ -5,7 +5,7 @@ use super::set::OpenSet;
 use crate::backup_set::Media;
 use crate::damage::DamageKind;
 use crate::limits::{FILEMARKS, SETS};
-use crate::log::segment::Segment;
+use crate::log::segment::{self, Segment};
 use crate::mtf::block::{Block, BlockType, FORMAT_BLOCK, HEADER, HeaderError};
 use crate::mtf::oddity::{Oddity, bits_apart, oddity};
 use crate::mtf::order::Place;
@@ -144,6 +144,7 @@ impl MediaReader {
         if !filemark::lists(block, self.filemarks.make_contiguous(), self.filemark_count) {
             self.damaged_block(block, "the filemark does not list the filemarks before it");
         }
+        self.odd_bits(block, filemark::bits_apart_from_known(block));
         if self.filemarks.len() == FILEMARKS {
             self.filemarks.pop_front();
         }
@@ -206,10 +207,12 @@ impl MediaReader {
         match set_blocks::volume(block) {
             Ok((machine, date)) => {
                 let Some(set) = &mut self.open else { return };
+                let bits = set_blocks::volume_bits_apart_from_known(&block.bytes);
                 let same_date = date == set.start.date;
                 set.map_texts
                     .push(block.addressed(64).unwrap_or_default().to_vec());
                 set.machine = machine;
+                self.odd_bits(block, bits);
                 if !same_date {
                     self.damaged_block(block, "the volume's date is not the one of its set");
                 }
@@ -220,7 +223,7 @@ impl MediaReader {
 
     fn log_segment(&mut self, block: &Block) {
         let fixed = block.bytes.get(HEADER..HEADER + 8).unwrap_or(&[]);
-        let bits = bits_apart(fixed, &[0, 0, 0, 0, 0, 0, 1, 0]);
+        let bits = bits_apart(fixed, &[0, 0, 0, 0, 0, 0, 1, 0]) + segment::bits_behind_known(&block.bytes);
         self.odd_bits(block, bits);
         let segment = Segment::parse(block);
         let Some(set) = &mut self.open else { return };

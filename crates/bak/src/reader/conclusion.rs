@@ -5,7 +5,7 @@
 
 use super::MediaReader;
 use crate::mtf::order::Place;
-use crate::report::Report;
+use crate::report::{ONLY_HEADERS_READ, Report};
 use crate::sniff::Container;
 use crate::verdict::Verdict;
 
@@ -58,7 +58,7 @@ impl MediaReader {
         } else if !reasons.is_empty() {
             Verdict::CannotVerify
         } else if self.headers_only {
-            reasons.push("only the headers were read".to_owned());
+            reasons.push(ONLY_HEADERS_READ.to_owned());
             Verdict::CannotVerify
         } else if let Some(family) = self.family.filter(|_| is_incomplete) {
             reasons.push(format!(

@@ -1,0 +1,101 @@
+//! The command line: what can be said, each with an example.
+//!
+//! Only shape is here; each command's module says what it does. What a wrong usage looks like is clap's business
+//! (exit code 2, one sentence, the usage).
+
+use clap::{Parser, Subcommand};
+
+use crate::console::{Console, Format};
+use crate::failure::Failure;
+use crate::{inspect, verify};
+
+/// Proves, stores and returns SQL Server backups.
+///
+/// Reads SQL Server's backup format itself, with no SQL Server at hand, and serves an Azure Blob endpoint that
+/// BACKUP ... TO URL writes to.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bac2",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  bac2 inspect /backups/sales.bak            what is in this file?
+  bac2 verify --recursive /backups           is every page and log block intact?
+
+Exit code: 0 done, 1 the thing asked for failed or was found damaged, 2 wrong usage or unreadable input."
+)]
+pub(crate) struct Arguments {
+    /// How to answer; a table on a terminal and json elsewhere, unless given
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Format>,
+
+    /// Count warnings as failures (exit code 1)
+    #[arg(long, global = true)]
+    strict: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what backup files contain: sets, databases, LSNs, files
+    Inspect(inspect::Arguments),
+    /// Check every page, log block and structure of backup files
+    Verify(verify::Arguments),
+}
+
+impl Arguments {
+    /// The outputs as the user wants them.
+    pub(crate) fn console(&self) -> Console {
+        Console::new(self.output, self.strict)
+    }
+
+    /// Does what was asked.
+    pub(crate) fn run(self, console: &Console) -> Result<(), Failure> {
+        match self.command {
+            Command::Inspect(arguments) => inspect::run(&arguments, console),
+            Command::Verify(arguments) => verify::run(&arguments, console),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn walk(command: &clap::Command) {
+            if command.get_subcommands().next().is_none() {
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(help.contains("bac2 "), "{} has no example", command.get_name());
+            }
+            for below in command.get_subcommands().filter(|c| c.get_name() != "help") {
+                walk(below);
+            }
+        }
+        walk(&Arguments::command());
+    }
+
+    #[test]
+    fn the_format_may_stand_before_or_after_the_command() {
+        for line in [
+            ["bac2", "-o", "json", "inspect", "a"],
+            ["bac2", "inspect", "a", "--output", "json"],
+        ] {
+            assert!(Arguments::try_parse_from(line).is_ok(), "{line:?}");
+        }
+        assert!(Arguments::try_parse_from(["bac2", "inspect"]).is_err());
+    }
+}

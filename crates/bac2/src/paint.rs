@@ -1,0 +1,128 @@
+//! Text on a terminal: colour where it is wanted, and nothing that a file could smuggle in.
+//!
+//! Names inside a backup are other people's bytes. A control character in one could move the cursor or recolour the
+//! terminal, so tables show a replacement for each; JSON escapes them by itself.
+
+use bak::Verdict;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
+
+use crate::console::Console;
+
+/// What a word means to the reader, and so its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// All is well.
+    Good,
+    /// Needs a look.
+    Doubtful,
+    /// Needs action.
+    Bad,
+    /// Stands out without a judgement.
+    Strong,
+    /// Of lesser interest.
+    Faint,
+}
+
+impl Tone {
+    /// How a verdict feels.
+    pub(crate) fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ok => Self::Good,
+            Verdict::Incomplete | Verdict::CannotVerify => Self::Doubtful,
+            Verdict::Damaged | Verdict::Truncated => Self::Bad,
+        }
+    }
+
+    /// The ANSI "select graphic rendition" numbers.
+    fn ansi(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Doubtful => "33",
+            Self::Bad => "31;1",
+            Self::Strong => "1",
+            Self::Faint => "2",
+        }
+    }
+}
+
+/// A verdict in the words of a person.
+pub(crate) fn verdict_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Damaged => "DAMAGED",
+        Verdict::Truncated => "TRUNCATED",
+        Verdict::Incomplete => "incomplete",
+        Verdict::CannotVerify => "cannot verify",
+    }
+}
+
+/// `text` in colour, where standard output takes colour.
+pub(crate) fn paint(console: &Console, tone: Tone, text: &str) -> String {
+    let text = printable(text);
+    if console.colour() {
+        format!("\u{1b}[{}m{text}\u{1b}[0m", tone.ansi())
+    } else {
+        text
+    }
+}
+
+/// `text` without characters that a terminal would act on.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// An empty table as all commands show it.
+pub(crate) fn table(console: &Console, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')));
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if console.colour() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(
+        header
+            .iter()
+            .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
+    );
+    table
+}
+
+/// A cell of text.
+pub(crate) fn cell(text: &str) -> Cell {
+    Cell::new(printable(text))
+}
+
+/// A cell of figures, to the right.
+pub(crate) fn figures(text: &str) -> Cell {
+    cell(text).set_alignment(CellAlignment::Right)
+}
+
+/// A cell in colour.
+pub(crate) fn toned(tone: Tone, text: &str) -> Cell {
+    let cell = cell(text);
+    match tone {
+        Tone::Good => cell.fg(Color::Green),
+        Tone::Doubtful => cell.fg(Color::Yellow),
+        Tone::Bad => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+        Tone::Strong => cell.add_attribute(Attribute::Bold),
+        Tone::Faint => cell.add_attribute(Attribute::Dim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn a_name_cannot_act_on_the_terminal() {
+        assert_eq!(
+            printable("a\u{1b}[31mb\nc\u{9b}d"),
+            "a\u{fffd}[31mb\u{fffd}c\u{fffd}d"
+        );
+        assert_eq!(printable("Verkäufe 売上"), "Verkäufe 売上");
+    }
+}
