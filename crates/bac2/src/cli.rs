@@ -3,11 +3,11 @@
 //! Only shape is here; each command's module says what it does. What a wrong usage looks like is clap's business
 //! (exit code 2, one sentence, the usage).
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::{inspect, verify};
+use crate::{blob, demo, inspect, verify};
 
 /// Proves, stores and returns SQL Server backups.
 ///
@@ -19,8 +19,10 @@ use crate::{inspect, verify};
     version,
     arg_required_else_help = true,
     after_help = "Examples:
+  bac2 demo                                  see the whole story in a temporary folder
   bac2 inspect /backups/sales.bak            what is in this file?
   bac2 verify --recursive /backups           is every page and log block intact?
+  bac2 blob serve --data ./vault --listen 127.0.0.1:10000 --accounts-file ./accounts
 
 Exit code: 0 done, 1 the thing asked for failed or was found damaged, 2 wrong usage or unreadable input."
 )]
@@ -43,6 +45,25 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Check every page, log block and structure of backup files
     Verify(verify::Arguments),
+    /// The blob store and its front door
+    Blob(Blob),
+    /// Play the whole story on this machine: upload, proof, download, and two bad days
+    Demo(demo::Arguments),
+}
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+struct Blob {
+    #[command(subcommand)]
+    command: BlobCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum BlobCommand {
+    /// Serve a folder as an Azure Blob endpoint
+    Serve(blob::serve::Arguments),
+    /// List what a folder holds, with each blob's proof
+    List(blob::list::Arguments),
 }
 
 impl Arguments {
@@ -56,6 +77,13 @@ impl Arguments {
         match self.command {
             Command::Inspect(arguments) => inspect::run(&arguments, console),
             Command::Verify(arguments) => verify::run(&arguments, console),
+            Command::Blob(Blob {
+                command: BlobCommand::Serve(arguments),
+            }) => blob::serve::run(&arguments, console),
+            Command::Blob(Blob {
+                command: BlobCommand::List(arguments),
+            }) => blob::list::run(&arguments, console),
+            Command::Demo(arguments) => demo::run(&arguments, console),
         }
     }
 }

@@ -25,7 +25,10 @@ pub(crate) fn start() -> Result<(), Failure> {
         })?,
         Err(_) => EnvFilter::new("info"),
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_timer(SystemTime).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_timer(SystemTime)
+        .with_writer(io::stderr);
     if io::stderr().is_terminal() {
         lines.with_target(false).init();
     } else {

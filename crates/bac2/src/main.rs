@@ -3,11 +3,14 @@
 //! The binary holds the command line, wiring and what people see; what it knows about backups, blobs and HTTP is in
 //! the crates below it. `main` turns the end of a command into an exit code and nothing else.
 
+mod blob;
 mod cli;
 mod console;
+mod demo;
 mod failure;
 mod input;
 mod inspect;
+mod logging;
 mod paint;
 mod progress;
 mod quantity;

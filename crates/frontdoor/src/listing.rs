@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use azblob::lease::{LeaseDurationKind, LeaseState, LeaseStatus};
-use bak::Verdict;
+use bak::{BackupSet, Verdict};
 use blobstore::{BlobKind, InventoryEntry, Store};
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub struct Entry {
     /// Why the verdict is not `ok`.
     pub reasons: Vec<String>,
     /// The backup sets, as `bac2 inspect` prints them.
-    pub sets: Vec<serde_json::Value>,
+    pub sets: Vec<BackupSet>,
 }
 
 /// A verdict, or that there is none yet.
@@ -100,7 +100,7 @@ pub fn ask(data: &Path) -> io::Result<Option<Vec<Entry>>> {
 /// The part of a stored report that is shown.
 #[derive(Deserialize)]
 struct Sets {
-    sets: Vec<serde_json::Value>,
+    sets: Vec<BackupSet>,
 }
 
 fn entry(found: InventoryEntry) -> Entry {

@@ -87,7 +87,7 @@ fn findings(answer: &Verified, console: &Console) -> String {
 }
 
 /// `page 1:153 at byte 1,269,760: ...`
-fn finding(damage: &Damage) -> String {
+pub(crate) fn finding(damage: &Damage) -> String {
     let place = match (damage.file_id, damage.page_id) {
         (Some(file), Some(page)) => format!("{} {file}:{page}", damage.kind),
         _ => damage.kind.to_string(),

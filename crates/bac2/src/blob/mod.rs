@@ -1,0 +1,59 @@
+//! `bac2 blob`: the store and its front door, without a vault around them.
+//!
+//! `serve` is the only command that writes to a data directory. `list` asks a running server, or reads the directory
+//! itself when nobody holds it; `export` reads files alone and needs nothing but them.
+
+mod accounts;
+pub(crate) mod list;
+pub(crate) mod serve;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use blobstore::disk::real::RealDisk;
+use blobstore::{OpenError, Options, Store, SystemClock};
+
+use crate::failure::Failure;
+
+/// Opens a data directory to serve it; makes it where it is missing.
+pub(crate) fn open_to_serve(data: &Path) -> Result<Store, Failure> {
+    Store::open(Arc::new(RealDisk), Arc::new(SystemClock), &Options::new(data))
+        .map_err(|error| not_opened(&error))
+}
+
+/// Opens a data directory that nobody serves, to read it.
+fn open_to_read(data: &Path) -> Result<Store, Failure> {
+    Store::open_read_only(Arc::new(RealDisk), Arc::new(SystemClock), &Options::new(data))
+        .map_err(|error| not_opened(&error))
+}
+
+fn not_opened(error: &OpenError) -> Failure {
+    let (code, next) = match error {
+        OpenError::InUse { .. } => (
+            "StoreInUse",
+            "stop the other one first, or give another --data directory",
+        ),
+        OpenError::NewerFormat { .. } => (
+            "StoreTooNew",
+            "use the version of bac2 that wrote it, or a newer one",
+        ),
+        OpenError::NotAStore { .. } => ("NotAStore", "give the directory that bac2 blob serve --data made"),
+        OpenError::Io { .. } => (
+            "StoreUnreadable",
+            "look at the owner and the rights of the directory, and at the disk",
+        ),
+    };
+    Failure::unusable(code, sentence(error), next)
+}
+
+/// An error and what caused it, in one line.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
