@@ -134,10 +134,10 @@ fn a_backup_is_proved_on_its_way_in() {
     assert_eq!(verdict(&entry), Some(Verdict::Ok), "{:?}", entry.reasons);
     assert_eq!(entry.size, bytes.len() as u64);
     assert_eq!(
-        entry.sets[0]["databaseName"],
-        Sample::default().set(SampleKind::Full).database_name.as_str()
+        entry.sets[0].database_name,
+        Sample::default().set(SampleKind::Full).database_name
     );
-    assert_eq!(entry.sets[0]["complete"], true);
+    assert!(entry.sets[0].complete);
     let proof = server
         .store()
         .proof(&support::server::path("box", "full.bak"))
