@@ -64,6 +64,8 @@ enum BlobCommand {
     Serve(blob::serve::Arguments),
     /// List what a folder holds, with each blob's proof
     List(blob::list::Arguments),
+    /// Write backups out as files, from the folder alone
+    Export(blob::export::Arguments),
 }
 
 impl Arguments {
@@ -83,6 +85,9 @@ impl Arguments {
             Command::Blob(Blob {
                 command: BlobCommand::List(arguments),
             }) => blob::list::run(&arguments, console),
+            Command::Blob(Blob {
+                command: BlobCommand::Export(arguments),
+            }) => blob::export::run(&arguments, console),
             Command::Demo(arguments) => demo::run(&arguments, console),
         }
     }

@@ -4,6 +4,7 @@
 //! itself when nobody holds it; `export` reads files alone and needs nothing but them.
 
 mod accounts;
+pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod serve;
 
@@ -28,22 +29,28 @@ fn open_to_read(data: &Path) -> Result<Store, Failure> {
 }
 
 fn not_opened(error: &OpenError) -> Failure {
-    let (code, next) = match error {
-        OpenError::InUse { .. } => (
+    match error {
+        OpenError::InUse { dir, holder } => Failure::unusable(
             "StoreInUse",
-            "stop the other one first, or give another --data directory",
+            format!("{dir} is in use by another bac2 process{holder}"),
+            "stop that one first (bac2 blob list asks it and needs no stop), or give another --data directory",
         ),
-        OpenError::NewerFormat { .. } => (
+        OpenError::NewerFormat { dir, found, known } => Failure::unusable(
             "StoreTooNew",
+            format!("{dir} has format {found}, and this version of bac2 knows formats up to {known}"),
             "use the version of bac2 that wrote it, or a newer one",
         ),
-        OpenError::NotAStore { .. } => ("NotAStore", "give the directory that bac2 blob serve --data made"),
-        OpenError::Io { .. } => (
+        OpenError::NotAStore { .. } => Failure::unusable(
+            "NotAStore",
+            sentence(error),
+            "give the directory that bac2 blob serve --data made",
+        ),
+        OpenError::Io { .. } => Failure::unusable(
             "StoreUnreadable",
+            sentence(error),
             "look at the owner and the rights of the directory, and at the disk",
         ),
-    };
-    Failure::unusable(code, sentence(error), next)
+    }
 }
 
 /// An error and what caused it, in one line.
