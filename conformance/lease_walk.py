@@ -187,30 +187,37 @@ class Rack:
             return self.ready.pop()
 
 
-@pytest.fixture(scope="session")
-def walk(server):
-    """A container for the walk, and how to make a blob in it."""
-    container = server.service().create_container(f"walk-{uuid.uuid4().hex[:8]}")
+class Walk:
+    """One server's walk: how blobs and containers are made, and those that are left to expire."""
 
-    def make_blob():
-        blob = container.get_blob_client(f"blob/{uuid.uuid4().hex}")
+    def __init__(self, server):
+        self.server = server
+        self.container = server.service().create_container(f"walk-{uuid.uuid4().hex[:8]}")
+        self.blobs = Rack(self.make_blob, len(OPERATIONS) + 3 * (len(BLOB_WRITES) + len(BLOB_READS)) + 1)
+        self.containers = None
+        if offers_container_leases(self.make_container()):
+            self.containers = Rack(self.make_container, len(OPERATIONS) + len(CONTAINER_USES) + 1)
+
+    def make_blob(self):
+        blob = self.container.get_blob_client(f"blob/{uuid.uuid4().hex}")
         blob.upload_blob(b"content")
         return blob
 
-    def make_container():
-        return server.service().create_container(f"walk-{uuid.uuid4().hex[:12]}")
-
-    return make_blob, make_container
+    def make_container(self):
+        return self.server.service().create_container(f"walk-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture(scope="session")
-def racks(server, walk):
-    """The expired cells of blobs and containers. Asked for by every test, so that time begins to run at once."""
-    make_blob, make_container = walk
-    blobs = Rack(make_blob, len(OPERATIONS) + 3 * (len(BLOB_WRITES) + len(BLOB_READS)) + 1)
-    count = len(OPERATIONS) + len(CONTAINER_USES) + 1
-    containers = Rack(make_container, count) if offers_container_leases(make_container()) else None
-    return blobs, containers
+def walks():
+    """The walks of all servers. They outlive the turns of the servers, so that leases expire meanwhile."""
+    return {}
+
+
+@pytest.fixture
+def walk(server, walks):
+    if server.name not in walks:
+        walks[server.name] = Walk(server)
+    return walks[server.name]
 
 
 def offers_container_leases(container):
@@ -224,11 +231,11 @@ def offers_container_leases(container):
 
 
 @pytest.fixture
-def blob_in(walk, racks):
+def blob_in(walk):
     def give(state):
         if state == "expired":
-            return racks[0].take()
-        blob = walk[0]()
+            return walk.blobs.take()
+        blob = walk.make_blob()
         put_into(blob, state)
         return blob
 
@@ -236,14 +243,14 @@ def blob_in(walk, racks):
 
 
 @pytest.fixture
-def container_in(server, walk, racks):
-    if racks[1] is None:
-        pytest.skip(f"{server.name} does not offer container leases yet")
+def container_in(walk):
+    if walk.containers is None:
+        pytest.skip(f"{walk.server.name} does not offer container leases yet")
 
     def give(state):
         if state == "expired":
-            return racks[1].take()
-        container = walk[1]()
+            return walk.containers.take()
+        container = walk.make_container()
         put_into(container, state)
         return container
 
@@ -385,7 +392,7 @@ def test_a_container_goes_with_the_leased_blobs_in_it(server):
     assert not container.exists()
 
 
-def test_an_expired_lease_is_renewed_only_while_the_blob_is_unmodified(server, blob_in):
+def test_an_expired_lease_is_renewed_only_while_the_blob_is_unmodified(blob_in):
     blob = blob_in("expired")
     blob.set_blob_metadata({"touched": "yes"})
     with pytest.raises(HttpResponseError) as refused:
@@ -416,8 +423,8 @@ def test_acquiring_again_switches_the_term(blob_in):
     assert blob.get_blob_properties().lease.duration == "infinite"
 
 
-def test_a_missing_blob_has_no_lease(server, walk):
-    blob = walk[0]()
+def test_a_missing_blob_has_no_lease(walk):
+    blob = walk.make_blob()
     blob.delete_blob()
     with pytest.raises(HttpResponseError) as refused:
         BlobLeaseClient(blob).acquire()

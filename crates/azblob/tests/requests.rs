@@ -260,6 +260,12 @@ fn what_is_not_offered_says_so() {
         let code = refusal("PUT", &format!("{uri}?comp={comp}"), &[]);
         assert_eq!((code, code.status()), (ErrorCode::NotImplemented, 501), "{comp}");
     }
+    let tier = refusal(
+        "PUT",
+        &format!("{uri}?comp=tier"),
+        &[("x-ms-access-tier", "Cool")],
+    );
+    assert_eq!(tier, ErrorCode::NotImplemented);
     let said = parse("GET", &format!("{uri}?comp=pagelist"), &[]).unwrap_err();
     assert_eq!(said.message(), "Get Page Ranges is not offered by this server.");
     assert_eq!(

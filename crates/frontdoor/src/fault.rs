@@ -17,6 +17,7 @@ use azblob::etag::ETag;
 use blobstore::StoreError;
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 use crate::answer::AnswerBody;
 use crate::checks::Mismatch;
@@ -83,6 +84,11 @@ impl Fault {
     pub(crate) fn into_response(self, head: bool, stamp: &str) -> Response<AnswerBody> {
         let mut response = Response::new(AnswerBody::empty());
         *response.status_mut() = self.status;
+        // Azure's status line carries the sentence, and SQL Server copies it from there into its messages 3202 and
+        // 3271. What cannot stand in a status line stays out of it.
+        if let Ok(reason) = ReasonPhrase::try_from(self.message.as_bytes()) {
+            response.extensions_mut().insert(reason);
+        }
         let headers: &mut HeaderMap = response.headers_mut();
         headers.insert("x-ms-error-code", HeaderValue::from_static(self.code));
         headers.extend(self.headers.into_iter().map(|(name, value)| (Some(name), value)));

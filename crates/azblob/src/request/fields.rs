@@ -38,21 +38,25 @@ pub(super) struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
-    pub(super) fn new(method: &'r Method, uri: &Uri, headers: &'r HeaderMap) -> Result<Self, Refusal> {
-        if let Some(name) = NOT_OFFERED.iter().find(|name| headers.contains_key(**name)) {
-            let message = format!("The header {name} asks for what this server does not offer.");
-            let refusal = Refusal::with_message(ErrorCode::UnsupportedHeader, message);
-            return Err(refusal.detail("HeaderName", *name));
-        }
+    pub(super) fn new(method: &'r Method, uri: &Uri, headers: &'r HeaderMap) -> Self {
         let pairs = query::pairs(uri.query().unwrap_or_default());
         let query = pairs
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
             .collect();
-        Ok(Self {
+        Self {
             method,
             headers,
             query,
-        })
+        }
+    }
+
+    /// Refuses headers that ask an operation for more than is offered.
+    pub(super) fn refuse_not_offered(&self) -> Result<(), Refusal> {
+        let Some(name) = NOT_OFFERED.iter().find(|name| self.headers.contains_key(**name)) else {
+            return Ok(());
+        };
+        let message = format!("The header {name} asks for what this server does not offer.");
+        Err(Refusal::with_message(ErrorCode::UnsupportedHeader, message).detail("HeaderName", *name))
     }
 
     /// A query parameter that is there and not empty.

@@ -25,9 +25,10 @@ impl Request {
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
         let version = version(headers)?;
-        let fields = Fields::new(method, uri, headers)?;
+        let fields = Fields::new(method, uri, headers);
         let client_request_id = client_request_id(headers)?;
         let operation = operation(&address.path, &fields, version)?;
+        fields.refuse_not_offered()?;
         Ok(Self {
             account: address.account.clone(),
             operation,
