@@ -2,7 +2,7 @@
 //!
 //! | offset | |
 //! |---|---|
-//! | 0 | u8 0x50, parity and "first sector"; 0x58 also occurs; the first byte of each further sector is the parity alone, 0x40 |
+//! | 0 | u8 parity 0x40, with 0x10 in the first sector; so begins each sector, the last one with 0x08 |
 //! | 2 | u16 number of records |
 //! | 4 | u16 bytes in use |
 //! | 6 | u16 size of the block, a multiple of 512 |
@@ -18,6 +18,7 @@ use crate::checksum::{LOG_BLOCK_CHECKSUM_AT, SECTOR, log_block_sum};
 /// Parity of the sectors of a virtual log file that is written for the first, third, fifth time.
 pub const PARITY_EVEN: u8 = 0x40;
 const FIRST_SECTOR: u8 = 0x10;
+const LAST_SECTOR: u8 = 0x08;
 /// Bytes before the records.
 pub const HEADER: usize = 72;
 
@@ -47,6 +48,7 @@ pub fn format(block: &mut [u8], place: LogPlace, records: u16, with_checksum: bo
         sector[0] = PARITY_EVEN;
     }
     block[0] |= FIRST_SECTOR;
+    block[usize::from(size) - SECTOR] |= LAST_SECTOR;
     block[2..4].copy_from_slice(&records.to_le_bytes());
     block[4..6].copy_from_slice(&(size - 2 * records).to_le_bytes());
     block[6..8].copy_from_slice(&size.to_le_bytes());

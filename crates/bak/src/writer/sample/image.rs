@@ -74,11 +74,10 @@ impl<'a> Image<'a> {
     fn fill_page(self, page_id: u32, kind: SampleKind, pass: u32, page: &mut Page) {
         page.fill(0);
         let system = system_type(page_id);
-        let mut noise = Noise::new(self.sample.seed, u64::from(pass) << 56 | u64::from(page_id));
-        let unformatted = matches!(page_id, 4 | 5) || noise.next().is_multiple_of(16);
-        if system.is_none() && unformatted && self.sample.unformatted_pages {
+        if !self.is_formatted(page_id) {
             return;
         }
+        let mut noise = Noise::new(self.sample.seed, u64::from(pass) << 56 | u64::from(page_id));
         let page_type = system.unwrap_or(if page_id.is_multiple_of(5) {
             PageType::Index
         } else {
@@ -98,10 +97,30 @@ impl<'a> Image<'a> {
                 kind == SampleKind::Differential && image.is_in_use(extent) && image.is_changed(extent)
             }),
             PageType::Sgam | PageType::Bcm => self.fill_bitmap(page, &identity, |_, _| false),
+            PageType::Pfs => self.fill_free_space(page, &identity),
             PageType::Boot => self.fill_boot(page, &identity),
             _ => fill_rows(page, &identity, &mut noise),
         }
         page::protect(page, self.sample.protection);
+    }
+
+    /// In use by an object, so that its PFS page says so and it has a header.
+    fn is_formatted(self, page_id: u32) -> bool {
+        let never = matches!(page_id, 4 | 5) || self.draw(page_id, 3).is_multiple_of(16);
+        system_type(page_id).is_some() || !(never && self.sample.unformatted_pages)
+    }
+
+    /// A PFS page: one record with a byte for each page of its interval, of which 0x40 means allocated and 0x04 full.
+    fn fill_free_space(self, page: &mut Page, identity: &PageIdentity) {
+        const RECORD: usize = 4 + PFS_INTERVAL as usize;
+        page::write_header(page, identity, 1, (page::HEADER + RECORD) as u16);
+        page[page::HEADER + 2..page::HEADER + 4].copy_from_slice(&0x1F9Cu16.to_le_bytes());
+        let first = identity.page_id / PFS_INTERVAL * PFS_INTERVAL;
+        for (page_id, byte) in (first..first + PFS_INTERVAL).zip(&mut page[page::HEADER + 4..]) {
+            let in_use = self.is_in_use(page_id / PAGES_IN_EXTENT) && self.is_formatted(page_id);
+            *byte = if in_use { 0x44 } else { 0 };
+        }
+        page::put_slots(page, &[page::HEADER as u16]);
     }
 
     /// Allocated, and not behind the last extent that the sample has.
