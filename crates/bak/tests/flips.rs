@@ -42,7 +42,11 @@ impl Sink for Mapped {
 
 fn plain(sample: &Sample, kind: SampleKind) -> Fixture {
     let Mapped { bytes, pieces } = sample.write(&[kind], 1, Mapped::default());
-    let sound = if sample.families > 1 { Verdict::Incomplete } else { Verdict::Ok };
+    let sound = if sample.families > 1 {
+        Verdict::Incomplete
+    } else {
+        Verdict::Ok
+    };
     Fixture { bytes, pieces, sound }
 }
 
@@ -90,7 +94,10 @@ fn unseen_flips(fixture: &Fixture) -> BTreeMap<usize, u8> {
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("no panic"))
+            .collect()
     })
 }
 
@@ -127,11 +134,17 @@ fn report(name: &str, fixture: &Fixture) {
         let (piece, inside) = piece_at(fixture, *offset);
         let entry = by_piece.entry(format!("{piece:?}")).or_default();
         entry.0 += usize::from(*bits);
-        entry.1.push(if piece == Piece::Filler { *offset } else { inside });
+        entry
+            .1
+            .push(if piece == Piece::Filler { *offset } else { inside });
     }
     println!("{name}: {} bytes, {} unseen", fixture.bytes.len(), unseen.len());
     for (piece, (bits, offsets)) in by_piece {
-        println!("   {piece}: {bits} bits in {} bytes {:?}", offsets.len(), &offsets[..offsets.len().min(300)]);
+        println!(
+            "   {piece}: {bits} bits in {} bytes {:?}",
+            offsets.len(),
+            &offsets[..offsets.len().min(300)]
+        );
     }
 }
 
@@ -140,11 +153,48 @@ fn explore() {
     let _ = Encoder::new();
     for (name, fixture) in [
         ("log", plain(&small(), SampleKind::Log)),
-        ("log nocs", plain(&Sample{checksums:false,..small()}, SampleKind::Log)),
+        (
+            "log nocs",
+            plain(
+                &Sample {
+                    checksums: false,
+                    ..small()
+                },
+                SampleKind::Log,
+            ),
+        ),
         ("full csum", plain(&small(), SampleKind::Full)),
-        ("full nocs", plain(&Sample{checksums:false,..small()}, SampleKind::Full)),
-        ("full torn", plain(&Sample{checksums:false,protection:Protection::Torn, ..small()}, SampleKind::Full)),
-        ("striped", plain(&Sample{families:2,..small()}, SampleKind::Full)),
+        (
+            "full nocs",
+            plain(
+                &Sample {
+                    checksums: false,
+                    ..small()
+                },
+                SampleKind::Full,
+            ),
+        ),
+        (
+            "full torn",
+            plain(
+                &Sample {
+                    checksums: false,
+                    protection: Protection::Torn,
+                    ..small()
+                },
+                SampleKind::Full,
+            ),
+        ),
+        (
+            "striped",
+            plain(
+                &Sample {
+                    families: 2,
+                    ..small()
+                },
+                SampleKind::Full,
+            ),
+        ),
     ] {
         let t = std::time::Instant::now();
         report(name, &fixture);

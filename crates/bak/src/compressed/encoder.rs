@@ -52,10 +52,16 @@ impl Encoder {
         self.write_records(whole);
     }
 
+    /// Writes all that came so far and pads up to where a soft filemark of `size` bytes can stand. Gives that offset.
+    pub fn begin_filemark(&mut self, size: usize) -> u64 {
+        self.write_records(self.pending.len());
+        self.pad_to(size);
+        self.file.len() as u64
+    }
+
     /// Takes a soft filemark block, as long as a physical block.
     pub fn filemark(&mut self, block: &[u8]) {
-        self.write_records(self.pending.len());
-        self.pad_to(block.len());
+        self.begin_filemark(block.len());
         self.file.extend_from_slice(block);
     }
 

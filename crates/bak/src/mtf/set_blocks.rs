@@ -47,12 +47,15 @@ pub(crate) struct SetStart {
 
 impl SetStart {
     /// Reads SSET; the error is a sentence about what cannot be.
-    pub(crate) fn parse(block: &Block) -> Result<Self, &'static str> {
+    ///
+    /// `after_filemark` is where the block stands in a compressed file. No real one with a second set is known, so that either
+    /// offset is taken for its address.
+    pub(crate) fn parse(block: &Block, after_filemark: Option<u64>) -> Result<Self, &'static str> {
         let bytes = &block.bytes;
         if bytes.len() < SSET_TEXT {
             return Err("the set header is too short");
         }
-        if u64_at(bytes, 80) != block.offset {
+        if u64_at(bytes, 80) != block.offset && Some(u64_at(bytes, 80)) != after_filemark {
             return Err("the set header's own address is not where it stands");
         }
         if !block.gaps_are_zero(SSET_TEXT, &SSET_ADDRESSES) {

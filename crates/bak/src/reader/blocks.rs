@@ -188,7 +188,7 @@ impl MediaReader {
             ));
             return;
         }
-        match set_blocks::SetStart::parse(block) {
+        match set_blocks::SetStart::parse(block, self.after_filemark) {
             Ok(start) => {
                 if u64::from(start.number) != self.set_count {
                     self.damaged_block(block, "the set's number is not its position in the file");

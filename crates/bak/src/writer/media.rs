@@ -62,7 +62,7 @@ pub struct MediaWriter<S: Sink> {
     sink: S,
     offset: u64,
     pub(super) media: MediaDescription,
-    /// Where soft filemarks stand, the newest last.
+    /// Where soft filemarks stand in the file, the newest last.
     filemarks: Vec<u64>,
     pub(super) sets: u16,
     /// Entries of the set map so far.
@@ -106,6 +106,13 @@ impl<S: Sink> MediaWriter<S> {
     pub(super) fn family_id(&self) -> u32 {
         let [a, b, c, d, ..] = *self.media.media_set_id.as_bytes();
         u32::from_le_bytes([a, b, c, d]) ^ u32::from(self.media.family_number)
+    }
+
+    /// Where the block right behind a soft filemark stands in the file.
+    pub(super) fn physical_address(&self) -> u64 {
+        self.filemarks
+            .last()
+            .map_or(0, |offset| offset + self.media.block_size.bytes())
     }
 
     fn write_tape(&mut self) {
@@ -220,7 +227,8 @@ impl<S: Sink> MediaWriter<S> {
             self.offset.is_multiple_of(size as u64),
             "a soft filemark stands on a physical block"
         );
-        self.filemarks.push(self.offset);
+        let offset = self.sink.filemark_offset(size).unwrap_or(self.offset);
+        self.filemarks.push(offset);
         self.put(Piece::Filemark, &block.finish());
     }
 }

@@ -128,7 +128,7 @@ impl<'a, S: Sink> SetWriter<'a, S> {
         block.put(52, &self.attributes().to_le_bytes());
         block.put(60, &VENDOR.to_le_bytes());
         block.put(62, &set.position.to_le_bytes());
-        block.put(80, &self.start.to_le_bytes());
+        block.put(80, &self.media.physical_address().to_le_bytes());
         block.put(88, &self.date().to_bytes());
         block.put(93, &[set.software_version.major, set.software_version.minor]);
         block.put(95, &self.time_zone().to_le_bytes());
@@ -353,13 +353,14 @@ impl<'a, S: Sink> SetWriter<'a, S> {
     fn write_trailer(mut self, size: u64) {
         let unit = self.media.unit();
         let first = self.media.offset();
+        let first_address = self.media.physical_address();
         self.write_set_end(0);
         self.media.align_payload(b"OTCP", stream::PLAIN, first, unit, 0);
         let map = self.set_map(size);
         self.media.stream(b"TSMP", stream::PLAIN, Piece::SetMap, &map);
         self.media.pad_to(first, unit);
         let second = self.media.offset();
-        self.write_set_end(first);
+        self.write_set_end(first_address);
         self.media.pad_to(second, unit);
         self.media.set_filemark();
     }

@@ -33,6 +33,13 @@ pub enum Piece {
 pub trait Sink {
     /// The next bytes, all of one kind. A piece may come in several calls, except for [`Piece::Filemark`].
     fn write(&mut self, piece: Piece, bytes: &[u8]);
+
+    /// Where in the file the next piece, a soft filemark of `block_size` bytes, will stand, if that is not where it stands in the
+    /// stream: soft filemarks and the ends of sets are named by that offset.
+    fn filemark_offset(&mut self, block_size: usize) -> Option<u64> {
+        let _ = block_size;
+        None
+    }
 }
 
 impl<F: FnMut(&[u8])> Sink for F {
@@ -54,5 +61,9 @@ impl Sink for Encoder {
             Piece::Filemark => self.filemark(bytes),
             _ => self.bytes(bytes),
         }
+    }
+
+    fn filemark_offset(&mut self, block_size: usize) -> Option<u64> {
+        Some(self.begin_filemark(block_size))
     }
 }
