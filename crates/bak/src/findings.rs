@@ -80,6 +80,11 @@ impl Findings {
         self.count
     }
 
+    /// All damage so far, were the reading to end here.
+    pub(crate) fn total_count(&self) -> u64 {
+        self.count + self.page_content_count
+    }
+
     /// Reasons why the file cannot be verified.
     pub(crate) fn reasons(&self) -> &[String] {
         &self.unknown

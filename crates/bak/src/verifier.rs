@@ -95,6 +95,16 @@ impl Verifier {
         }
     }
 
+    /// Findings of damage so far. Pages whose content does not hold count here even where the report, which sees them all,
+    /// takes them for encrypted.
+    #[must_use]
+    pub fn damage_count(&self) -> u64 {
+        match &self.source {
+            Source::Plain(tape) | Source::Compressed(tape, _) => tape.reader.findings.total_count(),
+            Source::Unknown(_) | Source::Foreign(_) => 0,
+        }
+    }
+
     /// Bytes pushed and skipped.
     #[must_use]
     pub fn bytes(&self) -> u64 {
