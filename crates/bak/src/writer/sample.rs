@@ -37,7 +37,7 @@ pub struct Sample {
     pub seed: u64,
     /// Name of the database.
     pub database_name: String,
-    /// Allocated extents of 64 KiB; at least 2.
+    /// Allocated extents of 64 KiB; at least 1.
     pub extents: u32,
     /// Page verification of the database.
     pub protection: Protection,
@@ -134,7 +134,7 @@ impl Sample {
     /// Writes backup sets of one family into a sink. For a compressed sample the sink is an [`Encoder`].
     pub fn write<S: Sink>(&self, kinds: &[SampleKind], family: u16, sink: S) -> S {
         assert!(
-            self.extents >= 2 && (1..=self.families).contains(&family),
+            self.extents >= 1 && (1..=self.families).contains(&family),
             "a sample that can be"
         );
         let mut media = MediaWriter::new(sink, self.media(family));

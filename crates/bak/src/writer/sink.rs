@@ -3,7 +3,7 @@
 use crate::compressed::Encoder;
 
 /// What a piece of a backup is: a map of the file for tests, and how the compressed container knows its soft filemarks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Piece {
     /// A descriptor block up to its first stream.
     Block,
