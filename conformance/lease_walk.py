@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobBlock, BlobLeaseClient, ContentSettings
+from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContentSettings
+from sql_server_sequence_client import ACCOUNT, KEY, Vault, find_binary
 
 A = "aaaaaaaa-0000-4000-8000-00000000000a"
 B = "bbbbbbbb-0000-4000-8000-00000000000b"
@@ -432,6 +433,34 @@ def test_a_missing_blob_has_no_lease(walk):
 
 
 # What Azurite gets wrong is asked of the product alone.
+
+
+def test_leases_outlive_a_killed_server(tmp_path):
+    """Azurite saves leases every five seconds, so what it acknowledged may be gone."""
+    binary = find_binary()
+    if not binary:
+        pytest.skip("bac2 is not built (set BAC2_BIN)")
+    vault = Vault(binary, tmp_path / "data").start()
+    try:
+        origin = f"http://127.0.0.1:{vault.address[1]}/{ACCOUNT}"
+        container = BlobServiceClient(origin, credential=KEY, retry_total=0).create_container("walk")
+        blobs = {}
+        for state in STATES[:-1]:
+            blobs[state] = container.get_blob_client(state)
+            blobs[state].upload_blob(b"content")
+            put_into(blobs[state], state)
+        BlobLeaseClient(container, lease_id=B).acquire()
+        vault.kill()
+        vault.start()
+        for state, blob in blobs.items():
+            assert shown(blob) == state.split()[0]
+        assert shown(container) == "leased"
+        held = BlobLeaseClient(blobs["leased fixed"], lease_id=A)
+        held.renew()
+        assert 55 <= held.break_lease() <= 60, "the term is remembered too"
+        BlobLeaseClient(container, lease_id=B).release()
+    finally:
+        vault.kill()
 
 
 def test_lease_ids_are_numbers_not_text(bac2):

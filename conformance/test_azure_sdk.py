@@ -100,6 +100,36 @@ def test_a_range_that_begins_at_the_end(own):
     assert empty.download_blob().readall() == b""
 
 
+ODD_NAMES = [
+    "with space",
+    "a+b%20c%2Fd",
+    "?query#fragment&amp;=",
+    "<tag attribute=\"x\">'",
+    "ünï/€/\U0001f600",
+    "double//slash/",
+    "dot.",
+    "x" * 1024,
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names(container, name):
+    blob = container.upload_blob(name, name.encode())
+    assert blob.download_blob().readall() == name.encode()
+    assert [b.name for b in container.list_blobs()] == [name]
+    assert [b.name for b in container.list_blobs(name_starts_with=name)] == [name]
+    lease = blob.acquire_lease(15)
+    assert refused(blob.delete_blob) == (412, "LeaseIdMissing")
+    blob.delete_blob(lease=lease)
+    assert list(container.list_blobs()) == []
+
+
+@pytest.mark.parametrize("name", ["not a character \uffff", "line\u2028separator", "\u0085next line", "\ufeffmark"])
+def test_names_that_xml_can_hardly_hold(own, name):
+    own.upload_blob(name, b"x")
+    assert [b.name for b in own.list_blobs()] == [name]
+
+
 def test_checksums_are_checked_and_returned(container):
     data = noise(100_000)
     blob = container.upload_blob("checked", data, validate_content=True)

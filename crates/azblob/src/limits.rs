@@ -22,8 +22,11 @@ pub const MAX_RANGE_CHECKSUM: u64 = 4 << 20;
 pub const MAX_XML_DEPTH: usize = 16;
 /// Longest text in one XML element, our own: the longest value of the protocol is metadata.
 pub const MAX_XML_TEXT: usize = 64 << 10;
-/// Largest reply body a client of ours reads as XML, our own: 5,000 entries with full metadata.
-pub const MAX_XML_REPLY: usize = 64 << 20;
+/// Most attributes of one XML element, our own: the protocol's own documents have at most 2.
+pub const MAX_XML_ATTRIBUTES: usize = 16;
+/// Largest body of an answer that a client of ours reads as XML, our own: 5,000 entries, each with the longest
+/// name and full metadata.
+pub const MAX_XML_REPLY: usize = 128 << 20;
 /// Furthest that the date of a signed request may be from the server's clock, in seconds (authorize with
 /// Shared Key).
 pub const MAX_CLOCK_SKEW_SECONDS: i64 = 15 * 60;

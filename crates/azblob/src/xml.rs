@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use crate::limits::{MAX_XML_DEPTH, MAX_XML_TEXT};
+use crate::limits::{MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_REPLY, MAX_XML_TEXT};
 
 /// Why a document was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,15 @@ pub fn decode(body: &[u8]) -> Result<Cow<'_, str>, XmlError> {
         [b'<', 0, ..] => utf16(body, u16::from_le_bytes),
         [0, b'<', ..] => utf16(body, u16::from_be_bytes),
         _ => utf8(body),
+    }
+}
+
+/// [`decode`] for the answer of a server, which may be any server.
+pub(crate) fn decode_reply(body: &[u8]) -> Result<Cow<'_, str>, XmlError> {
+    if body.len() > MAX_XML_REPLY {
+        Err(XmlError::TooLarge)
+    } else {
+        decode(body)
     }
 }
 
@@ -138,7 +147,11 @@ impl<'x> Walker<'x> {
         }
         let name = String::from_utf8(tag.local_name().as_ref().to_vec()).map_err(|_| XmlError::Syntax)?;
         let mut encoded = false;
-        for attribute in tag.attributes() {
+        // The check for duplicates compares every pair, which an attacker's tag would make endless.
+        for (index, attribute) in tag.attributes().with_checks(false).enumerate() {
+            if index == MAX_XML_ATTRIBUTES {
+                return Err(XmlError::TooLarge);
+            }
             let attribute = attribute.map_err(|_| XmlError::Syntax)?;
             encoded |= attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true";
         }
@@ -307,6 +320,11 @@ mod tests {
         assert_eq!(texts(bomb), Err(XmlError::Syntax));
         assert_eq!(texts(&deep), Err(XmlError::TooLarge));
         assert_eq!(texts(&long), Err(XmlError::TooLarge));
+        let crowded = format!(
+            "<a{}/>",
+            (0..100_000).map(|n| format!(" b{n}=''")).collect::<String>()
+        );
+        assert_eq!(texts(&crowded), Err(XmlError::TooLarge));
         for bad in [
             "",
             "  ",

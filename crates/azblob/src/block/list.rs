@@ -192,7 +192,7 @@ impl BlockListing {
     /// # Errors
     /// [`XmlError`] when it is not well-formed or a block has no id or size.
     pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
-        let text = xml::decode(body)?;
+        let text = xml::decode_reply(body)?;
         let mut walker = Walker::new(&text);
         let mut listing = Self::default();
         let (mut id, mut size) = (None, None);

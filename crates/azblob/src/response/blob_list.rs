@@ -102,7 +102,7 @@ impl BlobPage {
     /// # Errors
     /// [`XmlError`].
     pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
-        let text = xml::decode(body)?;
+        let text = xml::decode_reply(body)?;
         let mut walker = Walker::new(&text);
         let mut page = Self::default();
         let mut reading = Reading::default();
