@@ -79,6 +79,9 @@ pub const PROOF_READ: usize = 1024 * 1024;
 /// How often leases of judged blobs are looked at: a lease that ran out by itself sends no request.
 pub const PROOF_SWEEP: Duration = Duration::from_secs(15);
 
+/// How often the store is swept: uncommitted blocks a week old are dropped, deleted containers purged.
+pub const SWEEP: Duration = Duration::from_secs(3600);
+
 /// One command line on the control socket, bytes.
 pub const CONTROL_LINE: usize = 4096;
 

@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 
 use crate::accept;
 use crate::config::{Accounts, Config};
-use crate::door::Door;
+use crate::door::{Door, now};
+use crate::limits;
 use crate::listing;
 use crate::proof::Proof;
 
@@ -60,7 +61,9 @@ impl Server {
     /// What was acknowledged is durable at any moment, so nothing is lost by not waiting for this.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let control = self.control.and_then(|data| open_control(&data, &self.store));
+        let tidying = tokio::spawn(tidy(Arc::clone(&self.store)));
         accept::serve(self.listener, self.door, stop).await;
+        tidying.abort();
         if let Some(control) = control {
             control.abort();
             // The socket is removed before the next server on this directory opens its own.
@@ -82,6 +85,19 @@ impl ProofWaiter {
     /// Blocks the calling thread until the verifier has nothing left to do.
     pub fn wait(&self) {
         self.0.wait_for_proof();
+    }
+}
+
+/// Has the store drop what nobody came back for, now and then; see [`Store::sweep`].
+async fn tidy(store: Arc<Store>) {
+    loop {
+        tokio::time::sleep(limits::SWEEP).await;
+        let store = Arc::clone(&store);
+        match tokio::task::spawn_blocking(move || store.sweep(now())).await {
+            Ok(Ok(swept)) => tracing::debug!(?swept, "swept"),
+            Ok(Err(error)) => tracing::warn!(%error, "the store could not be swept"),
+            Err(_) => tracing::error!("sweeping the store broke down"),
+        }
     }
 }
 
