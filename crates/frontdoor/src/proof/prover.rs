@@ -19,6 +19,9 @@ use crate::limits;
 
 type RunOf<S> = Run<<S as Shelf>::Place, <S as Shelf>::Commit, Seen>;
 
+/// Why there is no better verdict when the verifier panicked, which is a fault of ours and not of the backup.
+const BROKE_DOWN: &str = "the verifier broke down on this backup";
+
 /// Pieces of one blob before another gets its turn.
 const TURN: usize = 16;
 
@@ -362,28 +365,29 @@ impl<S: Shelf> Shared<S> {
             self.feed_piece(blob, &piece, &mut seen, epoch)
         }));
         drop(piece);
-        let trouble = match fed {
+        let finding = match fed {
             Ok(Ok(())) => {
                 if let Some(held) = self.lock().runs.get_mut(blob) {
                     held.run.fed(seen, epoch);
                 }
                 return;
             }
-            Ok(Err(trouble)) => trouble,
-            Err(_) => Unreadable::Failed("the verifier broke down on this backup".to_owned()),
+            Ok(Err(Unreadable::Gone)) => None,
+            Ok(Err(Unreadable::Failed(why))) => {
+                tracing::error!(?blob, %why, "a blob stays without a verdict until the next start");
+                None
+            }
+            Ok(Err(Unreadable::Damaged(why))) => Some(Finding::Damaged(why)),
+            Err(_) => Some(Finding::CannotVerify(BROKE_DOWN.to_owned())),
         };
         let commit = self
             .lock()
             .runs
             .get_mut(blob)
             .and_then(|held| held.run.failed(epoch));
-        let Some(commit) = commit else { return };
-        let finding = match trouble {
-            Unreadable::Gone => return,
-            Unreadable::Damaged(why) => Finding::Damaged(why),
-            Unreadable::Failed(why) => Finding::CannotVerify(why),
-        };
-        self.conclude(blob, &commit, &finding, &Seen::default(), Instant::now());
+        if let (Some(commit), Some(finding)) = (commit, finding) {
+            self.conclude(blob, &commit, &finding, &Seen::default(), Instant::now());
+        }
     }
 
     fn feed_piece(
@@ -429,7 +433,7 @@ impl<S: Shelf> Shared<S> {
         let started = Instant::now();
         let facts = seen.clone();
         let finding = catch_unwind(AssertUnwindSafe(|| seen.finish()))
-            .unwrap_or_else(|_| Finding::CannotVerify("the verifier broke down on this backup".to_owned()));
+            .unwrap_or_else(|_| Finding::CannotVerify(BROKE_DOWN.to_owned()));
         self.conclude(blob, commit, &finding, &facts, started);
         let mut state = self.lock();
         let Some(held) = state.runs.get_mut(blob) else {

@@ -16,7 +16,10 @@ pub const BLOCK: usize = 256 * 1024;
 /// A server with the container `box`.
 pub fn server() -> TestServer {
     let server = TestServer::start();
-    server.client().ask(&Ask::put("box?restype=container")).expect(201);
+    server
+        .client()
+        .ask(&Ask::put("box?restype=container"))
+        .expect(201);
     server
 }
 
@@ -26,27 +29,39 @@ fn text_id(n: usize) -> String {
 
 pub fn put_block(name: &str, n: usize, body: &[u8], lease: Option<&str>) -> Ask {
     let id = text_id(n).replace('=', "%3D");
-    Ask::put(format!("box/{name}?comp=block&blockid={id}")).body(body).lease(lease)
+    Ask::put(format!("box/{name}?comp=block&blockid={id}"))
+        .body(body)
+        .lease(lease)
 }
 
 pub fn commit(name: &str, order: impl IntoIterator<Item = usize>, lease: Option<&str>) -> Ask {
-    let ids: String = order.into_iter().map(|n| format!("<Latest>{}</Latest>", text_id(n))).collect();
+    let ids: String = order
+        .into_iter()
+        .map(|n| format!("<Latest>{}</Latest>", text_id(n)))
+        .collect();
     let list = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{ids}</BlockList>");
-    Ask::put(format!("box/{name}?comp=blocklist")).body(list).lease(lease)
+    Ask::put(format!("box/{name}?comp=blocklist"))
+        .body(list)
+        .lease(lease)
 }
 
 pub fn acquire(name: &str) -> Ask {
     let ask = Ask::put(format!("box/{name}?comp=lease")).header("x-ms-lease-action", "Acquire");
-    ask.header("x-ms-lease-duration", "-1").header("x-ms-proposed-lease-id", LEASE)
+    ask.header("x-ms-lease-duration", "-1")
+        .header("x-ms-proposed-lease-id", LEASE)
 }
 
 pub fn release(name: &str) -> Ask {
-    Ask::put(format!("box/{name}?comp=lease")).header("x-ms-lease-action", "Release").lease(Some(LEASE))
+    Ask::put(format!("box/{name}?comp=lease"))
+        .header("x-ms-lease-action", "Release")
+        .lease(Some(LEASE))
 }
 
 /// The empty blob and the lease.
 pub fn begin(client: &mut Client, name: &str) {
-    client.ask(&Ask::put(format!("box/{name}")).header("x-ms-blob-type", "BlockBlob")).expect(201);
+    client
+        .ask(&Ask::put(format!("box/{name}")).header("x-ms-blob-type", "BlockBlob"))
+        .expect(201);
     client.ask(&acquire(name)).expect(201);
 }
 
@@ -58,7 +73,9 @@ pub fn send(server: &TestServer, name: &str, bytes: &[u8], connections: usize) -
             let (blocks, mut client) = (&blocks, server.client());
             scope.spawn(move || {
                 for n in (first..blocks.len()).step_by(connections) {
-                    client.ask(&put_block(name, n, blocks[n], Some(LEASE))).expect(201);
+                    client
+                        .ask(&put_block(name, n, blocks[n], Some(LEASE)))
+                        .expect(201);
                 }
             });
         }
