@@ -10,7 +10,7 @@ use crate::mtf::walker::Walker;
 use crate::reader::MediaReader;
 use crate::reader::conclusion::Ending;
 use crate::report::{LogBlockCounts, PageCounts, Report, StreamChecksumCounts};
-use crate::sniff::{Container, FileKind, Foreign, sniff};
+use crate::sniff::{Container, FileKind, Foreign, SNIFF_SIZE, sniff};
 use crate::verdict::Verdict;
 
 /// Reads and verifies one file.
@@ -68,9 +68,12 @@ impl Verifier {
         self.bytes += input.len() as u64;
         match &mut self.source {
             Source::Unknown(start) => {
-                start.extend_from_slice(input);
+                // No more than it takes to tell what the file is: the rest is not copied.
+                let (head, rest) = input.split_at(SNIFF_SIZE.saturating_sub(start.len()).min(input.len()));
+                start.extend_from_slice(head);
                 let start = std::mem::take(start);
                 self.recognise(start, false);
+                self.source.push(rest);
             }
             _ => self.source.push(input),
         }

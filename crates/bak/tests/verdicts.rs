@@ -21,12 +21,16 @@ fn sample() -> Sample {
     }
 }
 
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(*bytes[at..].first_chunk().expect("four bytes"))
+}
+
 /// Where the payload of the first stream of this type that has one begins, and its length without the two bytes before it.
 fn payload(bytes: &[u8], letters: &[u8; 4]) -> (usize, usize) {
     let headers = (0..bytes.len() - 22)
         .step_by(4)
         .filter(|at| bytes[*at..].starts_with(letters));
-    let length = |at: usize| u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap()) as usize;
+    let length = |at: usize| u32_at(bytes, at + 8) as usize;
     let at = headers
         .into_iter()
         .find(|at| length(*at) > 2)
@@ -69,7 +73,7 @@ fn an_extent_lost_to_zeros_is_named_page_by_page() {
     };
     let mut bytes = sample.backup(SampleKind::Full, 1);
     let (at, _) = payload(&bytes, b"MQDA");
-    let first = u32::from_le_bytes(bytes[at + 5 * EXTENT + 32..][..4].try_into().unwrap());
+    let first = u32_at(&bytes, at + 5 * EXTENT + 32);
     bytes[at + 5 * EXTENT..at + 6 * EXTENT].fill(0);
     let report = verify(&bytes);
     assert_eq!(report.verdict, Verdict::Damaged);
@@ -123,7 +127,7 @@ fn a_page_in_the_place_of_another_one_is_named() {
     let mut bytes = sample.backup(SampleKind::Full, 1);
     let (at, _) = payload(&bytes, b"MQDA");
     let target = at + 7 * EXTENT + 3 * PAGE;
-    let expected = u32::from_le_bytes(bytes[target + 32..][..4].try_into().unwrap());
+    let expected = u32_at(&bytes, target + 32);
     bytes.copy_within(at + 5 * EXTENT + PAGE..at + 5 * EXTENT + 2 * PAGE, target);
     let report = verify(&bytes);
     assert_eq!(report.verdict, Verdict::Damaged);
@@ -219,7 +223,7 @@ fn a_log_that_misses_its_bounds_is_damaged() {
     let scin = (0..wrong.len() - 4)
         .rev()
         .find(|at| wrong[*at..].starts_with(b"SCIN"))
-        .unwrap();
+        .expect("a commit record");
     wrong[scin + 46] += 1;
     let report = verify(&wrong);
     assert_eq!(report.verdict, Verdict::Damaged);
@@ -346,9 +350,9 @@ fn a_clone_tells_how_far_it_is_while_the_original_goes_on() {
 
 #[test]
 fn the_report_reads_as_the_contract_says() {
-    let json = serde_json::to_value(verify(&sample().backup(SampleKind::Full, 1))).unwrap();
+    let json = serde_json::to_value(verify(&sample().backup(SampleKind::Full, 1))).expect("a report is JSON");
     let keys = |value: &serde_json::Value| {
-        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
         keys.sort();
         keys.join(" ")
     };
@@ -379,6 +383,6 @@ fn the_report_reads_as_the_contract_says() {
     assert_eq!(json["container"], "mtf");
     assert_eq!(json["verdict"], "ok");
     assert_eq!(json["sets"][0]["firstLsn"], "40000000047000001");
-    let back: Report = serde_json::from_value(json).unwrap();
+    let back: Report = serde_json::from_value(json).expect("a report again");
     assert_eq!(back, verify(&sample().backup(SampleKind::Full, 1)));
 }
