@@ -71,23 +71,27 @@ fn an_extent_lost_to_zeros_is_named_page_by_page() {
         unformatted_pages: false,
         ..sample()
     };
-    let mut bytes = sample.backup(SampleKind::Full, 1);
-    let (at, _) = payload(&bytes, b"MQDA");
-    let first = u32_at(&bytes, at + 5 * EXTENT + 32);
-    bytes[at + 5 * EXTENT..at + 6 * EXTENT].fill(0);
-    let report = verify(&bytes);
-    assert_eq!(report.verdict, Verdict::Damaged);
-    let pages: Vec<_> = report
-        .damage
-        .iter()
-        .map(|damage| (damage.kind, damage.file_id, damage.page_id))
-        .collect();
-    let expected: Vec<_> = (first..first + 8)
-        .map(|page| (DamageKind::Page, Some(1), Some(page)))
-        .collect();
-    assert_eq!(pages, expected);
-    assert_eq!(report.damage[0].offset, (at + 5 * EXTENT) as u64);
-    assert_eq!(report.pages.checksum_bad, 8);
+    let sound = sample.backup(SampleKind::Full, 1);
+    let (at, length) = payload(&sound, b"MQDA");
+    for extent in 0..length / EXTENT {
+        let mut bytes = sound.clone();
+        let place = at + extent * EXTENT;
+        let first = u32_at(&bytes, place + 32);
+        bytes[place..place + EXTENT].fill(0);
+        let report = verify(&bytes);
+        assert_eq!(report.verdict, Verdict::Damaged, "extent {extent}");
+        let pages: Vec<_> = report
+            .damage
+            .iter()
+            .map(|damage| (damage.kind, damage.file_id, damage.page_id))
+            .collect();
+        // Pages 4 and 5 are never used, and no map is left that tells page 1:5 and what follows in the first extent.
+        let lost = (first..first + 8).filter(|page| !matches!(page, 4 | 5));
+        let expected: Vec<_> = lost.map(|page| (DamageKind::Page, Some(1), Some(page))).collect();
+        assert_eq!(pages, expected, "extent {extent}");
+        assert_eq!(report.damage[0].offset, place as u64);
+        assert_eq!(report.pages.checksum_bad, expected.len() as u64);
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Which extent eight pages are: the stream does not say, the pages do.
 //!
-//! Each page that names an id fitting its slot is a vote; a page whose checksum holds outweighs all that have none. Where no page
-//! names itself, the extent is taken for the one after the last of that file: nothing else can be said of it.
+//! Each page that names an id fitting its slot is a vote; a page whose checksum holds outweighs all that have none.
 
 use super::page::{PageHeader, PageId};
 use crate::checksum::PAGE;

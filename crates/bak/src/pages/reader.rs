@@ -3,12 +3,18 @@
 //!
 //! What is damage here: a page whose protection does not hold, a page that is not where it belongs, a page in use that is not
 //! formatted, an extent sent twice in one pass. Extents of a file come in ascending order in every real backup; one that goes back is
-//! not damage (a restore places pages by their ids) but a form that this reader has not met, so that the set cannot be called verified.
+//! not damage but a form that this reader has not met, so that the set cannot be called verified.
+//!
+//! An extent without a single page that names itself is taken for the next one that the maps of the stream say is sent. That it is
+//! lost (its pages in use, yet none formatted) is believed only when the extent after it confirms its place; in a striped set its place
+//! cannot be known.
+//!
 //! Deliberately not judged: whether every extent that the GAM or DCM pages call allocated was sent. The copy of those pages in the
 //! stream may be older or newer than the list the server worked from (two of 59 real fulls differ).
 
 use std::collections::BTreeMap;
 
+use super::extent_map::ExtentMaps;
 use super::identity::{Identity, PAGES, identify};
 use super::page::{Judgement, PageHeader, PageId, judge, looks_encrypted};
 use super::sent::SentExtents;
@@ -22,6 +28,9 @@ use crate::report::PageCounts;
 /// Bytes of an extent.
 const EXTENT: usize = PAGE * PAGES;
 
+/// Pages in use of nameless extents that wait for their place to be confirmed.
+const PENDING: usize = 4096;
+
 /// Reads the data streams of one backup set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PageReader {
@@ -29,6 +38,11 @@ pub(crate) struct PageReader {
     /// File ids of the database's data files, ascending.
     files: Vec<u16>,
     maps: SpaceMaps,
+    extent_maps: ExtentMaps,
+    /// All extents of the set are in this file.
+    is_whole: bool,
+    /// Pages of nameless extents that should have been formatted, where their offset is.
+    pending: Vec<(u64, PageId)>,
     sent: SentExtents,
     /// The last extent of each file in this pass.
     last: BTreeMap<u16, u32>,
@@ -46,11 +60,13 @@ pub(crate) struct PageReader {
 }
 
 impl PageReader {
-    /// For the set whose data files are `files`.
-    pub(crate) fn new(mut files: Vec<u16>) -> Self {
+    /// For the set whose data files are `files`; `is_whole` where it is not striped.
+    pub(crate) fn new(mut files: Vec<u16>, differential: bool, is_whole: bool) -> Self {
         files.sort_unstable();
         Self {
             files,
+            is_whole,
+            extent_maps: ExtentMaps::new(differential),
             ..Self::default()
         }
     }
@@ -62,6 +78,7 @@ impl PageReader {
         self.last.clear();
         self.last_file = None;
         self.maps.clear();
+        self.extent_maps.clear();
         self.gather.clear();
         self.sum_of_pass = 0;
         self.sum_of_piece = 0;
@@ -87,7 +104,8 @@ impl PageReader {
     }
 
     /// Ends the pass; the error says that the stream does not end with an extent.
-    pub(crate) fn end_pass(&mut self) -> Result<(), String> {
+    pub(crate) fn end_pass(&mut self, findings: &mut Findings) -> Result<(), String> {
+        self.confirm_pending(findings);
         match self.gather.waiting() {
             0 => Ok(()),
             left => {
@@ -110,10 +128,14 @@ impl PageReader {
         self.counts.total += PAGES as u64;
         let first = match identify(pages, &sums, |file| self.files.binary_search(&file).is_ok()) {
             Identity::Named(first) => {
+                self.settle_pending(first, findings);
                 self.place(offset, first, findings);
                 first
             }
-            Identity::Nameless => self.assume(),
+            Identity::Nameless => {
+                self.nameless(offset, pages, &sums, findings);
+                return;
+            }
             Identity::Filler => {
                 self.filler(offset, pages, findings);
                 return;
@@ -142,17 +164,88 @@ impl PageReader {
         self.last_file = Some(first.file);
     }
 
-    /// What a nameless extent is taken for.
+    /// An extent of which no page names itself.
+    fn nameless(&mut self, offset: u64, pages: &[[u8; PAGE]], sums: &[u32; PAGES], findings: &mut Findings) {
+        if !self.is_whole {
+            findings.unknown(
+                "an extent without a formatted page cannot be placed in one family of a striped set",
+            );
+        }
+        let first = self.assume();
+        for (slot, (page, sum)) in (0_u32..).zip(pages.iter().zip(sums)) {
+            let at = offset + u64::from(slot) * PAGE as u64;
+            let id = PageId {
+                file: first.file,
+                page: first.page.saturating_add(slot),
+            };
+            let is_empty = matches!(
+                judge(page, *sum, id),
+                Judgement::Unformatted | Judgement::Stranger
+            );
+            if is_empty && (self.maps.is_allocated(id) || self.is_system(id)) {
+                self.counts.unformatted += 1;
+                self.pending.push((at, id));
+            } else {
+                self.page(at, id, page, *sum, findings);
+            }
+        }
+        if self.pending.len() > PENDING {
+            self.confirm_pending(findings);
+        }
+    }
+
+    /// What a nameless extent is taken for: the next one that the maps say is sent; where there is none left, the first one of a file
+    /// that has not begun.
     fn assume(&mut self) -> PageId {
-        let file = self.last_file.or(self.files.first().copied()).unwrap_or(0);
-        let page = self
-            .last
-            .get(&file)
-            .map_or(0, |last| last.saturating_add(PAGES as u32));
-        self.last.insert(file, page);
-        PageId {
-            file,
-            page: page - page % PAGES as u32,
+        let next = self.last_file.and_then(|file| {
+            let page = self.extent_maps.next_after(file, *self.last.get(&file)?)?;
+            Some(PageId { file, page })
+        });
+        let unbegun = || {
+            let file = self.files.iter().find(|file| !self.last.contains_key(file))?;
+            Some(PageId { file: *file, page: 0 })
+        };
+        let behind_last = || {
+            let file = self.last_file?;
+            let page = self.last.get(&file)?.checked_add(PAGES as u32)?;
+            Some(PageId { file, page })
+        };
+        let first = next
+            .or_else(unbegun)
+            .or_else(behind_last)
+            .unwrap_or(PageId { file: 0, page: 0 });
+        self.last.insert(first.file, first.page);
+        self.last_file = Some(first.file);
+        first
+    }
+
+    /// A named extent comes: where it lies behind the nameless ones before it, they were where they were taken to be.
+    fn settle_pending(&mut self, next: PageId, findings: &mut Findings) {
+        let Some((_, last)) = self.pending.last() else {
+            return;
+        };
+        let confirmed = next.file != last.file || next.page > last.page;
+        if confirmed {
+            self.confirm_pending(findings);
+        } else {
+            // The place is taken after all, so the guess was wrong; the next guess goes from here.
+            self.pending.clear();
+            self.last.remove(&next.file);
+        }
+    }
+
+    /// A page that every data file has: file header, PFS, GAM, SGAM, DCM, BCM. A second pass may send any extent first.
+    fn is_system(&self, id: PageId) -> bool {
+        self.pass == 1 && matches!(id.page, 0..=3 | 6 | 7)
+    }
+
+    fn confirm_pending(&mut self, findings: &mut Findings) {
+        for (offset, id) in std::mem::take(&mut self.pending) {
+            if self.is_whole {
+                self.counts.unformatted -= 1;
+                self.counts.checksum_bad += 1;
+                findings.page(DamageKind::Page, offset, id.file, id.page, lost_page(id));
+            }
         }
     }
 
@@ -197,8 +290,7 @@ impl PageReader {
             }
             Judgement::Unformatted if self.maps.is_allocated(id) => {
                 counts.checksum_bad += 1;
-                let detail = format!("page {id} is in use, but holds no formatted page");
-                findings.page(DamageKind::Page, offset, id.file, id.page, detail);
+                findings.page(DamageKind::Page, offset, id.file, id.page, lost_page(id));
                 return;
             }
             Judgement::Stranger | Judgement::Unformatted => {
@@ -207,6 +299,7 @@ impl PageReader {
             }
         }
         self.maps.learn(id, page[1], page);
+        self.extent_maps.learn(id, page[1], page);
     }
 
     /// An extent of fillers: the headers of all eight are the same bytes.
@@ -232,4 +325,8 @@ impl PageReader {
             }
         }
     }
+}
+
+fn lost_page(id: PageId) -> String {
+    format!("page {id} is in use, but holds no formatted page")
 }

@@ -9,6 +9,9 @@ use crate::report::{ONLY_HEADERS_READ, Report};
 use crate::sniff::Container;
 use crate::verdict::Verdict;
 
+/// Fewer bad pages than these are never taken for an encrypted database: even an empty one has more.
+const ENCRYPTED_PAGES: u64 = 8;
+
 /// How the input ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ending {
@@ -88,7 +91,7 @@ impl MediaReader {
     /// Transparent data encryption: the bodies of most pages look random and their checksums fail, while every page header, extent,
     /// stream checksum and block holds.
     fn is_encrypted_throughout(&self) -> bool {
-        self.content_bad > 0
+        self.content_bad >= ENCRYPTED_PAGES
             && self.content_bad == self.encrypted_looking
             && self.content_bad > self.pages.checksum_ok
             && self.stream_checksums.bad == 0

@@ -106,6 +106,7 @@ impl MediaReader {
             self.findings
                 .unknown(format!("its configuration holds the unknown chunk {tag}"));
         }
+        let is_whole = self.is_single_family();
         let Some(set) = &mut self.open else { return };
         if let Some(first) = set.config.as_ref().filter(|_| is_final)
             && let Some(what) = first.identity_differs(&config)
@@ -131,11 +132,14 @@ impl MediaReader {
             self.committed(offset);
         } else {
             let data_files = config.files.iter().filter(|file| !file.is_log());
-            set.pages = PageReader::new(
-                data_files
-                    .filter_map(|file| u16::try_from(file.file_id).ok())
-                    .collect(),
+            let data_files = data_files
+                .filter_map(|file| u16::try_from(file.file_id).ok())
+                .collect();
+            let is_differential = matches!(
+                config.scin.backup_type(),
+                BackupType::Differential | BackupType::DifferentialFile | BackupType::DifferentialPartial
             );
+            set.pages = PageReader::new(data_files, is_differential, is_whole);
             set.config = Some(config);
         }
     }

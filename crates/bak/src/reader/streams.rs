@@ -176,7 +176,11 @@ impl MediaReader {
         if self.block != BlockType::Data || self.headers_only {
             return;
         }
-        let ended = self.open.as_mut().map_or(Ok(()), |set| set.pages.end_pass());
+        let findings = &mut self.findings;
+        let ended = self
+            .open
+            .as_mut()
+            .map_or(Ok(()), |set| set.pages.end_pass(findings));
         if let Err(detail) = ended {
             self.findings.structure(DamageKind::Structure, offset, detail);
         }
