@@ -111,18 +111,17 @@ impl LogReader {
     /// Compares what was read with the set's FirstLSN and LastLSN; the error is a sentence. Only where the whole log of the set is in
     /// this file.
     pub(crate) fn check_bounds(&self, first: Lsn, last: Lsn) -> Result<(), String> {
+        let position = |lsn: Lsn| LogPosition {
+            vlf: lsn.vlf,
+            block: lsn.block,
+        };
         let (Some(found_first), Some((found_end, vlf_length))) = (self.first, self.end) else {
-            if first.vlf == last.vlf && first.block == last.block || self.counts == LogBlockCounts::default()
-            {
+            if position(first) == position(last) {
                 return Ok(());
             }
             return Err(format!(
                 "no log block of the range {first} to {last} could be read"
             ));
-        };
-        let position = |lsn: Lsn| LogPosition {
-            vlf: lsn.vlf,
-            block: lsn.block,
         };
         if found_first != position(first) {
             return Err(format!(

@@ -19,7 +19,9 @@ use super::identity::{Identity, PAGES, identify};
 use super::page::{Judgement, PageHeader, PageId, judge, looks_encrypted};
 use super::sent::SentExtents;
 use super::space_map::SpaceMaps;
+use crate::backup_set::BackupType;
 use crate::checksum::{PAGE, page_sums};
+use crate::config::Config;
 use crate::damage::DamageKind;
 use crate::findings::Findings;
 use crate::gather::Gather;
@@ -60,13 +62,22 @@ pub(crate) struct PageReader {
 }
 
 impl PageReader {
-    /// For the set whose data files are `files`; `is_whole` where it is not striped.
-    pub(crate) fn new(mut files: Vec<u16>, differential: bool, is_whole: bool) -> Self {
+    /// For the set of this configuration; `is_whole` where it is not striped.
+    pub(crate) fn new(config: &Config, is_whole: bool) -> Self {
+        let data_files = config.files.iter().filter(|file| !file.is_log());
+        let mut files: Vec<u16> = data_files
+            .filter_map(|file| u16::try_from(file.file_id).ok())
+            .collect();
         files.sort_unstable();
+        let is_differential = matches!(
+            config.scin.backup_type(),
+            BackupType::Differential | BackupType::DifferentialFile | BackupType::DifferentialPartial
+        );
         Self {
             files,
             is_whole,
-            extent_maps: ExtentMaps::new(differential),
+            maps: SpaceMaps::new(config.scin.checkpoint_lsn),
+            extent_maps: ExtentMaps::new(is_differential),
             ..Self::default()
         }
     }

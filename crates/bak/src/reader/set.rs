@@ -131,15 +131,7 @@ impl MediaReader {
             set.final_config = Some(config);
             self.committed(offset);
         } else {
-            let data_files = config.files.iter().filter(|file| !file.is_log());
-            let data_files = data_files
-                .filter_map(|file| u16::try_from(file.file_id).ok())
-                .collect();
-            let is_differential = matches!(
-                config.scin.backup_type(),
-                BackupType::Differential | BackupType::DifferentialFile | BackupType::DifferentialPartial
-            );
-            set.pages = PageReader::new(data_files, is_differential, is_whole);
+            set.pages = PageReader::new(&config, is_whole);
             set.config = Some(config);
         }
     }
