@@ -144,7 +144,7 @@ impl Store {
         let _gate = container.enter()?;
         condition(&container.view())?;
         core.change_container(&container, |record| {
-            record.metadata = metadata.clone();
+            record.metadata = metadata;
             record.etag = core.number();
             record.last_modified = core.now();
             Ok(())

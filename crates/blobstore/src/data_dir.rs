@@ -46,6 +46,8 @@ impl DataDir {
     pub(crate) fn open(disk: &dyn Disk, root: &Path, fresh_id: u128) -> Result<Self, OpenError> {
         create_dir(disk, root)?;
         let lock = lock(disk, root, LockKind::Exclusive)?;
+        disk.sync_all_below(root, SyncPoint::Start)
+            .map_err(|source| io_error(root, source))?;
         let blobs = root.join("blobs");
         let record = match read_record(disk, root)? {
             Some(record) => StoreRecord {
@@ -58,6 +60,7 @@ impl DataDir {
                 if filled {
                     return Err(not_a_store(root, "it has blobs and no store.json"));
                 }
+                sync_parent(disk, root)?;
                 StoreRecord {
                     format: FORMAT,
                     store_id: Uuid::from_u128(fresh_id),
@@ -113,6 +116,17 @@ impl DataDir {
 pub(crate) fn blob_file_name(blob: &str) -> (String, String) {
     let hash = blake3::hash(blob.as_bytes()).to_hex();
     (hash[..2].to_owned(), format!("{hash}.blob"))
+}
+
+/// Makes the name of a new data directory survive.
+fn sync_parent(disk: &dyn Disk, root: &Path) -> Result<(), OpenError> {
+    let parent = match root.parent() {
+        None => return Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+    };
+    disk.sync_dir(parent, SyncPoint::DataEntry)
+        .map_err(|source| io_error(parent, source))
 }
 
 fn lock(disk: &dyn Disk, root: &Path, kind: LockKind) -> Result<LockGuard, OpenError> {

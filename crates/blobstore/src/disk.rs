@@ -21,6 +21,11 @@ use std::path::Path;
 /// The places in the store that sync. One label for one promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SyncPoint {
+    /// The parent of the data directory, before that is used for the first time.
+    DataEntry,
+    /// Everything below the data directory at a start: what a killed process left in the page cache is served
+    /// from now on, so it must not vanish with the power.
+    Start,
     /// `store.json` before it replaces its predecessor.
     StoreRecord,
     /// The data directory, after `store.json` was replaced.
@@ -45,7 +50,7 @@ pub enum SyncPoint {
     BlobGone,
     /// What was appended to a blob file, before it is acknowledged.
     Append,
-    /// What recovery found complete, before it is served.
+    /// What recovery repaired, before a root says that it is durable, and that root.
     Recovery,
     /// The reserve, after a part of it was given up: file systems hand freed space out only after that.
     ReserveGivenUp,
@@ -53,7 +58,9 @@ pub enum SyncPoint {
 
 impl SyncPoint {
     /// All of them, for the test that leaves each one out.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
+        Self::DataEntry,
+        Self::Start,
         Self::StoreRecord,
         Self::StoreEntry,
         Self::ContainerRecord,
@@ -150,6 +157,12 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// Those of the operating system. After an error nothing about the directory is sure.
     fn sync_dir(&self, path: &Path, point: SyncPoint) -> io::Result<()>;
+
+    /// Makes everything below a directory survive: names, and bytes of files. May do more than that.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn sync_all_below(&self, path: &Path, point: SyncPoint) -> io::Result<()>;
 
     /// Bytes that can still be written below `path`.
     ///

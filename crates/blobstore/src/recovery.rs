@@ -1,9 +1,8 @@
 //! Making a file that a crash left unfinished whole again, before anything of it is served.
 //!
-//! What was found complete may only be in the page cache (the process died, the machine did not), so it is
-//! synced first: what is served once must not vanish later. Torn blocks are marked as given up, so that a
-//! later start does not take them for damage; torn headers are bridged; the tail is cut; and a fresh root makes
-//! the file quiet.
+//! What was found complete is durable already: a start syncs everything before it reads. Torn blocks are marked
+//! as given up, so that a later start does not take them for damage; torn headers are bridged; the tail is cut;
+//! that is synced; and a fresh root makes the file quiet.
 
 use std::path::Path;
 

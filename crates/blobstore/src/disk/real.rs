@@ -71,6 +71,10 @@ impl Disk for RealDisk {
         }
     }
 
+    fn sync_all_below(&self, path: &Path, _point: SyncPoint) -> io::Result<()> {
+        sync_all_below(path)
+    }
+
     fn free_space(&self, path: &Path) -> io::Result<u64> {
         free_space(path)
     }
@@ -177,6 +181,34 @@ mod positioned {
 
     pub(super) fn write(file: &File, data: &[u8], offset: u64) -> io::Result<usize> {
         file.seek_write(data, offset)
+    }
+}
+
+/// The whole file system at once: one call, and cheap where little is dirty.
+#[cfg(target_os = "linux")]
+fn sync_all_below(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(path)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_all_below(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all_below(&entry.path())?;
+        } else if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "blob")
+        {
+            // For writing, because Windows syncs only such handles.
+            OpenOptions::new().write(true).open(entry.path())?.sync_data()?;
+        }
+    }
+    if cfg!(unix) {
+        File::open(path)?.sync_all()
+    } else {
+        Ok(())
     }
 }
 

@@ -56,7 +56,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -66,7 +66,7 @@ impl Random {
 
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.draw() % bound
     }
 
     /// True once in `n` times.
@@ -297,6 +297,16 @@ impl Disk for SimulatedDisk {
         state.atomic_call()?;
         if state.left_out != Some(point) {
             state.names.sync(path)?;
+        }
+        Ok(())
+    }
+
+    fn sync_all_below(&self, _path: &Path, point: SyncPoint) -> io::Result<()> {
+        let mut state = self.lock_state();
+        state.atomic_call()?;
+        if state.left_out != Some(point) {
+            state.names.sync_all();
+            state.files.values_mut().for_each(Content::sync);
         }
         Ok(())
     }

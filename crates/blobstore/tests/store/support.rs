@@ -37,7 +37,7 @@ impl Clock for TestClock {
 
     fn random(&self) -> u128 {
         let mut random = Random::new(self.random.fetch_add(1, Ordering::Relaxed));
-        u128::from(random.next()) << 64 | u128::from(random.next())
+        u128::from(random.draw()) << 64 | u128::from(random.draw())
     }
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, clock: &Arc<TestClock>, dir: &str) -> Re
 pub(crate) fn bytes(seed: u64, len: usize) -> Vec<u8> {
     let mut random = Random::new(seed);
     (0..len.div_ceil(8))
-        .flat_map(|_| random.next().to_le_bytes())
+        .flat_map(|_| random.draw().to_le_bytes())
         .take(len)
         .collect()
 }
@@ -112,7 +112,11 @@ pub(crate) fn put_blob(store: &Store, name: &str, data: &[u8]) -> Result<blobsto
 }
 
 pub(crate) fn read(store: &Store, name: &str) -> Result<Vec<u8>, StoreError> {
-    let reader = store.open_blob(&path(name), &Permit::NONE)?;
+    read_path(store, &path(name))
+}
+
+pub(crate) fn read_path(store: &Store, path: &BlobPath) -> Result<Vec<u8>, StoreError> {
+    let reader = store.open_blob(path, &Permit::NONE)?;
     let mut data = vec![0; reader.size() as usize];
     reader.read_at(0, &mut data)?;
     Ok(data)

@@ -139,7 +139,7 @@ impl Content {
                     after[start..known].copy_from_slice(&self.live[start..known]);
                 }
             } else if start >= old_len && random.one_in(8) {
-                after[start..end].fill(random.next() as u8);
+                after[start..end].fill(random.draw() as u8);
             }
         }
         self.pages = (0..(len as u64).div_ceil(PAGE))

@@ -145,6 +145,12 @@ impl Names {
         Ok(())
     }
 
+    pub(super) fn sync_all(&mut self) {
+        for change in std::mem::take(&mut self.pending) {
+            apply(&mut self.dirs, &change, |dir| &mut dir.durable);
+        }
+    }
+
     /// Each pending change on its own happened or did not. One that needs another which did not happen (the
     /// rename of a file never made) cannot have happened either.
     pub(super) fn crash(&mut self, random: &mut Random) {
