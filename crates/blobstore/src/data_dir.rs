@@ -83,19 +83,38 @@ impl DataDir {
         })
     }
 
-    /// Opens for reading. With `locked` nobody may be writing; without, whatever is there is read as it is.
-    pub(crate) fn open_read_only(disk: &dyn Disk, root: &Path, locked: bool) -> Result<Self, OpenError> {
+    /// Opens for reading; nobody may be writing.
+    pub(crate) fn open_read_only(disk: &dyn Disk, root: &Path) -> Result<Self, OpenError> {
         let record = read_record(disk, root)?.ok_or_else(|| not_a_store(root, "it has no store.json"))?;
-        let lock = if locked {
-            Some(lock(disk, root, LockKind::Shared)?)
-        } else {
-            None
-        };
+        let lock = lock(disk, root, LockKind::Shared)?;
         Ok(Self {
             root: root.to_owned(),
             store_id: record.store_id,
             generation: record.generation,
-            _lock: lock,
+            _lock: Some(lock),
+        })
+    }
+
+    /// Opens for reading whatever is there, written to or not, with a readable `store.json` or without.
+    pub(crate) fn open_unlocked(disk: &dyn Disk, root: &Path) -> Result<Self, OpenError> {
+        let record = match read_record(disk, root) {
+            Ok(record) => record,
+            Err(OpenError::NotAStore { why, .. }) => {
+                tracing::warn!(%why, "going on without store.json");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        if record.is_none() {
+            let blobs = root.join("blobs");
+            disk.list(&blobs)
+                .map_err(|_| not_a_store(root, "it has neither store.json nor blobs"))?;
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            store_id: record.as_ref().map_or(Uuid::nil(), |record| record.store_id),
+            generation: record.map_or(0, |record| record.generation),
+            _lock: None,
         })
     }
 

@@ -8,7 +8,7 @@
 //! - `frame`, `root`, `block_list`: what is written. `blob_file`, `group_sync`: how it gets there.
 //! - `survey`, `recovery`, `load`: what is found at a start, and making it whole.
 //! - One module for each deed: `put_block`, `put_blob`, `put_block_list`, `read`, `change`, `containers`,
-//!   `listing`, `proof`, `sweep`, [`export`].
+//!   `listing`, `proof`, `sweep`.
 //!
 //! Invariants:
 //! - A page that was acknowledged is never written again.

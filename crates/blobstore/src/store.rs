@@ -113,7 +113,26 @@ impl Store {
         clock: Arc<dyn Clock>,
         options: &Options,
     ) -> Result<Self, OpenError> {
-        let dir = DataDir::open_read_only(&*disk, &options.dir, true)?;
+        let dir = DataDir::open_read_only(&*disk, &options.dir)?;
+        Self::load(disk, clock, dir, None, options)
+    }
+
+    /// Opens a data directory as it is, without a lock, and changes nothing: the way out when all else is
+    /// broken.
+    ///
+    /// Whatever is readable is found, beside whatever is not: a damaged file, a damaged `container.json`, even
+    /// a lost `store.json` cost nothing but themselves. A directory that a server is using can be read too; a
+    /// blob that is changed meanwhile may then be reported as gone or damaged, and opening again helps.
+    ///
+    /// # Errors
+    /// [`OpenError::NewerFormat`]; [`OpenError::NotAStore`] without both `store.json` and `blobs`;
+    /// [`OpenError::Io`].
+    pub fn open_unlocked(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
+        let dir = DataDir::open_unlocked(&*disk, &options.dir)?;
         Self::load(disk, clock, dir, None, options)
     }
 

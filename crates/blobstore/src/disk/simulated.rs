@@ -301,11 +301,11 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
-    fn sync_all_below(&self, _path: &Path, point: SyncPoint) -> io::Result<()> {
+    fn sync_all_below(&self, path: &Path, point: SyncPoint) -> io::Result<()> {
         let mut state = self.lock_state();
         state.atomic_call()?;
         if state.left_out != Some(point) {
-            state.names.sync_all();
+            state.names.sync_below(path)?;
             state.files.values_mut().for_each(Content::sync);
         }
         Ok(())

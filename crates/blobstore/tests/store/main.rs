@@ -1,5 +1,7 @@
 //! Tests of the store from outside, one binary.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod contract;
 mod crash;
 mod model;

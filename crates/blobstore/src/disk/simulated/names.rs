@@ -145,10 +145,17 @@ impl Names {
         Ok(())
     }
 
-    pub(super) fn sync_all(&mut self) {
-        for change in std::mem::take(&mut self.pending) {
+    /// All changes of directories from `path` down; the name of `path` itself is its parent's.
+    pub(super) fn sync_below(&mut self, path: &Path) -> io::Result<()> {
+        let below = self.below(self.dir(path)?);
+        let (synced, still): (Vec<Change>, Vec<Change>) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(|change| change.unsynced.is_subset(&below));
+        self.pending = still;
+        for change in synced {
             apply(&mut self.dirs, &change, |dir| &mut dir.durable);
         }
+        Ok(())
     }
 
     /// Each pending change on its own happened or did not. One that needs another which did not happen (the
@@ -174,8 +181,12 @@ impl Names {
 
     /// Everything that has a name.
     pub(super) fn reachable(&self) -> BTreeSet<u64> {
-        let mut found = BTreeSet::from([ROOT]);
-        let mut next = vec![ROOT];
+        self.below(ROOT)
+    }
+
+    fn below(&self, top: u64) -> BTreeSet<u64> {
+        let mut found = BTreeSet::from([top]);
+        let mut next = vec![top];
         while let Some(id) = next.pop() {
             if let Some(dir) = self.dirs.get(&id) {
                 next.extend(dir.live.values().copied().filter(|child| found.insert(*child)));
