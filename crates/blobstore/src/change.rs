@@ -192,6 +192,22 @@ impl Core {
         Ok(result)
     }
 
+    /// As [`Self::view`], without headers and metadata where those are unreadable.
+    pub(crate) fn view_as_far_as_readable(&self, blob: &Arc<Blob>) -> Option<BlobView> {
+        let mut state = blob.state();
+        if let Err(error) = state.properties(blob, &self.opening()) {
+            tracing::error!(blob = blob.name.as_str(), %error, "headers and metadata are unreadable");
+            return State {
+                root: state.root.clone(),
+                properties: Some(Arc::default()),
+                ..State::default()
+            }
+            .view(blob, &self.opening(), self.now())
+            .ok()?;
+        }
+        state.view(blob, &self.opening(), self.now()).ok()?
+    }
+
     pub(crate) fn view(&self, blob: &Arc<Blob>) -> Result<BlobView, StoreError> {
         let view = blob.state().view(blob, &self.opening(), self.now())?;
         Ok(view.ok_or(ErrorCode::BlobNotFound)?)

@@ -157,9 +157,9 @@ fn lock(disk: &dyn Disk, root: &Path, kind: LockKind) -> Result<LockGuard, OpenE
     })
 }
 
-/// Who says to hold the lock: the server writes its process id into `DIR/server.pid`.
+/// Who holds the lock: the process id in the lock file, where the system lets others read it.
 fn holder(disk: &dyn Disk, root: &Path) -> String {
-    let text = read_file(disk, &root.join("server.pid")).unwrap_or_default();
+    let text = read_file(disk, &root.join("lock")).unwrap_or_default();
     match String::from_utf8_lossy(&text).trim().parse::<u32>() {
         Ok(pid) => format!(" (process {pid})"),
         Err(_) => String::new(),

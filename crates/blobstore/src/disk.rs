@@ -170,8 +170,8 @@ pub trait Disk: Send + Sync + 'static {
     /// Those of the operating system.
     fn free_space(&self, path: &Path) -> io::Result<u64>;
 
-    /// Takes the lock that a file stands for, making the file for an exclusive one; `None` when somebody
-    /// else has it.
+    /// Takes the lock that a file stands for, making the file for an exclusive one and noting the process in
+    /// it; `None` when somebody else has it.
     ///
     /// # Errors
     /// Those of the operating system; `NotFound` for a shared lock without the file.

@@ -136,7 +136,7 @@ impl Store {
         for container in core.all_containers() {
             let blobs: Vec<Arc<Blob>> = container.blobs().values().map(Arc::clone).collect();
             for blob in blobs {
-                let Ok(view) = core.view(&blob) else {
+                let Some(view) = core.view_as_far_as_readable(&blob) else {
                     continue;
                 };
                 let proof = core.proof_of(&blob).unwrap_or_else(|error| {

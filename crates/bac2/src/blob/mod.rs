@@ -28,6 +28,12 @@ fn open_to_read(data: &Path) -> Result<Store, Failure> {
         .map_err(|error| not_opened(&error))
 }
 
+/// Opens a data directory to take out what is readable, whoever holds it and whatever else is broken.
+fn open_to_export(data: &Path) -> Result<Store, Failure> {
+    Store::open_unlocked(Arc::new(RealDisk), Arc::new(SystemClock), &Options::new(data))
+        .map_err(|error| not_opened(&error))
+}
+
 fn not_opened(error: &OpenError) -> Failure {
     match error {
         OpenError::InUse { dir, holder } => Failure::unusable(

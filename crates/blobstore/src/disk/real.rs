@@ -94,7 +94,13 @@ impl Disk for RealDisk {
             LockKind::Shared => file.try_lock_shared(),
         };
         match taken {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => {
+                if kind == LockKind::Exclusive {
+                    file.set_len(0)?;
+                    positioned::write(&file, std::process::id().to_string().as_bytes(), 0)?;
+                }
+                Ok(Some(Box::new(file)))
+            }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }

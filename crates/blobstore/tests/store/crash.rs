@@ -41,7 +41,7 @@ impl Run {
 
     /// Some rounds of work and crash.
     fn go(&mut self) -> Result<(), String> {
-        for _ in 0..4 {
+        for _ in 0..3 {
             let possible = self.work()?;
             self.crash_and_compare(possible)?;
         }
@@ -54,9 +54,9 @@ impl Run {
         if let Some(found) = difference(&store, &self.workload.expected) {
             return Err(format!("before the work: {found}"));
         }
-        let last_call = self.chance.below(250);
+        let last_call = self.chance.below(200);
         self.disk.plan_fault(last_call, Fault::Cut);
-        for _ in 0..120 {
+        for _ in 0..90 {
             let deed = self.workload.draw();
             if let Err(error) = self.workload.run(&store, &deed) {
                 if !self.disk.is_cut() {

@@ -4,6 +4,7 @@
 
 mod contract;
 mod crash;
+mod faults;
 mod model;
 mod support;
 mod workload;

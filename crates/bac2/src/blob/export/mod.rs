@@ -15,7 +15,7 @@ use blobstore::{BlobReader, InventoryEntry, Permit, Store, StoreError};
 use clap::Args;
 use serde::Serialize;
 
-use super::{open_to_read, sentence};
+use super::{open_to_export, sentence};
 use crate::console::{Console, Format};
 use crate::failure::{Exit, Failure};
 use crate::progress::Progress;
@@ -106,7 +106,7 @@ impl Status {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
-    let store = open_to_read(&arguments.data)?;
+    let store = open_to_export(&arguments.data)?;
     let mut entries = store.inventory();
     let several_accounts = entries
         .windows(2)
