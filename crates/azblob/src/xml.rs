@@ -317,6 +317,10 @@ mod tests {
         let bomb = "<!DOCTYPE a [<!ENTITY b \"cc\">]><a>&b;</a>";
         let deep = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
         let long = format!("<a>{}</a>", "x".repeat(MAX_XML_TEXT + 1));
+        assert_eq!(
+            texts("<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>"),
+            Err(XmlError::Syntax)
+        );
         assert_eq!(texts(bomb), Err(XmlError::Syntax));
         assert_eq!(texts(&deep), Err(XmlError::TooLarge));
         assert_eq!(texts(&long), Err(XmlError::TooLarge));

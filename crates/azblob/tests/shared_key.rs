@@ -287,6 +287,17 @@ fn anything_else_is_refused() {
         let mut changed = Signed::of(vector);
         changed.account = AccountName::new("another").unwrap();
         assert_eq!(changed.verify(&[KEY], now()), failed, "{}: account", vector.name);
+        let mut changed = Signed::of(vector);
+        let authorization = format!("SharedKey another:{}", vector.signature);
+        changed
+            .headers
+            .insert("authorization", authorization.parse().unwrap());
+        assert_eq!(
+            changed.verify(&[KEY], now()),
+            failed,
+            "{}: signed in another's name",
+            vector.name
+        );
     }
 }
 
