@@ -13,6 +13,9 @@ pub const SETS: usize = 4096;
 /// Bytes of a backup set's configuration (the MQCI stream): 1 to 3 KB in real backups, about 1.2 KB a database file.
 pub const CONFIGURATION: u64 = 16 << 20;
 
+/// Bytes of configuration over all sets of a file whose database files are listed.
+pub const CONFIGURATIONS: u64 = 64 << 20;
+
 /// Bytes of a small stream that is read as a whole: identity of the media, a stream checksum.
 pub const SMALL_STREAM: u64 = 64;
 

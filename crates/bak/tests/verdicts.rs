@@ -85,7 +85,7 @@ fn an_extent_lost_to_zeros_is_named_page_by_page() {
             .iter()
             .map(|damage| (damage.kind, damage.file_id, damage.page_id))
             .collect();
-        // Pages 4 and 5 are never used, and no map is left that tells page 1:5 and what follows in the first extent.
+        // Pages 4 and 5 are in no use.
         let lost = (first..first + 8).filter(|page| !matches!(page, 4 | 5));
         let expected: Vec<_> = lost.map(|page| (DamageKind::Page, Some(1), Some(page))).collect();
         assert_eq!(pages, expected, "extent {extent}");
@@ -186,6 +186,62 @@ fn a_few_pages_overwritten_with_noise_are_damaged_not_encrypted() {
         encrypt(&mut bytes[at + page * PAGE..][..PAGE], &mut state);
     }
     assert_eq!(verify(&bytes).verdict, Verdict::Damaged);
+}
+
+fn set_xor(header: &mut [u8]) {
+    let sum = header[..20]
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .fold(0, |sum, word| sum ^ u16::from_le_bytes(*word));
+    header[20..22].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// The backup with its first data stream cut in two after `first` bytes of payload. `prefix` zeros begin the second piece. What is put
+/// in is taken from the padding that ends the block.
+fn in_two_pieces(bytes: &[u8], first: usize, prefix: usize) -> Vec<u8> {
+    let (at, length) = payload(bytes, b"MQDA");
+    let header = at - 24;
+    let mut pieces = bytes.to_vec();
+    pieces[header + 8..header + 16].copy_from_slice(&(first as u64 + 2).to_le_bytes());
+    set_xor(&mut pieces[header..header + 22]);
+    let mut second = bytes[header..header + 22].to_vec();
+    second[8..16].copy_from_slice(&((length - first + prefix) as u64).to_le_bytes());
+    set_xor(&mut second);
+    second.resize(22 + prefix, 0);
+    let end = at + length;
+    let pad = (end..end + 4096)
+        .find(|at| bytes[*at..].starts_with(b"SPAD"))
+        .expect("the block ends with padding");
+    let padding = u32_at(bytes, pad + 8) as usize;
+    pieces[pad + 8..pad + 16].copy_from_slice(&(padding as u64 - 24).to_le_bytes());
+    set_xor(&mut pieces[pad..pad + 22]);
+    pieces.drain(pad + 22..pad + 22 + 24);
+    // Zeros align the stream behind the second piece where it has no prefix.
+    let align = vec![0; 2 - prefix];
+    pieces.splice(end..end, align);
+    pieces.splice(at + first..at + first, second);
+    pieces
+}
+
+#[test]
+fn a_data_stream_in_two_pieces_is_read_as_one() {
+    let bytes = sample().backup(SampleKind::Full, 1);
+    for (first, prefix) in [
+        (3 * EXTENT, 2),
+        (3 * EXTENT, 0),
+        (3 * EXTENT + 512, 2),
+        (EXTENT + 40 * 512, 0),
+    ] {
+        let report = verify(&in_two_pieces(&bytes, first, prefix));
+        assert_eq!(
+            report.verdict,
+            Verdict::Ok,
+            "{first} {prefix}: {:?}",
+            report.reasons
+        );
+        assert_eq!(report.pages, verify(&bytes).pages);
+    }
 }
 
 #[test]

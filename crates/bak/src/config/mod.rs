@@ -13,6 +13,7 @@ use std::ops::Range;
 use scin::Scin;
 use sfgi::FileGroup;
 use sfin::FileInfo;
+use uuid::Uuid;
 
 use crate::backup_set::{DatabaseFile, FileType};
 use crate::bytes::{u16_at, u32_at, utf16};
@@ -88,6 +89,17 @@ impl Config {
             unknown,
             raw: bytes.to_vec(),
         })
+    }
+
+    /// Bytes of the stream it was read from.
+    pub(crate) fn size(&self) -> u64 {
+        self.raw.len() as u64
+    }
+
+    /// The set GUID that the data files of a full backup repeat once it is committed; `None` where none does.
+    pub(crate) fn repeated_set_guid(&self) -> Option<Uuid> {
+        let files = self.files.iter().filter(|file| !file.is_log());
+        files.map(|file| file.set_guid).find(|guid| !guid.is_nil())
     }
 
     /// The files in the form of the report.

@@ -7,6 +7,7 @@
 //! | 40..48 | size in bytes |
 //! | 48, 52 | tape addresses of the logical and the physical name |
 //! | 86..94 | largest size in bytes |
+//! | 170..186 | in the commit record of a full backup: its BackupSetGUID (data files) |
 //! | 186..202 | UniqueId |
 
 use uuid::Uuid;
@@ -26,6 +27,7 @@ pub(crate) struct FileInfo {
     pub(crate) logical_name: String,
     pub(crate) physical_name: String,
     pub(crate) unique_id: Uuid,
+    pub(crate) set_guid: Uuid,
 }
 
 impl FileInfo {
@@ -42,6 +44,7 @@ impl FileInfo {
             logical_name: chunk_text(chunk, 48, "a file's logical name")?,
             physical_name: chunk_text(chunk, 52, "a file's physical name")?,
             unique_id: guid_at(chunk, 186),
+            set_guid: guid_at(chunk, 170),
         })
     }
 

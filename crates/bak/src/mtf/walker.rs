@@ -114,7 +114,7 @@ impl Walker {
         if let State::Content { left } = self.state
             && skipped > 0
         {
-            self.offset += skipped;
+            self.offset = self.offset.saturating_add(skipped);
             self.content_left(left - skipped, reader);
         }
         skipped
@@ -209,7 +209,7 @@ impl Walker {
             return;
         }
         reader.stream_end(self.offset);
-        let align = self.offset.next_multiple_of(4) - self.offset;
+        let align = self.offset.wrapping_neg() & 3;
         self.state = State::Align { left: align };
         if align == 0 {
             self.stream_done(reader);

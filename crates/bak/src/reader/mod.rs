@@ -40,6 +40,8 @@ pub(crate) struct MediaReader {
     filemark_count: u64,
     sets: Vec<BackupSet>,
     set_count: u64,
+    /// Bytes of configuration of all sets read.
+    configuration_bytes: u64,
     open: Option<OpenSet>,
     /// The block whose streams are being read.
     block: BlockType,
@@ -70,6 +72,7 @@ impl MediaReader {
             filemark_count: 0,
             sets: Vec::new(),
             set_count: 0,
+            configuration_bytes: 0,
             open: None,
             block: BlockType::Tape,
             order: StreamOrder::default(),

@@ -4,8 +4,10 @@ use super::MediaReader;
 use crate::backup_set::{BackupSet, BackupType};
 use crate::config::Config;
 use crate::damage::DamageKind;
+use crate::limits::CONFIGURATIONS;
 use crate::log::reader::LogReader;
 use crate::log::segment::Segment;
+use crate::mtf::oddity::bits_apart;
 use crate::mtf::set_blocks::SetStart;
 use crate::pages::reader::PageReader;
 
@@ -127,6 +129,16 @@ impl MediaReader {
             self.findings
                 .unknown(format!("its backup type {letter} is not known"));
         }
+        let repeated = config
+            .repeated_set_guid()
+            .filter(|_| is_final && config.scin.backup_type() == BackupType::Full);
+        // A copy-only backup may repeat the GUID of an earlier one; that differs in more than a bit.
+        if repeated.is_some_and(|guid| bits_apart(guid.as_bytes(), set.start.backup_set_guid.as_bytes()) == 1)
+        {
+            let detail =
+                "the set header and the commit record name the backup set's GUID with one bit of difference";
+            self.findings.structure(DamageKind::Configuration, offset, detail);
+        }
         if is_final {
             set.final_config = Some(config);
             self.committed(offset);
@@ -151,7 +163,18 @@ impl MediaReader {
     /// Ends the set that is being read; `complete` where its last filemark was reached.
     pub(super) fn close_set(&mut self, complete: bool) {
         let Some(set) = self.open.take() else { return };
-        self.sets.extend(set.report(self.compressed, complete));
+        let config = set.final_config.as_ref().or(set.config.as_ref());
+        self.configuration_bytes += config.map_or(0, Config::size);
+        let mut report = set.report(self.compressed, complete);
+        if let Some(report) = report
+            .as_mut()
+            .filter(|_| self.configuration_bytes > CONFIGURATIONS)
+        {
+            report.files.clear();
+            self.findings
+                .unknown("its sets name more database files than this reader lists");
+        }
+        self.sets.extend(report);
         let (pages, logs) = (set.pages.counts, set.log.counts);
         let total = &mut self.pages;
         total.total += pages.total;
