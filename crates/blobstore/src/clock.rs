@@ -18,6 +18,7 @@ pub trait Clock: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+#[allow(clippy::disallowed_methods)] // The one place where the store meets the machine's clock and chance.
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
         let millis = match SystemTime::now().duration_since(UNIX_EPOCH) {
