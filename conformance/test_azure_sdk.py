@@ -6,6 +6,9 @@ import random
 import threading
 import uuid
 from datetime import timedelta
+from email.utils import formatdate
+from types import SimpleNamespace
+from urllib.parse import unquote
 
 import pytest
 from azure.core import MatchConditions
@@ -15,7 +18,9 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
+from azure.core.pipeline.transport import HttpRequest
 from azure.storage.blob import BlobBlock, BlobPrefix, BlobType, ContentSettings
+from azure.storage.blob._shared.authentication import SharedKeyCredentialPolicy
 
 MIB = 1 << 20
 OTHER_KEY = base64.b64encode(b"another key of sixty-four bytes, which no server here has got 00").decode()
@@ -399,18 +404,32 @@ def test_a_body_shorter_than_announced_leaves_nothing(bac2, own):
 
 
 def signed_by_the_sdk(server, request):
-    from types import SimpleNamespace
-
-    from azure.storage.blob._shared.authentication import SharedKeyCredentialPolicy
-
     policy = SharedKeyCredentialPolicy(server.account, server.key)
     if "x-ms-date" not in request.headers:
-        from email.utils import formatdate
-
         request.headers["x-ms-date"] = formatdate(usegmt=True)
     context = SimpleNamespace(transport=None)
     policy.on_request(SimpleNamespace(http_request=request, context=context))
     return dict(request.headers)
+
+
+@pytest.mark.parametrize("name", ["..", "a/../../b", "./c", "%2e%2e/%2e%2e/d"])
+def test_dots_in_names_are_only_dots(bac2, own, name):
+    """The SDK's own HTTP library would resolve them, so these requests are signed by the SDK and sent as they are."""
+
+    def send(method, body=None):
+        url = f"{bac2.origin}/{bac2.account}/{own.container_name}/{name}"
+        head = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob", "Content-Length": str(len(body or b""))}
+        request = HttpRequest(method, url, headers=head)
+        connection = http.client.HTTPConnection(bac2.origin.removeprefix("http://"))
+        path = url.removeprefix(bac2.origin)
+        connection.request(method, path, body=body, headers=signed_by_the_sdk(bac2, request))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    assert send("PUT", b"dotted")[0] == 201
+    assert send("GET") == (200, b"dotted")
+    assert [b.name for b in own.list_blobs()] == [unquote(name)]
+    assert send("DELETE")[0] == 202
 
 
 def test_what_is_not_offered_says_so(own):
