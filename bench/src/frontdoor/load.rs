@@ -19,7 +19,7 @@ use super::signed::{Account, Head, block_id};
 /// One of so many reads is compared byte by byte with what was written; all are checked for length.
 const CHECK_EVERY: usize = 16;
 /// The container of the bench.
-const CONTAINER: &str = "/bench";
+const CONTAINER: &str = "/backups";
 
 /// A server, and the blob that this round works on.
 pub(crate) struct Target {
