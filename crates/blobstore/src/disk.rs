@@ -200,6 +200,13 @@ pub trait DiskFile: Send + Sync {
     /// Those of the operating system.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Fills `buf` from `offset` as far as that needs no waiting for the disk; returns how much that was. Nothing,
+    /// where the system cannot tell, or fails: then [`DiskFile::read_at`] finds out.
+    fn read_cached_at(&self, buf: &mut [u8], offset: u64) -> usize {
+        let _cannot_tell = (buf, offset);
+        0
+    }
+
     /// Writes all of `data` at `offset`, lengthening the file where needed.
     ///
     /// # Errors

@@ -145,6 +145,52 @@ impl BlobReader {
         Ok(())
     }
 
+    /// Fills `buf` like [`Self::read_at`] where that takes no waiting for the disk, so that a thread which must
+    /// not wait may ask. False, with nothing to be taken from `buf`, where it would: the bytes are not in memory,
+    /// the range does not begin and end with checksum chunks, or something is wrong, which [`Self::read_at`]
+    /// then finds out and reports.
+    pub fn read_cached(&self, offset: u64, buf: &mut [u8]) -> bool {
+        let within = offset
+            .checked_add(buf.len() as u64)
+            .is_some_and(|end| end <= self.size());
+        let mut filled = 0;
+        while within && filled < buf.len() {
+            let (index, at) = self.list.locate(offset + filled as u64);
+            let span = self.list.entries[index].span;
+            let n = (span.len - at).min((buf.len() - filled) as u64) as usize;
+            let part = &mut buf[filled..filled + n];
+            if !self
+                .cached_checksums(span)
+                .is_some_and(|sums| cached_span(&self.file, span, &sums, at, part))
+            {
+                return false;
+            }
+            filled += n;
+        }
+        within
+    }
+
+    /// The checksums of a block, where they are in memory.
+    fn cached_checksums(&self, span: Span) -> Option<Arc<Vec<u64>>> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, checksums)) = &*last
+            && *of == span
+        {
+            return Some(Arc::clone(checksums));
+        }
+        let header = span.header(self.file.identity());
+        let mut bytes = vec![0; header.trailer_bytes() as usize];
+        if self.file.file().read_cached_at(&mut bytes, header.trailer_at()) < bytes.len() {
+            return None;
+        }
+        let Some(Trailer::Done(checksums)) = Trailer::decode(&bytes, &header) else {
+            return None;
+        };
+        let checksums = Arc::new(checksums);
+        *last = Some((span, Arc::clone(&checksums)));
+        Some(checksums)
+    }
+
     /// The checksums of a block; those of the last one used are kept.
     fn checksums(&self, span: Span) -> Result<Arc<Vec<u64>>, StoreError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,6 +259,19 @@ fn read_span(
         }
     }
     Ok(())
+}
+
+/// [`read_span`] for whole checksum chunks that are in memory.
+fn cached_span(file: &BlobFile, span: Span, checksums: &[u64], within: u64, buf: &mut [u8]) -> bool {
+    let chunk = CHECKSUM_BYTES as u64;
+    let end = within + buf.len() as u64;
+    let whole = within.is_multiple_of(chunk) && (end.is_multiple_of(chunk) || end == span.len);
+    whole
+        && file.file().read_cached_at(buf, span.offset + PAGE + within) == buf.len()
+        && (checksums.iter().skip((within / chunk) as usize))
+            .zip(buf.chunks(CHECKSUM_BYTES))
+            .all(|(checksum, bytes)| *checksum == crc64(bytes))
+        && checksums.len() as u64 >= end.div_ceil(chunk)
 }
 
 fn read_exact(file: &BlobFile, span: Span, at: u64, buf: &mut [u8]) -> Result<(), StoreError> {

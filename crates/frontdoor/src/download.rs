@@ -1,4 +1,6 @@
-//! A range of a blob on its way out: read and verified on blocking threads, a few chunks ahead of the socket.
+//! A range of a blob on its way out. What lies in page cache is read and verified by the worker itself when the socket
+//! wants it: no disk is waited for, and a hop to another thread and its cache would cost as much as the work. What
+//! does not is read and verified on blocking threads, a few chunks ahead of the socket.
 //!
 //! One blocking call reads up to [`limits::READ_AHEAD`] chunks and passes each on as soon as it is verified, so the first
 //! leaves while the next is read, and a slow client holds buffers but no thread. The next call starts when half of what
@@ -25,6 +27,9 @@ pub(crate) trait Source: Send + Sync + 'static {
     /// # Errors
     /// [`BrokenOff`] once the source has reported why.
     fn fill(&self, offset: u64, into: &mut [u8]) -> Result<(), BrokenOff>;
+
+    /// The same without waiting for a disk, on any thread. False where it cannot, for whatever reason.
+    fn fill_at_once(&self, offset: u64, into: &mut [u8]) -> bool;
 }
 
 /// The bytes of a range, as they become available.
@@ -51,7 +56,7 @@ impl Download {
         start: u64,
         end: u64,
     ) -> Self {
-        let mut download = Download {
+        Download {
             source,
             buffers,
             next: start + first.len() as u64,
@@ -60,9 +65,7 @@ impl Download {
             ahead: 1,
             first: Some(first),
             calls: VecDeque::new(),
-        };
-        download.read_on();
-        download
+        }
     }
 
     /// Bytes in the first chunk of a range.
@@ -80,13 +83,33 @@ impl Download {
         if self.left == 0 {
             return Poll::Ready(None);
         }
+        if self.ahead == 0
+            && let Some(chunk) = self.read_at_once()
+        {
+            self.left -= chunk.len() as u64;
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        if self.ahead == 0 {
+            self.read_on();
+        }
         let chunk = ready!(self.poll_calls(cx));
         self.ahead -= 1;
         self.left = chunk.as_ref().map_or(0, |bytes| self.left - bytes.len() as u64);
-        if chunk.is_ok() && self.ahead <= limits::READ_AHEAD / 2 {
+        if chunk.is_ok() && (1..=limits::READ_AHEAD / 2).contains(&self.ahead) {
             self.read_on();
         }
         Poll::Ready(Some(chunk))
+    }
+
+    /// The next chunk, where it is in memory. Only asked for when nothing is being read ahead.
+    fn read_at_once(&mut self) -> Option<Bytes> {
+        let length = chunk_length(self.next, self.end);
+        let mut buffer = self.buffers.take();
+        if !self.source.fill_at_once(self.next, &mut buffer.space()[..length]) {
+            return None;
+        }
+        self.next += length as u64;
+        Some(buffer.into_bytes(length))
     }
 
     fn poll_calls(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, BrokenOff>> {
@@ -156,6 +179,7 @@ mod tests {
 
     struct Pattern {
         broken_at: u64,
+        in_memory: std::ops::Range<u64>,
     }
 
     impl Source for Pattern {
@@ -168,10 +192,14 @@ mod tests {
             }
             Ok(())
         }
+
+        fn fill_at_once(&self, offset: u64, into: &mut [u8]) -> bool {
+            self.in_memory.contains(&offset) && self.fill(offset, into).is_ok()
+        }
     }
 
-    async fn read(start: u64, end: u64, broken_at: u64) -> (Vec<u8>, bool) {
-        let source = Arc::new(Pattern { broken_at });
+    async fn read(start: u64, end: u64, broken_at: u64, in_memory: std::ops::Range<u64>) -> (Vec<u8>, bool) {
+        let source = Arc::new(Pattern { broken_at, in_memory });
         let buffers = Buffers::new(limits::READ_CHUNK, 4);
         let first = read_chunk(source.as_ref(), &buffers, start, end).unwrap();
         let mut download = Download::new(source, buffers, first, start, end);
@@ -188,19 +216,21 @@ mod tests {
     #[tokio::test]
     async fn a_range_arrives_whole_and_in_order() {
         let (start, end) = (77, 5_000_003);
-        let (all, broken) = read(start, end, u64::MAX).await;
-        assert!(!broken);
-        assert!(
-            all.iter()
-                .zip(start..)
-                .all(|(byte, at)| u64::from(*byte) == at % 251)
-        );
-        assert_eq!(all.len() as u64, end - start);
+        for in_memory in [0..0, 0..end, 0..2_000_000, 3_000_000..end, 1_000_000..2_000_000] {
+            let (all, broken) = read(start, end, u64::MAX, in_memory).await;
+            assert!(!broken);
+            assert!(
+                all.iter()
+                    .zip(start..)
+                    .all(|(byte, at)| u64::from(*byte) == at % 251)
+            );
+            assert_eq!(all.len() as u64, end - start);
+        }
     }
 
     #[tokio::test]
     async fn what_cannot_be_read_breaks_off() {
-        let (all, broken) = read(0, 4_000_000, 2_000_000).await;
+        let (all, broken) = read(0, 4_000_000, 2_000_000, 0..1_000_000).await;
         assert!(broken);
         assert!(all.len() < 2_000_000);
     }

@@ -35,6 +35,10 @@ impl Source for Outgoing {
     fn fill(&self, offset: u64, into: &mut [u8]) -> Result<(), BrokenOff> {
         self.read(offset, into).map_err(|_| BrokenOff)
     }
+
+    fn fill_at_once(&self, offset: u64, into: &mut [u8]) -> bool {
+        self.0.read_cached(offset, into)
+    }
 }
 
 /// Which bytes go out.
