@@ -8,5 +8,7 @@ mod contract;
 mod crash;
 mod faults;
 mod model;
+mod past_formats;
 mod support;
+mod threads;
 mod workload;
