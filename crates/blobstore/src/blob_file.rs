@@ -317,6 +317,11 @@ impl BlobFile {
             .map_err(|error| self.health.sync_failed(&self.path, &error))
     }
 
+    /// Makes everything written so far survive.
+    pub(crate) fn sync_all(&self, point: SyncPoint) -> Result<(), StoreError> {
+        self.wait(self.sync.draw(), point)
+    }
+
     /// The payload of a whole frame other than a block, verified.
     pub(crate) fn read_frame(&self, offset: u64, kind: Kind) -> Result<Vec<u8>, StoreError> {
         read_frame(&*self.file, &self.path, self.identity, offset, kind)

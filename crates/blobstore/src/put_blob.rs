@@ -286,9 +286,7 @@ impl Core {
             Held::At(_) => None,
         };
         write_root(&file, &mut root, None, now)?;
-        file.file()
-            .sync(SyncPoint::NewBlob)
-            .map_err(|error| self.health().sync_failed(&new.path, &error))?;
+        file.sync_all(SyncPoint::NewBlob)?;
         self.changed("renaming", &new.path, self.disk.rename(&new.path, &blob.path))?;
         new.file = None;
         self.sync_dir(shard_of(&blob.path), SyncPoint::BlobEntry)?;
