@@ -641,3 +641,106 @@ fn a_restart_serves_what_was_acknowledged() {
     client.ask(&commit("b", &[1]).lease(Some(LEASE))).expect(201);
     assert_eq!(client.ask(&Ask::get("box/b")).expect(200).text(), "block");
 }
+
+#[test]
+fn a_stop_lets_the_request_under_way_finish() {
+    let mut server = with_container();
+    let (mut busy, mut idle) = (server.client(), server.client());
+    idle.ask(&Ask::head("box?restype=container")).expect(200);
+    let body = vec![7; 200_000];
+    let mut ask = put_block("b", 1, body.clone()).announce(200_000);
+    ask.body.truncate(100_000);
+    busy.write(&ask).unwrap();
+    let address = server.address();
+    let stopping = std::thread::spawn(move || {
+        server.stop();
+        server
+    });
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(
+        idle.send(&Ask::head("box?restype=container")).is_err(),
+        "idle connections are closed"
+    );
+    assert!(
+        std::net::TcpStream::connect(address).is_err(),
+        "no new ones are taken"
+    );
+    busy.write_raw(&body[100_000..]).unwrap();
+    let answer = busy.read(false).unwrap().expect(201);
+    assert_eq!(answer.header("connection"), "close");
+    let server = stopping.join().unwrap().restart();
+    server.client().ask(&commit("b", &[1])).expect(201);
+}
+
+#[test]
+fn a_container_never_has_the_name_of_an_account() {
+    let server = TestServer::start();
+    let refused = server.client().ask(&Ask::put("vault?restype=container"));
+    assert_eq!(refused.error(), (409, "ContainerDisabled"));
+}
+
+#[test]
+fn two_accounts_share_nothing() {
+    let server = with_container();
+    let mut client = server.client();
+    client.ask(&put_blob("b", "data")).expect(201);
+    let mut other = Ask::get("box/b");
+    other.target = format!("/{}/box/b", support::client::OTHER_ACCOUNT);
+    // Signed by the first account's key, in its name.
+    assert_eq!(client.ask(&other).error(), (403, "AuthenticationFailed"));
+    let mut theirs = other.by(support::client::OTHER_ACCOUNT, support::client::OTHER_KEY);
+    assert_eq!(client.ask(&theirs).error(), (404, "ContainerNotFound"));
+    theirs.target = "/vault/box/b".to_owned();
+    assert_eq!(client.ask(&theirs).error(), (403, "AuthenticationFailed"));
+}
+
+#[test]
+fn a_container_lease_guards_its_deletion() {
+    let server = with_container();
+    let mut client = server.client();
+    let lease =
+        |action: &str| Ask::put("box?restype=container&comp=lease").header("x-ms-lease-action", action);
+    let acquired = lease("acquire")
+        .header("x-ms-lease-duration", "-1")
+        .header("x-ms-proposed-lease-id", LEASE);
+    client.ask(&acquired).expect(201);
+    client.ask(&put_blob("b", "data")).expect(201);
+    assert_eq!(
+        client.ask(&Ask::delete("box?restype=container")).error(),
+        (412, "LeaseIdMissing")
+    );
+    client
+        .ask(&lease("break").header("x-ms-lease-break-period", "0"))
+        .expect(202);
+    client.ask(&Ask::delete("box?restype=container")).expect(202);
+}
+
+#[test]
+fn containers_are_listed() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    for name in ["alpha", "beta", "beton"] {
+        client
+            .ask(&Ask::put(format!("{name}?restype=container")))
+            .expect(201);
+    }
+    let all = client.ask(&Ask::get("?comp=list")).expect(200);
+    assert_eq!(all.text().matches("<Container>").count(), 3);
+    let some = client
+        .ask(&Ask::get("?comp=list&prefix=bet&maxresults=1"))
+        .expect(200);
+    assert!(some.text().contains("<Name>beta</Name>") && !some.text().contains("<Name>beton</Name>"));
+    let marker = some
+        .text()
+        .split("<NextMarker>")
+        .nth(1)
+        .unwrap()
+        .split("</NextMarker>")
+        .next()
+        .unwrap()
+        .to_owned();
+    let rest = client
+        .ask(&Ask::get(format!("?comp=list&prefix=bet&marker={marker}")))
+        .expect(200);
+    assert!(rest.text().contains("<Name>beton</Name>") && !rest.text().contains("<Name>beta</Name>"));
+}

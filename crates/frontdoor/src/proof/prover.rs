@@ -466,3 +466,6 @@ impl<S: Shelf> Shared<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,19 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// A state between before and after in which an unanswered deed may be left. Put Block alone takes two durable
+    /// steps: first the blob is there (uncommitted, empty) or the broken lease of an old one forgotten, then the block.
+    /// Neither first step loses anything, and neither was acknowledged.
+    pub fn half_done(&self, before: &Option<BlobModel>) -> Option<BlobModel> {
+        let Deed::PutBlock(id, _) = self else { return None };
+        let mut half = self.apply(before)?;
+        match before.as_ref().and_then(|blob| blob.uncommitted.get(id)) {
+            Some(old) => half.uncommitted.insert(id.clone(), *old),
+            None => half.uncommitted.remove(id),
+        };
+        Some(half)
+    }
+
     /// The blob afterwards.
     pub fn apply(&self, before: &Option<BlobModel>) -> Option<BlobModel> {
         let mut blob = before.clone().unwrap_or(BlobModel {

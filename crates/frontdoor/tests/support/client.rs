@@ -15,6 +15,10 @@ pub const ACCOUNT: &str = "vault";
 /// Its key: 64 bytes of Base64, as Azure's are.
 pub const KEY: &str =
     "S2V5T2ZUaGVUZXN0c0tleU9mVGhlVGVzdHNLZXlPZlRoZVRlc3RzS2V5T2ZUaGVUZXN0c0tleU9mVGhlVGVzdA==";
+/// An account without anything in it.
+pub const OTHER_ACCOUNT: &str = "stranger";
+/// Its key.
+pub const OTHER_KEY: &str = "U3RyYW5nZXJTdHJhbmdlclN0cmFuZ2Vy";
 const VERSION: &str = "2021-12-02";
 
 /// One answer.
@@ -64,6 +68,7 @@ pub struct Ask {
     pub body: Vec<u8>,
     /// What Content-Length says, where it is not the body's length.
     pub announced: Option<u64>,
+    pub account: String,
     pub key: String,
     pub signed: bool,
 }
@@ -77,6 +82,7 @@ impl Ask {
             headers: Vec::new(),
             body: Vec::new(),
             announced: None,
+            account: ACCOUNT.to_owned(),
             key: KEY.to_owned(),
             signed: true,
         }
@@ -115,6 +121,13 @@ impl Ask {
         self
     }
 
+    /// Signed in another name.
+    pub fn by(mut self, account: &str, key: &str) -> Self {
+        account.clone_into(&mut self.account);
+        key.clone_into(&mut self.key);
+        self
+    }
+
     pub fn announce(mut self, length: u64) -> Self {
         self.announced = Some(length);
         self
@@ -136,7 +149,7 @@ impl Ask {
         }
         self.headers.iter().for_each(|(name, value)| add(name, value));
         let uri: Uri = self.target.parse().unwrap();
-        let account = AccountName::new(ACCOUNT).unwrap();
+        let account = AccountName::new(self.account.as_str()).unwrap();
         let secret = Secret::from_base64(&self.key).unwrap();
         if self.signed {
             sign(&self.method, &uri, &mut headers, &account, &secret);
@@ -193,6 +206,11 @@ impl Client {
         let stream = self.stream.get_mut();
         stream.write_all(&ask.render())?;
         stream.write_all(&ask.body)
+    }
+
+    /// Sends bytes as they are.
+    pub fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
     }
 
     /// Closes the sending side only.

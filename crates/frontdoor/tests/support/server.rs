@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::client::{ACCOUNT, Client, KEY};
+use super::client::{ACCOUNT, Client, KEY, OTHER_ACCOUNT, OTHER_KEY};
 
 /// The other key of the account.
 pub const SECOND_KEY: &str = "T3RoZXJLZXlPZlRoZVRlc3Rz";
@@ -46,14 +46,15 @@ pub async fn start(data: &Path) -> Started {
 
 /// Serves a store.
 pub async fn start_on(store: Arc<Store>, data: &Path) -> Started {
-    let keys = [KEY, SECOND_KEY]
-        .map(|key| Secret::from_base64(key).unwrap())
-        .to_vec();
-    let account = Account {
-        name: AccountName::new(ACCOUNT).unwrap(),
-        keys,
+    let account = |name: &str, keys: &[&str]| Account {
+        name: AccountName::new(name).unwrap(),
+        keys: keys.iter().map(|key| Secret::from_base64(key).unwrap()).collect(),
     };
-    let config = Config::new(([127, 0, 0, 1], 0).into(), vec![account], data);
+    let accounts = vec![
+        account(ACCOUNT, &[KEY, SECOND_KEY]),
+        account(OTHER_ACCOUNT, &[OTHER_KEY]),
+    ];
+    let config = Config::new(([127, 0, 0, 1], 0).into(), accounts, data);
     let server = Server::bind(config, Arc::clone(&store)).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let (address, waiter) = (server.local_addr(), server.proof_waiter());
@@ -97,7 +98,8 @@ impl TestServer {
         Self::on(self.data.take().unwrap())
     }
 
-    fn stop(&mut self) {
+    /// Stops gracefully; returns when the server has stopped.
+    pub fn stop(&mut self) {
         if let (Some(runtime), Some(started)) = (self.runtime.take(), self.started.take()) {
             drop(started.waiter);
             drop(started.store);
