@@ -9,6 +9,7 @@ mod frontdoor;
 mod make_backup;
 mod median;
 mod programs;
+mod verify;
 
 #[derive(Parser)]
 #[command(
@@ -24,6 +25,7 @@ enum Bench {
     Cat(cat::Args),
     Frontdoor(frontdoor::Args),
     MakeBackup(make_backup::Args),
+    Verify(verify::Args),
     #[command(hide = true)]
     FrontdoorSink(frontdoor::sink::Args),
     #[command(hide = true)]
@@ -35,6 +37,7 @@ fn main() -> Result<()> {
         Bench::Cat(args) => cat::run(&args),
         Bench::Frontdoor(args) => frontdoor::run(&args),
         Bench::MakeBackup(args) => make_backup::run(&args),
+        Bench::Verify(args) => verify::run(&args),
         Bench::FrontdoorSink(args) => frontdoor::sink::run(&args),
         Bench::FrontdoorWriter(args) => frontdoor::writers::run(&args),
     }
