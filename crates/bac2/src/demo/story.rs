@@ -18,7 +18,7 @@ use crate::inspect::words;
 use crate::paint::{Tone, verdict_words};
 use crate::progress::Progress;
 use crate::quantity::{count, counted, duration, size, speed};
-use crate::verify::finding;
+use crate::verify::{finding, log_blocks, pages};
 
 /// How long the vault may take to reach a verdict once all is uploaded: far more than it needs.
 const VERDICT_PATIENCE: Duration = Duration::from_secs(60);
@@ -261,16 +261,8 @@ impl Stage<'_> {
             }
         }
         if let Some(report) = report {
-            let pages = report.pages.checksum_ok + report.pages.torn_ok;
-            let total = counted(report.pages.total, "page");
-            let blocks = counted(report.log_blocks.ok, "log block");
-            say.fact(
-                "checked",
-                &format!(
-                    "{} of {total} by checksum, {blocks}, every structure",
-                    count(pages)
-                ),
-            )?;
+            say.fact("pages", &pages(&report.pages))?;
+            say.fact("log blocks", &log_blocks(&report.log_blocks))?;
         }
         Ok(())
     }

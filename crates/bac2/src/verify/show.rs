@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bak::{Damage, Verdict};
+use bak::{Damage, LogBlockCounts, PageCounts, Verdict};
 
 use super::Verified;
 use crate::console::Console;
@@ -22,8 +22,8 @@ pub(super) fn show(answers: &[Verified], console: &Console) -> String {
         table.add_row(vec![
             toned(Tone::of(answer.verdict), verdict_words(answer.verdict)),
             cell(&answer.file),
-            cell(&pages(answer)),
-            cell(&log_blocks(answer)),
+            cell(&pages(&answer.pages)),
+            cell(&log_blocks(&answer.log_blocks)),
             figures(&size(answer.bytes)),
             figures(&duration(answer.seconds)),
         ]);
@@ -39,8 +39,7 @@ pub(super) fn show(answers: &[Verified], console: &Console) -> String {
 }
 
 /// `1,984 intact, 12 without checksum`; damage first.
-fn pages(answer: &Verified) -> String {
-    let pages = &answer.pages;
+pub(crate) fn pages(pages: &PageCounts) -> String {
     parts(&[
         (pages.checksum_bad + pages.torn_bad, "BAD"),
         (pages.checksum_ok + pages.torn_ok, "intact"),
@@ -49,8 +48,8 @@ fn pages(answer: &Verified) -> String {
     ])
 }
 
-fn log_blocks(answer: &Verified) -> String {
-    let blocks = &answer.log_blocks;
+/// `3 intact`; damage first.
+pub(crate) fn log_blocks(blocks: &LogBlockCounts) -> String {
     parts(&[
         (blocks.bad, "BAD"),
         (blocks.ok, "intact"),
