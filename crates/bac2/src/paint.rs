@@ -73,11 +73,17 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// Columns of a terminal from which on a table is made to fit; below, its lines run on.
+const WIDTH_MIN: u16 = 60;
+
 /// An empty table as all commands show it.
 pub(crate) fn table(console: &Console, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')));
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not know its width, or has next to none, would get a letter a line.
+    if table.width().is_some_and(|width| width >= WIDTH_MIN) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     if console.colour() {
         table.enforce_styling();
     } else {

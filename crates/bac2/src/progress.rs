@@ -1,5 +1,8 @@
 //! A progress bar on standard error, where somebody watches; nothing in a pipe.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::console::Console;
@@ -7,33 +10,36 @@ use crate::console::Console;
 /// Redraws a second at most: often enough to look alive, too rare to cost anything.
 const REDRAWS_PER_SECOND: u8 = 10;
 
+/// Work that is done sooner needs no bar; one that flashes up only disturbs.
+const PATIENCE: Duration = Duration::from_millis(400);
+
 /// How far a command has got, in bytes.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
+    /// When to begin to draw; never where nobody watches.
+    show_at: Option<Instant>,
+    shown: AtomicBool,
 }
 
 impl Progress {
     /// A bar for `total` bytes, or a counter where the total is not known.
     pub(crate) fn bytes(console: &Console, total: Option<u64>) -> Self {
-        if !console.progress() {
-            return Self {
-                bar: ProgressBar::hidden(),
-            };
-        }
-        let (bar, template) = match total {
-            Some(total) => (
-                ProgressBar::new(total),
+        let (length, template) = match total {
+            Some(_) => (
+                total,
                 "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {msg}",
             ),
-            None => (
-                ProgressBar::no_length(),
-                "{spinner} {binary_bytes} {binary_bytes_per_sec} {msg}",
-            ),
+            None => (None, "{spinner} {binary_bytes} {binary_bytes_per_sec} {msg}"),
         };
-        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
         bar.set_style(ProgressStyle::with_template(template).expect("the template is constant"));
-        Self { bar }
+        let show_at = console.progress().then(|| Instant::now() + PATIENCE);
+        Self {
+            bar,
+            show_at,
+            shown: AtomicBool::new(false),
+        }
     }
 
     /// Shows what is being worked on.
@@ -43,6 +49,11 @@ impl Progress {
 
     /// `bytes` more are done.
     pub(crate) fn add(&self, bytes: u64) {
+        let due = self.show_at.is_some_and(|show_at| Instant::now() >= show_at);
+        if due && !self.shown.swap(true, Ordering::Relaxed) {
+            self.bar
+                .set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
+        }
         self.bar.inc(bytes);
     }
 

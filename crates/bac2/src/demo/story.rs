@@ -158,6 +158,7 @@ impl Stage<'_> {
         let progress = Arc::new(Progress::bytes(self.console, Some(sent * BLOCK_BYTES as u64)));
         let upload = Upload::begin(&place).await?;
         upload.send(&subject.source, sent, &progress).await?;
+        progress.clear();
         upload.die_within_block(&subject.source, sent).await?;
         let all = counted(blocks, "block");
         say.fact(
