@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use blobstore::Store;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::accept;
 use crate::config::{Accounts, Config};
@@ -21,14 +22,31 @@ use crate::proof::Proof;
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    control: Option<PathBuf>,
+    control: Option<Task>,
     store: Arc<Store>,
     door: Arc<Door>,
 }
 
+/// A task that ends with its owner.
+struct Task(JoinHandle<()>);
+
+impl Task {
+    /// Ends the task and waits until it has ended.
+    async fn end(mut self) {
+        self.0.abort();
+        let _cancelled = (&mut self.0).await.is_err();
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Server {
-    /// Binds the address and starts the verifier threads, which look for blobs that have no final verdict. Must be
-    /// called inside a tokio runtime with time and I/O.
+    /// Binds the address, answers on the control socket from now on, and starts the verifier threads, which look for
+    /// blobs that have no final verdict. Must be called inside a tokio runtime with time and I/O.
     ///
     /// # Errors
     /// The address is taken or not ours, or the system gives no threads.
@@ -46,7 +64,7 @@ impl Server {
         Ok(Server {
             listener,
             address,
-            control: config.control,
+            control: config.control.and_then(|data| open_control(&data, &store)),
             store,
             door,
         })
@@ -60,14 +78,12 @@ impl Server {
     /// Serves until `stop` is done, then lets requests under way finish (within [`crate::limits::GRACE`]) and returns.
     /// What was acknowledged is durable at any moment, so nothing is lost by not waiting for this.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let control = self.control.and_then(|data| open_control(&data, &self.store));
-        let tidying = tokio::spawn(tidy(Arc::clone(&self.store)));
+        let tidying = Task(tokio::spawn(tidy(self.store)));
         accept::serve(self.listener, self.door, stop).await;
-        tidying.abort();
-        if let Some(control) = control {
-            control.abort();
+        tidying.end().await;
+        if let Some(control) = self.control {
             // The socket is removed before the next server on this directory opens its own.
-            let _cancelled = control.await.is_err();
+            control.end().await;
         }
     }
 
@@ -102,7 +118,7 @@ async fn tidy(store: Arc<Store>) {
 }
 
 #[cfg(unix)]
-fn open_control(data: &std::path::Path, store: &Arc<Store>) -> Option<tokio::task::JoinHandle<()>> {
+fn open_control(data: &Path, store: &Arc<Store>) -> Option<Task> {
     use crate::control::{Answerer, Control};
 
     let store = Arc::clone(store);
@@ -111,7 +127,7 @@ fn open_control(data: &std::path::Path, store: &Arc<Store>) -> Option<tokio::tas
         other => Err(format!("unknown command {other:?}; known is: list")),
     });
     match Control::open(data) {
-        Ok(control) => Some(tokio::spawn(control.serve(answerer))),
+        Ok(control) => Some(Task(tokio::spawn(control.serve(answerer)))),
         Err(error) => {
             tracing::warn!(%error, "no control socket: `bac2 blob list` cannot ask this server");
             None
@@ -120,6 +136,6 @@ fn open_control(data: &std::path::Path, store: &Arc<Store>) -> Option<tokio::tas
 }
 
 #[cfg(not(unix))]
-fn open_control(_data: &std::path::Path, _store: &Arc<Store>) -> Option<tokio::task::JoinHandle<()>> {
+fn open_control(_data: &Path, _store: &Arc<Store>) -> Option<Task> {
     None
 }

@@ -22,7 +22,10 @@ impl Opening {
 
     /// Whether they are those of a backup.
     pub(crate) fn is_backup(&self) -> bool {
-        matches!(sniff(&self.bytes[..self.filled], true), Some(FileKind::Backup(_)))
+        matches!(
+            sniff(&self.bytes[..self.filled], false),
+            Some(FileKind::Backup(_))
+        )
     }
 }
 

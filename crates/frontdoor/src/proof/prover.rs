@@ -452,7 +452,10 @@ impl<S: Shelf> Shared<S> {
         log_finding(blob, finding, recorded, seen, started.elapsed());
         match recorded {
             Recorded::Leased => {
-                self.lock().leased.insert(blob.clone());
+                let mut state = self.lock();
+                state.leased.insert(blob.clone());
+                // A lease that ended while the verdict was being stored told nobody.
+                state.to_settle.push_back(blob.clone());
             }
             Recorded::Final | Recorded::Refused => {
                 self.lock().leased.remove(blob);
