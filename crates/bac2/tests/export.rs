@@ -186,6 +186,48 @@ fn a_damaged_blob_does_not_keep_its_neighbours() {
 }
 
 #[test]
+fn neither_the_stores_record_nor_a_server_is_needed() {
+    let vault = Vault::new();
+    // Held by a server, as far as another process can tell.
+    let held = vault.store();
+    let (code, exported) = vault.export(&["--container", "backups"]);
+    assert_eq!((code, status(&exported, "srv/Sales FULL")), (Some(0), "written"));
+    drop(held);
+    fs::remove_file(vault.data().join("store.json")).expect("it was there");
+    fs::remove_dir_all(vault.out()).expect("it was written");
+    let (code, exported) = vault.export(&["--container", "backups"]);
+    assert_eq!((code, status(&exported, "srv/Sales FULL")), (Some(0), "written"));
+    assert!(
+        !vault.data().join("store.json").exists(),
+        "an export changes nothing in the data directory"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_blob_any_more_is_named() {
+    let vault = Vault::new();
+    let path = find(&vault.data(), &blake3_name(DAMAGED)).expect("the blob's file");
+    fs::write(&path, "nothing of a blob").expect("writable");
+    let (code, exported) = vault.export(&[]);
+    assert_eq!((code, status(&exported, "srv/Sales FULL")), (Some(1), "written"));
+    let lost = exported
+        .iter()
+        .find(|one| one["status"] == "unreadable")
+        .expect("it is reported");
+    assert!(
+        lost["detail"].as_str().is_some_and(|why| !why.is_empty()),
+        "{lost}"
+    );
+    let listed = vault.bac2(&["blob", "list"], &[]);
+    assert_eq!(listed.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&listed.stderr).contains("cannot be read"));
+    assert_eq!(
+        vault.bac2(&["blob", "list", "--strict"], &[]).status.code(),
+        Some(1)
+    );
+}
+
+#[test]
 fn files_that_are_there_are_kept_unless_told_otherwise() {
     let vault = Vault::new();
     let (code, planned) = vault.export(&["--dry-run"]);

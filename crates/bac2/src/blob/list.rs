@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
-    let listed = entries(&arguments.data)?;
+    let listed = entries(&arguments.data, console)?;
     match console.format() {
         Format::Json => console.json(&listed),
         Format::Table => console.text(&show(&listed, console)),
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
 }
 
 /// What the server that runs on the directory has, or what the directory itself says where none runs.
-fn entries(data: &Path) -> Result<Vec<Entry>, Failure> {
+fn entries(data: &Path, console: &Console) -> Result<Vec<Entry>, Failure> {
     let asked = listing::ask(data).map_err(|error| {
         Failure::failed(
             "ServerDoesNotAnswer",
@@ -50,10 +50,14 @@ fn entries(data: &Path) -> Result<Vec<Entry>, Failure> {
             "look at its log; bac2 blob export reads the directory without it",
         )
     })?;
-    match asked {
-        Some(entries) => Ok(entries),
-        None => Ok(listing::entries(&open_to_read(data)?)),
+    if let Some(entries) = asked {
+        return Ok(entries);
     }
+    let store = open_to_read(data)?;
+    for (account, container, why) in store.broken_files() {
+        console.warn(format!("a blob of {account}/{container} cannot be read: {why}"));
+    }
+    Ok(listing::entries(&store))
 }
 
 fn show(blobs: &[Entry], console: &Console) -> String {
