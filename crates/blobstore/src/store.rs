@@ -5,6 +5,7 @@
 //! [`crate::proof`], [`crate::sweep`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
@@ -27,7 +28,7 @@ use crate::load;
 use crate::reserve::Reserve;
 
 /// Which blob.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlobPath {
     /// The storage account.
     pub account: AccountName,
@@ -35,6 +36,13 @@ pub struct BlobPath {
     pub container: ContainerName,
     /// The blob.
     pub blob: BlobName,
+}
+
+/// One word in a log line: account/container/blob.
+impl fmt::Debug for BlobPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.account, self.container, self.blob)
+    }
 }
 
 /// Where the store is and how much it puts by.

@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
     match console.format() {
         Format::Json => console.json(&answers),
         Format::Table if answers.is_empty() => Ok(()),
-        Format::Table => console.text(&show::show(&answers, console)),
+        Format::Table => console.text(&show::show(&answers, inputs.len() - answers.len(), console)),
     }
 }
 

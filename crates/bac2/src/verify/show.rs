@@ -13,7 +13,7 @@ use crate::quantity::{count, counted, duration, size, speed};
 const FINDINGS_SHOWN: usize = 10;
 
 /// The answer for all files.
-pub(super) fn show(answers: &[Verified], console: &Console) -> String {
+pub(super) fn show(answers: &[Verified], unread: usize, console: &Console) -> String {
     let mut table = table(
         console,
         &["verdict", "file", "pages", "log blocks", "read", "time"],
@@ -34,7 +34,7 @@ pub(super) fn show(answers: &[Verified], console: &Console) -> String {
         out.push_str(&findings(answer, console));
     }
     out.push('\n');
-    out.push_str(&sum(answers, console));
+    out.push_str(&sum(answers, unread, console));
     out
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn finding(damage: &Damage) -> String {
     format!("{place} at byte {}: {}", count(damage.offset), damage.detail)
 }
 
-fn sum(answers: &[Verified], console: &Console) -> String {
+fn sum(answers: &[Verified], unread: usize, console: &Console) -> String {
     let verdicts = [
         Verdict::Ok,
         Verdict::Damaged,
@@ -113,6 +113,9 @@ fn sum(answers: &[Verified], console: &Console) -> String {
             ));
         }
     }
+    if unread > 0 {
+        parts.push(paint(console, Tone::Bad, &format!("{unread} NOT READ")));
+    }
     let bytes: u64 = answers.iter().map(|answer| answer.bytes).sum();
     let seconds: f64 = answers.iter().map(|answer| answer.seconds).sum();
     let rate = speed(bytes, seconds)
@@ -120,7 +123,7 @@ fn sum(answers: &[Verified], console: &Console) -> String {
         .unwrap_or_default();
     format!(
         "{}: {}; {} read in {}{rate}\n",
-        counted(answers.len() as u64, "file"),
+        counted((answers.len() + unread) as u64, "file"),
         parts.join(", "),
         size(bytes),
         duration(seconds)
