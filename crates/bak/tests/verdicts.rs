@@ -307,6 +307,51 @@ fn log_blocks_after_a_broken_one_are_still_read() {
     assert_eq!((report.log_blocks.bad, report.log_blocks.ok), (1, whole.ok - 1));
 }
 
+fn find(bytes: &[u8], letters: &[u8; 4]) -> usize {
+    (0..bytes.len())
+        .step_by(4)
+        .find(|at| bytes[*at..].starts_with(letters))
+        .expect("it is in the sample")
+}
+
+/// What has another name or form than any this reader knows, under checksums that hold, is neither ok nor damaged.
+#[test]
+fn unknown_forms_cannot_be_verified() {
+    let sound = sample().backup(SampleKind::Log, 1);
+    let mut stream = sound.clone();
+    let at = find(&stream, b"TSMP");
+    stream[at..at + 4].copy_from_slice(b"NEWS");
+    set_xor(&mut stream[at..at + 22]);
+    let mut encrypted = sound.clone();
+    let at = find(&encrypted, b"MQTL");
+    encrypted[at + 16] = 1;
+    set_xor(&mut encrypted[at..at + 22]);
+    let mut block = sound.clone();
+    let at = find(&block, b"VOLB");
+    block[at..at + 4].copy_from_slice(b"NEWB");
+    let sum = block[at..at + 50]
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .fold(0, |sum, word| sum ^ u16::from_le_bytes(*word));
+    block[at + 50..at + 52].copy_from_slice(&sum.to_le_bytes());
+    for (bytes, word) in [(stream, "NEWS"), (encrypted, "encrypted"), (block, "NEWB")] {
+        let report = verify(&bytes);
+        assert_eq!(
+            report.verdict,
+            Verdict::CannotVerify,
+            "{word}: {:?} {:#?}",
+            report.reasons,
+            report.damage
+        );
+        assert!(
+            report.reasons.iter().any(|reason| reason.contains(word)),
+            "{:?}",
+            report.reasons
+        );
+    }
+}
+
 #[test]
 fn the_second_set_cut_off_leaves_the_first_complete() {
     let bytes = sample().backup_sets(&[SampleKind::Full, SampleKind::Differential], 1);

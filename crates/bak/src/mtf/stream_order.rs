@@ -16,12 +16,15 @@ pub(crate) struct StreamOrder {
     checksum_due: bool,
     /// The closing piece of the data has come.
     closed: bool,
+    /// A stream of an unknown type has come: what may follow it is not known either.
+    unknown: bool,
 }
 
 impl StreamOrder {
     /// Takes note of a stream; the error is a sentence about why it does not belong here.
     pub(crate) fn take(&mut self, block: BlockType, stream: &StreamHeader) -> Result<(), String> {
-        if matches!(stream.stream_type, StreamType::Unknown(_)) {
+        self.unknown |= matches!(stream.stream_type, StreamType::Unknown(_));
+        if self.unknown {
             return Ok(());
         }
         let is_checksum = stream.stream_type == StreamType::Checksum;

@@ -189,11 +189,7 @@ impl Walker {
         let bytes: [u8; stream::HEADER] = crate::bytes::array(&piece, 0);
         self.gather.reuse(piece);
         let Some(header) = StreamHeader::parse(self.offset, &bytes) else {
-            reader.findings.structure(
-                DamageKind::StreamHeader,
-                self.offset,
-                "the checksum of a stream header does not hold; what follows cannot be read",
-            );
+            reader.bad_stream_header(self.offset);
             self.state = State::Lost;
             return;
         };

@@ -24,9 +24,17 @@ impl MediaReader {
                 block.block_type.name()
             ));
             self.check_address(block);
+            self.unknown_block = true;
             return;
         }
         let Some(next) = self.place.after(block.block_type) else {
+            if self.unknown_block {
+                // What may follow a block of an unknown type is not known either.
+                self.findings
+                    .unknown("its blocks come in an order that this reader does not know");
+                self.unknown_order = true;
+                return;
+            }
             let detail = format!(
                 "a block {} where {} belongs",
                 block.block_type.name(),

@@ -48,7 +48,7 @@ impl MediaReader {
                 format!("{damage_count} finding(s) of damage, the first: {first}"),
             );
             Verdict::Damaged
-        } else if !at_end && !ending.lost {
+        } else if !at_end && !ending.lost && !self.unknown_order {
             let expected = self.place.expected();
             reasons.insert(
                 0,

@@ -32,6 +32,9 @@ pub(crate) struct MediaReader {
     file_offset: Option<u64>,
     after_filemark: Option<u64>,
     place: Place,
+    /// A block of an unknown type was met, and after it one that is not in its place.
+    unknown_block: bool,
+    unknown_order: bool,
     tape: Option<Tape>,
     family: Option<Family>,
     media: Option<Media>,
@@ -65,6 +68,8 @@ impl MediaReader {
             file_offset: None,
             after_filemark: None,
             place: Place::Start,
+            unknown_block: false,
+            unknown_order: false,
             tape: None,
             family: None,
             media: None,

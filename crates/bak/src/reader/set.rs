@@ -150,7 +150,8 @@ impl MediaReader {
 
     /// The commit record was read: what the set says of its log must be what was found.
     fn committed(&mut self, offset: u64) {
-        let is_whole = self.is_single_family() && !self.headers_only && self.findings.structural_count() == 0;
+        let is_clean = self.findings.structural_count() == 0 && self.findings.reasons().is_empty();
+        let is_whole = self.is_single_family() && !self.headers_only && is_clean;
         let Some(set) = self.open.as_ref().filter(|_| is_whole) else {
             return;
         };

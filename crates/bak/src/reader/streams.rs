@@ -66,6 +66,18 @@ impl MediaReader {
         };
     }
 
+    /// Takes a stream header that cannot be used.
+    pub(crate) fn bad_stream_header(&mut self, offset: u64) {
+        if let BlockType::Unknown(_) = self.block {
+            // What follows a block of an unknown type need not be streams.
+            self.findings
+                .unknown("what follows a block of an unknown type cannot be followed");
+            return;
+        }
+        let detail = "the checksum of a stream header does not hold; what follows cannot be read";
+        self.findings.structure(DamageKind::StreamHeader, offset, detail);
+    }
+
     fn whole(&mut self, stream: &StreamHeader, length: Option<u64>, limit: u64) -> Content {
         if length.is_some_and(|length| length != stream.length) || stream.length > limit {
             self.findings.unknown(format!(
