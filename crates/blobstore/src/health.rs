@@ -39,6 +39,9 @@ impl Health {
         if is_out_of_space(error) {
             return StoreError::DiskFull;
         }
+        if let Some(number) = error.raw_os_error().filter(|number| is_out_of_handles(*number)) {
+            return read_failed(path, io::Error::from_raw_os_error(number));
+        }
         self.fail(deed, path, error)
     }
 
@@ -65,6 +68,12 @@ impl Health {
 
 fn is_out_of_space(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// The process or the machine has no more file handles (EMFILE 24, ENFILE 23 on all Unix systems): nothing was
+/// begun, and nothing is wrong with the disk.
+fn is_out_of_handles(number: i32) -> bool {
+    cfg!(unix) && matches!(number, 23 | 24)
 }
 
 /// A failed read, which says nothing about what is stored.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use azblob::error::ErrorCode;
 use azblob::names::{AccountName, BlobName, ContainerName};
@@ -288,22 +288,31 @@ impl Core {
 
     /// Takes note of an open file and closes one that was not used for long.
     pub(crate) fn opened(&self, blob: &Arc<Blob>) {
-        let oldest = {
-            let mut open = self.open_files.lock().unwrap_or_else(PoisonError::into_inner);
-            open.push_back(Arc::downgrade(blob));
-            if open.len() > self.open_files_max {
-                open.pop_front()
-            } else {
-                None
-            }
-        };
-        if let Some(oldest) = oldest.and_then(|weak| weak.upgrade())
-            && !Arc::ptr_eq(&oldest, blob)
-            && !close_if_quiet(&oldest)
         {
-            let mut open = self.open_files.lock().unwrap_or_else(PoisonError::into_inner);
-            open.push_back(Arc::downgrade(&oldest));
+            let mut open = self.open_files();
+            open.push_back(Arc::downgrade(blob));
         }
+        // Two for one, so that the queue shrinks again after files that could not be closed.
+        for _ in 0..2 {
+            let oldest = {
+                let mut open = self.open_files();
+                if open.len() > self.open_files_max {
+                    open.pop_front()
+                } else {
+                    None
+                }
+            };
+            if let Some(oldest) = oldest.and_then(|weak| weak.upgrade())
+                && !Arc::ptr_eq(&oldest, blob)
+                && !close_if_quiet(&oldest)
+            {
+                self.open_files().push_back(Arc::downgrade(&oldest));
+            }
+        }
+    }
+
+    fn open_files(&self) -> MutexGuard<'_, VecDeque<Weak<Blob>>> {
+        self.open_files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a change that must succeed on a full disk, giving up the reserve for it.

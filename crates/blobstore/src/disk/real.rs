@@ -14,6 +14,25 @@ use super::{Access, DirEntry, Disk, DiskFile, LockGuard, LockKind, SyncPoint};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
+impl RealDisk {
+    /// Lets the process have as many files open as the system allows it: every upload under way holds one. For
+    /// a server at its start; failing is no error.
+    pub fn raise_open_files_limit() {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+            let limit = getrlimit(Resource::Nofile);
+            let raised = Rlimit {
+                current: limit.maximum,
+                ..limit
+            };
+            if let Err(error) = setrlimit(Resource::Nofile, raised) {
+                tracing::warn!(%error, "the limit on open files stays as it is");
+            }
+        }
+    }
+}
+
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let file = OpenOptions::new()
