@@ -18,6 +18,7 @@ use crate::failure::Failure;
 
 /// Opens a data directory to serve it; makes it where it is missing.
 pub(crate) fn open_to_serve(data: &Path) -> Result<Store, Failure> {
+    RealDisk::raise_open_files_limit();
     Store::open(Arc::new(RealDisk), Arc::new(SystemClock), &Options::new(data))
         .map_err(|error| not_opened(&error))
 }
