@@ -62,6 +62,34 @@ impl Store {
         })
     }
 
+    /// Opens the committed content like [`Self::open_blob`] where that takes neither the disk nor waiting for those
+    /// who use it, so that a thread which must not wait may ask. None where it would, or where something is wrong,
+    /// which [`Self::open_blob`] then finds out and reports.
+    pub fn open_blob_at_once(&self, path: &BlobPath, permit: &Permit<'_>) -> Option<BlobReader> {
+        let core = &self.core;
+        let (container, blob) = core.blob(path).ok()?;
+        let now = core.now();
+        let (file, list, view) = {
+            let mut state = blob.try_state()?;
+            let root = state.root.clone().filter(|root| root.committed)?;
+            permit.check_read(&root, now).ok()?;
+            let (file, list) = (state.file.clone()?, state.list.clone()?);
+            // Without them the view would read them.
+            state.properties.as_ref()?;
+            let view = state.view(&blob, &core.opening(), now).ok()??;
+            (file, list, view)
+        };
+        Some(BlobReader {
+            core: Arc::clone(core),
+            _container: container,
+            blob,
+            file,
+            list,
+            view,
+            last: Mutex::new(None),
+        })
+    }
+
     /// A committed blob's state.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use azblob::version::ApiVersion;
 use blobstore::{BlobPath, BlobReader, Permit};
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, checksum};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use md5::Digest;
 
 use super::blob::check_read;
@@ -49,36 +49,92 @@ struct Cut {
     end: u64,
 }
 
+/// The beginning of an answer: all of it, for a small range.
+struct Begun {
+    source: Outgoing,
+    cut: Cut,
+    headers: HeaderMap,
+    first: Option<Bytes>,
+}
+
 impl Door {
     /// Get Blob.
     pub(super) async fn get_blob(&self, path: BlobPath, ask: GetBlob, version: ApiVersion) -> Answer {
-        let buffers = Arc::clone(&self.buffers);
-        let (source, cut, headers, first) = self
-            .call(move |store| {
-                let reader = store.open_blob(&path, &Permit::lease(ask.lease_id))?;
-                check_read(&ask.conditions, reader.view())?;
-                let source = Outgoing(reader);
-                let cut = cut(&ask, source.0.size())?;
-                let headers = head(&source, &ask, &cut, version)?;
-                let first = first_chunk(&source, &buffers, &cut)?;
-                Ok((Arc::new(source), cut, headers, first))
-            })
-            .await?;
-        let mut answer = empty();
-        if cut.range.is_some() {
-            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-        }
-        *answer.headers_mut() = headers;
-        *answer.body_mut() = match first {
-            None => AnswerBody::empty(),
-            Some(all) if all.len() as u64 == cut.end - cut.start => AnswerBody::whole(all),
-            Some(first) => {
+        let begun = match self.begin_at_once(&path, &ask, version) {
+            Some(begun) => begun,
+            None => {
                 let buffers = Arc::clone(&self.buffers);
-                AnswerBody::Download(Download::new(source, buffers, first, cut.start, cut.end))
+                self.call(move |store| {
+                    let reader = store.open_blob(&path, &Permit::lease(ask.lease_id))?;
+                    begin(Outgoing(reader), &buffers, &ask, version)
+                })
+                .await?
             }
         };
-        Ok(answer)
+        Ok(self.answer_with(begun))
     }
+
+    /// Begins the answer on this thread when everything it takes is in memory: a hop to a blocking thread and back
+    /// would cost more than the work. None where it is not, or where something is wrong.
+    fn begin_at_once(&self, path: &BlobPath, ask: &GetBlob, version: ApiVersion) -> Option<Begun> {
+        if ask.range_md5 || ask.range_crc64 {
+            return None;
+        }
+        let permit = Permit::lease(ask.lease_id);
+        let source = Outgoing(self.store.open_blob_at_once(path, &permit)?);
+        check_read(&ask.conditions, source.0.view()).ok()?;
+        let cut = cut(ask, source.0.size()).ok()?;
+        let headers = head(&source, ask, &cut, version).ok()?;
+        let read = |source: &Outgoing, into: &mut [u8]| {
+            let read = source.fill_at_once(cut.start, into);
+            read.then_some(()).ok_or(BrokenOff)
+        };
+        let first = first_chunk(&source, &self.buffers, &cut, read).ok()?;
+        Some(Begun {
+            source,
+            cut,
+            headers,
+            first,
+        })
+    }
+
+    fn answer_with(&self, begun: Begun) -> Response<AnswerBody> {
+        let (start, end) = (begun.cut.start, begun.cut.end);
+        let mut answer = empty();
+        if begun.cut.range.is_some() {
+            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        *answer.headers_mut() = begun.headers;
+        *answer.body_mut() = match begun.first {
+            None => AnswerBody::empty(),
+            Some(all) if all.len() as u64 == end - start => AnswerBody::whole(all),
+            Some(first) => {
+                let (source, buffers) = (Arc::new(begun.source), Arc::clone(&self.buffers));
+                AnswerBody::Download(Download::new(source, buffers, first, start, end))
+            }
+        };
+        answer
+    }
+}
+
+/// Begins the answer on a blocking thread.
+fn begin(
+    source: Outgoing,
+    buffers: &Arc<Buffers>,
+    ask: &GetBlob,
+    version: ApiVersion,
+) -> Result<Begun, Fault> {
+    check_read(&ask.conditions, source.0.view())?;
+    let cut = cut(ask, source.0.size())?;
+    let headers = head(&source, ask, &cut, version)?;
+    let read = |source: &Outgoing, into: &mut [u8]| source.read(cut.start, into);
+    let first = first_chunk(&source, buffers, &cut, read)?;
+    Ok(Begun {
+        source,
+        cut,
+        headers,
+        first,
+    })
 }
 
 fn cut(ask: &GetBlob, total: u64) -> Result<Cut, Fault> {
@@ -124,12 +180,17 @@ fn head(source: &Outgoing, ask: &GetBlob, cut: &Cut, version: ApiVersion) -> Res
 }
 
 /// The first chunk, read before the answer begins, so that what is wrong with it becomes an error answer.
-fn first_chunk(source: &Outgoing, buffers: &Arc<Buffers>, cut: &Cut) -> Result<Option<Bytes>, Fault> {
+fn first_chunk<E>(
+    source: &Outgoing,
+    buffers: &Arc<Buffers>,
+    cut: &Cut,
+    read: impl Fn(&Outgoing, &mut [u8]) -> Result<(), E>,
+) -> Result<Option<Bytes>, E> {
     if cut.start == cut.end {
         return Ok(None);
     }
     let length = Download::first_length(cut.start, cut.end);
     let mut buffer = buffers.take();
-    source.read(cut.start, &mut buffer.space()[..length])?;
+    read(source, &mut buffer.space()[..length])?;
     Ok(Some(buffer.into_bytes(length)))
 }
