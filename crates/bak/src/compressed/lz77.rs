@@ -73,6 +73,9 @@ impl Lz77Huffman {
     ///
     /// The slack may be overwritten with anything.
     ///
+    /// # Panics
+    /// Where `out` is shorter than the slack.
+    ///
     /// # Errors
     /// Anything but a well-formed chunk of exactly this size. `out` then holds what was decoded so far.
     pub fn decode(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<(), DecodeError> {
