@@ -4,7 +4,10 @@
 //! terminal, so tables show a replacement for each; JSON escapes them by itself.
 
 use bak::Verdict;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
+    TableStyle, Width,
+};
 
 use crate::console::Console;
 
@@ -76,12 +79,16 @@ pub(crate) fn printable(text: &str) -> String {
 /// Columns of a terminal from which on a table is made to fit; below, its lines run on.
 const WIDTH_MIN: u16 = 60;
 
+/// The least that a column keeps whose text may break.
+const BREAKING_MIN: u16 = 16;
+
 /// An empty table as all commands show it.
 pub(crate) fn table(console: &Console, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')));
     // A terminal that does not know its width, or has next to none, would get a letter a line.
-    if table.width().is_some_and(|width| width >= WIDTH_MIN) {
+    if let Some(width) = table.width().filter(|width| *width >= WIDTH_MIN) {
+        table.set_width(width);
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     if console.colour() {
@@ -95,6 +102,18 @@ pub(crate) fn table(console: &Console, header: &[&str]) -> Table {
             .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
     );
     table
+}
+
+/// Lets only these columns break their text where the terminal is too narrow: a number or a date in two lines is of no
+/// use to anybody. For a table that has its rows.
+pub(crate) fn only_break(table: &mut Table, breaking: &[usize]) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if breaking.contains(&index) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(BREAKING_MIN)));
+        } else {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
 }
 
 /// A cell of text.

@@ -13,7 +13,7 @@ use super::open_to_read;
 use crate::console::{Console, Format};
 use crate::failure::Failure;
 use crate::inspect::words;
-use crate::paint::{Tone, cell, figures, table, toned, verdict_words};
+use crate::paint::{Tone, cell, figures, only_break, table, toned, verdict_words};
 use crate::quantity::{counted, size};
 
 /// Lists what a folder holds, with each blob's proof.
@@ -93,6 +93,7 @@ fn show(blobs: &[Entry], console: &Console) -> String {
             toned(if locked { Tone::Doubtful } else { Tone::Faint }, &lease),
         ]);
     }
+    only_break(&mut table, &[1, 2]);
     let bytes = blobs.iter().map(|blob| blob.size).sum();
     format!(
         "{}\n\n{}, {}\n",

@@ -50,6 +50,8 @@ pub(super) struct FlippedBit {
     pub(super) verdict: Option<Verdict>,
     /// What the vault's first finding says.
     pub(super) finding: Option<String>,
+    /// Whether `bac2 verify` finds the same in a file with that bit flipped.
+    pub(super) same_as_file: bool,
 }
 
 /// The second bad day: an upload that dies half-way.
@@ -83,7 +85,7 @@ impl Kept {
 impl FlippedBit {
     /// The bit was noticed and named.
     pub(super) fn held(&self) -> bool {
-        matches!(self.verdict, Some(Verdict::Damaged | Verdict::Truncated)) && self.finding.is_some()
+        self.verdict == Some(Verdict::Damaged) && self.finding.is_some() && self.same_as_file
     }
 }
 

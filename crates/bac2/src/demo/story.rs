@@ -104,7 +104,7 @@ impl Stage<'_> {
     pub(super) async fn flipped_bit(&self, subject: &Subject) -> Result<FlippedBit> {
         let say = &self.narrator;
         say.chapter("Bad day one: a single bit flips on its way in")?;
-        let (flip, _) = subject
+        let (flip, alone) = subject
             .source
             .telling_flip()?
             .context("no bit of this backup is protected by a checksum")?;
@@ -130,11 +130,8 @@ impl Stage<'_> {
             verdict.map_or(Tone::Bad, Tone::of),
             verdict.map_or("none", verdict_words),
         )?;
-        let named = report
-            .as_ref()
-            .and_then(|report| report.damage.first())
-            .map(finding);
-        let named = named.or_else(|| listed.reasons.first().cloned());
+        let damage = report.as_ref().and_then(|report| report.damage.first());
+        let named = damage.map(finding);
         if let Some(text) = &named {
             say.fact("named", text)?;
         }
@@ -144,6 +141,7 @@ impl Stage<'_> {
             bit: flip.bit,
             verdict,
             finding: named,
+            same_as_file: damage == alone.damage.first(),
         })
     }
 

@@ -6,7 +6,7 @@ use bak::{BackupSet, BackupType, DatabaseFile};
 
 use super::{Inspected, words};
 use crate::console::Console;
-use crate::paint::{Tone, cell, figures, paint, printable, table};
+use crate::paint::{Tone, cell, figures, only_break, paint, printable, table};
 use crate::quantity::size;
 
 /// The card of one file.
@@ -157,6 +157,7 @@ fn files(files: &[DatabaseFile], console: &Console) -> String {
             cell(&file.physical_name),
         ]);
     }
+    only_break(&mut table, &[1, 5]);
     let mut out = String::new();
     for row in table.lines() {
         writeln!(out, "  {}", row.trim_end()).expect("a string grows");

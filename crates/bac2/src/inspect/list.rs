@@ -2,7 +2,7 @@
 
 use super::{Inspected, words};
 use crate::console::Console;
-use crate::paint::{Tone, cell, figures, table, toned};
+use crate::paint::{Tone, cell, figures, only_break, table, toned};
 use crate::quantity::{counted, size};
 
 /// The list of all sets of all files.
@@ -44,6 +44,7 @@ pub(super) fn show(answers: &[Inspected], console: &Console) -> String {
             ]);
         }
     }
+    only_break(&mut table, &[0, 2, 3]);
     let bytes = answers.iter().map(|answer| answer.size).sum();
     let files = counted(answers.len() as u64, "file");
     format!(

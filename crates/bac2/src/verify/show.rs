@@ -6,7 +6,7 @@ use bak::{Damage, LogBlockCounts, PageCounts, Verdict};
 
 use super::Verified;
 use crate::console::Console;
-use crate::paint::{Tone, cell, figures, paint, printable, table, toned, verdict_words};
+use crate::paint::{Tone, cell, figures, only_break, paint, printable, table, toned, verdict_words};
 use crate::quantity::{count, counted, duration, size, speed};
 
 /// Findings shown for a file; JSON has the first thousand.
@@ -28,6 +28,7 @@ pub(super) fn show(answers: &[Verified], unread: usize, console: &Console) -> St
             figures(&duration(answer.seconds)),
         ]);
     }
+    only_break(&mut table, &[1, 2]);
     let mut out = format!("{}\n", table.trim_fmt());
     for answer in answers.iter().filter(|answer| answer.verdict != Verdict::Ok) {
         out.push('\n');

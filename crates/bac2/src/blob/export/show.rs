@@ -2,7 +2,7 @@
 
 use super::{Exported, Status};
 use crate::console::Console;
-use crate::paint::{Tone, cell, figures, table, toned, verdict_words};
+use crate::paint::{Tone, cell, figures, only_break, table, toned, verdict_words};
 use crate::quantity::{counted, size};
 
 /// The list of all blobs, and the sum.
@@ -26,6 +26,7 @@ pub(super) fn show(exported: &[Exported], console: &Console) -> String {
             cell(one.detail.as_deref().unwrap_or("")),
         ]);
     }
+    only_break(&mut table, &[1, 4]);
     let done = exported
         .iter()
         .filter(|one| matches!(one.status, Status::Written | Status::Same));
