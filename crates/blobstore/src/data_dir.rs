@@ -19,9 +19,14 @@ use uuid::Uuid;
 
 use crate::disk::{Access, Disk, DiskFile, LockGuard, LockKind, SyncPoint};
 use crate::error::OpenError;
+use crate::health::is_out_of_space;
+use crate::reserve::Reserve;
 
 /// The format this version writes, and the newest it reads.
 pub const FORMAT: u64 = 1;
+
+/// Name of the file with the space put by.
+pub(crate) const RESERVE: &str = "reserve";
 
 /// `store.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +47,14 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Opens for writing: takes the lock and the next generation. Makes what is missing in a new directory.
-    pub(crate) fn open(disk: &dyn Disk, root: &Path, fresh_id: u128) -> Result<Self, OpenError> {
+    /// Opens for writing: takes the lock and the next generation, on a full disk through the reserve. Makes what
+    /// is missing in a new directory.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        root: &Path,
+        fresh_id: u128,
+        reserve: &Reserve,
+    ) -> Result<Self, OpenError> {
         create_dir(disk, root)?;
         let lock = lock(disk, root, LockKind::Exclusive)?;
         disk.sync_all_below(root, SyncPoint::Start)
@@ -72,9 +83,15 @@ impl DataDir {
         create_dir(disk, &root.join("trash"))?;
         let path = root.join("store.json");
         let bytes = serde_json::to_vec_pretty(&record).expect("the record has string keys only");
-        replace_file(disk, &path, &bytes, SyncPoint::StoreRecord)
-            .and_then(|()| disk.sync_dir(root, SyncPoint::StoreEntry))
-            .map_err(|source| io_error(&path, source))?;
+        let replace = || {
+            replace_file(disk, &path, &bytes, SyncPoint::StoreRecord)
+                .and_then(|()| disk.sync_dir(root, SyncPoint::StoreEntry))
+        };
+        let mut replaced = replace();
+        while replaced.as_ref().is_err_and(is_out_of_space) && reserve.give_up_step(disk) {
+            replaced = replace();
+        }
+        replaced.map_err(|source| io_error(&path, source))?;
         Ok(Self {
             root: root.to_owned(),
             store_id: record.store_id,
@@ -86,12 +103,16 @@ impl DataDir {
     /// Opens for reading; nobody may be writing.
     pub(crate) fn open_read_only(disk: &dyn Disk, root: &Path) -> Result<Self, OpenError> {
         let record = read_record(disk, root)?.ok_or_else(|| not_a_store(root, "it has no store.json"))?;
-        let lock = lock(disk, root, LockKind::Shared)?;
+        let lock = match lock(disk, root, LockKind::Shared) {
+            // A copy without the lock file: nobody can hold it.
+            Err(OpenError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+            taken => Some(taken?),
+        };
         Ok(Self {
             root: root.to_owned(),
             store_id: record.store_id,
             generation: record.generation,
-            _lock: Some(lock),
+            _lock: lock,
         })
     }
 
@@ -124,10 +145,6 @@ impl DataDir {
 
     pub(crate) fn trash(&self) -> PathBuf {
         self.root.join("trash")
-    }
-
-    pub(crate) fn reserve(&self) -> PathBuf {
-        self.root.join("reserve")
     }
 }
 

@@ -52,8 +52,9 @@ pub enum SyncPoint {
     Append,
     /// What recovery repaired, before a root says that it is durable, and that root.
     Recovery,
-    /// The reserve, after a part of it was given up: file systems hand freed space out only after that.
-    ReserveGivenUp,
+    /// The reserve, after a part of it was given up (file systems hand freed space out only after that), or after
+    /// it was filled.
+    Reserve,
 }
 
 impl SyncPoint {
@@ -74,7 +75,7 @@ impl SyncPoint {
         Self::BlobGone,
         Self::Append,
         Self::Recovery,
-        Self::ReserveGivenUp,
+        Self::Reserve,
     ];
 }
 

@@ -66,7 +66,8 @@ impl Health {
     }
 }
 
-fn is_out_of_space(error: &io::Error) -> bool {
+/// The disk, or the share of it that is ours, is full.
+pub(crate) fn is_out_of_space(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 

@@ -16,26 +16,27 @@ use crate::blob_file::{Writing, read_frame};
 use crate::container::{Container, ContainerRecord};
 use crate::data_dir::{DataDir, blob_file_name, io_error, read_file};
 use crate::disk::{Access, Disk, DiskFile};
-use crate::error::OpenError;
+use crate::error::{OpenError, StoreError};
 use crate::frame::Kind;
 use crate::recovery::recover;
+use crate::reserve::Reserve;
 use crate::root::Root;
 use crate::store::Accounts;
 use crate::survey::{Birth, Survey, SurveyError, survey};
 
-/// All containers with the state of their blobs.
+/// All containers with the state of their blobs. With a reserve for writing: what a crash left is cleared away.
 pub(crate) fn accounts(
     disk: &dyn Disk,
     dir: &DataDir,
     writing: &Writing,
-    for_writing: bool,
+    reserve: Option<&Reserve>,
     now: UnixMillis,
 ) -> Result<Accounts, OpenError> {
     let mut accounts = Accounts::new();
     let loading = Loading {
         disk,
         writing,
-        for_writing,
+        reserve,
         now,
     };
     for account in loading.dirs(&dir.blobs())? {
@@ -48,7 +49,7 @@ pub(crate) fn accounts(
             let container_dir = account_dir.join(&entry);
             if entry.starts_with(NEW_CONTAINER) {
                 // Never got its name, so was never acknowledged.
-                if for_writing {
+                if reserve.is_some() {
                     remove_tree(disk, &container_dir);
                 }
             } else if let Ok(container_name) = ContainerName::new(entry) {
@@ -67,7 +68,7 @@ pub(crate) const NEW_CONTAINER: &str = ".new-";
 struct Loading<'a> {
     disk: &'a dyn Disk,
     writing: &'a Writing,
-    for_writing: bool,
+    reserve: Option<&'a Reserve>,
     now: UnixMillis,
 }
 
@@ -120,7 +121,7 @@ impl Loading<'_> {
         let path = shard_dir.join(&file_name);
         if file_name.ends_with(".tmp") {
             // A Put Blob that never got its name.
-            if self.for_writing
+            if self.reserve.is_some()
                 && let Err(error) = self.disk.remove_file(&path)
             {
                 tracing::warn!(path = %path.display(), %error, "a temporary file could not be removed");
@@ -140,22 +141,26 @@ impl Loading<'_> {
     }
 
     fn blob(&self, path: &Path, file_name: &str) -> Result<(BlobName, Root), String> {
-        let file = self
-            .disk
-            .open(path, Access::Read)
-            .map_err(|error| error.to_string())?;
-        let mut found = survey(&*file).map_err(|error| match error {
-            SurveyError::Io(error) => error.to_string(),
-            SurveyError::Damaged(what) => what,
-        })?;
-        let name = name_of(&*file, path, &found, file_name)?;
-        let Some(repair) = found.repair.take().filter(|_| self.for_writing) else {
-            return Ok((name, found.root));
-        };
-        drop(file);
-        let root = recover(self.disk, path, found, &repair, self.writing, self.now)
-            .map_err(|error| format!("recovery failed: {error}"))?;
-        Ok((name, root))
+        loop {
+            let file = self
+                .disk
+                .open(path, Access::Read)
+                .map_err(|error| error.to_string())?;
+            let mut found = survey(&*file).map_err(|error| match error {
+                SurveyError::Io(error) => error.to_string(),
+                SurveyError::Damaged(what) => what,
+            })?;
+            let name = name_of(&*file, path, &found, file_name)?;
+            drop(file);
+            let (Some(repair), Some(reserve)) = (found.repair.take(), self.reserve) else {
+                return Ok((name, found.root));
+            };
+            match recover(self.disk, path, found, &repair, self.writing, self.now) {
+                Ok(root) => return Ok((name, root)),
+                Err(StoreError::DiskFull) if reserve.give_up_step(self.disk) => {}
+                Err(error) => return Err(format!("recovery failed: {error}")),
+            }
+        }
     }
 }
 

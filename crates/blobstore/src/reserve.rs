@@ -4,10 +4,11 @@
 //! let go. So a file is kept allocated and cut shorter, step by step, when such an operation finds the disk
 //! full. It grows back when there is space again.
 
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::disk::{Access, Disk, DiskFile, SyncPoint};
+use crate::disk::{Access, Disk, SyncPoint};
 
 pub(crate) struct Reserve {
     path: PathBuf,
@@ -18,20 +19,18 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// Finds or makes the reserve. Failing to fill it is no error: a store on a full disk must still open.
-    pub(crate) fn open(disk: &dyn Disk, path: PathBuf, full: u64, step: u64) -> Self {
+    /// Finds what there is of the reserve. [`Self::refill`] makes it.
+    pub(crate) fn find(disk: &dyn Disk, path: PathBuf, full: u64, step: u64) -> Self {
         let held = disk
             .open(&path, Access::Read)
             .and_then(|file| file.len())
             .unwrap_or(0);
-        let reserve = Self {
+        Self {
             path,
             full,
             step,
             held: Mutex::new(held),
-        };
-        reserve.refill(disk);
-        reserve
+        }
     }
 
     /// Gives up one step. False when nothing is left.
@@ -43,7 +42,7 @@ impl Reserve {
         let left = held.saturating_sub(self.step);
         let cut = disk.open(&self.path, Access::Write).and_then(|file| {
             file.set_len(left)?;
-            file.sync(SyncPoint::ReserveGivenUp)
+            file.sync(SyncPoint::Reserve)
         });
         if let Err(error) = cut {
             tracing::warn!(%error, "the reserve could not be cut");
@@ -54,7 +53,8 @@ impl Reserve {
         true
     }
 
-    /// Fills it up again when the disk has room for it twice, so that it never takes the last space.
+    /// Fills it up again, by whole steps and with no more than half of the room there is. Failing is no error: a
+    /// store on a full disk works as far as it can.
     pub(crate) fn refill(&self, disk: &dyn Disk) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = self.full.saturating_sub(*held);
@@ -63,16 +63,26 @@ impl Reserve {
             .parent()
             .map_or(Ok(0), |dir| disk.free_space(dir))
             .unwrap_or(0);
-        if missing == 0 || room < missing.saturating_mul(2) {
+        let more = missing.min(room / 2 / self.step * self.step);
+        if more == 0 {
             return;
         }
-        let filled = disk
-            .open(&self.path, Access::Write)
-            .or_else(|_| disk.create(&self.path))
-            .and_then(|file: Box<dyn DiskFile>| file.allocate(*held, missing));
-        match filled {
-            Ok(()) => *held = self.full,
+        match self.lengthen(disk, *held, more) {
+            Ok(()) => *held += more,
             Err(error) => tracing::warn!(%error, "the reserve could not be filled"),
+        }
+    }
+
+    fn lengthen(&self, disk: &dyn Disk, held: u64, more: u64) -> io::Result<()> {
+        let (file, is_new) = match disk.open(&self.path, Access::Write) {
+            Err(error) if error.kind() == ErrorKind::NotFound => (disk.create(&self.path)?, true),
+            opened => (opened?, false),
+        };
+        file.allocate(held, more)?;
+        file.sync(SyncPoint::Reserve)?;
+        match self.path.parent() {
+            Some(dir) if is_new => disk.sync_dir(dir, SyncPoint::Reserve),
+            _ => Ok(()),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::blob::{Blob, Opening, State};
 use crate::blob_file::{BlobFile, Writing};
 use crate::clock::Clock;
 use crate::container::Container;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, RESERVE};
 use crate::disk::{Access, Disk};
 use crate::error::{OpenError, StoreError};
 use crate::health::Health;
@@ -102,14 +102,18 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: &Options) -> Result<Self, OpenError> {
-        let dir = DataDir::open(&*disk, &options.dir, clock.random())?;
-        let reserve = Reserve::open(
+        let reserve = Reserve::find(
             &*disk,
-            dir.reserve(),
+            options.dir.join(RESERVE),
             options.reserve_bytes,
             options.reserve_step_bytes,
         );
-        Self::load(disk, clock, dir, Some(reserve), options)
+        let dir = DataDir::open(&*disk, &options.dir, clock.random(), &reserve)?;
+        let store = Self::load(disk, clock, dir, Some(reserve), options)?;
+        if let Some(reserve) = &store.core.reserve {
+            reserve.refill(&*store.core.disk);
+        }
+        Ok(store)
     }
 
     /// Opens a data directory for reading, while no server has it. Nothing on disk is changed.
@@ -159,7 +163,7 @@ impl Store {
             generation: dir.generation,
             health,
         };
-        let accounts = load::accounts(&*disk, &dir, &writing, reserve.is_some(), clock.now())?;
+        let accounts = load::accounts(&*disk, &dir, &writing, reserve.as_ref(), clock.now())?;
         Ok(Self {
             core: Arc::new(Core {
                 disk,

@@ -98,7 +98,7 @@ struct State {
 }
 
 impl SimulatedDisk {
-    /// An empty disk of `capacity` bytes whose misdeeds follow `seed`.
+    /// An empty disk of `capacity` bytes (`u64::MAX`: without end) whose misdeeds follow `seed`.
     pub fn new(seed: u64, capacity: u64) -> Self {
         Self {
             state: Arc::new(Mutex::new(State {
@@ -148,7 +148,7 @@ impl SimulatedDisk {
         self.lock_state().capacity = capacity;
     }
 
-    /// Bytes taken by files.
+    /// Bytes taken by files that have a name.
     pub fn used(&self) -> u64 {
         self.lock_state().used()
     }
@@ -217,10 +217,15 @@ impl State {
     }
 
     fn used(&self) -> u64 {
-        self.files.values().map(Content::space).sum()
+        let named = self.names.reachable();
+        let files = self.files.iter().filter(|(id, _)| named.contains(id));
+        files.map(|(_, content)| content.space()).sum()
     }
 
     fn free(&self) -> u64 {
+        if self.capacity == u64::MAX {
+            return u64::MAX;
+        }
         self.capacity.saturating_sub(self.used())
     }
 

@@ -27,7 +27,7 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, left_out: Option<SyncPoint>) -> Self {
-        let disk = SimulatedDisk::new(seed, 64 << 20);
+        let disk = SimulatedDisk::new(seed, u64::MAX);
         disk.leave_out(left_out);
         Self {
             disk,
@@ -194,7 +194,7 @@ fn every_sync_is_needed() {
     // Reserve: it is about space, not about what survives; see the tests of a full disk.
     let points = SyncPoint::ALL
         .into_iter()
-        .filter(|point| *point != SyncPoint::ReserveGivenUp);
+        .filter(|point| *point != SyncPoint::Reserve);
     let mut unnoticed = Vec::new();
     for point in points {
         match (0..RUNS_TO_NOTICE).find(|seed| run(*seed, Some(point)).is_err()) {

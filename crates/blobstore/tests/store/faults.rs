@@ -134,8 +134,21 @@ fn on_a_full_disk_leases_end_and_blobs_go() {
         .unwrap();
     store.delete_blob(&path("deleted"), &Permit::NONE).unwrap();
     assert_eq!(store.read_only(), None);
+    // Killed on the full disk, in the middle of an upload: it opens again, and lets go of more.
+    let arriving = store
+        .begin_block(&path("broken"), &crate::support::id("AA"), 1, None)
+        .map(drop);
+    assert!(matches!(arriving, Ok(()) | Err(StoreError::DiskFull)));
     drop(store);
     disk.crash(Crash::Power);
+    disk.set_capacity(disk.used());
+    let store = open(Arc::new(disk.clone()), &clock, DIR).unwrap();
+    assert!(store.broken_files().is_empty(), "{:?}", store.broken_files());
+    store.lease_blob(&path("broken"), &acquire, &|_| Ok(())).unwrap();
+    store
+        .delete_blob(&path("broken"), &Permit::lease(Some(held)))
+        .unwrap();
+    drop(store);
     disk.set_capacity(8 << 20);
     let store = open(Arc::new(disk.clone()), &clock, DIR).unwrap();
     let blocks = store.get_block_list(&path("filler"), &Permit::NONE).unwrap();
@@ -331,6 +344,10 @@ fn a_newer_format_is_refused_and_other_directories_too() {
         orphan.to_string().contains("it has blobs and no store.json"),
         "{orphan}"
     );
+    assert!(
+        disk.remove_file(Path::new("/data/lock")).is_ok(),
+        "a copy has none, perhaps"
+    );
     let file = disk.create(record).unwrap();
     file.write_at(br#"{"format": 2, "everything": "else is different"}"#, 0)
         .unwrap();
@@ -369,4 +386,59 @@ fn an_export_needs_neither_lock_nor_store_json() {
     assert_eq!(read(&export, "b").unwrap(), data);
     assert_eq!(disk.calls(), calls, "nothing was changed");
     drop(server);
+}
+
+/// By hand, on a small file system of its own:
+/// `BAC2_TINY_DISK=/mnt/tiny cargo test -p bac2-blobstore --test store real_full_disk -- --ignored`
+#[test]
+#[ignore = "fills a file system: BAC2_TINY_DISK names one of 30 to 100 MB"]
+fn a_real_full_disk() {
+    let dir = PathBuf::from(std::env::var("BAC2_TINY_DISK").unwrap()).join("data");
+    let clock = TestClock::new(1);
+    let options = blobstore::Options {
+        reserve_bytes: 4 << 20,
+        reserve_step_bytes: 1 << 20,
+        ..blobstore::Options::new(&dir)
+    };
+    let disk: Arc<dyn Disk> = Arc::new(blobstore::disk::real::RealDisk);
+    let reopen = || Store::open(Arc::clone(&disk), Arc::clone(&clock) as Arc<dyn Clock>, &options).unwrap();
+    let store = reopen();
+    store
+        .create_container(&account(), &container(), Metadata::default())
+        .unwrap();
+    let held = LeaseId::from_u128(7);
+    for name in ["released", "deleted"] {
+        put_blob(&store, name, &bytes(1, 100_000)).unwrap();
+    }
+    let acquire = LeaseAction::Acquire {
+        proposed: Some(held),
+        duration: LeaseDuration::Infinite,
+    };
+    store
+        .lease_blob(&path("released"), &acquire, &|_| Ok(()))
+        .unwrap();
+    let mut written = 0;
+    // First in large steps, then in small ones until nothing at all fits.
+    for len in [1_000_000, 20_000, 1] {
+        let full = loop {
+            match put_block(&store, "filler", &format!("{written:04}"), &bytes(written, len)) {
+                Ok(_) => written += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(full, StoreError::DiskFull), "{full}");
+    }
+    assert!(
+        matches!(put_blob(&store, "new", b"x"), Err(StoreError::DiskFull)) || store.read_only().is_none()
+    );
+    store
+        .lease_blob(&path("released"), &LeaseAction::Release { id: held }, &|_| Ok(()))
+        .unwrap();
+    store.delete_blob(&path("deleted"), &Permit::NONE).unwrap();
+    assert_eq!(store.read_only(), None);
+    drop(store);
+    let store = reopen();
+    let blocks = store.get_block_list(&path("filler"), &Permit::NONE).unwrap();
+    assert_eq!(blocks.uncommitted.len() as u64, written);
+    assert_eq!(read(&store, "released").unwrap(), bytes(1, 100_000));
 }

@@ -15,6 +15,8 @@ pub(super) struct Content {
     dirty: BTreeSet<usize>,
     /// Pages of 4 KiB that take space.
     pages: BTreeSet<u64>,
+    /// Those of them that were taken at the last sync.
+    durable_pages: BTreeSet<u64>,
     /// Pages given up since the last sync; not free for others before it.
     given_up: BTreeSet<u64>,
 }
@@ -109,6 +111,7 @@ impl Content {
             self.durable[start..end].copy_from_slice(&self.live[start..end]);
         }
         self.given_up.clear();
+        self.durable_pages.clone_from(&self.pages);
     }
 
     /// Each unsynced sector on its own: the new bytes, the old ones, or (where the file grew) rubbish. The
@@ -145,9 +148,10 @@ impl Content {
         self.pages = (0..(len as u64).div_ceil(PAGE))
             .filter(|page| {
                 let start = (page * PAGE) as usize;
-                after[start..(start + PAGE as usize).min(len)]
-                    .iter()
-                    .any(|b| *b != 0)
+                self.durable_pages.contains(page)
+                    || after[start..(start + PAGE as usize).min(len)]
+                        .iter()
+                        .any(|b| *b != 0)
             })
             .collect();
         self.given_up.clear();
