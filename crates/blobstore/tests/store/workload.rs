@@ -154,6 +154,47 @@ impl Workload {
                 }
                 return Ok(writer.commit(marked(*m), &permit(target))?.etag.0);
             }
+            Deed::PutBlock(..) | Deed::GiveUpBlock(..) | Deed::BeginBlock(..) | Deed::EndBlock(_) => {
+                self.send_block(store, deed)?;
+            }
+            Deed::Commit(target, ids, m) => {
+                let list = BlockList(ids.iter().map(|text| (BlockSource::Latest, id(text))).collect());
+                let done = store.put_block_list(&target.path(), &list, marked(*m), &permit(target))?;
+                let wanted: Vec<BlockId> = ids.iter().map(|text| id(text)).collect();
+                assert!(done.blocks.iter().map(|(id, _)| id).eq(&wanted));
+                return Ok(done.committed.etag.0);
+            }
+            Deed::Delete(target) => store.delete_blob(&target.path(), &permit(target))?,
+            Deed::Mark(target, m) => {
+                return Ok(store
+                    .set_metadata(&target.path(), &mark(*m), &permit(target))?
+                    .etag
+                    .0);
+            }
+            Deed::Lease(target, action) => {
+                store.lease_blob(&target.path(), action, &|_| Ok(()))?;
+            }
+            Deed::Seal(target, sealed) => {
+                store.seal(&target.path(), *sealed)?;
+            }
+            Deed::Prove(target, verdict) => {
+                let commit = store.blob_properties(&target.path(), &Permit::NONE)?.commit;
+                let proof = Proof {
+                    verdict: Some(*verdict),
+                    ..Proof::default()
+                };
+                assert!(store.set_proof(&target.path(), commit, &proof)?);
+            }
+            Deed::Sweep => {
+                store.sweep(azblob::time::UnixMillis(0))?;
+            }
+        }
+        Ok(0)
+    }
+
+    /// The deeds of Put Block.
+    fn send_block(&mut self, store: &Store, deed: &Deed) -> Result<(), StoreError> {
+        match deed {
             Deed::PutBlock(target, block, data, _) => {
                 let path = target.path();
                 let mut writer =
@@ -190,39 +231,9 @@ impl Workload {
                 writer.write(&ending.data[ending.data.len() / 2..])?;
                 writer.commit()?;
             }
-            Deed::Commit(target, ids, m) => {
-                let list = BlockList(ids.iter().map(|text| (BlockSource::Latest, id(text))).collect());
-                let done = store.put_block_list(&target.path(), &list, marked(*m), &permit(target))?;
-                let wanted: Vec<BlockId> = ids.iter().map(|text| id(text)).collect();
-                assert!(done.blocks.iter().map(|(id, _)| id).eq(&wanted));
-                return Ok(done.committed.etag.0);
-            }
-            Deed::Delete(target) => store.delete_blob(&target.path(), &permit(target))?,
-            Deed::Mark(target, m) => {
-                return Ok(store
-                    .set_metadata(&target.path(), &mark(*m), &permit(target))?
-                    .etag
-                    .0);
-            }
-            Deed::Lease(target, action) => {
-                store.lease_blob(&target.path(), action, &|_| Ok(()))?;
-            }
-            Deed::Seal(target, sealed) => {
-                store.seal(&target.path(), *sealed)?;
-            }
-            Deed::Prove(target, verdict) => {
-                let commit = store.blob_properties(&target.path(), &Permit::NONE)?.commit;
-                let proof = Proof {
-                    verdict: Some(*verdict),
-                    ..Proof::default()
-                };
-                assert!(store.set_proof(&target.path(), commit, &proof)?);
-            }
-            Deed::Sweep => {
-                store.sweep(azblob::time::UnixMillis(0))?;
-            }
+            other => panic!("{other:?} sends no block"),
         }
-        Ok(0)
+        Ok(())
     }
 
     /// Blocks that are arriving when their blob is replaced, sealed or leased cannot end well.
