@@ -149,13 +149,13 @@ impl Bench<'_> {
             server.target.choose_blob(round);
         }
         self.writes(round)?;
+        self.writers.empty()?;
         // The limit of reads is page cache; what was pushed out of it since the last round comes back here.
         std::io::copy(&mut File::open(&self.sink_file)?, &mut std::io::sink())?;
         let whole = self.content.whole_blocks();
         self.reads(Phase::Large, BLOCK, whole, round)?;
         let small = (self.args.small_mib << 20) / BLOCK;
         self.reads(Phase::Small, SMALL, small.clamp(1, whole), round)?;
-        self.writers.empty()?;
         for server in &self.servers {
             server.target.delete().with_context(|| server.name)?;
         }
@@ -253,7 +253,6 @@ impl Bench<'_> {
             .map(|server| report::Cost {
                 name: server.name,
                 peak_memory: server.process.peak_memory(),
-                disk_reads: server.process.disk_reads(),
             });
         print!("{}", self.report.render(&costs.collect::<Vec<_>>()));
     }
@@ -265,12 +264,13 @@ fn measure(
     bytes: usize,
     load: impl FnOnce() -> Result<std::time::Duration>,
 ) -> Result<Sample> {
-    let (client, cpu) = (own_cpu(), server.process.cpu());
+    let (client, cpu, disk_reads) = (own_cpu(), server.process.cpu(), server.process.disk_reads());
     let wall = load().with_context(|| server.name)?;
     Ok(Sample {
         bytes: bytes as u64,
         wall,
         client: own_cpu().saturating_sub(client),
         server: server.process.cpu().saturating_sub(cpu),
+        disk_reads: server.process.disk_reads() - disk_reads,
     })
 }

@@ -18,6 +18,8 @@ pub(crate) struct Sample {
     pub(crate) client: Duration,
     /// Processor time of the server.
     pub(crate) server: Duration,
+    /// Bytes the server fetched from the disk meanwhile.
+    pub(crate) disk_reads: u64,
 }
 
 impl Sample {
@@ -27,6 +29,7 @@ impl Sample {
         self.wall += slice.wall;
         self.client += slice.client;
         self.server += slice.server;
+        self.disk_reads += slice.disk_reads;
     }
 
     /// Bytes a second, in units of 10^6.
