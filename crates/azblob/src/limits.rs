@@ -31,10 +31,15 @@ pub const MAX_XML_REPLY: usize = 128 << 20;
 /// Shared Key).
 pub const MAX_CLOCK_SKEW_SECONDS: i64 = 15 * 60;
 
+/// Largest block of Put Block in any version (scale targets).
+pub const MAX_BLOCK_BYTES: u64 = 4000 << 20;
+/// Largest body of Put Blob for a block blob in any version (scale targets).
+pub const MAX_PUT_BLOB_BYTES: u64 = 5000 << 20;
+
 /// Largest block of Put Block (scale targets): it grew with the version of the request.
 pub fn max_block_bytes(version: ApiVersion) -> u64 {
     if version >= ApiVersion::V2019_12_12 {
-        4000 << 20
+        MAX_BLOCK_BYTES
     } else if version >= ApiVersion::V2016_05_31 {
         100 << 20
     } else {
@@ -45,7 +50,7 @@ pub fn max_block_bytes(version: ApiVersion) -> u64 {
 /// Largest body of Put Blob for a block blob (scale targets).
 pub fn max_put_blob_bytes(version: ApiVersion) -> u64 {
     if version >= ApiVersion::V2019_12_12 {
-        5000 << 20
+        MAX_PUT_BLOB_BYTES
     } else if version >= ApiVersion::V2016_05_31 {
         256 << 20
     } else {

@@ -3,11 +3,11 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use azblob::limits::MAX_LIST_RESULTS;
 use azblob::names::{AccountName, BlobName, ContainerName};
 
 use crate::blob::{Blob, BlobView};
 use crate::error::StoreError;
-use crate::limits::LIST_ENTRIES_MAX;
 use crate::proof::Proof;
 use crate::store::{BlobPath, Store};
 
@@ -20,7 +20,7 @@ pub struct ListQuery {
     pub delimiter: Option<String>,
     /// Begin with the first name (or common prefix) that is not before this one.
     pub marker: Option<String>,
-    /// At most so many entries, from 1 to [`LIST_ENTRIES_MAX`], which 0 stands for.
+    /// At most so many entries, from 1 to [`MAX_LIST_RESULTS`], which 0 stands for.
     pub max: usize,
     /// Uncommitted blobs too.
     pub include_uncommitted: bool,
@@ -70,11 +70,8 @@ impl Store {
     ) -> Result<ListPage, StoreError> {
         let core = &self.core;
         let container = core.container(account, container)?;
-        let max = if query.max == 0 {
-            LIST_ENTRIES_MAX
-        } else {
-            query.max.min(LIST_ENTRIES_MAX)
-        };
+        let most = MAX_LIST_RESULTS as usize;
+        let max = if query.max == 0 { most } else { query.max.min(most) };
         let mut page = ListPage::default();
         let blobs = container.blobs();
         let mut from = query.prefix.clone().max(query.marker.clone().unwrap_or_default());

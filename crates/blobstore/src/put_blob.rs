@@ -10,6 +10,7 @@ use std::sync::Arc;
 use azblob::error::ErrorCode;
 use azblob::etag::ETag;
 use azblob::lease::Lease;
+use azblob::limits::MAX_PUT_BLOB_BYTES;
 use azblob::time::UnixMillis;
 
 use crate::blob::{Blob, State, write_root};
@@ -21,7 +22,6 @@ use crate::data_dir::{FORMAT, ensure_dir};
 use crate::disk::SyncPoint;
 use crate::error::StoreError;
 use crate::frame::{Header, Kind};
-use crate::limits::PUT_BLOB_BYTES_MAX;
 use crate::permit::Permit;
 use crate::properties::{BlobKind, Properties};
 use crate::root::{CommitId, Held, Root};
@@ -72,7 +72,7 @@ impl Store {
     ) -> Result<BlobWriter, StoreError> {
         let core = &self.core;
         core.check_writable()?;
-        if len > PUT_BLOB_BYTES_MAX {
+        if len > MAX_PUT_BLOB_BYTES {
             return Err(ErrorCode::RequestBodyTooLarge.into());
         }
         let container = core.container(&path.account, &path.container)?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use azblob::block::BlockId;
 use azblob::error::ErrorCode;
 use azblob::lease::LeaseId;
+use azblob::limits::{MAX_BLOCK_BYTES, MAX_UNCOMMITTED_BLOCKS};
 
 use crate::blob::Blob;
 use crate::blob_file::BlobFile;
@@ -18,7 +19,6 @@ use crate::container::Container;
 use crate::disk::SyncPoint;
 use crate::error::StoreError;
 use crate::frame::Header;
-use crate::limits::{BLOCK_BYTES_MAX, UNCOMMITTED_BLOCKS_MAX};
 use crate::permit::{Permit, check_open};
 use crate::store::{BlobPath, Core, Store};
 use crate::uncommitted::Staged;
@@ -69,7 +69,7 @@ impl Store {
         if len == 0 {
             return Err(ErrorCode::InvalidHeaderValue.into());
         }
-        if len > BLOCK_BYTES_MAX {
+        if len > MAX_BLOCK_BYTES {
             return Err(ErrorCode::RequestBodyTooLarge.into());
         }
         let container = core.container(&path.account, &path.container)?;
@@ -128,7 +128,7 @@ impl Core {
             {
                 return Err(ErrorCode::InvalidBlobOrBlock.into());
             }
-            if uncommitted.blocks.len() >= UNCOMMITTED_BLOCKS_MAX && !uncommitted.blocks.contains_key(id) {
+            if uncommitted.blocks.len() >= MAX_UNCOMMITTED_BLOCKS && !uncommitted.blocks.contains_key(id) {
                 return Err(ErrorCode::BlockCountExceedsLimit.into());
             }
             let header = file.reserve_block(id.as_bytes(), len, now)?;

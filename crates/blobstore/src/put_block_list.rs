@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use azblob::block::{BlockId, BlockList, BlockSource};
 use azblob::error::ErrorCode;
+use azblob::limits::MAX_COMMITTED_BLOCKS;
 
 use crate::blob::{Blob, Dropped, State, write_root};
 use crate::blob_file::BlobFile;
@@ -17,7 +18,7 @@ use crate::block_list::{CommittedList, Entry, Span};
 use crate::disk::SyncPoint;
 use crate::error::StoreError;
 use crate::frame::{Kind, PAGE, to_pages};
-use crate::limits::{ARRIVING_BLOCKS_MAX, COMMITTED_BLOCKS_MAX};
+use crate::limits::ARRIVING_BLOCKS_MAX;
 use crate::permit::Permit;
 use crate::properties::Properties;
 use crate::put_blob::Committed;
@@ -70,7 +71,7 @@ impl Store {
     ) -> Result<CommittedBlocks, StoreError> {
         let core = &self.core;
         core.check_writable()?;
-        if list.0.len() > COMMITTED_BLOCKS_MAX {
+        if list.0.len() > MAX_COMMITTED_BLOCKS {
             return Err(ErrorCode::BlockListTooLong.into());
         }
         let container = core.container(&path.account, &path.container)?;

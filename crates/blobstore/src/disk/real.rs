@@ -35,11 +35,7 @@ impl RealDisk {
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)?;
+        let file = private(OpenOptions::new().read(true).write(true).create_new(true)).open(path)?;
         Ok(Box::new(RealFile(file)))
     }
 
@@ -52,7 +48,10 @@ impl Disk for RealDisk {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir(path)
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
@@ -100,12 +99,14 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<LockGuard>> {
         let file = match kind {
-            LockKind::Exclusive => OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)?,
+            LockKind::Exclusive => private(
+                OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .create(true)
+                    .truncate(false),
+            )
+            .open(path)?,
             LockKind::Shared => File::open(path)?,
         };
         let taken = match kind {
@@ -124,6 +125,14 @@ impl Disk for RealDisk {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// A new file is for its owner only: a backup holds all that its database holds. On Windows the folder's own
+/// rights are inherited.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 #[derive(Debug)]
