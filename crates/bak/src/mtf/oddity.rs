@@ -1,16 +1,8 @@
-//! What to make of bytes that every known file has alike, where a file has them otherwise.
+//! How far bytes are from what every known file has in their place.
 //!
-//! No checksum covers these bytes. One flipped bit is damage; a greater difference is more likely a writer this reader has not met,
-//! so that the file cannot be called verified, but not damaged either.
-
-/// How far from what is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Oddity {
-    /// One bit away.
-    Damage,
-    /// More.
-    Unknown,
-}
+//! No checksum covers these bytes, so a difference is either damage or a writer this reader has not met, and nothing in the file
+//! tells which. It cannot be called verified, but not damaged either; only where two places of the same file, or padding and
+//! zero, are a single bit apart is that bit taken for flipped.
 
 /// Counts the bits in which `found` differs from `expected`.
 pub(crate) fn bits_apart(found: &[u8], expected: &[u8]) -> u64 {
@@ -30,13 +22,4 @@ pub(crate) fn bits_set(bytes: &[u8]) -> u64 {
         .map(|word| u64::from(u64::from_le_bytes(*word).count_ones()))
         .sum::<u64>();
     in_words + rest.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
-}
-
-/// Judges a number of differing bits.
-pub(crate) fn oddity(bits: u64) -> Option<Oddity> {
-    match bits {
-        0 => None,
-        1 => Some(Oddity::Damage),
-        _ => Some(Oddity::Unknown),
-    }
 }

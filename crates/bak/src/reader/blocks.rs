@@ -7,7 +7,7 @@ use crate::damage::DamageKind;
 use crate::limits::{FILEMARKS, SETS};
 use crate::log::segment::{self, Segment};
 use crate::mtf::block::{Block, BlockType, FORMAT_BLOCK, HEADER, HeaderError};
-use crate::mtf::oddity::{Oddity, bits_apart, oddity};
+use crate::mtf::oddity::bits_apart;
 use crate::mtf::order::Place;
 use crate::mtf::stream_order::StreamOrder;
 use crate::mtf::tape::{self, Tape};
@@ -83,21 +83,18 @@ impl MediaReader {
             .structure(DamageKind::DescriptorBlock, block.offset, detail);
     }
 
-    /// Judges bits that differ from what all known files have.
+    /// Takes note of bits that differ from what all known files have, where no checksum can tell damage from a writer or device
+    /// that this reader has not met: the first backup of a new kind must not be called damaged for a flag.
     fn odd_bits(&mut self, block: &Block, bits: u64) {
         let name = block.block_type.name();
-        match oddity(bits) {
-            None => {}
-            Some(Oddity::Damage) => {
-                let detail = format!("one bit of {name} is not as in any known backup");
-                self.findings
-                    .structure(DamageKind::DescriptorBlock, block.offset, detail);
-            }
-            Some(Oddity::Unknown) => {
-                self.findings.unknown(format!(
-                    "its block {name} has a form that this reader does not know"
-                ));
-            }
+        match bits {
+            0 => {}
+            1 => self.findings.unknown(format!(
+                "one bit of its block {name} is as in no known backup: flipped, or a form that this reader does not know"
+            )),
+            _ => self.findings.unknown(format!(
+                "its block {name} has a form that this reader does not know"
+            )),
         }
     }
 

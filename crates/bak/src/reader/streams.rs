@@ -5,7 +5,7 @@ use crate::bytes::{u16_at, u32_at};
 use crate::damage::DamageKind;
 use crate::limits::{CONFIGURATION, SET_MAP, SMALL_STREAM};
 use crate::mtf::block::BlockType;
-use crate::mtf::oddity::{Oddity, bits_set, oddity};
+use crate::mtf::oddity::bits_set;
 use crate::mtf::stream::{StreamHeader, StreamType};
 use crate::mtf::tape::{Family, RAID};
 
@@ -159,16 +159,17 @@ impl MediaReader {
     pub(crate) fn stream_end(&mut self, offset: u64) {
         match std::mem::replace(&mut self.content, Content::Ignored) {
             Content::Ignored | Content::Pages { .. } => {}
-            Content::Zeros { offset, bits } => match oddity(bits) {
-                None => {}
-                Some(Oddity::Damage) => {
+            // Whoever leaves memory in the padding leaves more than one bit of it.
+            Content::Zeros { offset, bits } => match bits {
+                0 => {}
+                1 => {
                     self.findings.structure(
                         DamageKind::StreamContent,
                         offset,
                         "a bit of the padding is not zero",
                     );
                 }
-                Some(Oddity::Unknown) => {
+                _ => {
                     self.findings
                         .unknown("its padding is not zero, as it is in all known backups");
                 }
@@ -215,18 +216,10 @@ impl MediaReader {
                 .findings
                 .structure(DamageKind::StreamContent, stream.offset, detail),
         }
-        match oddity(Family::bits_apart_from_known(bytes)) {
-            None => {}
-            Some(Oddity::Damage) => {
-                let detail = "one bit of the media family is not as in any known backup";
-                self.findings
-                    .structure(DamageKind::StreamContent, stream.offset, detail);
-            }
-            Some(Oddity::Unknown) => {
-                self.findings.unknown(
-                    "its media family has a form that this reader does not know (mirrored media, perhaps)",
-                );
-            }
+        if Family::bits_apart_from_known(bytes) > 0 {
+            self.findings.unknown(
+                "its media family has a form that this reader does not know (mirrored media, perhaps)",
+            );
         }
     }
 
