@@ -76,23 +76,21 @@ impl Store {
         &self,
         path: &BlobPath,
         permit: &Permit<'_>,
-        change: impl Fn(&mut Properties),
+        change: impl FnOnce(&mut Properties),
     ) -> Result<BlobView, StoreError> {
         let core = &self.core;
         core.check_writable()?;
         let (container, blob) = core.blob(path)?;
         let _gate = container.enter()?;
-        let mut properties = {
-            let mut state = blob.state();
-            (*state.properties(&blob, &core.opening())?).clone()
-        };
-        change(&mut properties);
         core.change_root(&blob, |root, now| {
             root.lease = permit.check_change(root, now)?;
             if !root.committed {
                 return Err(ErrorCode::BlobNotFound.into());
             }
-            root.properties = Held::Inline(properties.clone());
+            // Read under the lock of the change: of two changes at once, neither may undo the other.
+            let mut properties = (*blob.state().properties(&blob, &core.opening())?).clone();
+            change(&mut properties);
+            root.properties = Held::Inline(properties);
             root.etag = core.number();
             root.last_modified = now;
             Ok(())

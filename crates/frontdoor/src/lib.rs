@@ -4,7 +4,7 @@
 //! verified by `bak` while it arrives. [`Server`] is the way in; the modules:
 //!
 //! - `accept`, `stall`: sockets, and letting go of clients that do not move. `door`: one request from head to answer.
-//! - `intake`, `download`, `buffers`: bytes in and out. No disk access ever happens on an async worker.
+//! - `intake`, `download`, `buffers`: bytes in and out. An async worker never waits for the disk.
 //! - `proof`: the verifier, beside the requests. It delays none of them.
 //! - [`control`], [`listing`]: what a running server tells other processes of this machine.
 //! - [`limits`]: all of them.

@@ -1,10 +1,11 @@
 //! Many threads at once: nothing acknowledged is lost, nothing waits for ever.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
 use azblob::lease::{LeaseAction, LeaseDuration};
 use azblob::metadata::Metadata;
+use azblob::properties::HttpProperties;
 use blobstore::Permit;
 use blobstore::disk::simulated::{Crash, SimulatedDisk};
 
@@ -96,4 +97,38 @@ fn a_commit_takes_what_was_acknowledged_before_it_and_keeps_what_came_after() {
     disk.crash(Crash::Power);
     let store = open(Arc::new(disk.clone()), &clock, "/data").unwrap();
     assert_eq!(read(&store, "b").unwrap(), content);
+}
+
+#[test]
+fn headers_and_metadata_set_at_once_do_not_undo_each_other() {
+    let disk = SimulatedDisk::new(2, u64::MAX);
+    let store = open(Arc::new(disk), &TestClock::new(2), "/data").unwrap();
+    store
+        .create_container(&account(), &container(), Metadata::default())
+        .unwrap();
+    put_blob(&store, "b", &bytes(1, 100)).unwrap();
+    let start = Barrier::new(2);
+    for n in 0..500 {
+        let mut metadata = Metadata::default();
+        metadata.insert("n", &n.to_string()).unwrap();
+        let http = HttpProperties {
+            content_language: Some(n.to_string()),
+            ..HttpProperties::default()
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                store.set_metadata(&path("b"), &metadata, &Permit::NONE).unwrap();
+            });
+            start.wait();
+            store
+                .set_http_properties(&path("b"), &http, &Permit::NONE)
+                .unwrap();
+        });
+        let view = store.blob_properties(&path("b"), &Permit::NONE).unwrap();
+        assert_eq!(
+            (&view.properties.metadata, &view.properties.http),
+            (&metadata, &http)
+        );
+    }
 }
