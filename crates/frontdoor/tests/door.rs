@@ -651,6 +651,11 @@ fn a_stop_lets_the_request_under_way_finish() {
     let mut ask = put_block("b", 1, body.clone()).announce(200_000);
     ask.body.truncate(100_000);
     busy.write(&ask).unwrap();
+    // The request is under way once its first step, an uncommitted blob, shows.
+    let blocks = Ask::get("box/b?comp=blocklist&blocklisttype=all");
+    while idle.ask(&blocks).status != 200 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     let address = server.address();
     let stopping = std::thread::spawn(move || {
         server.stop();
