@@ -386,7 +386,8 @@ impl<S: Shelf> Shared<S> {
             .get_mut(blob)
             .and_then(|held| held.run.failed(epoch));
         if let (Some(commit), Some(finding)) = (commit, finding) {
-            self.conclude(blob, &commit, &finding, &Seen::default(), Instant::now());
+            let newer = self.conclude(blob, &commit, &finding, &Seen::default(), Instant::now());
+            self.catch_up(blob, newer);
         }
     }
 
@@ -434,20 +435,42 @@ impl<S: Shelf> Shared<S> {
         let facts = seen.clone();
         let finding = catch_unwind(AssertUnwindSafe(|| seen.finish()))
             .unwrap_or_else(|_| Finding::CannotVerify(BROKE_DOWN.to_owned()));
-        self.conclude(blob, commit, &finding, &facts, started);
-        let mut state = self.lock();
-        let Some(held) = state.runs.get_mut(blob) else {
-            return;
-        };
-        held.run.judged(epoch);
-        // Nobody holds a lease: another commit is unlikely, and one that comes is verified from the store.
-        let finished = held.run.is_idle() && held.run.epoch() == epoch && !state.leased.contains(blob);
-        if finished {
-            state.runs.remove(blob);
+        let newer = self.conclude(blob, commit, &finding, &facts, started);
+        {
+            let mut state = self.lock();
+            let Some(held) = state.runs.get_mut(blob) else {
+                return;
+            };
+            held.run.judged(epoch);
+            // Nobody holds a lease: another commit is unlikely, and one that comes is verified from the store.
+            let finished = held.run.is_idle() && held.run.epoch() == epoch && !state.leased.contains(blob);
+            if finished {
+                state.runs.remove(blob);
+            }
+        }
+        self.catch_up(blob, newer);
+    }
+
+    /// Verifies `newer` from the store, unless a commit of this blob is on its way through the verifier.
+    fn catch_up(&self, blob: &S::Blob, newer: Option<S::Commit>) {
+        if let Some(newer) = newer {
+            self.change(blob, |run| {
+                if run.is_idle() {
+                    run.replaced(newer, None);
+                }
+            });
         }
     }
 
-    fn conclude(&self, blob: &S::Blob, commit: &S::Commit, finding: &Finding, seen: &Seen, started: Instant) {
+    /// Records a finding. Returns the commit that took this one's place where the finding came too late.
+    fn conclude(
+        &self,
+        blob: &S::Blob,
+        commit: &S::Commit,
+        finding: &Finding,
+        seen: &Seen,
+        started: Instant,
+    ) -> Option<S::Commit> {
         let recorded = self.shelf.record(blob, commit, finding);
         log_finding(blob, finding, recorded, seen, started.elapsed());
         match recorded {
@@ -456,16 +479,14 @@ impl<S: Shelf> Shared<S> {
                 state.leased.insert(blob.clone());
                 // A lease that ended while the verdict was being stored told nobody.
                 state.to_settle.push_back(blob.clone());
+                None
             }
             Recorded::Final | Recorded::Refused => {
                 self.lock().leased.remove(blob);
+                None
             }
             // Two commits overtook each other on their way here; the newer one has the word.
-            Recorded::Stale => {
-                if let Some(current) = self.shelf.current(blob).filter(|current| current != commit) {
-                    self.lock().cold.push_back((blob.clone(), current));
-                }
-            }
+            Recorded::Stale => self.shelf.current(blob).filter(|current| current != commit),
         }
     }
 }

@@ -279,3 +279,22 @@ fn of_two_commits_that_overtook_each_other_the_newer_is_judged() {
                 .all(|record| *record == (2, expected(&bytes), true))
     );
 }
+
+#[test]
+fn under_a_lease_too_the_newer_of_two_commits_is_judged() {
+    let (shelf, bytes) = (FakeShelf::default(), backup());
+    shelf.leased.store(true, Ordering::Relaxed);
+    let prover = Prover::start(shelf.clone(), 1).unwrap();
+    store(&prover, &shelf, 0, &bytes, false);
+    commit(&prover, &shelf, 1, 0..1);
+    prover.wait_until_idle();
+    // Commit 3 is stored, and its note was taken over by the late one of commit 2.
+    shelf.memory().current = Some((3, bytes.len() as u64));
+    prover.committed(&"blob", (2, bytes.len() as u64), vec![(b"b0000".to_vec(), 0)]);
+    prover.wait_until_idle();
+    let verdict = expected(&bytes);
+    assert_eq!(
+        shelf.memory().recorded,
+        [(1, verdict, false), (3, verdict, false)]
+    );
+}
