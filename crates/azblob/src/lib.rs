@@ -16,6 +16,7 @@ pub mod lease;
 pub mod limits;
 pub mod metadata;
 pub mod names;
+pub mod page;
 pub mod properties;
 mod query;
 pub mod range;
