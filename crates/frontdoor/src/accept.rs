@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::answer::AnswerBody;
 use crate::limits;
+use crate::peer::Peer;
 use crate::stall::StallGuard;
 
 /// What answers the requests of all connections.
@@ -29,7 +30,7 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-        client: SocketAddr,
+        peer: Peer,
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
 }
 
@@ -50,7 +51,7 @@ pub(crate) async fn serve<S: Service>(
         };
         tokio::spawn(connection(
             stream,
-            client,
+            Peer::new(client, false),
             Arc::clone(&service),
             stops.clone(),
             seat,
@@ -91,7 +92,7 @@ async fn next_connection(
 /// Serves one connection to its end. The seat is free again when this returns.
 async fn connection<S: Service>(
     stream: TcpStream,
-    client: SocketAddr,
+    peer: Peer,
     service: Arc<S>,
     mut stops: watch::Receiver<bool>,
     _seat: OwnedSemaphorePermit,
@@ -101,7 +102,7 @@ async fn connection<S: Service>(
     let stream = TokioIo::new(StallGuard::new(stream, limits::ANSWER_STALL));
     let answers = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request, client).await) }
+        async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -122,6 +123,6 @@ async fn connection<S: Service>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%client, %error, "connection ended");
+        tracing::debug!(client = %peer, %error, "connection ended");
     }
 }

@@ -9,7 +9,6 @@ mod get;
 mod list;
 mod put;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,6 +31,7 @@ use crate::config::Accounts;
 use crate::fault::Fault;
 use crate::intake::{Gate, drain, off_worker};
 use crate::limits;
+use crate::peer::Peer;
 use crate::proof::Proof;
 use crate::reply::with_status;
 use crate::request_log::RequestLog;
@@ -132,16 +132,12 @@ impl Door {
 }
 
 impl Service for Door {
-    async fn answer(
-        self: Arc<Self>,
-        request: http::Request<Incoming>,
-        client: SocketAddr,
-    ) -> Response<AnswerBody> {
+    async fn answer(self: Arc<Self>, request: http::Request<Incoming>, peer: Peer) -> Response<AnswerBody> {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
         let stamp = Stamp::of_headers(&head.headers, id, now());
-        let mut log = RequestLog::new(&head);
+        let mut log = RequestLog::new(&head, peer);
         let mut response = match self.act(&head, &mut body, &mut log).await {
             Ok(response) => response,
             Err(fault) => {
@@ -154,7 +150,7 @@ impl Service for Door {
             }
         };
         stamp.write_headers(response.headers_mut());
-        log.write(id, client, &response, started.elapsed());
+        log.write(id, &response, started.elapsed());
         response
     }
 }

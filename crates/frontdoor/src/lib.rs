@@ -24,6 +24,7 @@ mod fault;
 mod intake;
 pub mod limits;
 pub mod listing;
+mod peer;
 mod proof;
 mod reply;
 mod request_log;
