@@ -66,6 +66,10 @@ enum BlobCommand {
     List(blob::list::Arguments),
     /// Write backups out as files, from the folder alone
     Export(blob::export::Arguments),
+    /// Seal blobs: nobody changes or deletes them over the protocol any more
+    Seal(blob::seal::Arguments),
+    /// Lift the seal of blobs
+    Unseal(blob::seal::Arguments),
 }
 
 impl Arguments {
@@ -88,6 +92,12 @@ impl Arguments {
             Command::Blob(Blob {
                 command: BlobCommand::Export(arguments),
             }) => blob::export::run(&arguments, console),
+            Command::Blob(Blob {
+                command: BlobCommand::Seal(arguments),
+            }) => blob::seal::run(&arguments, true, console),
+            Command::Blob(Blob {
+                command: BlobCommand::Unseal(arguments),
+            }) => blob::seal::run(&arguments, false, console),
             Command::Demo(arguments) => demo::run(&arguments, console),
         }
     }

@@ -1,4 +1,4 @@
-//! Changes of a blob that leave its content alone: lease, metadata, headers, seal. And its deletion.
+//! Changes of a blob that leave its content alone: lease, metadata, headers. And its deletion. Its seal: [`crate::seal`].
 
 use std::sync::Arc;
 
@@ -93,26 +93,6 @@ impl Store {
             root.properties = Held::Inline(properties);
             root.etag = core.number();
             root.last_modified = now;
-            Ok(())
-        })?;
-        core.view(&blob)
-    }
-
-    /// Seals a committed blob, or lifts its seal. A sealed blob refuses every change that comes over the
-    /// protocol, whatever the lease; leases themselves can still be ended.
-    ///
-    /// # Errors
-    /// [`ErrorCode::BlobNotFound`]; those of changing anything.
-    pub fn seal(&self, path: &BlobPath, sealed: bool) -> Result<BlobView, StoreError> {
-        let core = &self.core;
-        core.check_writable()?;
-        let (container, blob) = core.blob(path)?;
-        let _gate = container.enter()?;
-        core.change_root(&blob, |root, _| {
-            if !root.committed {
-                return Err(ErrorCode::BlobNotFound.into());
-            }
-            root.sealed = sealed;
             Ok(())
         })?;
         core.view(&blob)

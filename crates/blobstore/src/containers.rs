@@ -117,6 +117,15 @@ impl Store {
         Ok(self.core.container(account, name)?.view())
     }
 
+    /// The accounts that have a container of this name.
+    pub fn accounts_with(&self, container: &ContainerName) -> Vec<AccountName> {
+        let accounts = self.core.accounts();
+        let with = accounts
+            .iter()
+            .filter(|(_, containers)| containers.contains_key(container));
+        with.map(|(account, _)| account.clone()).collect()
+    }
+
     /// The containers of an account in order of name.
     pub fn list_containers(&self, account: &AccountName) -> Vec<ContainerView> {
         let accounts = self.core.accounts();

@@ -8,7 +8,7 @@
 //! - `frame`, `root`, `block_list`: what is written. `blob_file`, `group_sync`: how it gets there.
 //! - `survey`, `recovery`, `load`: what is found at a start, and making it whole.
 //! - One module for each deed: `put_block`, `put_blob`, `put_block_list`, `read`, `change`, `containers`,
-//!   `listing`, `proof`, `sweep`.
+//!   `listing`, `proof`, `seal`, `sweep`.
 //!
 //! Invariants:
 //! - A page that was acknowledged is never written again.
@@ -47,6 +47,7 @@ mod read;
 mod recovery;
 mod reserve;
 mod root;
+mod seal;
 mod store;
 mod survey;
 mod sweep;
@@ -59,12 +60,13 @@ pub use data_dir::FORMAT;
 pub use error::{OpenError, StoreError};
 pub use listing::{InventoryEntry, ListEntry, ListPage, ListQuery};
 pub use permit::{Condition, Permit};
-pub use proof::Proof;
+pub use proof::{Concluded, Proof, ProofState};
 pub use properties::{BlobKind, Properties};
 pub use put_blob::{BlobWriter, Committed};
 pub use put_block::{BlockRef, BlockWriter};
 pub use put_block_list::{Blocks, CommittedBlocks};
 pub use read::BlobReader;
 pub use root::CommitId;
+pub use seal::{SealIf, Sealed};
 pub use store::{BlobPath, Options, Store};
 pub use sweep::Swept;

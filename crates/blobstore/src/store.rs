@@ -2,7 +2,7 @@
 //!
 //! Operations are spread over modules by deed: [`crate::containers`], [`crate::put_block`],
 //! [`crate::put_blob`], [`crate::put_block_list`], [`crate::read`], [`crate::change`], [`crate::listing`],
-//! [`crate::proof`], [`crate::sweep`].
+//! [`crate::proof`], [`crate::seal`], [`crate::sweep`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

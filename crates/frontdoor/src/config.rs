@@ -26,6 +26,8 @@ pub struct Config {
     pub control: Option<PathBuf>,
     /// Threads that verify backups; `None`: one a core.
     pub proof_threads: Option<usize>,
+    /// Seal each blob whose verdict is final and ok, so that nobody changes or deletes it over the protocol.
+    pub seal_proved: bool,
 }
 
 impl Config {
@@ -36,6 +38,7 @@ impl Config {
             accounts,
             control: Some(data.into()),
             proof_threads: None,
+            seal_proved: false,
         }
     }
 }

@@ -1,15 +1,18 @@
-//! The control socket `control.sock` in the data directory: how `bac2 blob list` asks a running server.
+//! The control socket `control.sock` in the data directory: how `bac2 blob list` and `bac2 blob seal` reach a running
+//! server.
 //!
-//! The server holds the lock on the data directory, so another process cannot read it; it asks instead. Protocol: the
+//! The server holds the lock on the data directory, so another process cannot use it; it asks instead. Protocol: the
 //! client connects, sends one line, and reads until the end of the stream.
 //!
-//! | line   | answer                                                     |
-//! |--------|------------------------------------------------------------|
-//! | `list` | the JSON array of [`crate::listing`]                       |
-//! | other  | `{"error": "..."}`                                         |
+//! | line                        | answer                                                     |
+//! |-----------------------------|------------------------------------------------------------|
+//! | `list`                      | the JSON array of [`crate::listing`]                       |
+//! | `{"command":"seal", ...}`   | the deeds of [`crate::sealing`], a JSON array              |
+//! | other                       | `{"error": "..."}`                                         |
 //!
-//! Only the owner of the data directory may connect (mode 0600). There is no authentication beyond that, and nothing
-//! that changes the store can be asked. Unix only: elsewhere the server opens none, and [`ask`] finds none.
+//! Only the owner of the data directory may connect (mode 0600); there is no authentication beyond that. What the owner
+//! may ask here is what the blob protocol must not offer. Unix only: elsewhere the server opens none, and [`ask`] finds
+//! none.
 
 use std::io;
 use std::path::{Path, PathBuf};

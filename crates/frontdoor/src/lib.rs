@@ -6,7 +6,7 @@
 //! - `accept`, `stall`: sockets, and letting go of clients that do not move. `door`: one request from head to answer.
 //! - `intake`, `download`, `buffers`: bytes in and out. An async worker never waits for the disk.
 //! - `proof`: the verifier, beside the requests. It delays none of them.
-//! - [`control`], [`listing`]: what a running server tells other processes of this machine.
+//! - [`control`], [`listing`], [`sealing`]: what a running server tells its owner, and does for them.
 //! - [`limits`]: all of them.
 //!
 //! Deliberately absent for now: TLS, shared access signatures, page and append blobs, snapshots, copies. HTTP/2 stays
@@ -28,6 +28,7 @@ mod peer;
 mod proof;
 mod reply;
 mod request_log;
+pub mod sealing;
 mod server;
 mod stall;
 

@@ -82,8 +82,8 @@ pub const PROOF_SWEEP: Duration = Duration::from_secs(15);
 /// How often the store is swept: uncommitted blocks a week old are dropped, deleted containers purged.
 pub const SWEEP: Duration = Duration::from_secs(3600);
 
-/// One command line on the control socket, bytes.
-pub const CONTROL_LINE: usize = 4096;
+/// One command line on the control socket, bytes: a thousand names of blobs of the longest kind.
+pub const CONTROL_LINE: usize = 1024 * 1024;
 
 /// How long a client of the control socket may take to send its command.
 pub const CONTROL_TIME: Duration = Duration::from_secs(10);

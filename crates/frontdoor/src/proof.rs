@@ -26,18 +26,19 @@ pub(crate) use budget::Kept;
 pub(crate) use opening::Opening;
 
 use prover::Prover;
-use stored::Commit;
+use stored::{Commit, Stored};
 
 /// The verifier of one store, as the door sees it.
-pub(crate) struct Proof(Prover<Arc<Store>>);
+pub(crate) struct Proof(Prover<Stored>);
 
 impl Proof {
-    /// Starts the threads; blobs without a final verdict are found and verified in the background.
+    /// Starts the threads; blobs without a final verdict are found and verified in the background. `seal`: blobs whose
+    /// verdict is final and ok are sealed, those too that were proved before.
     ///
     /// # Errors
     /// The operating system gives no thread.
-    pub(crate) fn start(store: Arc<Store>, threads: usize) -> io::Result<Self> {
-        Prover::start(store, threads).map(Proof)
+    pub(crate) fn start(store: Arc<Store>, seal: bool, threads: usize) -> io::Result<Self> {
+        Prover::start(Stored::new(store, seal), threads).map(Proof)
     }
 
     /// Room to keep a block of `bytes` in memory, when it would help and there is any.

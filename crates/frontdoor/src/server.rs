@@ -17,6 +17,7 @@ use crate::door::{Door, now};
 use crate::limits;
 use crate::listing;
 use crate::proof::Proof;
+use crate::sealing;
 
 /// A front door that is bound to its address and not serving yet.
 pub struct Server {
@@ -55,7 +56,7 @@ impl Server {
         let address = listener.local_addr()?;
         let cores = available_parallelism().map_or(1, usize::from);
         let threads = config.proof_threads.unwrap_or(cores).min(cores);
-        let proof = Proof::start(Arc::clone(&store), threads)?;
+        let proof = Proof::start(Arc::clone(&store), config.seal_proved, threads)?;
         let door = Arc::new(Door::new(
             Accounts::new(config.accounts),
             Arc::clone(&store),
@@ -124,7 +125,10 @@ fn open_control(data: &Path, store: &Arc<Store>) -> Option<Task> {
     let store = Arc::clone(store);
     let answerer: Answerer = Arc::new(move |line| match line {
         "list" => listing::json(&store).map_err(|error| error.to_string()),
-        other => Err(format!("unknown command {other:?}; known is: list")),
+        line if line.starts_with('{') => sealing::answer(&store, line),
+        other => Err(format!(
+            "unknown command {other:?}; known are: list, and seal as JSON"
+        )),
     });
     match Control::open(data) {
         Ok(control) => Some(Task(tokio::spawn(control.serve(answerer)))),

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use azblob::lease::LeaseStatus;
+use blobstore::BlobKind;
 use clap::Args;
 use frontdoor::listing::{self, Entry, ShownVerdict};
 
@@ -66,7 +67,13 @@ fn show(blobs: &[Entry], console: &Console) -> String {
     }
     let mut table = table(
         console,
-        &["verdict", "account/container/name", "holds", "size", "lease"],
+        &[
+            "verdict",
+            "account/container/name",
+            "holds",
+            "size",
+            "lease, seal",
+        ],
     );
     for blob in blobs {
         let (tone, verdict) = match blob.verdict {
@@ -75,7 +82,11 @@ fn show(blobs: &[Entry], console: &Console) -> String {
             None => (Tone::Faint, "no backup"),
         };
         let committed = if blob.committed {
-            size(blob.size)
+            match blob.kind {
+                BlobKind::Block => size(blob.size),
+                BlobKind::Page => format!("{}, page blob", size(blob.size)),
+                BlobKind::Append => format!("{}, append blob", size(blob.size)),
+            }
         } else {
             "nothing committed".to_owned()
         };
@@ -84,7 +95,8 @@ fn show(blobs: &[Entry], console: &Console) -> String {
             .lease_duration
             .map(|kind| format!(", {}", kind.as_str()))
             .unwrap_or_default();
-        let lease = format!("{}{duration}", blob.lease_state.as_str());
+        let seal = if blob.sealed { "; sealed" } else { "" };
+        let lease = format!("{}{duration}{seal}", blob.lease_state.as_str());
         table.add_row(vec![
             toned(tone, verdict),
             cell(&format!("{}/{}/{}", blob.account, blob.container, blob.name)),

@@ -1,11 +1,12 @@
 //! `bac2 blob`: the store and its front door, without a vault around them.
 //!
-//! `serve` is the only command that writes to a data directory. `list` asks a running server, or reads the directory
-//! itself when nobody holds it; `export` reads files alone and needs nothing but them.
+//! `serve` writes to a data directory. `list`, `seal` and `unseal` ask a running server, or open the directory themselves
+//! when nobody holds it; `export` reads files alone and needs nothing but them.
 
 mod accounts;
 pub(crate) mod export;
 pub(crate) mod list;
+pub(crate) mod seal;
 pub(crate) mod serve;
 
 use std::path::Path;

@@ -44,6 +44,10 @@ pub(crate) struct Arguments {
     /// File with one NAME=BASE64KEY a line
     #[arg(long, value_name = "FILE")]
     accounts_file: Option<PathBuf>,
+
+    /// Seal each blob that is proved: no key, SAS or lease changes or deletes it any more (see bac2 blob unseal)
+    #[arg(long)]
+    seal_proved: bool,
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -107,7 +111,8 @@ async fn serve(
         .iter()
         .map(|account| account.name.as_str().to_owned())
         .collect();
-    let config = Config::new(arguments.listen, accounts, &arguments.data);
+    let mut config = Config::new(arguments.listen, accounts, &arguments.data);
+    config.seal_proved = arguments.seal_proved;
     let server = Server::bind(config, store)
         .await
         .map_err(|error| not_bound(arguments.listen, &error))?;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use azblob::lease::LeaseStatus;
 use bak::Verdict;
-use blobstore::{BlobPath, BlobView, BlockRef, CommitId, Permit, Proof, Store, StoreError};
+use blobstore::{BlobPath, BlobView, BlockRef, CommitId, Concluded, Permit, Proof, Store, StoreError};
 
 use super::shelf::{Finding, Recorded, Shelf, Unfinished, Unreadable};
 
@@ -36,7 +35,33 @@ impl From<StoreError> for Unreadable {
     }
 }
 
-impl Shelf for Arc<Store> {
+/// The store as a shelf.
+pub(crate) struct Stored {
+    store: Arc<Store>,
+    /// Whether blobs with a final verdict of ok are sealed.
+    seal: bool,
+}
+
+impl Stored {
+    /// This store; `seal`: blobs with a final verdict of ok are sealed.
+    pub(crate) fn new(store: Arc<Store>, seal: bool) -> Self {
+        Stored { store, seal }
+    }
+
+    fn recorded(&self, blob: &BlobPath, concluded: Result<Concluded, StoreError>) -> Recorded {
+        match concluded {
+            Ok(Concluded::Final) => Recorded::Final,
+            Ok(Concluded::Leased) => Recorded::Leased,
+            Ok(Concluded::Stale) | Err(StoreError::Protocol(_)) => Recorded::Stale,
+            Err(error) => {
+                tracing::error!(?blob, %error, "a verdict could not be stored");
+                Recorded::Refused
+            }
+        }
+    }
+}
+
+impl Shelf for Stored {
     type Blob = BlobPath;
     type Place = BlockRef;
     type Commit = Commit;
@@ -56,7 +81,7 @@ impl Shelf for Arc<Store> {
         offset: u64,
         into: &mut [u8],
     ) -> Result<(), Unreadable> {
-        Ok(Store::read_block(self, blob, place, offset, into)?)
+        Ok(self.store.read_block(blob, place, offset, into)?)
     }
 
     fn read_blob(
@@ -66,7 +91,7 @@ impl Shelf for Arc<Store> {
         offset: u64,
         into: &mut [u8],
     ) -> Result<(), Unreadable> {
-        let reader = self.open_blob(blob, &Permit::NONE)?;
+        let reader = self.store.open_blob(blob, &Permit::NONE)?;
         if reader.view().commit != commit.id {
             return Err(Unreadable::Gone);
         }
@@ -74,43 +99,24 @@ impl Shelf for Arc<Store> {
     }
 
     fn record(&self, blob: &BlobPath, commit: &Commit, finding: &Finding) -> Recorded {
-        let Ok(view) = self.blob_properties(blob, &Permit::NONE) else {
-            return Recorded::Stale;
-        };
-        let leased = view.lease_view.status == LeaseStatus::Locked;
-        let mut proof = proof_of(finding);
-        proof.is_final = !leased;
-        match self.set_proof(blob, commit.id, &proof) {
-            Ok(true) if leased => Recorded::Leased,
-            Ok(true) => Recorded::Final,
-            Ok(false) | Err(StoreError::Protocol(_)) => Recorded::Stale,
+        let proof = proof_of(finding);
+        self.recorded(blob, self.store.conclude(blob, commit.id, &proof, self.seal))
+    }
+
+    fn settle(&self, blob: &BlobPath) -> bool {
+        match self.store.settle_proof(blob, self.seal) {
+            Ok(Concluded::Leased) => false,
+            Ok(Concluded::Final | Concluded::Stale) | Err(StoreError::Protocol(_)) => true,
             Err(error) => {
-                tracing::error!(?blob, %error, "a verdict could not be stored");
-                Recorded::Refused
+                tracing::error!(?blob, %error, "a verdict could not be made final");
+                true
             }
         }
     }
 
-    fn settle(&self, blob: &BlobPath) -> bool {
-        let (Ok(view), Ok(Some(mut proof))) = (self.blob_properties(blob, &Permit::NONE), self.proof(blob))
-        else {
-            return true;
-        };
-        if proof.is_final {
-            return true;
-        }
-        if view.lease_view.status == LeaseStatus::Locked {
-            return false;
-        }
-        proof.is_final = true;
-        if let Err(error) = self.set_proof(blob, view.commit, &proof) {
-            tracing::error!(?blob, %error, "a verdict could not be made final");
-        }
-        true
-    }
-
     fn unfinished(&self) -> Vec<Unfinished<BlobPath, Commit>> {
         let committed = self
+            .store
             .inventory()
             .into_iter()
             .filter(|entry| entry.view.committed && entry.view.size > 0);
@@ -118,13 +124,16 @@ impl Shelf for Arc<Store> {
             .filter_map(|entry| match entry.proof {
                 None => Some(Unfinished::Verify(entry.path, Commit::of(&entry.view))),
                 Some(proof) if !proof.is_final => Some(Unfinished::Settle(entry.path)),
+                Some(proof) if self.seal && proof.verdict == Some(Verdict::Ok) && !entry.view.sealed => {
+                    Some(Unfinished::Settle(entry.path))
+                }
                 Some(_) => None,
             })
             .collect()
     }
 
     fn current(&self, blob: &BlobPath) -> Option<Commit> {
-        let view = self.blob_properties(blob, &Permit::NONE).ok()?;
+        let view = self.store.blob_properties(blob, &Permit::NONE).ok()?;
         Some(Commit::of(&view))
     }
 }

@@ -46,6 +46,11 @@ pub async fn start(data: &Path) -> Started {
 
 /// Serves a store.
 pub async fn start_on(store: Arc<Store>, data: &Path) -> Started {
+    start_as(store, data, |_| {}).await
+}
+
+/// Serves a store with a configuration of one's own.
+pub async fn start_as(store: Arc<Store>, data: &Path, configure: impl FnOnce(&mut Config)) -> Started {
     let account = |name: &str, keys: &[&str]| Account {
         name: AccountName::new(name).unwrap(),
         keys: keys.iter().map(|key| Secret::from_base64(key).unwrap()).collect(),
@@ -54,7 +59,8 @@ pub async fn start_on(store: Arc<Store>, data: &Path) -> Started {
         account(ACCOUNT, &[KEY, SECOND_KEY]),
         account(OTHER_ACCOUNT, &[OTHER_KEY]),
     ];
-    let config = Config::new(([127, 0, 0, 1], 0).into(), accounts, data);
+    let mut config = Config::new(([127, 0, 0, 1], 0).into(), accounts, data);
+    configure(&mut config);
     let server = Server::bind(config, Arc::clone(&store)).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let (address, waiter) = (server.local_addr(), server.proof_waiter());
@@ -83,8 +89,14 @@ impl TestServer {
     }
 
     fn on(data: TempDir) -> Self {
+        Self::on_as(data, |_| {})
+    }
+
+    fn on_as(data: TempDir, configure: impl FnOnce(&mut Config)) -> Self {
         let runtime = Runtime::new().unwrap();
-        let started = runtime.block_on(start(data.path()));
+        let options = Options::new(data.path());
+        let store = Store::open(Arc::new(RealDisk), Arc::new(SystemClock), &options).unwrap();
+        let started = runtime.block_on(start_as(Arc::new(store), data.path(), configure));
         TestServer {
             runtime: Some(runtime),
             started: Some(started),
@@ -96,6 +108,12 @@ impl TestServer {
     pub fn restart(mut self) -> Self {
         self.stop();
         Self::on(self.data.take().unwrap())
+    }
+
+    /// Stops, and starts again on the same directory, configured in another way.
+    pub fn restart_as(mut self, configure: impl FnOnce(&mut Config)) -> Self {
+        self.stop();
+        Self::on_as(self.data.take().unwrap(), configure)
     }
 
     /// Stops gracefully; returns when the server has stopped.
