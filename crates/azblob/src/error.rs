@@ -189,6 +189,7 @@ codes! {
         "This request is not authorized to perform this operation using this service.";
     AuthorizationSourceIPMismatch = 403,
         "This request is not authorized to perform this operation using this source IP.";
+    CorsPreflightFailure = 403, "CORS not enabled or no matching rule found for this request.";
     InsufficientAccountPermissions = 403,
         "The account being accessed does not have sufficient permissions to execute this operation.";
     FeatureVersionMismatch = 409,

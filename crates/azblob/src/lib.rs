@@ -7,8 +7,10 @@
 //! Ground floor: no clock, no network, no file, no thread, no randomness. The present moment, fresh lease
 //! ids and request ids come in as arguments. What stores the blobs, and what listens, is elsewhere.
 
+pub mod batch;
 pub mod block;
 pub mod conditions;
+pub mod cors;
 pub mod digest;
 pub mod error;
 pub mod etag;
@@ -22,6 +24,7 @@ mod query;
 pub mod range;
 pub mod request;
 pub mod response;
+pub mod service_properties;
 pub mod shared_key;
 pub mod time;
 pub mod version;

@@ -18,6 +18,17 @@ pub const MAX_METADATA_BYTES: usize = 8 << 10;
 pub const MAX_LIST_RESULTS: u32 = 5_000;
 /// Largest range for which Get Blob computes a checksum (Get Blob reference).
 pub const MAX_RANGE_CHECKSUM: u64 = 4 << 20;
+/// Most ranges in one answer to Get Page Ranges, from version 2020-10-02 on (Get Page Ranges reference).
+pub const MAX_PAGE_RANGES: u32 = 10_000;
+/// Most rules for cross-origin requests of an account (Set Blob Service Properties reference).
+pub const MAX_CORS_RULES: usize = 5;
+/// Largest body of Set Blob Service Properties, our own: five rules may take 2 KiB each (Set Blob Service Properties
+/// reference).
+pub const MAX_SERVICE_PROPERTIES_BODY: usize = 64 << 10;
+/// Most requests in one batch (Blob Batch reference).
+pub const MAX_BATCH_REQUESTS: usize = 256;
+/// Largest body of a batch (Blob Batch reference).
+pub const MAX_BATCH_BODY: usize = 4 << 20;
 /// Deepest nesting of XML that is read, our own; the protocol's own documents reach 6.
 pub const MAX_XML_DEPTH: usize = 16;
 /// Longest text in one XML element, our own: the longest value of the protocol is metadata.
@@ -41,6 +52,15 @@ pub fn max_block_bytes(version: ApiVersion) -> u64 {
     if version >= ApiVersion::V2019_12_12 {
         MAX_BLOCK_BYTES
     } else if version >= ApiVersion::V2016_05_31 {
+        100 << 20
+    } else {
+        4 << 20
+    }
+}
+
+/// Largest block of Append Block (scale targets).
+pub fn max_append_block_bytes(version: ApiVersion) -> u64 {
+    if version >= ApiVersion::V2022_11_02 {
         100 << 20
     } else {
         4 << 20

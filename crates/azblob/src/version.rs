@@ -1,12 +1,16 @@
 //! Versions of the REST API: dates, compared as dates.
 //!
 //! A server must take versions it has never heard of: SDKs send next year's date. Any well-formed date is
-//! accepted and echoed; behaviour follows the newest rule not later than it.
+//! accepted and echoed; behaviour follows the newest rule not later than it. What is older than 2012-02-12 is refused:
+//! it had other leases.
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The version a request asked for, `x-ms-version`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ApiVersion {
     year: u16,
     month: u8,
@@ -20,10 +24,18 @@ impl ApiVersion {
     pub const V2015_02_21: Self = Self::new(2015, 2, 21);
     /// Blocks of 100 MiB; empty `x-ms-` headers join the signature.
     pub const V2016_05_31: Self = Self::new(2016, 5, 31);
+    /// Answers carry the CRC-64 of a body instead of its MD5.
+    pub const V2019_02_02: Self = Self::new(2019, 2, 2);
     /// Blocks of 4,000 MiB.
     pub const V2019_12_12: Self = Self::new(2019, 12, 12);
+    /// Page ranges come in pages.
+    pub const V2020_10_02: Self = Self::new(2020, 10, 2);
     /// Names that XML cannot hold are percent-encoded in listings.
     pub const V2021_02_12: Self = Self::new(2021, 2, 12);
+    /// Append blocks of 100 MiB.
+    pub const V2022_11_02: Self = Self::new(2022, 11, 2);
+    /// The oldest that is served.
+    pub const OLDEST: Self = Self::V2012_02_12;
     /// What a client of ours sends, and what a request without a version is taken for.
     pub const CURRENT: Self = Self::new(2021, 12, 2);
 
@@ -58,6 +70,20 @@ impl ApiVersion {
 impl fmt::Display for ApiVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+impl From<ApiVersion> for String {
+    fn from(version: ApiVersion) -> String {
+        version.to_string()
+    }
+}
+
+impl TryFrom<String> for ApiVersion {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        Self::parse(&text).ok_or("not a version")
     }
 }
 

@@ -13,7 +13,8 @@ use azblob::properties::HttpProperties;
 use azblob::range::ByteRange;
 use azblob::request::{
     Address, AddressStyle, BlobOperation, BlobPath, Checksum, ContainerOperation, Endpoint, GetBlob,
-    ListBlobs, ListContainers, Marker, Operation, PutBlob, PutBlock, PutBlockList, Request, ServiceOperation,
+    ListBlobs, ListContainers, Marker, Operation, PageChange, PutBlob, PutBlock, PutBlockList, Request,
+    ServiceOperation,
 };
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
@@ -240,23 +241,12 @@ fn bodies_within_their_limits() {
 fn what_is_not_offered_says_so() {
     let uri = "/vault/backups/b";
     let put = |kind| refusal("PUT", uri, &[("x-ms-blob-type", kind), ("content-length", "0")]);
-    assert_eq!(put("PageBlob"), ErrorCode::NotImplemented);
-    assert_eq!(put("AppendBlob"), ErrorCode::NotImplemented);
     assert_eq!(put("Blob"), ErrorCode::InvalidHeaderValue);
     assert_eq!(
         refusal("PUT", uri, &[("content-length", "0")]),
         ErrorCode::MissingRequiredHeader
     );
-    for comp in [
-        "page",
-        "appendblock",
-        "snapshot",
-        "copy",
-        "tier",
-        "tags",
-        "undelete",
-        "legalhold",
-    ] {
+    for comp in ["snapshot", "copy", "tier", "tags", "undelete", "legalhold"] {
         let code = refusal("PUT", &format!("{uri}?comp={comp}"), &[]);
         assert_eq!((code, code.status()), (ErrorCode::NotImplemented, 501), "{comp}");
     }
@@ -266,8 +256,8 @@ fn what_is_not_offered_says_so() {
         &[("x-ms-access-tier", "Cool")],
     );
     assert_eq!(tier, ErrorCode::NotImplemented);
-    let said = parse("GET", &format!("{uri}?comp=pagelist"), &[]).unwrap_err();
-    assert_eq!(said.message(), "Get Page Ranges is not offered by this server.");
+    let said = parse("PUT", &format!("{uri}?comp=tier"), &[]).unwrap_err();
+    assert_eq!(said.message(), "Set Blob Tier is not offered by this server.");
     assert_eq!(
         refusal("PUT", &format!("{uri}?comp=nonsense"), &[]),
         ErrorCode::InvalidQueryParameterValue
@@ -282,7 +272,7 @@ fn what_is_not_offered_says_so() {
         ErrorCode::NotImplemented
     );
     assert_eq!(
-        refusal("GET", "/vault?restype=service&comp=properties", &[]),
+        refusal("POST", "/vault?restype=service&comp=userdelegationkey", &[]),
         ErrorCode::NotImplemented
     );
     // An encryption key that was ignored would leave plain text behind.
@@ -473,7 +463,8 @@ fn every_request() -> Vec<Operation> {
             conditions: conditions.clone(),
         },
         BlobOperation::SetProperties {
-            properties,
+            properties: Some(properties),
+            page: PageChange::default(),
             lease_id,
             conditions: conditions.clone(),
         },

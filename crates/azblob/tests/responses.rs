@@ -46,6 +46,9 @@ fn head() -> BlobHead {
         },
         metadata: metadata(),
         lease: LEASED,
+        sequence_number: None,
+        block_count: None,
+        append_sealed: false,
     }
 }
 
@@ -201,6 +204,8 @@ fn listed(name: &str) -> ListedBlob {
             content_md5: Some(Md5([3; 16])),
             ..HttpProperties::default()
         },
+        sequence_number: None,
+        append_sealed: false,
         lease: LEASED,
         metadata: Some(metadata()),
     }

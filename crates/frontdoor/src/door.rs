@@ -8,6 +8,7 @@ mod container;
 mod get;
 mod list;
 mod put;
+mod service;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -109,6 +110,9 @@ impl Door {
             Operation::Service(ServiceOperation::ListContainers(query)) => {
                 self.list_containers(account, query, head).await
             }
+            Operation::Service(operation) => self.service(operation),
+            Operation::Container(_, ContainerOperation::AccountInformation)
+            | Operation::Blob(_, BlobOperation::AccountInformation) => Ok(service::account_information()),
             Operation::Container(container, ContainerOperation::ListBlobs(query)) => {
                 self.list_blobs(account, container, query, head).await
             }

@@ -50,6 +50,9 @@ pub(crate) fn blob_head(view: &BlobView) -> BlobHead {
         properties: view.properties.http.clone(),
         metadata: view.properties.metadata.clone(),
         lease: view.lease_view,
+        sequence_number: None,
+        block_count: None,
+        append_sealed: false,
     }
 }
 

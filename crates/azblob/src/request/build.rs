@@ -5,9 +5,10 @@ use http::{HeaderMap, Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    AddressStyle, BlobOperation, Checksum, ContainerOperation, ListBlobs, ListContainers, Operation, Request,
-    ServiceOperation,
+    AddressStyle, BatchBody, BlobOperation, Checksum, ContainerOperation, ListBlobs, ListContainers,
+    Operation, Request, ServiceOperation,
 };
+use crate::batch;
 use crate::conditions::Conditions;
 use crate::lease::{LeaseAction, LeaseDuration, LeaseId};
 use crate::metadata::Metadata;
@@ -111,10 +112,10 @@ impl Request {
 }
 
 /// A request in the making.
-struct Draft {
+pub(super) struct Draft {
     method: Method,
     query: Vec<(&'static str, String)>,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     length: u64,
 }
 
@@ -130,13 +131,41 @@ impl Draft {
 
     fn operation(&mut self, operation: &Operation) {
         match operation {
-            Operation::Service(ServiceOperation::ListContainers(list)) => self.list_containers(list),
+            Operation::Service(operation) => self.service(operation),
             Operation::Container(_, operation) => {
-                self.query.push(("restype", "container".to_owned()));
+                let restype = match operation {
+                    ContainerOperation::AccountInformation => "account",
+                    _ => "container",
+                };
+                self.query.push(("restype", restype.to_owned()));
                 self.container(operation);
             }
             Operation::Blob(_, operation) => self.blob(operation),
         }
+    }
+
+    fn service(&mut self, operation: &ServiceOperation) {
+        let mut ask = |method, restype: Option<&str>, comp: &str| {
+            self.optional("restype", restype.map(str::to_owned));
+            self.read(method, Some(comp), None, None);
+        };
+        match operation {
+            ServiceOperation::ListContainers(list) => self.list_containers(list),
+            ServiceOperation::GetProperties => ask(Method::GET, Some("service"), "properties"),
+            ServiceOperation::GetStats => ask(Method::GET, Some("service"), "stats"),
+            ServiceOperation::AccountInformation => ask(Method::GET, Some("account"), "properties"),
+            ServiceOperation::SetProperties(body) => {
+                ask(Method::PUT, Some("service"), "properties");
+                self.body(body.length, body.checksum);
+            }
+            ServiceOperation::Batch(body) => self.batch(body),
+        }
+    }
+
+    fn batch(&mut self, body: &BatchBody) {
+        self.read(Method::POST, Some("batch"), None, None);
+        self.header("content-type", &batch::content_type(&body.boundary));
+        self.length = body.length;
     }
 
     fn container(&mut self, operation: &ContainerOperation) {
@@ -170,6 +199,8 @@ impl Draft {
             }
             ContainerOperation::Lease { action, conditions } => self.lease(action, conditions),
             ContainerOperation::ListBlobs(list) => self.list_blobs(list),
+            ContainerOperation::AccountInformation => self.read(Method::GET, Some("properties"), None, None),
+            ContainerOperation::Batch(body) => self.batch(body),
         }
     }
 
@@ -186,6 +217,17 @@ impl Draft {
                 self.header("x-ms-blob-type", "BlockBlob");
                 put.properties.write_request(&mut self.headers);
                 self.body(put.length, put.checksum);
+            }
+            BlobOperation::PutPageBlob(put) => self.put_page_blob(put),
+            BlobOperation::PutPage(put) => self.put_page(put),
+            BlobOperation::ClearPages(clear) => self.clear_pages(clear),
+            BlobOperation::GetPageRanges(get) => self.get_page_ranges(get),
+            BlobOperation::PutAppendBlob(put) => self.put_append_blob(put),
+            BlobOperation::AppendBlock(append) => self.append_block(append),
+            BlobOperation::SealAppend(seal) => self.seal_append(seal),
+            BlobOperation::AccountInformation => {
+                self.query.push(("restype", "account".to_owned()));
+                self.read(Method::GET, Some("properties"), None, None);
             }
             BlobOperation::PutBlock(put) => {
                 self.write(
@@ -246,6 +288,7 @@ impl Draft {
             }
             BlobOperation::SetProperties {
                 properties,
+                page,
                 lease_id,
                 conditions,
             } => {
@@ -257,7 +300,10 @@ impl Draft {
                     *lease_id,
                     Some(conditions),
                 );
-                properties.write_request(&mut self.headers);
+                if let Some(properties) = properties {
+                    properties.write_request(&mut self.headers);
+                }
+                self.page_change(*page);
             }
             BlobOperation::Delete { lease_id, conditions } => {
                 self.write(
@@ -335,7 +381,7 @@ impl Draft {
         self.optional("include", list.include_metadata.then(|| "metadata".to_owned()));
     }
 
-    fn read(
+    pub(super) fn read(
         &mut self,
         method: Method,
         comp: Option<&str>,
@@ -352,7 +398,7 @@ impl Draft {
         }
     }
 
-    fn write(
+    pub(super) fn write(
         &mut self,
         method: Method,
         comp: Option<&str>,
@@ -364,7 +410,7 @@ impl Draft {
         metadata.write_headers(&mut self.headers);
     }
 
-    fn body(&mut self, length: u64, checksum: Option<Checksum>) {
+    pub(super) fn body(&mut self, length: u64, checksum: Option<Checksum>) {
         self.length = length;
         match checksum {
             None => {}
@@ -373,11 +419,11 @@ impl Draft {
         }
     }
 
-    fn optional(&mut self, name: &'static str, value: Option<String>) {
+    pub(super) fn optional(&mut self, name: &'static str, value: Option<String>) {
         self.query.extend(value.map(|value| (name, value)));
     }
 
-    fn header(&mut self, name: &'static str, value: &str) {
+    pub(super) fn header(&mut self, name: &'static str, value: &str) {
         let value = HeaderValue::from_str(value).expect("numbers, ids and words are legal in header values");
         self.headers.insert(HeaderName::from_static(name), value);
     }

@@ -2,14 +2,15 @@
 
 use http::{HeaderMap, Method, Uri};
 
-use super::Checksum;
-use crate::conditions::Conditions;
+use super::{Checksum, Marker};
+use crate::conditions::{Conditions, TagMatch};
 use crate::digest::{Crc64, Md5};
 use crate::error::{ErrorCode, Refusal};
 use crate::lease::{
     LeaseAction, LeaseDuration, LeaseId, MAX_BREAK_SECONDS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS,
 };
 use crate::query;
+use crate::version::ApiVersion;
 
 /// Headers that ask for something which is not offered. To ignore one would be a lie: the data would lie
 /// there unencrypted, untagged or unprotected while the client believes otherwise.
@@ -105,6 +106,16 @@ impl<'r> Fields<'r> {
         }
     }
 
+    /// A number without a sign.
+    pub(super) fn unsigned(&self, name: &'static str) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.header(name)? else {
+            return Ok(None);
+        };
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let number = digits.then(|| text.parse().ok()).flatten();
+        number.map(Some).ok_or_else(|| Refusal::header(name, text))
+    }
+
     pub(super) fn number(&self, name: &'static str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.header(name)? else {
             return Ok(None);
@@ -141,6 +152,26 @@ impl<'r> Fields<'r> {
 
     pub(super) fn conditions(&self) -> Result<Conditions, Refusal> {
         Conditions::from_headers(self.headers)
+    }
+
+    /// The conditions of a read. Before 2016-05-31 `If-None-Match: *` was no condition for one.
+    pub(super) fn read_conditions(&self, version: ApiVersion) -> Result<Conditions, Refusal> {
+        let mut conditions = self.conditions()?;
+        if version < ApiVersion::V2016_05_31 && conditions.if_none_match == Some(TagMatch::Any) {
+            conditions.if_none_match = None;
+        }
+        Ok(conditions)
+    }
+
+    /// `marker` of a listing.
+    pub(super) fn marker(&self) -> Result<Option<Marker>, Refusal> {
+        let Some(text) = self.query("marker") else {
+            return Ok(None);
+        };
+        let marker = Marker::from_wire(text);
+        marker
+            .map(Some)
+            .ok_or_else(|| Refusal::query("marker", text, "Not a marker of this server."))
     }
 
     pub(super) fn lease_id(&self) -> Result<Option<LeaseId>, Refusal> {

@@ -112,7 +112,7 @@ impl ListBlobs {
         Ok(Self {
             prefix: fields.query("prefix").map(str::to_owned),
             delimiter: fields.query("delimiter").map(str::to_owned),
-            marker: marker(fields)?,
+            marker: fields.marker()?,
             max_results,
             max_results_given,
             include_metadata: include.contains(&"metadata"),
@@ -127,7 +127,7 @@ impl ListContainers {
         let (max_results, max_results_given) = max_results(fields)?;
         Ok(Self {
             prefix: fields.query("prefix").map(str::to_owned),
-            marker: marker(fields)?,
+            marker: fields.marker()?,
             max_results,
             max_results_given,
             include_metadata: include.contains(&"metadata"),
@@ -158,14 +158,4 @@ fn max_results(fields: &Fields<'_>) -> Result<(u32, bool), Refusal> {
             .detail("MinimumAllowed", "1")
             .detail("MaximumAllowed", "2147483647")),
     }
-}
-
-fn marker(fields: &Fields<'_>) -> Result<Option<Marker>, Refusal> {
-    let Some(text) = fields.query("marker") else {
-        return Ok(None);
-    };
-    let marker = Marker::from_wire(text);
-    marker
-        .map(Some)
-        .ok_or_else(|| Refusal::query("marker", text, "Not a marker of this server."))
 }

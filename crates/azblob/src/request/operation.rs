@@ -9,7 +9,10 @@ use crate::names::{BlobName, ContainerName};
 use crate::properties::HttpProperties;
 use crate::range::ByteRange;
 
-use super::{ListBlobs, ListContainers};
+use super::{
+    AppendBlock, ClearPages, GetPageRanges, ListBlobs, ListContainers, PageChange, PutAppendBlob, PutPage,
+    PutPageBlob, SealAppend,
+};
 
 /// An operation and what it is asked of.
 #[allow(clippy::large_enum_variant)] // One a request, moved once or twice; a box would only scatter it.
@@ -37,6 +40,16 @@ pub struct BlobPath {
 pub enum ServiceOperation {
     /// List Containers.
     ListContainers(ListContainers),
+    /// Get Blob Service Properties.
+    GetProperties,
+    /// Set Blob Service Properties; the body is a [`crate::service_properties::ServiceChange`].
+    SetProperties(DocumentBody),
+    /// Get Blob Service Stats.
+    GetStats,
+    /// Get Account Information.
+    AccountInformation,
+    /// Blob Batch; the body is a [`crate::batch::Batch`].
+    Batch(BatchBody),
 }
 
 /// Operations of a container.
@@ -82,6 +95,10 @@ pub enum ContainerOperation {
     },
     /// List Blobs.
     ListBlobs(ListBlobs),
+    /// Get Account Information, asked at a container.
+    AccountInformation,
+    /// Blob Batch of blobs in this container; the body is a [`crate::batch::Batch`].
+    Batch(BatchBody),
 }
 
 /// Operations of a blob.
@@ -89,6 +106,20 @@ pub enum ContainerOperation {
 pub enum BlobOperation {
     /// Put Blob, of a block blob.
     Put(PutBlob),
+    /// Put Blob, of a page blob.
+    PutPageBlob(PutPageBlob),
+    /// Put Page, update.
+    PutPage(PutPage),
+    /// Put Page, clear.
+    ClearPages(ClearPages),
+    /// Get Page Ranges.
+    GetPageRanges(GetPageRanges),
+    /// Put Blob, of an append blob.
+    PutAppendBlob(PutAppendBlob),
+    /// Append Block.
+    AppendBlock(AppendBlock),
+    /// Append Blob Seal.
+    SealAppend(SealAppend),
     /// Put Block.
     PutBlock(PutBlock),
     /// Put Block List; the body is a [`crate::block::BlockList`].
@@ -125,10 +156,12 @@ pub enum BlobOperation {
         /// When to go ahead.
         conditions: Conditions,
     },
-    /// Set Blob Properties: replaces all HTTP properties.
+    /// Set Blob Properties: replaces all HTTP properties, or changes a page blob, or both.
     SetProperties {
-        /// The new properties.
-        properties: HttpProperties,
+        /// The new properties; `None` leaves them, where only the page blob is to be changed.
+        properties: Option<HttpProperties>,
+        /// The new size and sequence number of a page blob.
+        page: PageChange,
         /// Needed while the blob is leased.
         lease_id: Option<LeaseId>,
         /// When to go ahead.
@@ -148,6 +181,26 @@ pub enum BlobOperation {
         /// When to go ahead.
         conditions: Conditions,
     },
+    /// Get Account Information, asked at a blob.
+    AccountInformation,
+}
+
+/// A body that is a small document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DocumentBody {
+    /// Bytes of body.
+    pub length: u64,
+    /// What the body must sum up to.
+    pub checksum: Option<Checksum>,
+}
+
+/// The body of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchBody {
+    /// Bytes of body.
+    pub length: u64,
+    /// What stands between its parts, from `Content-Type: multipart/mixed; boundary=...`.
+    pub boundary: String,
 }
 
 /// Put Blob of a block blob: the body is the whole blob.
@@ -225,9 +278,22 @@ impl Operation {
     /// The name that Azure's storage logs give the operation.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Service(ServiceOperation::ListContainers(_)) => "ListContainers",
+            Self::Service(operation) => operation.name(),
             Self::Container(_, operation) => operation.name(),
             Self::Blob(_, operation) => operation.name(),
+        }
+    }
+}
+
+impl ServiceOperation {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::ListContainers(_) => "ListContainers",
+            Self::GetProperties => "GetBlobServiceProperties",
+            Self::SetProperties(_) => "SetBlobServiceProperties",
+            Self::GetStats => "GetBlobServiceStats",
+            Self::AccountInformation => "GetAccountInformation",
+            Self::Batch(_) => "BlobBatch",
         }
     }
 }
@@ -241,6 +307,8 @@ impl ContainerOperation {
             Self::GetMetadata { .. } => "GetContainerMetadata",
             Self::SetMetadata { .. } => "SetContainerMetadata",
             Self::ListBlobs(_) => "ListBlobs",
+            Self::AccountInformation => "GetAccountInformation",
+            Self::Batch(_) => "BlobBatch",
             Self::Lease { action, .. } => match action {
                 LeaseAction::Acquire { .. } => "AcquireContainerLease",
                 LeaseAction::Renew { .. } => "RenewContainerLease",
@@ -255,7 +323,13 @@ impl ContainerOperation {
 impl BlobOperation {
     fn name(&self) -> &'static str {
         match self {
-            Self::Put(_) => "PutBlob",
+            Self::Put(_) | Self::PutPageBlob(_) | Self::PutAppendBlob(_) => "PutBlob",
+            Self::PutPage(_) => "PutPage",
+            Self::ClearPages(_) => "ClearPage",
+            Self::GetPageRanges(_) => "GetPageRegions",
+            Self::AppendBlock(_) => "AppendBlock",
+            Self::SealAppend(_) => "SealAppendBlob",
+            Self::AccountInformation => "GetAccountInformation",
             Self::PutBlock(_) => "PutBlock",
             Self::PutBlockList(_) => "PutBlockList",
             Self::GetBlockList { .. } => "GetBlockList",

@@ -4,10 +4,16 @@ use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::fields::Fields;
-use super::{Address, BlobPath, ListContainers, Operation, Request, ServiceOperation};
+use super::{
+    Address, BatchBody, BlobOperation, BlobPath, ContainerOperation, DocumentBody, ListContainers, Operation,
+    Request, ServiceOperation,
+};
 use super::{parse_blob, parse_container};
+use crate::batch::boundary;
 use crate::error::{ErrorCode, Refusal};
+use crate::limits::{MAX_BATCH_BODY, MAX_SERVICE_PROPERTIES_BODY};
 use crate::names::{BlobName, ContainerName};
+use crate::query;
 use crate::version::ApiVersion;
 
 /// Longest client request id, bytes (Microsoft: 1 KiB).
@@ -24,7 +30,21 @@ impl Request {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
-        let version = version(headers)?;
+        Self::parse_with_default(address, method, uri, headers, ApiVersion::CURRENT)
+    }
+
+    /// [`Request::parse`] for an account whose requests have this version where they name none.
+    ///
+    /// # Errors
+    /// The 4xx and 501 codes of the protocol.
+    pub fn parse_with_default(
+        address: &Address,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        default: ApiVersion,
+    ) -> Result<Self, Refusal> {
+        let version = version(uri, headers, default)?;
         let fields = Fields::new(method, uri, headers);
         let client_request_id = client_request_id(headers)?;
         let operation = operation(&address.path, &fields, version)?;
@@ -38,13 +58,26 @@ impl Request {
     }
 }
 
-/// The version to echo, for answers to requests that do not parse.
-pub(super) fn version(headers: &HeaderMap) -> Result<ApiVersion, Refusal> {
-    let Some(value) = headers.get("x-ms-version") else {
-        return Ok(ApiVersion::CURRENT);
-    };
-    let text = value.to_str().unwrap_or_default();
-    ApiVersion::parse(text).ok_or_else(|| Refusal::header("x-ms-version", text))
+/// The version of a request: what its header says, or with an access signature the query's `api-version` or the
+/// version of the signature, or else the account's default ("Versioning for the Azure Storage services").
+fn version(uri: &Uri, headers: &HeaderMap, default: ApiVersion) -> Result<ApiVersion, Refusal> {
+    const NAME: &str = "x-ms-version";
+    let served = |text: &str| ApiVersion::parse(text).filter(|version| *version >= ApiVersion::OLDEST);
+    if let Some(value) = headers.get(NAME) {
+        let text = value.to_str().unwrap_or_default();
+        return served(text).ok_or_else(|| Refusal::header(NAME, text));
+    }
+    let pairs: Vec<(String, String)> = query::pairs(uri.query().unwrap_or_default()).collect();
+    let find = |name: &str| pairs.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+    if find("sig").is_none() {
+        return Ok(default);
+    }
+    match find("api-version").or_else(|| find("sv")) {
+        Some((name, text)) => {
+            served(text).ok_or_else(|| Refusal::query(name, text, "Not a version that is served."))
+        }
+        None => Ok(default),
+    }
 }
 
 fn client_request_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
@@ -88,7 +121,19 @@ fn operation(path: &str, fields: &Fields<'_>, version: ApiVersion) -> Result<Ope
             };
             Ok(Operation::Blob(path, parse_blob::operation(fields, version)?))
         }
-        (_, _, "account") => Err(not_offered("Get Account Information")),
+        (container, "", "account") => {
+            let name = ContainerName::new(decode(container)?)?;
+            account_information(fields)?;
+            Ok(Operation::Container(name, ContainerOperation::AccountInformation))
+        }
+        (container, blob, "account") => {
+            let path = BlobPath {
+                container: ContainerName::new(decode(container)?)?,
+                blob: BlobName::new(decode(blob)?)?,
+            };
+            account_information(fields)?;
+            Ok(Operation::Blob(path, BlobOperation::AccountInformation))
+        }
         (_, _, other) => Err(Refusal::query("restype", other, "Unknown value.")),
     }
 }
@@ -100,14 +145,41 @@ fn service(fields: &Fields<'_>) -> Result<Operation, Refusal> {
             let list = ListContainers::parse(fields)?;
             Ok(Operation::Service(ServiceOperation::ListContainers(list)))
         }
-        (_, "service", "properties") => Err(not_offered("Get or Set Blob Service Properties")),
-        (_, "service", "stats") => Err(not_offered("Get Blob Service Stats")),
+        ("GET", "service", "properties") => Ok(Operation::Service(ServiceOperation::GetProperties)),
+        ("PUT", "service", "properties") => {
+            let body = DocumentBody {
+                length: fields.body_length(MAX_SERVICE_PROPERTIES_BODY as u64)?,
+                checksum: fields.checksum()?,
+            };
+            Ok(Operation::Service(ServiceOperation::SetProperties(body)))
+        }
+        ("GET", "service", "stats") => Ok(Operation::Service(ServiceOperation::GetStats)),
         (_, "service", "userdelegationkey") => Err(not_offered("Get User Delegation Key")),
-        (_, "account", _) => Err(not_offered("Get Account Information")),
-        (_, "", "batch") => Err(not_offered("Blob Batch")),
+        (_, "account", _) => {
+            account_information(fields)?;
+            Ok(Operation::Service(ServiceOperation::AccountInformation))
+        }
+        ("POST", "", "batch") => Ok(Operation::Service(ServiceOperation::Batch(batch(fields)?))),
         (_, "", "blobs") => Err(not_offered("Find Blobs by Tags")),
         _ => Err(unknown(fields)),
     }
+}
+
+fn account_information(fields: &Fields<'_>) -> Result<(), Refusal> {
+    match (fields.method.as_str(), fields.word("comp").as_str()) {
+        ("GET" | "HEAD", "properties") => Ok(()),
+        _ => Err(unknown(fields)),
+    }
+}
+
+/// The body of a batch, of blobs anywhere in the account or in one container.
+pub(super) fn batch(fields: &Fields<'_>) -> Result<BatchBody, Refusal> {
+    let kind = fields.required("content-type")?;
+    let boundary = boundary(kind).ok_or_else(|| Refusal::header("Content-Type", kind))?;
+    Ok(BatchBody {
+        length: fields.body_length(MAX_BATCH_BODY as u64)?,
+        boundary,
+    })
 }
 
 /// An operation of the protocol that this server does not have.

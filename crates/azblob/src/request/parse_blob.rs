@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::parse::{not_offered, unknown};
-use super::{BlobOperation, GetBlob, PutBlob, PutBlock, PutBlockList};
+use super::{BlobOperation, GetBlob, PageChange, PutBlob, PutBlock, PutBlockList, append_blob, page_blob};
 use crate::block::{BlockId, BlockListKind};
 use crate::error::{ErrorCode, Refusal};
 use crate::limits::{MAX_BLOCK_LIST_BODY, max_block_bytes, max_put_blob_bytes};
@@ -23,14 +23,18 @@ pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<Blob
         ("PUT", "block") => put_block(fields, version),
         ("PUT", "blocklist") => put_block_list(fields),
         ("GET", "blocklist") => get_block_list(fields),
-        ("GET", "") => get_blob(fields),
+        ("PUT", "page") => page_blob::put_page(fields),
+        ("GET", "pagelist") => page_blob::get_page_ranges(fields, version),
+        ("PUT", "appendblock") => append_blob::append_block(fields, version),
+        ("PUT", "seal") => append_blob::seal(fields),
+        ("GET", "") => get_blob(fields, version),
         ("HEAD", "") => Ok(BlobOperation::GetProperties {
             lease_id: fields.lease_id()?,
-            conditions: fields.conditions()?,
+            conditions: fields.read_conditions(version)?,
         }),
         ("GET" | "HEAD", "metadata") => Ok(BlobOperation::GetMetadata {
             lease_id: fields.lease_id()?,
-            conditions: fields.conditions()?,
+            conditions: fields.read_conditions(version)?,
         }),
         ("PUT", "metadata") => Ok(BlobOperation::SetMetadata {
             metadata: Metadata::from_headers(fields.headers)?,
@@ -52,10 +56,6 @@ fn not_offered_blob_operation(comp: &str) -> Option<&'static str> {
         "snapshot" => "Snapshot Blob",
         "copy" => "Abort Copy Blob",
         "incrementalcopy" => "Incremental Copy Blob",
-        "page" => "Put Page",
-        "pagelist" => "Get Page Ranges",
-        "appendblock" => "Append Block",
-        "seal" => "Append Blob Seal",
         "tier" => "Set Blob Tier",
         "tags" => "Get or Set Blob Tags",
         "undelete" => "Undelete Blob",
@@ -74,8 +74,8 @@ fn put_blob(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, R
     let kind = fields.required("x-ms-blob-type")?;
     match kind.to_ascii_lowercase().as_str() {
         "blockblob" => {}
-        "pageblob" => return Err(not_offered("A page blob")),
-        "appendblob" => return Err(not_offered("An append blob")),
+        "pageblob" => return page_blob::put_page_blob(fields),
+        "appendblob" => return append_blob::put_append_blob(fields),
         _ => return Err(Refusal::header("x-ms-blob-type", kind)),
     }
     Ok(BlobOperation::Put(PutBlob {
@@ -132,7 +132,7 @@ fn get_block_list(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
     })
 }
 
-fn get_blob(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+fn get_blob(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
     let range = ByteRange::from_headers(fields.header("x-ms-range")?, fields.header("range")?);
     let range_md5 = fields.flag("x-ms-range-get-content-md5")?;
     let range_crc64 = fields.flag("x-ms-range-get-content-crc64")?;
@@ -145,25 +145,20 @@ fn get_blob(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
     Ok(BlobOperation::Get(GetBlob {
         range,
         lease_id: fields.lease_id()?,
-        conditions: fields.conditions()?,
+        conditions: fields.read_conditions(version)?,
         range_md5,
         range_crc64,
     }))
 }
 
 fn set_properties(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
-    for name in [
-        "x-ms-blob-content-length",
-        "x-ms-sequence-number-action",
-        "x-ms-blob-sequence-number",
-    ] {
-        // These are of page blobs, and this blob can be none.
-        if fields.header(name)?.is_some() {
-            return Err(ErrorCode::InvalidBlobType.into());
-        }
-    }
+    let page = PageChange::parse(fields)?;
+    let properties = HttpProperties::from_headers(fields.headers, false)?;
+    // Who changes only the page blob keeps the properties; whoever sets one of them sets them all.
+    let keeps = !page.is_empty() && properties == HttpProperties::default();
     Ok(BlobOperation::SetProperties {
-        properties: HttpProperties::from_headers(fields.headers, false)?,
+        properties: (!keeps).then_some(properties),
+        page,
         lease_id: fields.lease_id()?,
         conditions: fields.conditions()?,
     })

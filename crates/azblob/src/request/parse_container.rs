@@ -1,7 +1,7 @@
 //! Operations of a container, from `restype=container`, `comp` and the method.
 
 use super::fields::Fields;
-use super::parse::{not_offered, unknown};
+use super::parse::{batch, not_offered, unknown};
 use super::{ContainerOperation, ListBlobs};
 use crate::error::Refusal;
 use crate::metadata::Metadata;
@@ -35,7 +35,7 @@ pub(super) fn operation(fields: &Fields<'_>) -> Result<ContainerOperation, Refus
         (_, "acl") => Err(not_offered("Get or Set Container ACL")),
         (_, "undelete") => Err(not_offered("Restore Container")),
         (_, "rename") => Err(not_offered("Rename Container")),
-        (_, "batch") => Err(not_offered("Blob Batch")),
+        ("POST", "batch") => Ok(ContainerOperation::Batch(batch(fields)?)),
         (_, "blobs") => Err(not_offered("Find Blobs by Tags in Container")),
         _ => Err(unknown(fields)),
     }

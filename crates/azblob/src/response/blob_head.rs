@@ -1,5 +1,7 @@
 //! The headers that describe a blob: Get Blob Properties, Get Blob, Get Blob Metadata.
 
+use std::str::FromStr;
+
 use http::HeaderMap;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName,
@@ -47,6 +49,12 @@ pub struct BlobHead {
     pub metadata: Metadata,
     /// Its lease.
     pub lease: LeaseView,
+    /// Of a page blob.
+    pub sequence_number: Option<u64>,
+    /// Of an append blob: how many blocks it has.
+    pub block_count: Option<u32>,
+    /// Of an append blob: nothing is added any more.
+    pub append_sealed: bool,
 }
 
 impl BlobType {
@@ -84,6 +92,15 @@ impl BlobHead {
         self.properties.write_reply(headers);
         self.metadata.write_headers(headers);
         self.lease.write_headers(headers);
+        if let Some(number) = self.sequence_number {
+            put(headers, "x-ms-blob-sequence-number", &number.to_string());
+        }
+        if let Some(count) = self.block_count {
+            put(headers, "x-ms-blob-committed-block-count", &count.to_string());
+        }
+        if self.append_sealed {
+            put(headers, "x-ms-blob-sealed", "true");
+        }
         put(
             headers,
             "content-length",
@@ -156,6 +173,13 @@ impl BlobHead {
             properties,
             metadata: Metadata::from_headers(headers).map_err(|_| BadHeader("x-ms-meta-"))?,
             lease: LeaseView::read(headers).unwrap_or(LeaseView::NONE),
+            sequence_number: number(headers, "x-ms-blob-sequence-number"),
+            block_count: number(headers, "x-ms-blob-committed-block-count"),
+            append_sealed: text(headers, "x-ms-blob-sealed") == Some("true"),
         })
     }
+}
+
+fn number<N: FromStr>(headers: &HeaderMap, name: &str) -> Option<N> {
+    text(headers, name)?.parse().ok()
 }

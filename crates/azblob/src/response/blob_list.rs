@@ -51,6 +51,10 @@ pub struct ListedBlob {
     pub properties: HttpProperties,
     /// Its lease.
     pub lease: LeaseView,
+    /// Of a page blob.
+    pub sequence_number: Option<u64>,
+    /// Of an append blob: nothing is added any more.
+    pub append_sealed: bool,
     /// Its metadata, where it was asked for.
     pub metadata: Option<Metadata>,
 }
@@ -157,7 +161,14 @@ impl ListedBlob {
         optional("Content-MD5", properties.content_md5.map(|m| m.to_string()));
         optional("Content-Disposition", properties.content_disposition.clone());
         optional("Cache-Control", properties.cache_control.clone());
+        optional(
+            "x-ms-blob-sequence-number",
+            self.sequence_number.map(|n| n.to_string()),
+        );
         optional("BlobType", Some(self.blob_type.as_str().to_owned()));
+        if self.append_sealed {
+            optional("Sealed", Some("true".to_owned()));
+        }
         push_lease(out, self.lease);
         xml::close(out, "Properties");
         push_metadata(out, self.metadata.as_ref());
@@ -258,6 +269,10 @@ impl Reading {
                 cache_control: self.take("Cache-Control"),
                 content_md5: self.take("Content-MD5").and_then(|t| Md5::parse(&t).ok()),
             },
+            sequence_number: self
+                .take("x-ms-blob-sequence-number")
+                .and_then(|t| t.parse().ok()),
+            append_sealed: self.take("Sealed").as_deref() == Some("true"),
             lease: self.lease(),
             metadata: self.metadata.take(),
         };

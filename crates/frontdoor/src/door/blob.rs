@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use azblob::block::{BlockEntry, BlockId, BlockListKind, BlockListing};
 use azblob::conditions::{Conditions, Failed, WriteKind};
+use azblob::error::ErrorCode;
 use azblob::etag::ETag;
 use azblob::lease::LeaseId;
 use azblob::request::BlobOperation;
@@ -64,6 +65,7 @@ fn act(
         }
         BlobOperation::SetProperties {
             properties,
+            page,
             lease_id,
             conditions,
         } => {
@@ -71,6 +73,9 @@ fn act(
             let permit = Permit {
                 lease: lease_id,
                 condition: &condition,
+            };
+            let Some(properties) = properties.filter(|_| page.is_empty()) else {
+                return Err(ErrorCode::NotImplemented.into());
             };
             let view = store.set_http_properties(path, &properties, &permit)?;
             Ok(changed(view.etag, view.last_modified))
@@ -95,7 +100,15 @@ fn act(
             reply.write_headers(answer.headers_mut());
             Ok(answer)
         }
-        BlobOperation::Put(_)
+        BlobOperation::PutPageBlob(_)
+        | BlobOperation::PutPage(_)
+        | BlobOperation::ClearPages(_)
+        | BlobOperation::GetPageRanges(_)
+        | BlobOperation::PutAppendBlob(_)
+        | BlobOperation::AppendBlock(_)
+        | BlobOperation::SealAppend(_) => Err(ErrorCode::NotImplemented.into()),
+        BlobOperation::AccountInformation
+        | BlobOperation::Put(_)
         | BlobOperation::PutBlock(_)
         | BlobOperation::PutBlockList(_)
         | BlobOperation::Get(_) => {
@@ -105,9 +118,7 @@ fn act(
 }
 
 /// The conditions of a change, for the store to judge at the moment of the change.
-fn change_if(
-    conditions: &Conditions,
-) -> impl Fn(Option<(ETag, UnixMillis)>) -> Result<(), azblob::error::ErrorCode> + '_ {
+fn change_if(conditions: &Conditions) -> impl Fn(Option<(ETag, UnixMillis)>) -> Result<(), ErrorCode> + '_ {
     |current| conditions.check_write(current, WriteKind::Change)
 }
 

@@ -77,7 +77,10 @@ fn act(store: &Store, account: &AccountName, name: &ContainerName, operation: Co
             reply.write_headers(answer.headers_mut());
             Ok(answer)
         }
-        ContainerOperation::ListBlobs(_) => unreachable!("listings are answered elsewhere"),
+        ContainerOperation::Batch(_) => Err(ErrorCode::NotImplemented.into()),
+        ContainerOperation::ListBlobs(_) | ContainerOperation::AccountInformation => {
+            unreachable!("listings and the account are answered elsewhere")
+        }
     }
 }
 

@@ -86,6 +86,8 @@ fn listed(name: &str, view: &BlobView, with_metadata: bool) -> ListedBlob {
         length: view.size,
         blob_type: blob_type(view.kind),
         properties: view.properties.http.clone(),
+        sequence_number: None,
+        append_sealed: false,
         lease: view.lease_view,
         metadata: with_metadata.then(|| view.properties.metadata.clone()),
     }
