@@ -26,6 +26,7 @@ pub mod request;
 pub mod response;
 pub mod service_properties;
 pub mod shared_key;
+pub mod snapshot;
 pub mod time;
 pub mod version;
 pub mod xml;

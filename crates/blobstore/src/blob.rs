@@ -7,12 +7,14 @@
 //! Order: `change`, then `state`, then the file's own lock. The file is opened on demand and may be closed
 //! whenever it is quiet.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use azblob::etag::ETag;
 use azblob::lease::{Lease, LeaseView};
 use azblob::names::BlobName;
+use azblob::snapshot::SnapshotTime;
 use azblob::time::UnixMillis;
 
 use crate::blob_file::{BlobFile, End, Writing};
@@ -23,15 +25,23 @@ use crate::frame::{Kind, ROOT_PAYLOAD_MAX};
 use crate::health::read_failed;
 use crate::properties::{BlobKind, Properties};
 use crate::root::{CommitId, Held, Root};
+use crate::snapshot::SnapshotPlace;
 use crate::survey::{SurveyError, survey};
 use crate::uncommitted::Uncommitted;
 
 pub(crate) struct Blob {
     pub(crate) name: BlobName,
     pub(crate) path: PathBuf,
+    /// Set in a snapshot, which never changes.
+    pub(crate) snapshot: Option<SnapshotPlace>,
     change: Mutex<()>,
     state: Mutex<State>,
+    /// The blob's snapshots by time. Changed under `change` only; its lock is held for moments.
+    snapshots: Mutex<Snapshots>,
 }
+
+/// The snapshots of one blob.
+pub(crate) type Snapshots = BTreeMap<SnapshotTime, Arc<Blob>>;
 
 #[derive(Default)]
 pub(crate) struct State {
@@ -79,6 +89,8 @@ pub struct BlobView {
     pub properties: Arc<Properties>,
     /// The state of the content.
     pub commit: CommitId,
+    /// Which snapshot this is; none for the blob itself.
+    pub snapshot: Option<SnapshotTime>,
 }
 
 impl Blob {
@@ -91,9 +103,24 @@ impl Blob {
         Self {
             name,
             path,
+            snapshot: None,
             change: Mutex::new(()),
             state: Mutex::new(state),
+            snapshots: Mutex::default(),
         }
+    }
+
+    /// A snapshot of a blob.
+    pub(crate) fn snapshot(name: BlobName, path: PathBuf, place: SnapshotPlace, root: Root) -> Self {
+        Self {
+            snapshot: Some(place),
+            ..Self::new(name, path, Some(root))
+        }
+    }
+
+    /// The blob's snapshots.
+    pub(crate) fn snapshots(&self) -> MutexGuard<'_, Snapshots> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps others from changing the blob's root.
@@ -132,6 +159,11 @@ impl State {
     pub(crate) fn file(&mut self, blob: &Blob, opening: &Opening<'_>) -> Result<Arc<BlobFile>, StoreError> {
         if let Some(file) = &self.file {
             return Ok(Arc::clone(file));
+        }
+        if let Some(place) = &blob.snapshot {
+            let file = place.open(blob, opening)?;
+            self.file = Some(Arc::clone(&file));
+            return Ok(file);
         }
         let file = opening
             .disk
@@ -248,6 +280,7 @@ impl State {
             sealed: root.sealed,
             properties: self.properties(blob, opening)?,
             commit: root.commit,
+            snapshot: blob.snapshot.as_ref().map(|place| place.time),
         }))
     }
 }
@@ -257,6 +290,8 @@ impl State {
 /// Without a sync point nothing is synced and the root promises that everything before it is durable: for a
 /// new file, which gets its name only after a sync.
 ///
+/// Returns the root's place in the file.
+///
 /// Properties that do not fit go into a frame of their own; a name that does not fit stays in the birth frame
 /// alone.
 pub(crate) fn write_root(
@@ -264,10 +299,13 @@ pub(crate) fn write_root(
     root: &mut Root,
     point: Option<SyncPoint>,
     now: UnixMillis,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let payload = fitted(file, root, point, now)?;
-    let ticket = file.append_root(&payload, point.is_none(), now)?;
-    point.map_or(Ok(()), |point| file.wait(ticket, point))
+    let (offset, ticket) = file.append_root(&payload, point.is_none(), now)?;
+    if let Some(point) = point {
+        file.wait(ticket, point)?;
+    }
+    Ok(offset)
 }
 
 fn fitted(

@@ -146,14 +146,14 @@ impl BlobFile {
         Ok((header, ticket))
     }
 
-    /// Appends a root. What it points at must be durable already. With `promised` its `durable_below` covers
+    /// Appends a root and returns its place. What it points at must be durable already. With `promised` its `durable_below` covers
     /// everything before it: for a new file, which gets its name only after a sync.
     pub(crate) fn append_root(
         &self,
         payload: &[u8],
         promised: bool,
         now: UnixMillis,
-    ) -> Result<Ticket, StoreError> {
+    ) -> Result<(u64, Ticket), StoreError> {
         let mut append = self.lock();
         let mut header = self.next_header(&append, Kind::Root, payload.len() as u64, ROOT_BYTES, now);
         if promised {
@@ -162,7 +162,7 @@ impl BlobFile {
         let page = header.encode(payload);
         let ticket = self.append_bytes(&mut append, &header, &[page.as_slice(), &page].concat())?;
         append.ends_with_root = true;
-        Ok(ticket)
+        Ok((header.offset, ticket))
     }
 
     fn append_bytes(&self, append: &mut Append, header: &Header, bytes: &[u8]) -> Result<Ticket, StoreError> {

@@ -1,4 +1,5 @@
-//! Changes of a blob that leave its content alone: lease, metadata, headers. And its deletion. Its seal: [`crate::seal`].
+//! Changes of a blob that leave its content alone: lease, metadata, headers. Its seal: [`crate::seal`]; its
+//! deletion: [`crate::delete`].
 
 use std::sync::Arc;
 
@@ -9,7 +10,6 @@ use azblob::properties::HttpProperties;
 use azblob::time::UnixMillis;
 
 use crate::blob::{Blob, BlobView, State, write_root};
-use crate::container::shard_of;
 use crate::disk::SyncPoint;
 use crate::error::StoreError;
 use crate::permit::{Condition, Permit};
@@ -97,40 +97,9 @@ impl Store {
         })?;
         core.view(&blob)
     }
-
-    /// Deletes a committed blob. Works on a full disk. Those who are reading it read on.
-    ///
-    /// # Errors
-    /// The protocol's: [`ErrorCode::BlobNotFound`] (an uncommitted blob too), container, seal, lease,
-    /// condition; those of changing anything.
-    pub fn delete_blob(&self, path: &BlobPath, permit: &Permit<'_>) -> Result<(), StoreError> {
-        let core = &self.core;
-        core.check_writable()?;
-        let (container, blob) = core.blob(path)?;
-        let _gate = container.enter()?;
-        {
-            let _change = blob.begin_change();
-            let root = blob.state().root.clone().filter(|root| root.committed);
-            permit.check_change(&*root.ok_or(ErrorCode::BlobNotFound)?, core.now())?;
-            core.remove(&blob)?;
-        }
-        container.forget_if_absent(&blob);
-        Ok(())
-    }
 }
 
 impl Core {
-    /// Removes a blob durably. The caller holds its change lock.
-    pub(crate) fn remove(&self, blob: &Blob) -> Result<(), StoreError> {
-        self.with_reserve(|| self.changed("removal", &blob.path, self.disk.remove_file(&blob.path)))?;
-        *blob.state() = State::default();
-        self.sync_dir(shard_of(&blob.path), SyncPoint::BlobGone)?;
-        if let Some(reserve) = &self.reserve {
-            reserve.refill(&*self.disk);
-        }
-        Ok(())
-    }
-
     /// Changes a blob's root: copies it, lets `change` judge and alter the copy, makes it durable, and only
     /// then lets it be seen. A change that alters nothing writes nothing.
     pub(crate) fn change_root<T>(
@@ -148,8 +117,11 @@ impl Core {
         };
         let now = self.now();
         let mut root = (*before).clone();
+        // Of the root before, should it be a snapshot too; not of the next one.
+        root.taken = None;
+        let unchanged = root.clone();
         let result = change(&mut root, now)?;
-        if root == *before {
+        if root == unchanged {
             return Ok(result);
         }
         root.last_block = last_block;

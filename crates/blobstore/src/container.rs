@@ -115,9 +115,11 @@ impl Container {
     }
 
     /// Takes a blob found at start.
-    pub(crate) fn found(&self, blob: Blob) {
+    pub(crate) fn found(&self, blob: Blob) -> Arc<Blob> {
+        let blob = Arc::new(blob);
         self.blobs_mut()
-            .insert(blob.name.as_str().to_owned(), Arc::new(blob));
+            .insert(blob.name.as_str().to_owned(), Arc::clone(&blob));
+        blob
     }
 
     /// Takes note of a file that cannot be read.

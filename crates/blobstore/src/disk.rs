@@ -9,7 +9,7 @@
 //! - Every sync carries a [`SyncPoint`], so that a test can leave out all syncs of one place and show that
 //!   this is noticed.
 //!
-//! Deliberately absent: streams, buffering, permissions, links, and any call the store has no need for.
+//! Deliberately absent: streams, buffering, permissions, symbolic links, and any call the store has no need for.
 
 pub mod real;
 pub mod simulated;
@@ -48,6 +48,10 @@ pub enum SyncPoint {
     BlobEntry,
     /// A shard directory, after a blob file was removed.
     BlobGone,
+    /// A shard directory, after a snapshot got its name.
+    SnapshotEntry,
+    /// A shard directory, after the name of a snapshot was removed and the blob stays.
+    SnapshotGone,
     /// What was appended to a blob file, before it is acknowledged.
     Append,
     /// What recovery repaired, before a root says that it is durable, and that root.
@@ -59,7 +63,7 @@ pub enum SyncPoint {
 
 impl SyncPoint {
     /// All of them, for the test that leaves each one out.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::DataEntry,
         Self::Start,
         Self::StoreRecord,
@@ -73,6 +77,8 @@ impl SyncPoint {
         Self::NewBlob,
         Self::BlobEntry,
         Self::BlobGone,
+        Self::SnapshotEntry,
+        Self::SnapshotGone,
         Self::Append,
         Self::Recovery,
         Self::Reserve,
@@ -140,6 +146,12 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// Those of the operating system.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives a file one more name; `to` must be free. Like a new name it is sure once the directory is synced.
+    ///
+    /// # Errors
+    /// Those of the operating system; `TooManyLinks` and `Unsupported` change nothing.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a name of a file. Open files stay readable.
     ///

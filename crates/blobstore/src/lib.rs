@@ -7,8 +7,8 @@
 //! - [`disk`]: the seam to the operating system, and a simulated disk that forgets and tears.
 //! - `frame`, `root`, `block_list`: what is written. `blob_file`, `group_sync`: how it gets there.
 //! - `survey`, `recovery`, `load`: what is found at a start, and making it whole.
-//! - One module for each deed: `put_block`, `put_blob`, `put_block_list`, `read`, `change`, `containers`,
-//!   `listing`, `proof`, `seal`, `sweep`.
+//! - One module for each deed: `put_block`, `put_blob`, `put_block_list`, `read`, `change`, `delete`, `snapshot`,
+//!   `containers`, `listing`, `proof`, `seal`, `sweep`.
 //!
 //! Invariants:
 //! - A page that was acknowledged is never written again.
@@ -31,6 +31,7 @@ mod clock;
 mod container;
 mod containers;
 mod data_dir;
+mod delete;
 mod error;
 mod frame;
 mod group_sync;
@@ -48,6 +49,7 @@ mod recovery;
 mod reserve;
 mod root;
 mod seal;
+mod snapshot;
 mod store;
 mod survey;
 mod sweep;
@@ -58,7 +60,7 @@ pub use clock::{Clock, SystemClock};
 pub use container::ContainerView;
 pub use data_dir::FORMAT;
 pub use error::{OpenError, StoreError};
-pub use listing::{InventoryEntry, ListEntry, ListPage, ListQuery};
+pub use listing::{InventoryEntry, ListEntry, ListMarker, ListPage, ListQuery};
 pub use permit::{Condition, Permit};
 pub use proof::{Concluded, Proof, ProofState};
 pub use properties::{BlobKind, Properties};
@@ -68,5 +70,6 @@ pub use put_block_list::{Blocks, CommittedBlocks};
 pub use read::BlobReader;
 pub use root::CommitId;
 pub use seal::{SealIf, Sealed};
+pub use snapshot::{SnapshotTaken, Which};
 pub use store::{BlobPath, Options, Store};
 pub use sweep::Swept;

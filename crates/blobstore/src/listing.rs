@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use azblob::limits::MAX_LIST_RESULTS;
 use azblob::names::{AccountName, BlobName, ContainerName};
+use azblob::snapshot::SnapshotTime;
 
 use crate::blob::{Blob, BlobView};
 use crate::error::StoreError;
@@ -19,17 +20,28 @@ pub struct ListQuery {
     /// Names that have it after the prefix are given as one, up to and with it.
     pub delimiter: Option<String>,
     /// Begin with the first name (or common prefix) that is not before this one.
-    pub marker: Option<String>,
+    pub marker: Option<ListMarker>,
     /// At most so many entries, from 1 to [`MAX_LIST_RESULTS`], which 0 stands for.
     pub max: usize,
     /// Uncommitted blobs too.
     pub include_uncommitted: bool,
+    /// Snapshots too: before their blob, the oldest first.
+    pub include_snapshots: bool,
+}
+
+/// A place in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListMarker {
+    /// A name, or a common prefix.
+    pub name: String,
+    /// Of the snapshots of the blob with that name, those that are not before this one; with none, all of them.
+    pub snapshot: Option<SnapshotTime>,
 }
 
 /// One entry of a listing.
 #[derive(Clone, Debug)]
 pub enum ListEntry {
-    /// A blob.
+    /// A blob, or a snapshot, as its view says.
     Blob(BlobName, BlobView),
     /// A common prefix, the delimiter included.
     Prefix(String),
@@ -41,7 +53,7 @@ pub struct ListPage {
     /// In order of name; prefixes among blobs.
     pub entries: Vec<ListEntry>,
     /// The marker of the next page; none on the last one.
-    pub next_marker: Option<String>,
+    pub next_marker: Option<ListMarker>,
 }
 
 /// One blob of the whole store, for `blob list`.
@@ -72,9 +84,14 @@ impl Store {
         let container = core.container(account, container)?;
         let most = MAX_LIST_RESULTS as usize;
         let max = if query.max == 0 { most } else { query.max.min(most) };
-        let mut page = ListPage::default();
+        let mut page = Page {
+            max,
+            page: ListPage::default(),
+        };
         let blobs = container.blobs();
-        let mut from = query.prefix.clone().max(query.marker.clone().unwrap_or_default());
+        let marker = query.marker.as_ref();
+        let marked = marker.map_or("", |marker| marker.name.as_str());
+        let mut from = query.prefix.as_str().max(marked).to_owned();
         'seek: loop {
             let mut past = None;
             for (name_text, blob) in blobs.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded))
@@ -82,48 +99,65 @@ impl Store {
                 if !name_text.starts_with(&query.prefix) {
                     break 'seek;
                 }
-                let common = common_prefix(name_text, query);
-                let Some(entry) = self.entry(blob, common, query) else {
+                let Some(common) = common_prefix(name_text, query) else {
+                    let snapshot = marker.filter(|marker| marker.name == *name_text);
+                    let after = snapshot.and_then(|marker| marker.snapshot);
+                    if !self.list_blob(blob, query, after, &mut page) {
+                        break 'seek;
+                    }
                     continue;
                 };
-                if page.entries.len() == max {
-                    page.next_marker = Some(common.unwrap_or(name_text).to_owned());
+                if !is_shown(blob, query) {
+                    continue;
+                }
+                if !page.push(ListEntry::Prefix(common.to_owned())) {
                     break 'seek;
                 }
-                page.entries.push(entry);
-                if let Some(common) = common {
-                    past = Some(common);
-                    break;
-                }
+                past = Some(common);
+                break;
             }
             match past.and_then(after_all_with) {
                 Some(next) => from = next,
                 None => break,
             }
         }
-        Ok(page)
+        Ok(page.page)
     }
 
-    fn entry(&self, blob: &Arc<Blob>, common: Option<&str>, query: &ListQuery) -> Option<ListEntry> {
-        let core = &self.core;
-        let mut state = blob.state();
-        let shown = state
-            .root
-            .as_ref()
-            .is_some_and(|root| root.committed || query.include_uncommitted);
-        if !shown {
-            return None;
-        }
-        if let Some(common) = common {
-            return Some(ListEntry::Prefix(common.to_owned()));
-        }
-        match state.view(blob, &core.opening(), core.now()) {
-            Ok(view) => Some(ListEntry::Blob(blob.name.clone(), view?)),
-            Err(error) => {
-                tracing::error!(blob = blob.name.as_str(), %error, "a blob is left out of a listing");
-                None
+    /// Lists a blob with its snapshots from `after` on. False when the page is full.
+    fn list_blob(
+        &self,
+        blob: &Arc<Blob>,
+        query: &ListQuery,
+        after: Option<SnapshotTime>,
+        page: &mut Page,
+    ) -> bool {
+        let snapshots: Vec<Arc<Blob>> = if query.include_snapshots {
+            let from = after.unwrap_or(SnapshotTime(0));
+            blob.snapshots()
+                .range(from..)
+                .map(|(_, snapshot)| Arc::clone(snapshot))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let shown = is_shown(blob, query).then_some(blob);
+        for blob in snapshots.iter().chain(shown) {
+            let core = &self.core;
+            let view = blob.state().view(blob, &core.opening(), core.now());
+            let fits = match view {
+                Ok(Some(view)) => page.push(ListEntry::Blob(blob.name.clone(), view)),
+                Ok(None) => true,
+                Err(error) => {
+                    tracing::error!(blob = blob.name.as_str(), %error, "a blob is left out of a listing");
+                    true
+                }
+            };
+            if !fits {
+                return false;
             }
         }
+        true
     }
 
     /// Every blob of the store, uncommitted ones too, in order of account, container and name.
@@ -150,6 +184,37 @@ impl Store {
         }
         entries
     }
+}
+
+/// A page being filled.
+struct Page {
+    max: usize,
+    page: ListPage,
+}
+
+impl Page {
+    /// Takes an entry; on a full page it becomes the marker of the next one, and the answer is false.
+    fn push(&mut self, entry: ListEntry) -> bool {
+        if self.page.entries.len() < self.max {
+            self.page.entries.push(entry);
+            return true;
+        }
+        self.page.next_marker = Some(match entry {
+            ListEntry::Prefix(name) => ListMarker { name, snapshot: None },
+            ListEntry::Blob(name, view) => ListMarker {
+                name: name.as_str().to_owned(),
+                // All snapshots of the blob are before it.
+                snapshot: Some(view.snapshot.unwrap_or(SnapshotTime(u64::MAX))),
+            },
+        });
+        false
+    }
+}
+
+fn is_shown(blob: &Blob, query: &ListQuery) -> bool {
+    let state = blob.state();
+    let root = state.root.as_ref();
+    root.is_some_and(|root| root.committed || query.include_uncommitted)
 }
 
 /// What a name is listed under, if the delimiter follows the prefix in it.

@@ -21,6 +21,7 @@ use crate::frame::Kind;
 use crate::recovery::recover;
 use crate::reserve::Reserve;
 use crate::root::Root;
+use crate::snapshot::{SnapshotName, read_snapshot};
 use crate::store::Accounts;
 use crate::survey::{Birth, Survey, SurveyError, survey};
 
@@ -110,15 +111,29 @@ impl Loading<'_> {
                 .disk
                 .list(&shard_dir)
                 .map_err(|error| io_error(&shard_dir, error))?;
-            for entry in entries.into_iter().filter(|entry| !entry.is_dir) {
-                self.file(&container, &shard_dir, entry.name);
+            let (snapshots, blobs): (Vec<String>, Vec<String>) = entries
+                .into_iter()
+                .filter(|entry| !entry.is_dir)
+                .map(|entry| entry.name)
+                .partition(|name| name.ends_with(".snap"));
+            let mut found = BTreeMap::new();
+            for file_name in blobs {
+                if let Some(blob) = self.file(&container, &shard_dir, &file_name)
+                    && !snapshots.is_empty()
+                {
+                    found.insert(file_name, blob);
+                }
+            }
+            for file_name in snapshots {
+                self.snapshot(&container, &found, &shard_dir, file_name);
             }
         }
         Ok(container)
     }
 
-    fn file(&self, container: &Container, shard_dir: &Path, file_name: String) {
-        let path = shard_dir.join(&file_name);
+    /// Takes a file that is no snapshot; returns the blob in it, if there is a readable one.
+    fn file(&self, container: &Container, shard_dir: &Path, file_name: &str) -> Option<Arc<Blob>> {
+        let path = shard_dir.join(file_name);
         if file_name.ends_with(".tmp") {
             // A Put Blob that never got its name.
             if self.reserve.is_some()
@@ -126,15 +141,55 @@ impl Loading<'_> {
             {
                 tracing::warn!(path = %path.display(), %error, "a temporary file could not be removed");
             }
-            return;
+            return None;
         }
         if !file_name.ends_with(".blob") {
-            return;
+            return None;
         }
-        match self.blob(&path, &file_name) {
-            Ok((name, root)) => container.found(Blob::new(name, path, Some(root))),
+        match self.blob(&path, file_name) {
+            Ok((name, root)) => Some(container.found(Blob::new(name, path, Some(root)))),
             Err(why) => {
                 tracing::error!(path = %path.display(), %why, "a blob file is unreadable");
+                container.found_broken(file_name.to_owned(), format!("{}: {why}", path.display()));
+                None
+            }
+        }
+    }
+
+    /// Takes a snapshot, with the blobs of its directory by file name.
+    fn snapshot(
+        &self,
+        container: &Container,
+        blobs: &BTreeMap<String, Arc<Blob>>,
+        shard_dir: &Path,
+        file_name: String,
+    ) {
+        let Some(name) = SnapshotName::parse(&file_name) else {
+            return;
+        };
+        let blob_file = format!("{}.blob", name.hash);
+        let path = shard_dir.join(&file_name);
+        let read = match blobs.get(&blob_file) {
+            // Its blob is there and unreadable: nothing is known of the line, so nothing is thrown away.
+            None if container.broken().contains_key(&blob_file) => return,
+            None => Ok(None),
+            Some(blob) => {
+                let line = blob.state().root.as_ref().map_or(0, |root| root.line);
+                read_snapshot(self.disk, &path, &name, &blob.name, line)
+                    .map(|snapshot| snapshot.map(|snapshot| (blob, snapshot)))
+            }
+        };
+        match read {
+            Ok(Some((blob, snapshot))) => blob.keep_snapshot(snapshot),
+            Ok(None) if self.reserve.is_some() => {
+                tracing::info!(path = %path.display(), "a snapshot of a deleted blob is removed");
+                if let Err(error) = self.disk.remove_file(&path) {
+                    tracing::warn!(path = %path.display(), %error, "it could not be removed");
+                }
+            }
+            Ok(None) => {}
+            Err(why) => {
+                tracing::error!(path = %path.display(), %why, "a snapshot is unreadable");
                 container.found_broken(file_name, format!("{}: {why}", path.display()));
             }
         }

@@ -13,6 +13,7 @@ use crate::error::StoreError;
 use crate::frame::Kind;
 use crate::root::{CommitId, ProofRecord, Root};
 use crate::seal::{SealIf, Sealed};
+use crate::snapshot::Which;
 use crate::store::{BlobPath, Core, Store};
 
 /// A verdict with its grounds.
@@ -213,12 +214,12 @@ impl Store {
         })
     }
 
-    /// The verdict on the content as it is now; none while there is none.
+    /// The verdict on the content as it is now, or as it was when a snapshot was taken; none while there is none.
     ///
     /// # Errors
     /// [`azblob::error::ErrorCode::BlobNotFound`]; [`StoreError::Damaged`] when its grounds are unreadable.
-    pub fn proof(&self, path: &BlobPath) -> Result<Option<Proof>, StoreError> {
-        let (_, blob) = self.core.blob(path)?;
+    pub fn proof<'a>(&self, blob: impl Into<Which<'a>>) -> Result<Option<Proof>, StoreError> {
+        let (_, blob) = self.core.which(blob.into())?;
         self.core.proof_of(&blob)
     }
 }

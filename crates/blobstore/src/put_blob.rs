@@ -133,9 +133,11 @@ impl BlobWriter {
         let _gate = container.enter()?;
         let _change = blob.begin_change();
         let now = self.core.now();
-        let lease = permit.check_create(blob.state().root.as_deref(), now)?;
+        let old = blob.state().root.clone();
+        let lease = permit.check_create(old.as_deref(), now)?;
         let list = self.finish_body(now)?;
         let mut root = self.core.new_root(&blob, lease, now);
+        root.follow(old.as_deref());
         root.committed = true;
         root.size = list.0.size();
         root.list = list.1;
@@ -267,6 +269,9 @@ impl Core {
             barrier: 0,
             arriving: Vec::new(),
             last_block: None,
+            line: number,
+            last_snapshot: None,
+            taken: None,
         }
     }
 

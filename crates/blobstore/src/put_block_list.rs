@@ -24,6 +24,7 @@ use crate::properties::Properties;
 use crate::put_blob::Committed;
 use crate::put_block::BlockRef;
 use crate::root::{CommitId, Held, Root};
+use crate::snapshot::Which;
 use crate::store::{BlobPath, Core, Store};
 use crate::uncommitted::Uncommitted;
 
@@ -88,8 +89,12 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorCode::BlobNotFound`], lease and condition; [`StoreError::Damaged`].
-    pub fn get_block_list(&self, path: &BlobPath, permit: &Permit<'_>) -> Result<Blocks, StoreError> {
-        let (_, blob) = self.core.blob(path)?;
+    pub fn get_block_list<'a>(
+        &self,
+        blob: impl Into<Which<'a>>,
+        permit: &Permit<'_>,
+    ) -> Result<Blocks, StoreError> {
+        let (_, blob) = self.core.which(blob.into())?;
         let mut state = blob.state();
         let root = state.root.clone().ok_or(ErrorCode::BlobNotFound)?;
         permit.check_read(&root, self.core.now())?;
@@ -151,6 +156,7 @@ impl Core {
             arriving: resolved.arriving.clone(),
             // Of blocks that are acknowledged later, their own headers tell.
             last_block: (!resolved.arriving.is_empty()).then_some(now),
+            taken: None,
             ..(*old).clone()
         };
         if !resolved.list.entries.is_empty() {
@@ -245,7 +251,7 @@ impl Core {
         }
         state.publish(root);
         state.properties = Some(Arc::new(properties));
-        give_back(&mut state, file);
+        give_back(&mut state, file, blob.pinned_below(file));
         CommittedBlocks { committed, blocks }
     }
 }
@@ -295,8 +301,9 @@ fn payload(span: Span) -> (u64, u64) {
 /// Gives back the space of what left the content, except where a reader still has the list that shows it.
 ///
 /// Nothing depends on it: a crash before it, or a file system without holes, keeps the bytes until the blob is
-/// overwritten or deleted.
-pub(crate) fn give_back(state: &mut State, file: &BlobFile) {
+/// overwritten or deleted. What lies below `pinned_below` belongs to a snapshot, or lay beside it: it stays for as
+/// long.
+pub(crate) fn give_back(state: &mut State, file: &BlobFile, pinned_below: u64) {
     let mut still_read = Vec::new();
     for dropped in std::mem::take(&mut state.dropped) {
         if dropped
@@ -308,6 +315,9 @@ pub(crate) fn give_back(state: &mut State, file: &BlobFile) {
             continue;
         }
         for (offset, len) in dropped.ranges {
+            if offset < pinned_below {
+                continue;
+            }
             if let Err(error) = file.file().punch(offset, len) {
                 tracing::warn!(path = %file.path().display(), %error, "space could not be given back");
             }

@@ -23,6 +23,7 @@ use crate::limits::CHECKSUM_BYTES;
 use crate::permit::Permit;
 use crate::put_block::BlockRef;
 use crate::root::{CommitId, ProofRecord};
+use crate::snapshot::Which;
 use crate::store::{BlobPath, Core, Store};
 
 /// The content of a blob as it was when it was opened: later changes do not show, and its bytes stay readable
@@ -43,9 +44,13 @@ impl Store {
     /// # Errors
     /// The protocol's: [`ErrorCode::BlobNotFound`], container, lease, condition. [`StoreError::Damaged`] when
     /// its block list is unreadable.
-    pub fn open_blob(&self, path: &BlobPath, permit: &Permit<'_>) -> Result<BlobReader, StoreError> {
+    pub fn open_blob<'a>(
+        &self,
+        blob: impl Into<Which<'a>>,
+        permit: &Permit<'_>,
+    ) -> Result<BlobReader, StoreError> {
         let core = &self.core;
-        let (container, blob) = core.blob(path)?;
+        let (container, blob) = core.which(blob.into())?;
         let opened = core.open_content(&blob, permit);
         if let Err(StoreError::Damaged { what }) = &opened {
             core.rotten(&blob, None, what);
@@ -65,9 +70,13 @@ impl Store {
     /// Opens the committed content like [`Self::open_blob`] where that takes neither the disk nor waiting for those
     /// who use it, so that a thread which must not wait may ask. None where it would, or where something is wrong,
     /// which [`Self::open_blob`] then finds out and reports.
-    pub fn open_blob_at_once(&self, path: &BlobPath, permit: &Permit<'_>) -> Option<BlobReader> {
+    pub fn open_blob_at_once<'a>(
+        &self,
+        blob: impl Into<Which<'a>>,
+        permit: &Permit<'_>,
+    ) -> Option<BlobReader> {
         let core = &self.core;
-        let (container, blob) = core.blob(path).ok()?;
+        let (container, blob) = core.which(blob.into()).ok()?;
         let now = core.now();
         let (file, list, view) = {
             let mut state = blob.try_state()?;
@@ -94,8 +103,12 @@ impl Store {
     ///
     /// # Errors
     /// The protocol's: [`ErrorCode::BlobNotFound`], container, lease, condition.
-    pub fn blob_properties(&self, path: &BlobPath, permit: &Permit<'_>) -> Result<BlobView, StoreError> {
-        let (_, blob) = self.core.blob(path)?;
+    pub fn blob_properties<'a>(
+        &self,
+        blob: impl Into<Which<'a>>,
+        permit: &Permit<'_>,
+    ) -> Result<BlobView, StoreError> {
+        let (_, blob) = self.core.which(blob.into())?;
         let root = blob.state().root.clone().filter(|root| root.committed);
         permit.check_read(&*root.ok_or(ErrorCode::BlobNotFound)?, self.core.now())?;
         self.core.view(&blob)
@@ -383,7 +396,8 @@ impl Core {
     /// the state of the content that was read; a later one may be sound.
     pub(crate) fn rotten(&self, blob: &Arc<Blob>, commit: Option<CommitId>, what: &str) {
         tracing::error!(blob = blob.name.as_str(), %what, "bytes at rest are damaged");
-        if self.check_writable().is_err() {
+        // A snapshot never changes, its verdict neither.
+        if self.check_writable().is_err() || blob.snapshot.is_some() {
             return;
         }
         let marked = self.change_root(blob, |root, _| {

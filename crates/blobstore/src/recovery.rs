@@ -44,6 +44,7 @@ pub(crate) fn recover(
         .map_err(|error| writing.health.sync_failed(path, &error))?;
     let mut root = survey.root;
     root.last_block = root.last_block.max(repair.last_block);
+    root.taken = None;
     let end = End {
         offset: survey.end,
         sequence: survey.sequence,

@@ -6,6 +6,7 @@
 
 use azblob::etag::ETag;
 use azblob::lease::Lease;
+use azblob::snapshot::SnapshotTime;
 use azblob::time::UnixMillis;
 use bak::Verdict;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,40 @@ pub(crate) struct Root {
     /// When the last block came, for the age limit of uncommitted blocks.
     #[serde(default)]
     pub(crate) last_block: Option<UnixMillis>,
+    /// The line of blobs under this name between two deletions: an overwrite goes on with it. A snapshot
+    /// belongs to a blob of its own line only. 0 in files of format 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) line: u64,
+    /// The newest snapshot ever taken in this line, whether it is still there or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_snapshot: Option<SnapshotTime>,
+    /// This root is a snapshot too, if a file name says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) taken: Option<Taken>,
+}
+
+/// What a snapshot has for its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Taken {
+    pub(crate) at: SnapshotTime,
+    /// Only where the snapshot has metadata of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) own: Option<OwnMetadata>,
+}
+
+/// A snapshot's own metadata, and with it tag and time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OwnMetadata {
+    pub(crate) etag: u64,
+    pub(crate) last_modified: UnixMillis,
+    /// Offset of the text frame with the snapshot's properties.
+    pub(crate) properties: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A part of the root, or where to find it.
@@ -91,6 +126,14 @@ impl Root {
     /// Whether a block frame at `offset` is an uncommitted block.
     pub(crate) fn holds_uncommitted(&self, offset: u64) -> bool {
         offset >= self.barrier || self.arriving.contains(&offset)
+    }
+
+    /// Goes on with the line of the blob that this one replaces.
+    pub(crate) fn follow(&mut self, old: Option<&Self>) {
+        if let Some(old) = old {
+            self.line = old.line;
+            self.last_snapshot = old.last_snapshot;
+        }
     }
 
     /// Where to start looking for uncommitted blocks.

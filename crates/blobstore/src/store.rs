@@ -26,6 +26,7 @@ use crate::health::Health;
 use crate::limits::{OPEN_FILES_MAX, RESERVE_BYTES, RESERVE_STEP_BYTES};
 use crate::load;
 use crate::reserve::Reserve;
+use crate::snapshot::{Which, find_snapshot};
 
 /// Which blob.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -258,6 +259,16 @@ impl Core {
             .and_then(|containers| containers.get(container))
             .map(Arc::clone)
             .ok_or(ErrorCode::ContainerNotFound)
+    }
+
+    /// A blob or one of its snapshots.
+    pub(crate) fn which(&self, which: Which<'_>) -> Result<(Arc<Container>, Arc<Blob>), StoreError> {
+        let (container, blob) = self.blob(which.path)?;
+        let Some(time) = which.snapshot else {
+            return Ok((container, blob));
+        };
+        let snapshot = find_snapshot(&container, &blob, time)?;
+        Ok((container, snapshot))
     }
 
     /// A blob that may be committed or not.

@@ -66,7 +66,7 @@ impl Core {
         {
             let mut state = blob.state();
             if let Some(file) = state.file.clone() {
-                give_back(&mut state, &file);
+                give_back(&mut state, &file, blob.pinned_below(&file));
             }
         }
         if !is_overdue(blob, now) {
@@ -114,7 +114,7 @@ impl Core {
             .map(|uncommitted| uncommitted.drop_before_commit(|offset| root.holds_uncommitted(offset)));
         state.drop_spans(gone.unwrap_or_default());
         if let Some(file) = state.file.clone() {
-            give_back(&mut state, &file);
+            give_back(&mut state, &file, blob.pinned_below(&file));
         }
         Ok(true)
     }

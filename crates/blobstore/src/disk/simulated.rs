@@ -285,6 +285,12 @@ impl Disk for SimulatedDisk {
         state.names.rename(from, to)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.lock_state();
+        state.atomic_call()?;
+        state.names.link(from, to)
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.lock_state();
         state.atomic_call()?;

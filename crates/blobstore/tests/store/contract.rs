@@ -15,7 +15,7 @@ use blobstore::disk::simulated::SimulatedDisk;
 use blobstore::{ListEntry, ListQuery, Permit, Proof, Properties, Store, StoreError};
 
 /// Runs a test on both disks. The store can be reopened by the function it gets.
-fn on_both_disks(test: impl Fn(&Arc<TestClock>, &dyn Fn() -> Store)) {
+pub(crate) fn on_both_disks(test: impl Fn(&Arc<TestClock>, &dyn Fn() -> Store)) {
     let clock = TestClock::new(1);
     let disk = SimulatedDisk::new(1, u64::MAX);
     test(&clock, &|| open(Arc::new(disk.clone()), &clock, "/data").unwrap());
@@ -27,7 +27,7 @@ fn on_both_disks(test: impl Fn(&Arc<TestClock>, &dyn Fn() -> Store)) {
     });
 }
 
-fn with_container(reopen: &dyn Fn() -> Store) -> Store {
+pub(crate) fn with_container(reopen: &dyn Fn() -> Store) -> Store {
     let store = reopen();
     store
         .create_container(&account(), &container(), Metadata::default())
@@ -36,7 +36,7 @@ fn with_container(reopen: &dyn Fn() -> Store) -> Store {
 }
 
 #[track_caller]
-fn assert_code<T>(result: Result<T, StoreError>, code: ErrorCode) {
+pub(crate) fn assert_code<T>(result: Result<T, StoreError>, code: ErrorCode) {
     match result {
         Err(StoreError::Protocol(got)) => assert_eq!(got, code),
         Err(other) => panic!("expected {code}, got {other}"),

@@ -6,7 +6,7 @@ use azblob::lease::Lease;
 use azblob::metadata::Metadata;
 use azblob::names::ContainerName;
 use bak::Verdict;
-use blobstore::{BlobPath, ListEntry, ListQuery, Permit, Store};
+use blobstore::{BlobPath, BlobView, ListEntry, ListQuery, Permit, Store};
 
 use crate::support::account;
 
@@ -29,6 +29,21 @@ pub(crate) struct BlobState {
     pub(crate) uncommitted: BTreeMap<String, (u64, Vec<u8>)>,
     pub(crate) lease: Lease,
     pub(crate) sealed: bool,
+    pub(crate) mark: u64,
+    pub(crate) verdict: Option<Verdict>,
+    /// The oldest first.
+    pub(crate) snapshots: Vec<SnapshotState>,
+    /// The newest time that a snapshot of this blob ever had, as far as somebody was told.
+    pub(crate) newest: u64,
+}
+
+/// One snapshot.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SnapshotState {
+    /// 0 where the operation was cut off, so that nobody was told.
+    pub(crate) time: u64,
+    /// With tag 0 where nobody was told.
+    pub(crate) content: Committed,
     pub(crate) mark: u64,
     pub(crate) verdict: Option<Verdict>,
 }
@@ -89,9 +104,11 @@ fn container_difference(store: &Store, name: &str, expected: &ContainerState) ->
     let container = ContainerName::new(name).unwrap();
     let query = ListQuery {
         include_uncommitted: true,
+        include_snapshots: true,
         ..ListQuery::default()
     };
-    let page = store.list_blobs(&account(), &container, &query).unwrap();
+    let mut page = store.list_blobs(&account(), &container, &query).unwrap();
+    let snapshots: Vec<ListEntry> = page.entries.extract_if(.., is_snapshot).collect();
     let names: Vec<String> = page
         .entries
         .iter()
@@ -114,15 +131,70 @@ fn container_difference(store: &Store, name: &str, expected: &ContainerState) ->
             blob,
         };
         let state = &expected.blobs[path.blob.as_str()];
-        let found = blob_difference(store, &path, &view, state)?;
+        let found = blob_difference(store, &path, &view, state)
+            .or_else(|| snapshots_difference(store, &path, &snapshots, &state.snapshots))?;
         Some(format!("{name}/{}: {found}", path.blob.as_str()))
     })
+}
+
+fn is_snapshot(entry: &mut ListEntry) -> bool {
+    matches!(entry, ListEntry::Blob(_, view) if view.snapshot.is_some())
+}
+
+/// The snapshots of one blob among all that were listed.
+fn snapshots_difference(
+    store: &Store,
+    path: &BlobPath,
+    listed: &[ListEntry],
+    expected: &[SnapshotState],
+) -> Option<String> {
+    let views: Vec<&BlobView> = listed
+        .iter()
+        .filter_map(|entry| match entry {
+            ListEntry::Blob(name, view) if *name == path.blob => Some(view),
+            _ => None,
+        })
+        .collect();
+    let times: Vec<u64> = views.iter().map(|view| view.snapshot.unwrap().0).collect();
+    let wanted: Vec<u64> = expected.iter().map(|snapshot| snapshot.time).collect();
+    let fits = |(time, wanted): (&u64, &u64)| *wanted == 0 || time == wanted;
+    if times.len() != wanted.len() || !times.is_sorted() || !times.iter().zip(&wanted).all(fits) {
+        return Some(format!("snapshots {times:?}, expected {wanted:?}"));
+    }
+    views.iter().zip(expected).find_map(|(view, expected)| {
+        let found = snapshot_difference(store, path, view, expected)?;
+        Some(format!("snapshot {:?}: {found}", view.snapshot))
+    })
+}
+
+fn snapshot_difference(
+    store: &Store,
+    path: &BlobPath,
+    view: &BlobView,
+    expected: &SnapshotState,
+) -> Option<String> {
+    let mark = read_mark(&view.properties.metadata);
+    if mark != expected.mark {
+        return Some(format!("mark {mark}, expected {}", expected.mark));
+    }
+    if expected.content.etag != 0 && expected.content.etag != view.etag.0 {
+        return Some(format!("tag {:x}, expected {:x}", view.etag.0, expected.content.etag));
+    }
+    let verdict = store.proof((path, view.snapshot)).map(|proof| proof.and_then(|p| p.verdict));
+    if !matches!(&verdict, Ok(verdict) if *verdict == expected.verdict) {
+        return Some(format!("verdict {verdict:?}, expected {:?}", expected.verdict));
+    }
+    match crate::support::read_which(store, (path, view.snapshot).into()) {
+        Err(error) => Some(format!("content: {error}")),
+        Ok(data) if data != expected.content.data() => Some("content differs".to_owned()),
+        Ok(_) => None,
+    }
 }
 
 fn blob_difference(
     store: &Store,
     path: &BlobPath,
-    view: &blobstore::BlobView,
+    view: &BlobView,
     expected: &BlobState,
 ) -> Option<String> {
     let seen = (view.committed, view.lease, view.sealed);

@@ -9,7 +9,7 @@ use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::time::UnixMillis;
 use blobstore::disk::Disk;
 use blobstore::disk::simulated::Random;
-use blobstore::{BlobPath, BlockRef, Clock, OpenError, Options, Permit, Properties, Store, StoreError};
+use blobstore::{BlobPath, BlockRef, Clock, OpenError, Options, Permit, Properties, Store, StoreError, Which};
 
 /// A clock that stands still until it is moved.
 pub(crate) struct TestClock {
@@ -116,7 +116,11 @@ pub(crate) fn read(store: &Store, name: &str) -> Result<Vec<u8>, StoreError> {
 }
 
 pub(crate) fn read_path(store: &Store, path: &BlobPath) -> Result<Vec<u8>, StoreError> {
-    let reader = store.open_blob(path, &Permit::NONE)?;
+    read_which(store, path.into())
+}
+
+pub(crate) fn read_which(store: &Store, which: Which<'_>) -> Result<Vec<u8>, StoreError> {
+    let reader = store.open_blob(which, &Permit::NONE)?;
     let mut data = vec![0; reader.size() as usize];
     reader.read_at(0, &mut data)?;
     Ok(data)

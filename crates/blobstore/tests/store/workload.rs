@@ -3,11 +3,12 @@
 use azblob::block::{BlockId, BlockList, BlockSource};
 use azblob::lease::{Lease, LeaseAction, LeaseDuration, LeaseId};
 use azblob::names::{BlobName, ContainerName};
+use azblob::snapshot::{DeleteSnapshots, SnapshotTime};
 use bak::Verdict;
 use blobstore::disk::simulated::Random;
-use blobstore::{BlobPath, BlockWriter, Permit, Proof, Properties, Store, StoreError};
+use blobstore::{BlobPath, BlockWriter, ListEntry, ListQuery, Permit, Proof, Properties, Store, StoreError};
 
-use crate::model::{BlobState, Committed, ContainerState, Contents, mark};
+use crate::model::{BlobState, Committed, ContainerState, Contents, SnapshotState, mark};
 use crate::support::{account, bytes, id};
 
 const CONTAINERS: [&str; 2] = ["one", "two"];
@@ -27,6 +28,11 @@ pub(crate) enum Deed {
     EndBlock(Ending),
     Commit(Target, Vec<&'static str>, u64),
     Delete(Target),
+    /// With metadata of its own, unless that is 0.
+    Snapshot(Target, u64),
+    /// The snapshot with this index, the oldest being 0.
+    DeleteSnapshot(Target, usize),
+    DeleteSnapshots(Target, DeleteSnapshots),
     Mark(Target, u64),
     Lease(Target, LeaseAction),
     Seal(Target, bool),
@@ -91,7 +97,8 @@ impl Workload {
             let blob = container.blobs.get(target.1).cloned();
             let sealed = blob.as_ref().is_some_and(|b| b.sealed);
             let committed = blob.as_ref().is_some_and(|b| b.committed.is_some());
-            let deed = match self.random.below(30) {
+            let snapshots = blob.as_ref().map_or(0, |b| b.snapshots.len());
+            let deed = match self.random.below(36) {
                 0 if self.random.one_in(4) && container.blobs.values().all(|b| !b.sealed) => {
                     Deed::DeleteContainer(target.0)
                 }
@@ -109,7 +116,18 @@ impl Workload {
                     Deed::EndBlock(self.arriving[which].ending.clone())
                 }
                 17..=20 if !sealed => Deed::Commit(target, self.some_ids(blob.as_ref()), self.number()),
-                21 if committed && !sealed => Deed::Delete(target),
+                21 if committed && !sealed && snapshots == 0 => Deed::Delete(target),
+                21 if committed && !sealed => Deed::DeleteSnapshots(target, DeleteSnapshots::Include),
+                30..=33 if committed && snapshots < 3 => {
+                    let mark = if self.random.one_in(2) { self.number() } else { 0 };
+                    Deed::Snapshot(target, mark)
+                }
+                34 if !sealed && snapshots > 0 => {
+                    Deed::DeleteSnapshot(target, self.random.below(snapshots as u64) as usize)
+                }
+                35 if committed && !sealed && self.random.one_in(3) => {
+                    Deed::DeleteSnapshots(target, DeleteSnapshots::Only)
+                }
                 22 if committed && !sealed => Deed::Mark(target, self.number()),
                 23..=25 if blob.is_some() => match self.lease_action(blob.as_ref()) {
                     Some(action) => Deed::Lease(target, action),
@@ -165,6 +183,20 @@ impl Workload {
                 return Ok(done.committed.etag.0);
             }
             Deed::Delete(target) => store.delete_blob(&target.path(), &permit(target))?,
+            Deed::Snapshot(target, m) => {
+                let metadata = (*m != 0).then(|| mark(*m));
+                let taken = store.snapshot_blob(&target.path(), metadata.as_ref(), &Permit::NONE)?;
+                let newest = self.expected[target.0].blobs[target.1].newest;
+                assert!(taken.time.0 > newest, "a snapshot is as old as one before it");
+                return Ok(taken.time.0);
+            }
+            Deed::DeleteSnapshot(target, index) => {
+                let time = time_of_snapshot(store, *target, *index);
+                store.delete_snapshot(&target.path(), time, &Permit::NONE)?;
+            }
+            Deed::DeleteSnapshots(target, how) => {
+                store.delete_with_snapshots(&target.path(), *how, &permit(target))?;
+            }
             Deed::Mark(target, m) => {
                 return Ok(store
                     .set_metadata(&target.path(), &mark(*m), &permit(target))?
@@ -242,13 +274,14 @@ impl Workload {
             Deed::DeleteContainer(name) => arriving.ending.target.0 != *name,
             Deed::PutBlob(target, ..)
             | Deed::Delete(target)
+            | Deed::DeleteSnapshots(target, _)
             | Deed::Seal(target, _)
             | Deed::Lease(target, _) => arriving.ending.target != *target,
             _ => true,
         });
     }
 
-    /// The model once the deed is done; with tag 0 where nobody was told the tag.
+    /// The model once the deed is done; with tag (of a snapshot: time) 0 where nobody was told.
     pub(crate) fn after(&self, deed: &Deed, etag: u64) -> Contents {
         let mut contents = self.expected.clone();
         match deed {
@@ -265,7 +298,14 @@ impl Workload {
             Deed::MarkContainer(name, mark) => {
                 contents.get_mut(*name).unwrap().mark = *mark;
             }
-            Deed::Delete(target) => {
+            Deed::Snapshot(target, mark) => snapshot(blob_of(&mut contents, *target), *mark, etag),
+            Deed::DeleteSnapshot(target, index) => {
+                blob_of(&mut contents, *target).snapshots.remove(*index);
+            }
+            Deed::DeleteSnapshots(target, DeleteSnapshots::Only) => {
+                blob_of(&mut contents, *target).snapshots.clear();
+            }
+            Deed::Delete(target) | Deed::DeleteSnapshots(target, _) => {
                 contents.get_mut(target.0).unwrap().blobs.remove(target.1);
             }
             Deed::Sweep => {}
@@ -297,6 +337,8 @@ impl Workload {
                     committed: Some(Committed { blocks, etag }),
                     lease: blob.lease,
                     mark: *mark,
+                    snapshots: std::mem::take(&mut blob.snapshots),
+                    newest: blob.newest,
                     ..BlobState::default()
                 };
             }
@@ -318,9 +360,20 @@ impl Workload {
     }
 
     /// What the store may hold if the deed was cut off: nothing of it, all of it, or, where it makes the blob
-    /// first, that alone.
+    /// first, that alone; of several snapshots, some.
     pub(crate) fn possible_after(&self, deed: &Deed) -> Vec<Contents> {
         let mut possible = vec![self.expected.clone(), self.after(deed, 0)];
+        if let Deed::DeleteSnapshots(target, DeleteSnapshots::Only) = deed {
+            let all = self.expected[target.0].blobs[target.1].snapshots.len();
+            for kept in 0..1_usize << all {
+                let mut some = self.expected.clone();
+                let mut index = 0..;
+                blob_of(&mut some, *target)
+                    .snapshots
+                    .retain(|_| kept >> index.next().unwrap() & 1 == 1);
+                possible.push(some);
+            }
+        }
         if let Deed::PutBlock(target, ..)
         | Deed::GiveUpBlock(target, ..)
         | Deed::BeginBlock(target, ..)
@@ -449,6 +502,38 @@ fn commit(blob: &mut BlobState, ids: &[&str], mark: u64, etag: u64) {
         committed: Some(Committed { blocks, etag }),
         lease: blob.lease,
         mark,
+        snapshots: std::mem::take(&mut blob.snapshots),
+        newest: blob.newest,
         ..BlobState::default()
     };
+}
+
+fn snapshot(blob: &mut BlobState, mark: u64, time: u64) {
+    let mut content = blob.committed.clone().unwrap();
+    if mark != 0 {
+        // The tag is its own then, and only the store knows it.
+        content.etag = 0;
+    }
+    blob.snapshots.push(SnapshotState {
+        time,
+        content,
+        mark: if mark == 0 { blob.mark } else { mark },
+        verdict: blob.verdict,
+    });
+    blob.newest = blob.newest.max(time);
+}
+
+fn time_of_snapshot(store: &Store, target: Target, index: usize) -> SnapshotTime {
+    let path = target.path();
+    let query = ListQuery {
+        prefix: target.1.to_owned(),
+        include_snapshots: true,
+        ..ListQuery::default()
+    };
+    let page = store.list_blobs(&path.account, &path.container, &query).unwrap();
+    let mut times = page.entries.into_iter().filter_map(|entry| match entry {
+        ListEntry::Blob(name, view) if name == path.blob => view.snapshot,
+        _ => None,
+    });
+    times.nth(index).unwrap()
 }

@@ -98,6 +98,17 @@ impl Names {
         Ok(())
     }
 
+    /// One more name for a file. A change of its own at a crash, like the name of a new file.
+    pub(super) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let id = self.file(from)?;
+        let (dir, name) = self.parent(to)?;
+        if self.dirs[&dir].live.contains_key(&name) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        self.change(None, Some((dir, name, id)));
+        Ok(())
+    }
+
     pub(super) fn remove_file(&mut self, path: &Path) -> io::Result<()> {
         let id = self.file(path)?;
         let (dir, name) = self.parent(path)?;
@@ -259,6 +270,23 @@ mod tests {
             seen.insert(left);
         }
         assert_eq!(seen.len(), 2, "both outcomes are tried");
+    }
+
+    #[test]
+    fn a_second_name_is_a_change_of_its_own() {
+        let mut seen = BTreeSet::new();
+        for seed in 0..60 {
+            let mut names = Names::new();
+            let file = names.create_file(Path::new("/f")).unwrap();
+            names.sync(Path::new("/")).unwrap();
+            names.link(Path::new("/f"), Path::new("/g")).unwrap();
+            assert!(names.link(Path::new("/f"), Path::new("/g")).is_err());
+            names.remove_file(Path::new("/f")).unwrap();
+            names.crash(&mut Random::new(seed));
+            let found = |path: &str| names.file(Path::new(path)).ok().inspect(|id| assert_eq!(*id, file));
+            seen.insert((found("/f").is_some(), found("/g").is_some()));
+        }
+        assert_eq!(seen.len(), 4, "every outcome is tried: {seen:?}");
     }
 
     #[test]
