@@ -54,7 +54,8 @@ pub fn success_status(operation: &Operation) -> u16 {
             | BlobOperation::PutBlockList(_)
             | BlobOperation::PutPage(_)
             | BlobOperation::ClearPages(_)
-            | BlobOperation::AppendBlock(_) => 201,
+            | BlobOperation::AppendBlock(_)
+            | BlobOperation::Snapshot { .. } => 201,
             BlobOperation::Delete { .. } => 202,
             BlobOperation::Lease { action, .. } => lease_status(action),
             _ => 200,

@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn written_with_seven_decimals() {
         assert_eq!(SnapshotTime(TICKS).to_string(), EXAMPLE);
-        assert_eq!(SnapshotTime(TICKS + 1).to_string(), "2011-03-09T01:42:34.9360001Z");
+        assert_eq!(
+            SnapshotTime(TICKS + 1).to_string(),
+            "2011-03-09T01:42:34.9360001Z"
+        );
         assert_eq!(EXAMPLE.parse(), Ok(SnapshotTime(TICKS)));
         assert_eq!(
             "2011-03-09T01:42:34.9369999Z".parse(),

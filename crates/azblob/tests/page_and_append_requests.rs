@@ -398,10 +398,11 @@ fn what_is_built_is_read_back() {
             sequence,
         }),
         BlobOperation::GetPageRanges(GetPageRanges {
+            snapshot: None,
             range: Some(ByteRange { start: 5, last: None }),
             lease_id,
             conditions: conditions.clone(),
-            marker: Some(Marker("1024".to_owned())),
+            marker: Some(Marker::at("1024")),
             max_results: Some(7),
         }),
         set(None, Some(1024), Some(SequenceChange::Increment)),

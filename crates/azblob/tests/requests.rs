@@ -16,6 +16,7 @@ use azblob::request::{
     ListBlobs, ListContainers, Marker, Operation, PageChange, PutBlob, PutBlock, PutBlockList, Request,
     ServiceOperation,
 };
+use azblob::snapshot::{DeleteSnapshots, SnapshotTime};
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -47,6 +48,33 @@ fn blob_operation(method: &str, uri: &str, headers: &[(&str, &str)]) -> BlobOper
 
 fn refusal(method: &str, uri: &str, headers: &[(&str, &str)]) -> ErrorCode {
     parse(method, uri, headers).unwrap_err().code
+}
+
+#[test]
+fn snapshots_are_read_and_deleted_and_never_changed() {
+    let uri = "/vault/box/b?snapshot=2011-03-09T01:42:34.9360000Z";
+    let time = SnapshotTime(12_996_349_549_360_000);
+    match blob_operation("GET", uri, &[]) {
+        BlobOperation::Get(get) => assert_eq!(get.snapshot, Some(time)),
+        other => panic!("{other:?}"),
+    }
+    let lease = format!("{uri}&comp=lease");
+    let action = [("x-ms-lease-action", "break")];
+    assert_eq!(refusal("PUT", &lease, &action), ErrorCode::InvalidOperation);
+    for comp in [
+        "",
+        "&comp=metadata",
+        "&comp=properties",
+        "&comp=block",
+        "&comp=snapshot",
+    ] {
+        let code = refusal("PUT", &format!("{uri}{comp}"), &[("content-length", "0")]);
+        assert_eq!(code, ErrorCode::InvalidQueryParameterValue, "{comp}");
+    }
+    let only = [("x-ms-delete-snapshots", "only")];
+    assert_eq!(refusal("DELETE", uri, &only), ErrorCode::InvalidOperation);
+    let wrong = "/vault/box/b?snapshot=yesterday";
+    assert_eq!(refusal("HEAD", wrong, &[]), ErrorCode::InvalidQueryParameterValue);
 }
 
 #[test]
@@ -246,7 +274,7 @@ fn what_is_not_offered_says_so() {
         refusal("PUT", uri, &[("content-length", "0")]),
         ErrorCode::MissingRequiredHeader
     );
-    for comp in ["snapshot", "copy", "tier", "tags", "undelete", "legalhold"] {
+    for comp in ["copy", "tier", "tags", "undelete", "legalhold"] {
         let code = refusal("PUT", &format!("{uri}?comp={comp}"), &[]);
         assert_eq!((code, code.status()), (ErrorCode::NotImplemented, 501), "{comp}");
     }
@@ -264,7 +292,7 @@ fn what_is_not_offered_says_so() {
     );
     assert_eq!(refusal("PATCH", uri, &[]), ErrorCode::UnsupportedHttpVerb);
     assert_eq!(
-        refusal("GET", &format!("{uri}?snapshot=2026"), &[]),
+        refusal("GET", &format!("{uri}?versionid=2026"), &[]),
         ErrorCode::UnsupportedQueryParameter
     );
     assert_eq!(
@@ -306,7 +334,7 @@ fn checksums_one_at_a_time() {
 
 #[test]
 fn listings() {
-    let uri = "/vault/backups?restype=container&comp=list&prefix=a%2Fb&delimiter=%2F&include=metadata,uncommittedblobs,copy\
+    let uri = "/vault/backups?restype=container&comp=list&prefix=a%2Fb&delimiter=%2F&include=metadata,snapshots,uncommittedblobs,deleted\
         &maxresults=70000&marker=YS9i";
     let Operation::Container(_, ContainerOperation::ListBlobs(list)) =
         parse("GET", uri, &[]).unwrap().operation
@@ -316,10 +344,11 @@ fn listings() {
     let want = ListBlobs {
         prefix: Some("a/b".to_owned()),
         delimiter: Some("/".to_owned()),
-        marker: Some(Marker("a/b".to_owned())),
+        marker: Some(Marker::at("a/b")),
         max_results: 5000,
         max_results_given: true,
         include_metadata: true,
+        include_snapshots: true,
         include_uncommitted: true,
     };
     assert_eq!(list, want);
@@ -361,10 +390,11 @@ fn every_request() -> Vec<Operation> {
     let list = ListBlobs {
         prefix: Some("a b/+".to_owned()),
         delimiter: Some("/".to_owned()),
-        marker: Some(Marker("\u{1}€".to_owned())),
+        marker: Some(Marker::at("\u{1}€")),
         max_results: 17,
         max_results_given: true,
         include_metadata: true,
+        include_snapshots: true,
         include_uncommitted: true,
     };
     let containers = ListContainers {
@@ -427,13 +457,16 @@ fn every_request() -> Vec<Operation> {
         conditions: conditions.clone(),
         checksum: Some(Checksum::Crc64(Crc64(u64::MAX - 1))),
     };
+    let snapshot = Some(SnapshotTime(12_996_349_549_360_001));
     let get = GetBlob {
+        snapshot,
         range: Some(ByteRange { start: 3, last: None }),
         lease_id,
         conditions: conditions.clone(),
         range_md5: true,
         range_crc64: false,
     };
+    let own = metadata.clone();
     let on_blob = [
         BlobOperation::Put(put),
         BlobOperation::Put(PutBlob::default()),
@@ -445,15 +478,18 @@ fn every_request() -> Vec<Operation> {
         }),
         BlobOperation::PutBlockList(commit),
         BlobOperation::GetBlockList {
+            snapshot,
             kind: BlockListKind::All,
             lease_id,
         },
         BlobOperation::Get(get),
         BlobOperation::GetProperties {
+            snapshot,
             lease_id,
             conditions: conditions.clone(),
         },
         BlobOperation::GetMetadata {
+            snapshot,
             lease_id,
             conditions: conditions.clone(),
         },
@@ -468,9 +504,27 @@ fn every_request() -> Vec<Operation> {
             lease_id,
             conditions: conditions.clone(),
         },
-        BlobOperation::Delete {
+        BlobOperation::Snapshot {
+            metadata: Some(own),
             lease_id,
             conditions: conditions.clone(),
+        },
+        BlobOperation::Snapshot {
+            metadata: None,
+            lease_id: None,
+            conditions: Conditions::default(),
+        },
+        BlobOperation::Delete {
+            snapshot: None,
+            snapshots: DeleteSnapshots::Include,
+            lease_id,
+            conditions: conditions.clone(),
+        },
+        BlobOperation::Delete {
+            snapshot,
+            snapshots: DeleteSnapshots::Refuse,
+            lease_id: None,
+            conditions: Conditions::default(),
         },
     ];
     let mut all = vec![Operation::Service(ServiceOperation::ListContainers(containers))];

@@ -13,6 +13,7 @@ use azblob::response::{
     BadHeader, BlobHead, BlobPage, BlobType, Changed, ContainerHead, ContainerPage, Failure, ListedBlob,
     ListedContainer, ListedEntry, Stamp,
 };
+use azblob::snapshot::SnapshotTime;
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use http::{HeaderMap, HeaderValue};
@@ -197,6 +198,7 @@ fn listed(name: &str) -> ListedBlob {
         etag: Some(TAG.bare()),
         last_modified: Some(CHANGED),
         created: Some(CHANGED),
+        snapshot: None,
         length: 5,
         blob_type: BlobType::Block,
         properties: HttpProperties {
@@ -221,14 +223,23 @@ fn pages_of_blobs() {
         metadata: None,
         ..listed("z")
     };
+    let snapshot = ListedBlob {
+        snapshot: Some(SnapshotTime(12_996_349_549_360_000)),
+        lease: LeaseView::NONE,
+        ..listed("snapped")
+    };
     let page = BlobPage {
         entries: vec![
             ListedEntry::Blob(Box::new(listed("a & <b>"))),
             ListedEntry::Prefix("dir/".to_owned()),
             ListedEntry::Blob(Box::new(listed("odd \u{ffff} name"))),
+            ListedEntry::Blob(Box::new(snapshot)),
             ListedEntry::Blob(Box::new(uncommitted)),
         ],
-        next: Some(Marker("next \u{1} one".to_owned())),
+        next: Some(Marker {
+            name: "next \u{1} one".to_owned(),
+            snapshot: Some(SnapshotTime(7)),
+        }),
     };
     let asked = ListBlobs {
         prefix: Some("a&b".to_owned()),

@@ -584,7 +584,7 @@ fn what_is_not_offered_says_so() {
     let mut client = server.client();
     client.ask(&put_blob("b", "data")).expect(201);
     for target in [
-        "box/b?comp=snapshot",
+        "box/b?comp=undelete",
         "box/b?comp=tier",
         "box/b?comp=nonsense",
         "box?restype=container&comp=acl",

@@ -13,6 +13,7 @@ use crate::conditions::Conditions;
 use crate::lease::{LeaseAction, LeaseDuration, LeaseId};
 use crate::metadata::Metadata;
 use crate::shared_key::{self, Secret};
+use crate::snapshot::SnapshotTime;
 use crate::time::UnixMillis;
 
 /// Where a client sends its requests.
@@ -251,12 +252,18 @@ impl Draft {
                 put.properties.write_request(&mut self.headers);
                 self.body(put.length, put.checksum);
             }
-            BlobOperation::GetBlockList { kind, lease_id } => {
+            BlobOperation::GetBlockList {
+                snapshot,
+                kind,
+                lease_id,
+            } => {
                 self.read(Method::GET, Some("blocklist"), *lease_id, None);
+                self.snapshot(*snapshot);
                 self.query.push(("blocklisttype", kind.as_str().to_owned()));
             }
             BlobOperation::Get(get) => {
                 self.read(Method::GET, None, get.lease_id, Some(&get.conditions));
+                self.snapshot(get.snapshot);
                 if let Some(range) = get.range {
                     self.header("x-ms-range", &range.header());
                 }
@@ -267,11 +274,21 @@ impl Draft {
                     self.header("x-ms-range-get-content-crc64", "true");
                 }
             }
-            BlobOperation::GetProperties { lease_id, conditions } => {
+            BlobOperation::GetProperties {
+                snapshot,
+                lease_id,
+                conditions,
+            } => {
                 self.read(Method::HEAD, None, *lease_id, Some(conditions));
+                self.snapshot(*snapshot);
             }
-            BlobOperation::GetMetadata { lease_id, conditions } => {
+            BlobOperation::GetMetadata {
+                snapshot,
+                lease_id,
+                conditions,
+            } => {
                 self.read(Method::GET, Some("metadata"), *lease_id, Some(conditions));
+                self.snapshot(*snapshot);
             }
             BlobOperation::SetMetadata {
                 metadata,
@@ -305,14 +322,30 @@ impl Draft {
                 }
                 self.page_change(*page);
             }
-            BlobOperation::Delete { lease_id, conditions } => {
+            BlobOperation::Snapshot {
+                metadata,
+                lease_id,
+                conditions,
+            } => {
                 self.write(
-                    Method::DELETE,
-                    None,
-                    &Metadata::default(),
+                    Method::PUT,
+                    Some("snapshot"),
+                    metadata.as_ref().unwrap_or(&Metadata::default()),
                     *lease_id,
                     Some(conditions),
                 );
+            }
+            BlobOperation::Delete {
+                snapshot,
+                snapshots,
+                lease_id,
+                conditions,
+            } => {
+                self.read(Method::DELETE, None, *lease_id, Some(conditions));
+                self.snapshot(*snapshot);
+                if let Some(text) = snapshots.header() {
+                    self.header("x-ms-delete-snapshots", text);
+                }
             }
             BlobOperation::Lease { action, conditions } => self.lease(action, conditions),
         }
@@ -357,6 +390,7 @@ impl Draft {
         self.query.push(("comp", "list".to_owned()));
         let words = [
             ("metadata", list.include_metadata),
+            ("snapshots", list.include_snapshots),
             ("uncommittedblobs", list.include_uncommitted),
         ];
         let include: Vec<&str> = words
@@ -408,6 +442,10 @@ impl Draft {
     ) {
         self.read(method, comp, lease_id, conditions);
         metadata.write_headers(&mut self.headers);
+    }
+
+    pub(super) fn snapshot(&mut self, snapshot: Option<SnapshotTime>) {
+        self.optional("snapshot", snapshot.map(|time| time.to_string()));
     }
 
     pub(super) fn body(&mut self, length: u64, checksum: Option<Checksum>) {

@@ -10,6 +10,7 @@ use crate::lease::{
     LeaseAction, LeaseDuration, LeaseId, MAX_BREAK_SECONDS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS,
 };
 use crate::query;
+use crate::snapshot::SnapshotTime;
 use crate::version::ApiVersion;
 
 /// Headers that ask for something which is not offered. To ignore one would be a lie: the data would lie
@@ -172,6 +173,17 @@ impl<'r> Fields<'r> {
         marker
             .map(Some)
             .ok_or_else(|| Refusal::query("marker", text, "Not a marker of this server."))
+    }
+
+    /// `snapshot=`, where a snapshot can be meant.
+    pub(super) fn snapshot(&self) -> Result<Option<SnapshotTime>, Refusal> {
+        let Some(text) = self.query("snapshot") else {
+            return Ok(None);
+        };
+        let words = "Not a snapshot's time as Snapshot Blob answers it.";
+        text.parse()
+            .map(Some)
+            .map_err(|_| Refusal::query("snapshot", text, words))
     }
 
     pub(super) fn lease_id(&self) -> Result<Option<LeaseId>, Refusal> {

@@ -6,12 +6,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::fields::Fields;
 use crate::error::{ErrorCode, Refusal};
 use crate::limits::MAX_LIST_RESULTS;
+use crate::snapshot::SnapshotTime;
 
 /// Where the next page of a listing begins: the first name not listed yet, included.
 ///
-/// On the wire it is Base64, so that a client carries any name back unharmed and none mistakes it for a name.
+/// On the wire the name is Base64, so that a client carries any name back unharmed and none mistakes it for a name;
+/// a point and the snapshot's ticks follow where a blob's snapshots are listed in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marker(pub String);
+pub struct Marker {
+    /// The name.
+    pub name: String,
+    /// The first of its snapshots not listed yet.
+    pub snapshot: Option<SnapshotTime>,
+}
 
 /// List Blobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +35,8 @@ pub struct ListBlobs {
     pub max_results_given: bool,
     /// `include=metadata`
     pub include_metadata: bool,
+    /// `include=snapshots`
+    pub include_snapshots: bool,
     /// `include=uncommittedblobs`: blobs of which only blocks were put.
     pub include_uncommitted: bool,
 }
@@ -48,8 +57,7 @@ pub struct ListContainers {
 }
 
 /// What else may be asked to be included. There is none of it here, so leaving it out is the whole truth.
-const NOTHING_OF_THESE: [&str; 10] = [
-    "snapshots",
+const NOTHING_OF_THESE: [&str; 9] = [
     "copy",
     "deleted",
     "versions",
@@ -70,6 +78,7 @@ impl Default for ListBlobs {
             max_results: MAX_LIST_RESULTS,
             max_results_given: false,
             include_metadata: false,
+            include_snapshots: false,
             include_uncommitted: false,
         }
     }
@@ -88,15 +97,32 @@ impl Default for ListContainers {
 }
 
 impl Marker {
+    /// A marker at a name.
+    pub fn at(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            snapshot: None,
+        }
+    }
+
     /// The text on the wire.
     pub fn to_wire(&self) -> String {
-        URL_SAFE_NO_PAD.encode(&self.0)
+        let name = URL_SAFE_NO_PAD.encode(&self.name);
+        match self.snapshot {
+            None => name,
+            Some(time) => format!("{name}.{:x}", time.0),
+        }
     }
 
     /// Reads the text off the wire.
     pub fn from_wire(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        String::from_utf8(bytes).ok().map(Self)
+        let (name, ticks) = match text.split_once('.') {
+            None => (text, None),
+            Some((name, ticks)) => (name, Some(u64::from_str_radix(ticks, 16).ok()?)),
+        };
+        let name = String::from_utf8(URL_SAFE_NO_PAD.decode(name).ok()?).ok()?;
+        let snapshot = ticks.map(SnapshotTime);
+        Some(Self { name, snapshot })
     }
 }
 
@@ -116,6 +142,7 @@ impl ListBlobs {
             max_results,
             max_results_given,
             include_metadata: include.contains(&"metadata"),
+            include_snapshots: include.contains(&"snapshots"),
             include_uncommitted: include.contains(&"uncommittedblobs"),
         })
     }
@@ -139,7 +166,7 @@ fn include<'f>(fields: &'f Fields<'_>) -> Result<Vec<&'f str>, Refusal> {
     let text = fields.query("include").unwrap_or_default();
     let words: Vec<&str> = text.split(',').map(str::trim).filter(|w| !w.is_empty()).collect();
     for word in &words {
-        if !["metadata", "uncommittedblobs"].contains(word) && !NOTHING_OF_THESE.contains(word) {
+        if !["metadata", "snapshots", "uncommittedblobs"].contains(word) && !NOTHING_OF_THESE.contains(word) {
             return Err(Refusal::query("include", word, "Unknown value."));
         }
     }

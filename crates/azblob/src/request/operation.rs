@@ -8,6 +8,7 @@ use crate::metadata::Metadata;
 use crate::names::{BlobName, ContainerName};
 use crate::properties::HttpProperties;
 use crate::range::ByteRange;
+use crate::snapshot::{DeleteSnapshots, SnapshotTime};
 
 use super::{
     AppendBlock, ClearPages, GetPageRanges, ListBlobs, ListContainers, PageChange, PutAppendBlob, PutPage,
@@ -126,6 +127,8 @@ pub enum BlobOperation {
     PutBlockList(PutBlockList),
     /// Get Block List.
     GetBlockList {
+        /// Of which snapshot; of the blob without.
+        snapshot: Option<SnapshotTime>,
         /// Which blocks.
         kind: BlockListKind,
         /// Must match when given.
@@ -135,6 +138,8 @@ pub enum BlobOperation {
     Get(GetBlob),
     /// Get Blob Properties.
     GetProperties {
+        /// Of which snapshot; of the blob without.
+        snapshot: Option<SnapshotTime>,
         /// Must match when given.
         lease_id: Option<LeaseId>,
         /// When to answer.
@@ -142,6 +147,8 @@ pub enum BlobOperation {
     },
     /// Get Blob Metadata.
     GetMetadata {
+        /// Of which snapshot; of the blob without.
+        snapshot: Option<SnapshotTime>,
         /// Must match when given.
         lease_id: Option<LeaseId>,
         /// When to answer.
@@ -167,8 +174,21 @@ pub enum BlobOperation {
         /// When to go ahead.
         conditions: Conditions,
     },
-    /// Delete Blob.
+    /// Snapshot Blob.
+    Snapshot {
+        /// The snapshot's own metadata; the blob's without.
+        metadata: Option<Metadata>,
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
+    /// Delete Blob, or a snapshot.
     Delete {
+        /// Which snapshot; the blob without.
+        snapshot: Option<SnapshotTime>,
+        /// What becomes of the blob's snapshots.
+        snapshots: DeleteSnapshots,
         /// Needed while the blob is leased.
         lease_id: Option<LeaseId>,
         /// When to go ahead.
@@ -253,6 +273,8 @@ pub struct PutBlockList {
 /// Get Blob.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GetBlob {
+    /// Of which snapshot; of the blob without.
+    pub snapshot: Option<SnapshotTime>,
     /// Which bytes; all without it.
     pub range: Option<ByteRange>,
     /// Must match when given.
@@ -338,6 +360,7 @@ impl BlobOperation {
             Self::GetMetadata { .. } => "GetBlobMetadata",
             Self::SetMetadata { .. } => "SetBlobMetadata",
             Self::SetProperties { .. } => "SetBlobProperties",
+            Self::Snapshot { .. } => "SnapshotBlob",
             Self::Delete { .. } => "DeleteBlob",
             Self::Lease { action, .. } => match action {
                 LeaseAction::Acquire { .. } => "AcquireBlobLease",

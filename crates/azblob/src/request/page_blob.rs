@@ -20,6 +20,7 @@ use crate::page::{
 };
 use crate::properties::HttpProperties;
 use crate::range::ByteRange;
+use crate::snapshot::SnapshotTime;
 use crate::version::ApiVersion;
 
 const SIZE: &str = "x-ms-blob-content-length";
@@ -74,6 +75,8 @@ pub struct ClearPages {
 /// Get Page Ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GetPageRanges {
+    /// Of which snapshot; of the blob without.
+    pub snapshot: Option<SnapshotTime>,
     /// Only pages that this touches; all without it.
     pub range: Option<ByteRange>,
     /// Must match when given.
@@ -196,6 +199,7 @@ pub(super) fn get_page_ranges(fields: &Fields<'_>, version: ApiVersion) -> Resul
         _ => Err(Refusal::query("maxresults", text, "Must be at least 1.")),
     });
     Ok(BlobOperation::GetPageRanges(GetPageRanges {
+        snapshot: fields.snapshot()?,
         range: ByteRange::from_headers(fields.header("x-ms-range")?, fields.header("range")?),
         lease_id: fields.lease_id()?,
         conditions: fields.read_conditions(version)?,
@@ -315,6 +319,7 @@ impl Draft {
 
     pub(super) fn get_page_ranges(&mut self, get: &GetPageRanges) {
         self.read(Method::GET, Some("pagelist"), get.lease_id, Some(&get.conditions));
+        self.snapshot(get.snapshot);
         if let Some(range) = get.range {
             self.header("x-ms-range", &range.header());
         }

@@ -9,15 +9,17 @@ use crate::limits::{MAX_BLOCK_LIST_BODY, max_block_bytes, max_put_blob_bytes};
 use crate::metadata::Metadata;
 use crate::properties::HttpProperties;
 use crate::range::ByteRange;
+use crate::snapshot::DeleteSnapshots;
 use crate::version::ApiVersion;
 
 pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
-    for name in ["snapshot", "versionid", "deletetype"] {
+    for name in ["versionid", "deletetype"] {
         if fields.query(name).is_some() {
             return Err(fields.unsupported_query(name));
         }
     }
     let comp = fields.word("comp");
+    refuse_changing_a_snapshot(fields, &comp)?;
     match (fields.method.as_str(), comp.as_str()) {
         ("PUT", "") => put_blob(fields, version),
         ("PUT", "block") => put_block(fields, version),
@@ -29,10 +31,12 @@ pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<Blob
         ("PUT", "seal") => append_blob::seal(fields),
         ("GET", "") => get_blob(fields, version),
         ("HEAD", "") => Ok(BlobOperation::GetProperties {
+            snapshot: fields.snapshot()?,
             lease_id: fields.lease_id()?,
             conditions: fields.read_conditions(version)?,
         }),
         ("GET" | "HEAD", "metadata") => Ok(BlobOperation::GetMetadata {
+            snapshot: fields.snapshot()?,
             lease_id: fields.lease_id()?,
             conditions: fields.read_conditions(version)?,
         }),
@@ -42,6 +46,7 @@ pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<Blob
             conditions: fields.conditions()?,
         }),
         ("PUT", "properties") => set_properties(fields),
+        ("PUT", "snapshot") => take_snapshot(fields),
         ("DELETE", "") => delete(fields),
         ("PUT" | "POST", "lease") => Ok(BlobOperation::Lease {
             action: fields.lease_action()?,
@@ -53,7 +58,6 @@ pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<Blob
 
 fn not_offered_blob_operation(comp: &str) -> Option<&'static str> {
     Some(match comp {
-        "snapshot" => "Snapshot Blob",
         "copy" => "Abort Copy Blob",
         "incrementalcopy" => "Incremental Copy Blob",
         "tier" => "Set Blob Tier",
@@ -127,6 +131,7 @@ fn get_block_list(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
             .ok_or_else(|| Refusal::query("blocklisttype", text, "One of committed, uncommitted, all."))?,
     };
     Ok(BlobOperation::GetBlockList {
+        snapshot: fields.snapshot()?,
         kind,
         lease_id: fields.lease_id()?,
     })
@@ -143,6 +148,7 @@ fn get_blob(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, R
         ));
     }
     Ok(BlobOperation::Get(GetBlob {
+        snapshot: fields.snapshot()?,
         range,
         lease_id: fields.lease_id()?,
         conditions: fields.read_conditions(version)?,
@@ -164,18 +170,47 @@ fn set_properties(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
     })
 }
 
-fn delete(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
-    // "include" deletes the blob and its snapshots, of which there are none; "only" would leave the blob.
-    match fields.header("x-ms-delete-snapshots")? {
-        None => {}
-        Some(text) if text.eq_ignore_ascii_case("include") => {}
-        Some(text) if text.eq_ignore_ascii_case("only") => {
-            return Err(not_offered("Deleting the snapshots of a blob"));
-        }
-        Some(text) => return Err(Refusal::header("x-ms-delete-snapshots", text)),
-    }
-    Ok(BlobOperation::Delete {
+fn take_snapshot(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    let metadata = Metadata::from_headers(fields.headers)?;
+    Ok(BlobOperation::Snapshot {
+        metadata: (!metadata.is_empty()).then_some(metadata),
         lease_id: fields.lease_id()?,
         conditions: fields.conditions()?,
     })
+}
+
+fn delete(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    const NAME: &str = "x-ms-delete-snapshots";
+    let snapshots = match fields.header(NAME)? {
+        None => DeleteSnapshots::Refuse,
+        Some(text) if text.eq_ignore_ascii_case("include") => DeleteSnapshots::Include,
+        Some(text) if text.eq_ignore_ascii_case("only") => DeleteSnapshots::Only,
+        Some(text) => return Err(Refusal::header(NAME, text)),
+    };
+    let snapshot = fields.snapshot()?;
+    if snapshot.is_some() && snapshots != DeleteSnapshots::Refuse {
+        let words = "A snapshot has no snapshots: x-ms-delete-snapshots is for the blob itself.";
+        return Err(Refusal::with_message(ErrorCode::InvalidOperation, words));
+    }
+    Ok(BlobOperation::Delete {
+        snapshot,
+        snapshots,
+        lease_id: fields.lease_id()?,
+        conditions: fields.conditions()?,
+    })
+}
+
+/// A snapshot is read and deleted, and nothing else.
+fn refuse_changing_a_snapshot(fields: &Fields<'_>, comp: &str) -> Result<(), Refusal> {
+    let Some(text) = fields.query("snapshot") else {
+        return Ok(());
+    };
+    match (fields.method.as_str(), comp) {
+        ("PUT" | "POST", "lease") => Err(Refusal::with_message(
+            ErrorCode::InvalidOperation,
+            "A snapshot cannot be leased.",
+        )),
+        ("PUT" | "POST", _) => Err(Refusal::query("snapshot", text, "A snapshot cannot be changed.")),
+        _ => Ok(()),
+    }
 }

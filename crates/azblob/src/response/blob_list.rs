@@ -11,6 +11,7 @@ use crate::lease::LeaseView;
 use crate::metadata::Metadata;
 use crate::properties::HttpProperties;
 use crate::request::{ListBlobs, Marker};
+use crate::snapshot::SnapshotTime;
 use crate::time::UnixMillis;
 use crate::xml::{self, Step, Walker, XmlError};
 
@@ -37,6 +38,8 @@ pub enum ListedEntry {
 pub struct ListedBlob {
     /// Its name.
     pub name: String,
+    /// Which snapshot of that blob; `None` for the blob itself.
+    pub snapshot: Option<SnapshotTime>,
     /// Its tag, without quotes; `None` while uncommitted.
     pub etag: Option<String>,
     /// When it last changed; `None` while uncommitted.
@@ -49,7 +52,7 @@ pub struct ListedBlob {
     pub blob_type: BlobType,
     /// Its HTTP properties.
     pub properties: HttpProperties,
-    /// Its lease.
+    /// Its lease; a snapshot has none to show.
     pub lease: LeaseView,
     /// Of a page blob.
     pub sequence_number: Option<u64>,
@@ -135,6 +138,9 @@ impl ListedBlob {
     fn render(&self, out: &mut String) {
         xml::open(out, "Blob");
         xml::name_element(out, "Name", &self.name);
+        if let Some(snapshot) = self.snapshot {
+            xml::element(out, "Snapshot", &snapshot.to_string());
+        }
         xml::open(out, "Properties");
         let mut optional = |name: &str, text: Option<String>| {
             if let Some(text) = text {
@@ -169,7 +175,9 @@ impl ListedBlob {
         if self.append_sealed {
             optional("Sealed", Some("true".to_owned()));
         }
-        push_lease(out, self.lease);
+        if self.snapshot.is_none() {
+            push_lease(out, self.lease);
+        }
         xml::close(out, "Properties");
         push_metadata(out, self.metadata.as_ref());
         xml::close(out, "Blob");
@@ -250,6 +258,10 @@ impl Reading {
     fn blob(&mut self) -> Result<ListedBlob, XmlError> {
         let blob = ListedBlob {
             name: self.name.take().ok_or(XmlError::Syntax)?,
+            snapshot: match self.take("Snapshot") {
+                None => None,
+                Some(text) => Some(text.parse().map_err(|_| XmlError::Syntax)?),
+            },
             etag: self.take("Etag"),
             last_modified: self.date("Last-Modified"),
             created: self.date("Creation-Time"),

@@ -14,6 +14,7 @@ use azblob::conditions::Conditions;
 use azblob::lease::{LeaseAction, LeaseDuration, LeaseId};
 use azblob::range::ByteRange;
 use azblob::request::{BlobOperation, BlobPath, GetBlob, Operation, PutBlob, PutBlock, PutBlockList};
+use azblob::snapshot::DeleteSnapshots;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -168,6 +169,8 @@ fn put_block(lease: LeaseId, number: u64, body: &Bytes) -> BlobOperation {
 /// Tries to delete the blob without its lease. Gives the error code it met; `None` where it was deleted.
 pub(super) async fn try_delete(place: &Place) -> Result<Option<String>> {
     let delete = BlobOperation::Delete {
+        snapshot: None,
+        snapshots: DeleteSnapshots::Refuse,
         lease_id: None,
         conditions: Conditions::default(),
     };
@@ -188,6 +191,7 @@ pub(super) async fn readable_bytes(place: &Place) -> Result<u64> {
 
 async fn length(client: &mut Client, path: &BlobPath) -> Result<u64> {
     let head = BlobOperation::GetProperties {
+        snapshot: None,
         lease_id: None,
         conditions: Conditions::default(),
     };

@@ -178,9 +178,14 @@ fn snapshot_difference(
         return Some(format!("mark {mark}, expected {}", expected.mark));
     }
     if expected.content.etag != 0 && expected.content.etag != view.etag.0 {
-        return Some(format!("tag {:x}, expected {:x}", view.etag.0, expected.content.etag));
+        return Some(format!(
+            "tag {:x}, expected {:x}",
+            view.etag.0, expected.content.etag
+        ));
     }
-    let verdict = store.proof((path, view.snapshot)).map(|proof| proof.and_then(|p| p.verdict));
+    let verdict = store
+        .proof((path, view.snapshot))
+        .map(|proof| proof.and_then(|p| p.verdict));
     if !matches!(&verdict, Ok(verdict) if *verdict == expected.verdict) {
         return Some(format!("verdict {verdict:?}, expected {:?}", expected.verdict));
     }
@@ -191,12 +196,7 @@ fn snapshot_difference(
     }
 }
 
-fn blob_difference(
-    store: &Store,
-    path: &BlobPath,
-    view: &BlobView,
-    expected: &BlobState,
-) -> Option<String> {
+fn blob_difference(store: &Store, path: &BlobPath, view: &BlobView, expected: &BlobState) -> Option<String> {
     let seen = (view.committed, view.lease, view.sealed);
     let wanted = (expected.committed.is_some(), expected.lease, expected.sealed);
     if seen != wanted {

@@ -10,7 +10,10 @@ use crate::contract::{assert_code, on_both_disks, with_container};
 use crate::support::{account, bytes, commit, container, path, put_blob, put_block, read, read_which};
 
 fn take(store: &Store, name: &str) -> SnapshotTime {
-    store.snapshot_blob(&path(name), None, &Permit::NONE).unwrap().time
+    store
+        .snapshot_blob(&path(name), None, &Permit::NONE)
+        .unwrap()
+        .time
 }
 
 fn read_snapshot(store: &Store, name: &str, time: SnapshotTime) -> Result<Vec<u8>, StoreError> {
@@ -49,10 +52,17 @@ fn a_snapshot_keeps_what_the_blob_was() {
             assert_eq!(read(store, "b").unwrap(), b"short");
             assert_eq!(read_snapshot(store, "b", taken.time).unwrap(), first);
             assert_eq!(read_snapshot(store, "b", later).unwrap(), second);
-            let verdict = |time| store.proof((&path("b"), Some(time))).unwrap().and_then(|p| p.verdict);
+            let verdict = |time| {
+                store
+                    .proof((&path("b"), Some(time)))
+                    .unwrap()
+                    .and_then(|p| p.verdict)
+            };
             assert_eq!(verdict(taken.time), Some(bak::Verdict::Ok));
             assert_eq!(verdict(later), None);
-            let blocks = store.get_block_list((&path("b"), Some(later)), &Permit::NONE).unwrap();
+            let blocks = store
+                .get_block_list((&path("b"), Some(later)), &Permit::NONE)
+                .unwrap();
             assert_eq!((blocks.committed.len(), blocks.uncommitted.len()), (1, 0));
         };
         check(&store);

@@ -9,7 +9,9 @@ use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::time::UnixMillis;
 use blobstore::disk::Disk;
 use blobstore::disk::simulated::Random;
-use blobstore::{BlobPath, BlockRef, Clock, OpenError, Options, Permit, Properties, Store, StoreError, Which};
+use blobstore::{
+    BlobPath, BlockRef, Clock, OpenError, Options, Permit, Properties, Store, StoreError, Which,
+};
 
 /// A clock that stands still until it is moved.
 pub(crate) struct TestClock {

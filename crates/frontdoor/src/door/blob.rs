@@ -9,14 +9,15 @@ use azblob::etag::ETag;
 use azblob::lease::LeaseId;
 use azblob::request::BlobOperation;
 use azblob::response::BlobHead;
+use azblob::snapshot::DeleteSnapshots;
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
-use blobstore::{BlobPath, BlobView, Permit, Store};
+use blobstore::{BlobPath, BlobView, Permit, Store, Which};
 
 use super::{Answer, Door};
 use crate::fault::Fault;
 use crate::proof::Proof;
-use crate::reply::{blob_head, changed, document, empty};
+use crate::reply::{blob_head, changed, document, empty, put};
 
 impl Door {
     /// Carries out an operation of a blob other than those with content.
@@ -35,14 +36,22 @@ fn act(
     version: ApiVersion,
 ) -> Answer {
     match operation {
-        BlobOperation::GetProperties { lease_id, conditions } => {
-            let view = readable(store, path, lease_id, &conditions)?;
+        BlobOperation::GetProperties {
+            snapshot,
+            lease_id,
+            conditions,
+        } => {
+            let view = readable(store, (path, snapshot).into(), lease_id, &conditions)?;
             let mut answer = empty();
             blob_head(&view).write_headers(None, version, answer.headers_mut());
             Ok(answer)
         }
-        BlobOperation::GetMetadata { lease_id, conditions } => {
-            let view = readable(store, path, lease_id, &conditions)?;
+        BlobOperation::GetMetadata {
+            snapshot,
+            lease_id,
+            conditions,
+        } => {
+            let view = readable(store, (path, snapshot).into(), lease_id, &conditions)?;
             let mut answer = empty();
             blob_head(&view).write_metadata_headers(answer.headers_mut());
             Ok(answer)
@@ -80,17 +89,44 @@ fn act(
             let view = store.set_http_properties(path, &properties, &permit)?;
             Ok(changed(view.etag, view.last_modified))
         }
-        BlobOperation::GetBlockList { kind, lease_id } => block_list(store, path, kind, lease_id),
-        BlobOperation::Delete { lease_id, conditions } => {
+        BlobOperation::GetBlockList {
+            snapshot,
+            kind,
+            lease_id,
+        } => block_list(store, (path, snapshot).into(), kind, lease_id),
+        BlobOperation::Snapshot {
+            metadata,
+            lease_id,
+            conditions,
+        } => {
             let condition = change_if(&conditions);
-            store.delete_blob(
-                path,
-                &Permit {
-                    lease: lease_id,
-                    condition: &condition,
-                },
-            )?;
-            proof.forget(path);
+            let permit = Permit {
+                lease: lease_id,
+                condition: &condition,
+            };
+            let taken = store.snapshot_blob(path, metadata.as_ref(), &permit)?;
+            let mut answer = changed(taken.etag, taken.last_modified);
+            put(answer.headers_mut(), "x-ms-snapshot", &taken.time.to_string());
+            Ok(answer)
+        }
+        BlobOperation::Delete {
+            snapshot,
+            snapshots,
+            lease_id,
+            conditions,
+        } => {
+            let condition = change_if(&conditions);
+            let permit = Permit {
+                lease: lease_id,
+                condition: &condition,
+            };
+            match snapshot {
+                Some(time) => store.delete_snapshot(path, time, &permit)?,
+                None => store.delete_with_snapshots(path, snapshots, &permit)?,
+            }
+            if snapshot.is_none() && snapshots != DeleteSnapshots::Only {
+                proof.forget(path);
+            }
             Ok(empty())
         }
         BlobOperation::Lease { action, conditions } => {
@@ -125,11 +161,11 @@ fn change_if(conditions: &Conditions) -> impl Fn(Option<(ETag, UnixMillis)>) -> 
 /// A committed blob that may be read with this lease id and under these conditions.
 fn readable(
     store: &Store,
-    path: &BlobPath,
+    blob: Which<'_>,
     lease: Option<LeaseId>,
     conditions: &Conditions,
 ) -> Result<BlobView, Fault> {
-    let view = store.blob_properties(path, &Permit::lease(lease))?;
+    let view = store.blob_properties(blob, &Permit::lease(lease))?;
     check_read(conditions, &view)?;
     Ok(view)
 }
@@ -144,8 +180,8 @@ pub(super) fn check_read(conditions: &Conditions, view: &BlobView) -> Result<(),
         })
 }
 
-fn block_list(store: &Store, path: &BlobPath, kind: BlockListKind, lease: Option<LeaseId>) -> Answer {
-    let blocks = store.get_block_list(path, &Permit::lease(lease))?;
+fn block_list(store: &Store, blob: Which<'_>, kind: BlockListKind, lease: Option<LeaseId>) -> Answer {
+    let blocks = store.get_block_list(blob, &Permit::lease(lease))?;
     let entries = |blocks: Vec<(BlockId, u64)>| {
         blocks
             .into_iter()
@@ -158,7 +194,7 @@ fn block_list(store: &Store, path: &BlobPath, kind: BlockListKind, lease: Option
     };
     let mut answer = document(listing.render());
     // A blob without a commit has neither tag nor size.
-    if let Ok(view) = store.blob_properties(path, &Permit::lease(lease)) {
+    if let Ok(view) = store.blob_properties(blob, &Permit::lease(lease)) {
         BlobHead::write_block_list_headers(view.etag, view.last_modified, view.size, answer.headers_mut());
     }
     Ok(answer)

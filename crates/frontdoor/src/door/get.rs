@@ -65,7 +65,7 @@ impl Door {
             None => {
                 let buffers = Arc::clone(&self.buffers);
                 self.call(move |store| {
-                    let reader = store.open_blob(&path, &Permit::lease(ask.lease_id))?;
+                    let reader = store.open_blob((&path, ask.snapshot), &Permit::lease(ask.lease_id))?;
                     begin(Outgoing(reader), &buffers, &ask, version)
                 })
                 .await?
@@ -81,7 +81,7 @@ impl Door {
             return None;
         }
         let permit = Permit::lease(ask.lease_id);
-        let source = Outgoing(self.store.open_blob_at_once(path, &permit)?);
+        let source = Outgoing(self.store.open_blob_at_once((path, ask.snapshot), &permit)?);
         check_read(&ask.conditions, source.0.view()).ok()?;
         let cut = cut(ask, source.0.size()).ok()?;
         let headers = head(&source, ask, &cut, version).ok()?;

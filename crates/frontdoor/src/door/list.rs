@@ -3,7 +3,7 @@
 use azblob::names::{AccountName, ContainerName};
 use azblob::request::{ListBlobs, ListContainers, Marker};
 use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedContainer, ListedEntry};
-use blobstore::{BlobView, ListEntry, ListQuery};
+use blobstore::{BlobView, ListEntry, ListMarker, ListQuery};
 use http::header::HOST;
 use http::request::Parts;
 
@@ -24,9 +24,13 @@ impl Door {
             let query = ListQuery {
                 prefix: asked.prefix.clone().unwrap_or_default(),
                 delimiter: asked.delimiter.clone(),
-                marker: asked.marker.clone().map(|marker| marker.0),
+                marker: asked.marker.clone().map(|marker| ListMarker {
+                    name: marker.name,
+                    snapshot: marker.snapshot,
+                }),
                 max: asked.max_results as usize,
                 include_uncommitted: asked.include_uncommitted,
+                include_snapshots: asked.include_snapshots,
             };
             let page = store.list_blobs(&account, &container, &query)?;
             let entries = page.entries.into_iter().map(|entry| match entry {
@@ -37,7 +41,10 @@ impl Door {
             });
             let page = BlobPage {
                 entries: entries.collect(),
-                next: page.next_marker.map(Marker),
+                next: page.next_marker.map(|marker| Marker {
+                    name: marker.name,
+                    snapshot: marker.snapshot,
+                }),
             };
             Ok(document(page.render(&endpoint, container.as_str(), &asked)))
         })
@@ -54,11 +61,11 @@ impl Door {
         let endpoint = endpoint(head, &account);
         self.call(move |store| {
             let prefix = asked.prefix.as_deref().unwrap_or_default();
-            let from = asked.marker.as_ref().map_or("", |marker| marker.0.as_str());
+            let from = asked.marker.as_ref().map_or("", |marker| marker.name.as_str());
             let mut found = store.list_containers(&account);
             found.retain(|view| view.name.as_str().starts_with(prefix) && view.name.as_str() >= from);
             let most = asked.max_results as usize;
-            let next = found.get(most).map(|view| Marker(view.name.as_str().to_owned()));
+            let next = found.get(most).map(|view| Marker::at(view.name.as_str()));
             let entries = found.into_iter().take(most).map(|view| ListedContainer {
                 name: view.name.as_str().to_owned(),
                 etag: unquoted(&view.etag.to_string()),
@@ -80,6 +87,7 @@ fn listed(name: &str, view: &BlobView, with_metadata: bool) -> ListedBlob {
     let committed = view.committed;
     ListedBlob {
         name: name.to_owned(),
+        snapshot: view.snapshot,
         etag: committed.then(|| unquoted(&view.etag.to_string())),
         last_modified: committed.then_some(view.last_modified),
         created: committed.then_some(view.created),

@@ -283,7 +283,12 @@ mod tests {
             assert!(names.link(Path::new("/f"), Path::new("/g")).is_err());
             names.remove_file(Path::new("/f")).unwrap();
             names.crash(&mut Random::new(seed));
-            let found = |path: &str| names.file(Path::new(path)).ok().inspect(|id| assert_eq!(*id, file));
+            let found = |path: &str| {
+                names
+                    .file(Path::new(path))
+                    .ok()
+                    .inspect(|id| assert_eq!(*id, file))
+            };
             seen.insert((found("/f").is_some(), found("/g").is_some()));
         }
         assert_eq!(seen.len(), 4, "every outcome is tried: {seen:?}");
