@@ -3,15 +3,17 @@
 //! In every round each subject writes its share in slices that alternate with those of the others, so that all
 //! meet the same disk. Limits: for writes, processes that write the same blocks to files with an fdatasync each;
 //! for reads, a bare server that serves the same bytes from page cache. A subject that is not installed is named
-//! and left out. What is deliberately absent: TLS, and any switch that would make the product less durable.
+//! and left out. With `--https` all servers are spoken to over TLS. What is deliberately absent: any switch that would make
+//! the product less durable.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use content::{BLOCK, Content};
 use report::Phase;
+use secured::Certificate;
 use subject::Server;
 use tally::Sample;
 use writers::Writers;
@@ -20,14 +22,15 @@ use crate::child::own_cpu;
 use crate::make_backup::make_backup;
 use crate::programs;
 
-mod connection;
+pub(crate) mod connection;
 mod content;
 mod load;
 mod proof;
 mod report;
-mod signed;
+mod secured;
+pub(crate) mod signed;
 pub(crate) mod sink;
-mod subject;
+pub(crate) mod subject;
 mod tally;
 pub(crate) mod writers;
 
@@ -43,6 +46,9 @@ pub(crate) struct Args {
     /// Rounds; medians over them are reported
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Blobs that share the blocks, as a backup to several URLs does
+    #[arg(long, default_value_t = 1)]
+    stripes: usize,
     /// What is stored
     #[arg(long, value_enum, default_value_t = Kind::Noise)]
     content: Kind,
@@ -52,6 +58,9 @@ pub(crate) struct Args {
     /// MiB of each round that are also read in ranges of 64 KiB
     #[arg(long, default_value_t = 256)]
     small_mib: usize,
+    /// Over TLS: the product with its own authority, the others with a certificate of the same kind
+    #[arg(long)]
+    https: bool,
     /// Folder for everything written, removed afterwards [default: where this binary lies]
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -80,6 +89,11 @@ const LIMITS: [(&str, usize); 2] = [("limit", BLOCK), ("limit, 1 MiB a call", 1 
 
 /// Runs the bench and prints its report.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    ensure!(
+        args.stripes == 1 || args.content == Kind::Noise,
+        "the made backup is one file: --stripes goes with noise"
+    );
+    ensure!(args.stripes > 0, "--stripes is at least 1");
     let dir = programs::scratch(args.dir.as_deref())?;
     let blocks = ((args.gib * f64::from(1u32 << 30) / BLOCK as f64).round() as usize).max(args.connections);
     let content = match args.content {
@@ -91,21 +105,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     };
 
+    let secured = args.https.then(|| Certificate::make(dir.path())).transpose()?;
     let mut servers = Vec::new();
     match programs::product(args.bac2.as_deref())? {
-        Some(binary) => servers.push(subject::product(&binary, dir.path())?),
+        Some(binary) => servers.push(subject::product(&binary, dir.path(), args.https)?),
         None => println!("left out: bac2 (no release build beside this binary: cargo build --release)"),
     }
     match programs::azurite(args.azurite.as_deref())? {
-        Some(binary) => servers.push(subject::azurite(&binary, dir.path())?),
+        Some(binary) => servers.push(subject::azurite(&binary, dir.path(), secured.as_ref())?),
         None => println!("left out: Azurite (not installed: conformance/run does it, or set AZURITE_BIN)"),
     }
-    for server in &servers {
+    for server in &mut servers {
+        server.target.stripes(args.stripes);
         server.target.create_container().with_context(|| server.name)?;
     }
     let file = dir.path().join("sink.blocks");
     writers::lay_down(&file, &content)?;
-    let sink = subject::sink(&file, dir.path())?;
+    let sink = subject::sink(&file, dir.path(), secured.as_ref())?;
     let writers = Writers::start(args.connections, &dir.path().join("limit"))?;
 
     // Other work on the machine takes from all subjects, but not from all alike.
@@ -157,7 +173,10 @@ impl Bench<'_> {
         let small = (self.args.small_mib << 20) / BLOCK;
         self.reads(Phase::Small, SMALL, small.clamp(1, whole), round)?;
         for server in &self.servers {
-            server.target.delete().with_context(|| server.name)?;
+            server
+                .target
+                .delete(self.content.blocks())
+                .with_context(|| server.name)?;
         }
         Ok(())
     }
@@ -240,8 +259,10 @@ impl Bench<'_> {
 
     fn finish(self) {
         println!(
-            "{} blocks of 4 MiB, {} connections, {} rounds of {} slices; MB = 10^6 bytes\n",
+            "{}, {} blocks of 4 MiB, {} stripes, {} connections, {} rounds of {} slices; MB = 10^6 bytes\n",
+            if self.args.https { "https" } else { "http" },
             self.content.blocks(),
+            self.args.stripes,
             self.args.connections,
             self.args.rounds,
             self.args.slices

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 mod cat;
 mod child;
 mod frontdoor;
+mod list;
 mod make_backup;
 mod median;
 mod programs;
@@ -24,6 +25,7 @@ struct Cli {
 enum Bench {
     Cat(cat::Args),
     Frontdoor(frontdoor::Args),
+    List(list::Args),
     MakeBackup(make_backup::Args),
     Verify(verify::Args),
     #[command(hide = true)]
@@ -36,6 +38,7 @@ fn main() -> Result<()> {
     match Cli::parse().bench {
         Bench::Cat(args) => cat::run(&args),
         Bench::Frontdoor(args) => frontdoor::run(&args),
+        Bench::List(args) => list::run(&args),
         Bench::MakeBackup(args) => make_backup::run(&args),
         Bench::Verify(args) => verify::run(&args),
         Bench::FrontdoorSink(args) => frontdoor::sink::run(&args),

@@ -1,14 +1,17 @@
 //! A keep-alive HTTP/1.1 connection that costs as little as one can: blocking socket, one buffer, no allocation
 //! for bodies. The client shares two cores with the server it measures; what it burns, the server lacks.
 //!
-//! Knows exactly what the two servers and the sink answer: `Content-Length` or chunked bodies. No TLS, no
-//! redirects, no `100 Continue`.
+//! Knows exactly what the two servers and the sink answer: `Content-Length` or chunked bodies. No redirects, no
+//! `100 Continue`.
 
 use std::io::{BufRead, BufReader, ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
+
+use super::secured::Trust;
 
 /// Bytes taken from the socket by one read: small enough for the second-level cache.
 const BUFFER: usize = 256 << 10;
@@ -17,7 +20,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One connection, used by one thread.
 pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
+}
+
+/// The bytes as they are, or through TLS.
+enum Wire {
+    Plain(TcpStream),
+    Secured(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Wire {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Wire::Plain(socket) => socket.read(into),
+            Wire::Secured(secured) => secured.read(into),
+        }
+    }
 }
 
 /// How a body is framed.
@@ -28,14 +46,18 @@ enum Framing {
 }
 
 impl Connection {
-    /// Connects.
-    pub(crate) fn open(addr: SocketAddr) -> Result<Self> {
+    /// Connects; with `trust` over TLS.
+    pub(crate) fn open(addr: SocketAddr, trust: Option<&Trust>) -> Result<Self> {
         let stream = TcpStream::connect(addr).with_context(|| format!("cannot connect to {addr}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
+        let wire = match trust {
+            None => Wire::Plain(stream),
+            Some(trust) => Wire::Secured(Box::new(StreamOwned::new(trust.connection()?, stream))),
+        };
         Ok(Self {
-            stream: BufReader::with_capacity(BUFFER, stream),
+            stream: BufReader::with_capacity(BUFFER, wire),
         })
     }
 
@@ -60,7 +82,13 @@ impl Connection {
 
     /// Head and body in one system call when the socket takes both.
     fn send(&mut self, head: &[u8], body: &[u8]) -> Result<()> {
-        let socket = self.stream.get_mut();
+        let socket = match self.stream.get_mut() {
+            Wire::Plain(socket) => socket,
+            Wire::Secured(secured) => {
+                secured.write_all(head)?;
+                return secured.write_all(body).context("cannot send the body");
+            }
+        };
         let sent = loop {
             match socket.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
                 Ok(sent) => break sent,

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::connection::Connection;
 use super::content::{BLOCK, Content};
+use super::secured::Trust;
 use super::signed::{Account, Head, block_id};
 
 /// One of so many reads is compared byte by byte with what was written; all are checked for length.
@@ -26,18 +27,33 @@ pub(crate) struct Target {
     addr: SocketAddr,
     host: String,
     account: Account,
+    trust: Option<Trust>,
     blob: String,
+    /// Blobs over which the blocks are dealt out in turn, as SQL Server does with several URLs.
+    stripes: usize,
 }
 
 impl Target {
-    /// A server at `addr`; no request yet.
-    pub(crate) fn new(addr: SocketAddr, account: Account) -> Self {
+    /// A server at `addr`, spoken to over TLS where there is somebody to trust; no request yet.
+    pub(crate) fn new(addr: SocketAddr, account: Account, trust: Option<Trust>) -> Self {
         Self {
             addr,
             host: addr.to_string(),
             account,
+            trust,
             blob: String::new(),
+            stripes: 1,
         }
+    }
+
+    /// Deals the blocks out over so many blobs instead of one.
+    pub(crate) fn stripes(&mut self, stripes: usize) {
+        self.stripes = stripes;
+    }
+
+    /// Where the server is.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// Makes the container.
@@ -57,7 +73,7 @@ impl Target {
 
     /// Turns to the blob of another round.
     pub(crate) fn choose_blob(&mut self, round: usize) {
-        self.blob = format!("{CONTAINER}/round-{round}.bak");
+        self.blob = format!("{CONTAINER}/round-{round}");
     }
 
     /// Puts the blocks of `range` and returns the time until the last was acknowledged.
@@ -75,7 +91,7 @@ impl Target {
                     .iter()
                     .map(|(name, value)| (*name, value.as_str()))
                     .collect();
-                self.sign("PUT", &query, &[], content.block(index).len())
+                self.sign(self.stripe(index), "PUT", &query, &[], content.block(index).len())
             })
             .collect();
         self.in_parallel(connections, heads.len(), |connection, job| {
@@ -83,16 +99,19 @@ impl Target {
         })
     }
 
-    /// Commits the first `blocks` blocks as the blob.
+    /// Commits the first `blocks` blocks, each to its stripe.
     pub(crate) fn commit(&self, blocks: usize) -> Result<Duration> {
-        let mut list = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
-        for index in 0..blocks {
-            list.push_str(&format!("<Latest>{}</Latest>", block_id(index)));
-        }
-        list.push_str("</BlockList>");
-        let head = self.sign("PUT", &[("comp", "blocklist")], &[], list.len());
+        let mut connection = self.connect()?;
         let start = Instant::now();
-        Connection::open(self.addr)?.call(&head, list.as_bytes())?;
+        for stripe in 0..self.stripes.min(blocks) {
+            let mut list = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
+            for index in (stripe..blocks).step_by(self.stripes) {
+                list.push_str(&format!("<Latest>{}</Latest>", block_id(index)));
+            }
+            list.push_str("</BlockList>");
+            let head = self.sign(stripe, "PUT", &[("comp", "blocklist")], &[], list.len());
+            connection.call(&head, list.as_bytes())?;
+        }
         Ok(start.elapsed())
     }
 
@@ -105,16 +124,17 @@ impl Target {
         connections: usize,
     ) -> Result<Duration> {
         let per_block = BLOCK / piece;
-        let offset = |job: usize| (range.start * BLOCK + job * piece) as u64;
+        let block = |job: usize| range.start + job / per_block;
+        let offset = |job: usize| (block(job) / self.stripes * BLOCK + job % per_block * piece) as u64;
         let jobs = range.len() * per_block;
         let heads: Vec<Vec<u8>> = (0..jobs)
             .map(|job| {
                 let range = format!("bytes={}-{}", offset(job), offset(job) + piece as u64 - 1);
-                self.sign("GET", &[], &[("x-ms-range", &range)], 0)
+                self.sign(self.stripe(block(job)), "GET", &[], &[("x-ms-range", &range)], 0)
             })
             .collect();
         self.in_parallel(connections, jobs, |connection, job| {
-            let (block, start) = (range.start + job / per_block, job % per_block * piece);
+            let (block, start) = (block(job), job % per_block * piece);
             let (mut seen, mut agrees) = (0, true);
             let length = connection.fetch(&heads[job], b"", |bytes| {
                 if job.is_multiple_of(CHECK_EVERY) {
@@ -136,18 +156,32 @@ impl Target {
         })
     }
 
-    /// Deletes the blob.
-    pub(crate) fn delete(&self) -> Result<()> {
-        let head = self.sign("DELETE", &[], &[], 0);
-        Connection::open(self.addr)?.call(&head, b"")
+    /// Deletes the blobs that `blocks` blocks went to.
+    pub(crate) fn delete(&self, blocks: usize) -> Result<()> {
+        let mut connection = self.connect()?;
+        (0..self.stripes.min(blocks)).try_for_each(|stripe| {
+            let head = self.sign(stripe, "DELETE", &[], &[], 0);
+            connection.call(&head, b"")
+        })
     }
 
-    fn sign(&self, method: &str, query: &[(&str, &str)], headers: &[(&str, &str)], length: usize) -> Vec<u8> {
+    fn stripe(&self, block: usize) -> usize {
+        block % self.stripes
+    }
+
+    fn sign(
+        &self,
+        stripe: usize,
+        method: &str,
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        length: usize,
+    ) -> Vec<u8> {
         self.account.sign(
             &self.host,
             &Head {
                 method,
-                path: &self.blob,
+                path: &format!("{}-{stripe}", self.blob),
                 query,
                 headers,
                 length,
@@ -155,8 +189,12 @@ impl Target {
         )
     }
 
+    fn connect(&self) -> Result<Connection> {
+        Connection::open(self.addr, self.trust.as_ref())
+    }
+
     fn once(&self, head: &Head<'_>, body: &[u8]) -> Result<()> {
-        Connection::open(self.addr)?.call(&self.account.sign(&self.host, head), body)
+        self.connect()?.call(&self.account.sign(&self.host, head), body)
     }
 
     /// Runs `jobs` jobs on as many threads as connections; the clock starts when all are connected.
@@ -166,9 +204,7 @@ impl Target {
         jobs: usize,
         job: impl Fn(&mut Connection, usize) -> Result<()> + Sync,
     ) -> Result<Duration> {
-        let opened: Vec<Connection> = (0..connections)
-            .map(|_| Connection::open(self.addr))
-            .collect::<Result<_>>()?;
+        let opened: Vec<Connection> = (0..connections).map(|_| self.connect()).collect::<Result<_>>()?;
         let (next, barrier) = (AtomicUsize::new(0), Barrier::new(connections + 1));
         thread::scope(|scope| {
             let workers: Vec<_> = opened

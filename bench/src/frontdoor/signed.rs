@@ -26,7 +26,7 @@ pub(crate) struct Head<'a> {
     pub(crate) method: &'a str,
     /// `/container` or `/container/blob`, nothing in it that needs escaping.
     pub(crate) path: &'a str,
-    /// Query pairs sorted by name, nothing in them that needs escaping.
+    /// Query pairs sorted by name, decoded; of what needs escaping only the signs of Base64 are taken.
     pub(crate) query: &'a [(&'a str, &'a str)],
     /// `x-ms-*` headers besides date and version, lower-case.
     pub(crate) headers: &'a [(&'a str, &'a str)],
@@ -75,7 +75,10 @@ impl Account {
         let query: Vec<String> = head
             .query
             .iter()
-            .map(|(key, value)| format!("{key}={value}"))
+            .map(|(key, value)| {
+                let value = value.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+                format!("{key}={value}")
+            })
             .collect();
         let mark = if query.is_empty() { "" } else { "?" };
         let mut wire = format!(

@@ -20,7 +20,11 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::secured::Certificate;
 
 /// Bytes of one frame; between 64 KiB and 1 MiB it makes no difference that stands out of the noise here.
 const FRAME: usize = 256 << 10;
@@ -34,6 +38,12 @@ pub(crate) struct Args {
     /// Address to listen on.
     #[arg(long)]
     listen: SocketAddr,
+    /// Certificate for TLS, PEM; plain http without it.
+    #[arg(long, requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its key, PEM.
+    #[arg(long)]
+    key: Option<PathBuf>,
 }
 
 /// Serves until it is killed.
@@ -47,22 +57,37 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 async fn serve(args: &Args) -> Result<()> {
     let file = Arc::new(File::open(&args.file)?);
     let pool = Arc::new(Pool::default());
+    let tls = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(TlsAcceptor::from(Arc::new(Certificate::server(cert, key)?))),
+        _ => None,
+    };
     let listener = TcpListener::bind(args.listen).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let (file, pool) = (file.clone(), pool.clone());
+        let (file, pool, tls) = (file.clone(), pool.clone(), tls.clone());
         tokio::spawn(async move {
-            let answer = service_fn(|request| {
-                let answer = answer(&request, &file, &pool);
-                async move { Ok::<_, Infallible>(answer) }
-            });
             // A client that hangs up is no event here.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), answer)
-                .await;
+            match tls {
+                None => connection(stream, &file, &pool).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        connection(stream, &file, &pool).await;
+                    }
+                }
+            }
         });
     }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, file: &Arc<File>, pool: &Arc<Pool>) {
+    let answer = service_fn(|request| {
+        let answer = answer(&request, file, pool);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), answer)
+        .await;
 }
 
 fn answer(request: &Request<Incoming>, file: &Arc<File>, pool: &Arc<Pool>) -> Response<Slice> {

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use super::load::Target;
 use super::proof::Prover;
+use super::secured::{Certificate, Trust};
 use super::signed::Account;
 use crate::child::{Process, free_address};
 
@@ -23,26 +24,46 @@ pub(crate) struct Server {
 }
 
 /// The product: `bac2 blob serve` as a user would start it, with nothing switched off.
-pub(crate) fn product(binary: &Path, dir: &Path) -> Result<Server> {
+pub(crate) fn product(binary: &Path, dir: &Path, https: bool) -> Result<Server> {
     let account = Account::bench();
-    let addr = free_address()?;
+    let (addr, data) = (free_address()?, dir.join("product"));
     let mut command = Command::new(binary);
-    command.args(["blob", "serve", "--data"]).arg(dir.join("product"));
+    command.args(["blob", "serve", "--data"]).arg(&data);
     command.args(["--listen", &addr.to_string(), "--account"]);
     command.arg(format!("{}={}", account.name, account.key));
-    let server = start("bac2", &mut command, addr, account, &dir.join("product.log"))?;
-    let prover = Prover {
-        binary: binary.to_path_buf(),
-        data: dir.join("product"),
-    };
+    if https {
+        command.arg("--tls");
+    }
+    let log = dir.join("product.log");
+    let process = start(&mut command, addr, &log)?;
+    let trust = https.then(|| authority(binary, &data)).transpose()?;
     Ok(Server {
-        prover: Some(prover),
-        ..server
+        name: "bac2",
+        process,
+        target: Target::new(addr, account, trust),
+        prover: Some(Prover {
+            binary: binary.to_path_buf(),
+            data,
+        }),
     })
 }
 
+/// The authority of the product, asked for as a user would.
+fn authority(binary: &Path, data: &Path) -> Result<Trust> {
+    let output = Command::new(binary)
+        .args(["ca", "export", "--data"])
+        .arg(data)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "bac2 ca export: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Trust::of_pem(&output.stdout).context("bac2 ca export prints certificates")
+}
+
 /// Azurite's blob service on disk, with its log off.
-pub(crate) fn azurite(binary: &Path, dir: &Path) -> Result<Server> {
+pub(crate) fn azurite(binary: &Path, dir: &Path, secured: Option<&Certificate>) -> Result<Server> {
     let account = Account::bench();
     let addr = free_address()?;
     let mut command = Command::new(binary);
@@ -60,38 +81,45 @@ pub(crate) fn azurite(binary: &Path, dir: &Path) -> Result<Server> {
         command.args(["--queuePort", &free_address()?.port().to_string()]);
         command.args(["--tablePort", &free_address()?.port().to_string()]);
     }
-    start("Azurite", &mut command, addr, account, &dir.join("azurite.log"))
+    secure(&mut command, secured);
+    Ok(Server {
+        name: "Azurite",
+        process: start(&mut command, addr, &dir.join("azurite.log"))?,
+        target: Target::new(addr, account, secured.map(Certificate::trust).transpose()?),
+        prover: None,
+    })
 }
 
 /// The bare sink over `file`.
-pub(crate) fn sink(file: &Path, dir: &Path) -> Result<Server> {
+pub(crate) fn sink(file: &Path, dir: &Path, secured: Option<&Certificate>) -> Result<Server> {
     let addr = free_address()?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["frontdoor-sink", "--listen", &addr.to_string(), "--file"])
         .arg(file);
-    start(
-        "bare sink",
-        &mut command,
-        addr,
-        Account::bench(),
-        &dir.join("sink.log"),
-    )
-}
-
-fn start(
-    name: &'static str,
-    command: &mut Command,
-    addr: std::net::SocketAddr,
-    account: Account,
-    log: &Path,
-) -> Result<Server> {
-    let mut process = Process::start(command, log)?;
-    process.listens(addr, log)?;
+    secure(&mut command, secured);
     Ok(Server {
-        name,
-        process,
-        target: Target::new(addr, account),
+        name: "bare sink",
+        process: start(&mut command, addr, &dir.join("sink.log"))?,
+        target: Target::new(
+            addr,
+            Account::bench(),
+            secured.map(Certificate::trust).transpose()?,
+        ),
         prover: None,
     })
+}
+
+/// The sink and Azurite take their certificate by options of the same name.
+fn secure(command: &mut Command, secured: Option<&Certificate>) {
+    if let Some(files) = secured {
+        command.arg("--cert").arg(&files.certificate);
+        command.arg("--key").arg(&files.key);
+    }
+}
+
+fn start(command: &mut Command, addr: std::net::SocketAddr, log: &Path) -> Result<Process> {
+    let mut process = Process::start(command, log)?;
+    process.listens(addr, log)?;
+    Ok(process)
 }
