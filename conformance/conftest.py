@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from azure.storage.blob import BlobServiceClient
-from sql_server_sequence_client import ACCOUNT, KEY, Vault, find_binary, free_port
+from sql_server_sequence_client import ACCOUNT, CONTAINER, KEY
+from vault import Vault, find_binary, free_port
 
 # The account that Azurite always has; its key is published.
 EMULATOR = "devstoreaccount1"
 EMULATOR_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+# What the product is asked over.
+SCHEMES = ["http"]
 
 
 @dataclass
@@ -23,22 +27,72 @@ class Server:
     origin: str
     account: str
     key: str
+    # The certificate to trust, where the origin is https.
+    ca: str | None = None
+
+    @property
+    def url(self):
+        return f"{self.origin}/{self.account}"
+
+    def options(self, **options):
+        """Those of a client of the SDK that never retries: a refusal is to be seen as it comes."""
+        options = {"credential": self.key, "retry_total": 0, **options}
+        if self.ca:
+            options["connection_verify"] = self.ca
+        return options
 
     def service(self, **options):
-        """A client of the SDK that never retries: a refusal is to be seen as it comes."""
-        options = {"credential": self.key, "retry_total": 0, **options}
-        return BlobServiceClient(f"{self.origin}/{self.account}", **options)
+        return BlobServiceClient(self.url, **self.options(**options))
+
+
+def product(folder, **how):
+    """A server of the product with a data directory of its own, not yet started."""
+    binary = find_binary()
+    if not binary:
+        pytest.skip("bac2 is not built (set BAC2_BIN)")
+    return Vault(binary, folder / "data", **how)
 
 
 @pytest.fixture(scope="session")
 def bac2(tmp_path_factory):
-    """The product, with a data directory of its own."""
-    binary = find_binary()
-    if not binary:
-        pytest.skip("bac2 is not built (set BAC2_BIN)")
-    vault = Vault(binary, tmp_path_factory.mktemp("bac2") / "data").start()
-    yield Server("bac2", f"http://127.0.0.1:{vault.address[1]}", ACCOUNT, KEY)
+    """The product over plain http."""
+    vault = product(tmp_path_factory.mktemp("bac2")).start()
+    yield Server("bac2", vault.origin, ACCOUNT, KEY)
     vault.kill()
+
+
+@pytest.fixture(scope="module", params=SCHEMES)
+def door(request, tmp_path_factory):
+    """The product over http and then over https, fresh for every file of tests."""
+    vault = product(tmp_path_factory.mktemp("door"), tls=request.param == "https").start()
+    yield Server("bac2", vault.origin, ACCOUNT, KEY, vault.ca)
+    vault.kill()
+
+
+@pytest.fixture(params=SCHEMES)
+def vault(request, tmp_path):
+    """A server for one replay, with the container that a SQL Server expects to be there."""
+    server = product(tmp_path, tls=request.param == "https").start()
+    make_container(server)
+    yield server
+    server.kill()
+
+
+def make_container(vault, name=CONTAINER):
+    client = vault.client()
+    assert client.call("PUT", name, {"restype": "container"}).status == 201
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def made_backup(tmp_path_factory):
+    """A backup of some 40 MiB from the project's own writer, which the bench program hands out."""
+    program = os.environ.get("BAC2_BENCH_BIN")
+    if not program:
+        pytest.skip("the bench program, which writes backups, is not built (set BAC2_BENCH_BIN)")
+    path = tmp_path_factory.mktemp("made") / "made.bak"
+    subprocess.run([program, "make-backup", "--mib", "40", str(path)], check=True, stdin=subprocess.DEVNULL)
+    return path.read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContentSettings
-from sql_server_sequence_client import ACCOUNT, KEY, Vault, find_binary
+from sql_server_sequence_client import ACCOUNT, KEY
+from vault import Vault, find_binary
 
 A = "aaaaaaaa-0000-4000-8000-00000000000a"
 B = "bbbbbbbb-0000-4000-8000-00000000000b"

@@ -5,32 +5,28 @@ a backup made by the project's own writer, or bytes that are no backup at all wh
 """
 
 import base64
-import json
-import os
-import random
-import subprocess
-from pathlib import Path
 
 import pytest
+from real_backups import real_backup
 from sql_server_sequence_client import (
     BLOCK,
+    CONTAINER,
     HEADER,
+    NAME,
     NEW,
     OLD,
+    PATH,
     RESTORE_LEASE,
     RESTORE_LEASE_DASHED,
-    Vault,
+    back_up,
     block_id,
     cut,
-    find_binary,
+    killed_half_way,
     new_lease,
+    noise,
     put_blocks,
-    unpack,
+    restore,
 )
-
-CONTAINER = "backups"
-PATH = CONTAINER + "/srv/master FULL 20261121.bak"
-NAME = "srv/master FULL 20261121.bak"
 
 # Real backups of different kinds: plain full, compressed full, differential, one family of a stripe set.
 REAL = [
@@ -39,77 +35,6 @@ REAL = [
     "dbatools-lab/DoubleDiffing/difftest-diff1.bak.zst",
     "misc/CConocimientos__Northwind.bak.zst",
 ]
-
-
-@pytest.fixture
-def vault(tmp_path):
-    binary = find_binary()
-    if not binary:
-        pytest.skip("bac2 is not built (set BAC2_BIN)")
-    server = Vault(binary, tmp_path / "data").start()
-    client = server.client()
-    assert client.call("PUT", CONTAINER, {"restype": "container"}).status == 201
-    client.close()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="session")
-def made_backup(tmp_path_factory):
-    """A backup of some 40 MiB from the project's own writer, which the bench program hands out."""
-    program = os.environ.get("BAC2_BENCH_BIN")
-    if not program:
-        pytest.skip("the bench program, which writes backups, is not built (set BAC2_BENCH_BIN)")
-    path = tmp_path_factory.mktemp("made") / "made.bak"
-    subprocess.run([program, "make-backup", "--mib", "40", str(path)], check=True, stdin=subprocess.DEVNULL)
-    return path.read_bytes()
-
-
-def noise(size, seed=7):
-    return random.Random(seed).randbytes(size)
-
-
-def back_up(vault, data, *, version=NEW, encoding="utf-8", size=BLOCK, commits=1, path=PATH):
-    """The whole good day. Returns the lease id that was used, which is released by then."""
-    client = vault.client(version)
-    lease = new_lease()
-    # SQL Server refuses to overwrite: it looks first.
-    assert client.call("HEAD", path).status == 404
-    assert client.put_empty(path).status == 201
-    taken = client.lease(path, "Acquire", lease_duration=-1, proposed_lease_id=lease)
-    assert taken.status == 201
-    assert taken.headers["x-ms-lease-id"].replace("-", "").upper() == lease
-    blocks = list(enumerate(cut(data, size)))
-    done = 0
-    for commit in range(1, commits + 1):
-        upto = len(blocks) * commit // commits
-        put_blocks(vault.address, path, blocks[done:upto], lease, version=version, seed=commit)
-        # A growing list: what was committed before, and what came since.
-        entries = [("Committed", block_id(n)) for n in range(done)]
-        entries += [("Uncommitted" if done else "Latest", block_id(n)) for n in range(done, upto)]
-        reply = client.put_block_list(path, entries, lease, encoding)
-        assert reply.status == 201, reply
-        done = upto
-        assert client.lease(path, "Renew", lease_id=lease).status == 200
-    assert client.lease(path, "Release", lease_id=lease).status == 200
-    client.close()
-    return lease
-
-
-def restore(vault, version=NEW, path=PATH, piece=1 << 20):
-    """HEAD for the size, then closed ranges over x-ms-range, as RESTORE reads."""
-    client = vault.client(version)
-    head = client.call("HEAD", path)
-    assert head.status == 200
-    size = int(head.headers["content-length"])
-    pieces = []
-    for first in range(0, size, piece):
-        reply = client.read(path, first, min(first + piece, size) - 1)
-        assert reply.status == 206, reply
-        assert reply.headers["content-range"] == f"bytes {first}-{min(first + piece, size) - 1}/{size}"
-        pieces.append(reply.body)
-    client.close()
-    return b"".join(pieces)
 
 
 @pytest.mark.parametrize("version", [OLD, NEW])
@@ -123,9 +48,9 @@ def test_a_backup_goes_in_and_comes_back_to_the_byte(vault, version, encoding):
     assert head.headers["x-ms-lease-state"] == "available"
     assert head.headers["x-ms-lease-status"] == "unlocked"
     assert head.headers["x-ms-version"] == version
-    assert restore(vault, version) == data
+    assert restore(vault, version=version) == data
     # Headers are read in pieces much smaller than a block.
-    assert restore(vault, version, piece=HEADER) == data
+    assert restore(vault, version=version, piece=HEADER) == data
 
 
 def test_a_list_that_grows_over_several_commits(vault):
@@ -159,7 +84,7 @@ def test_a_block_list_may_declare_an_encoding_that_it_is_not_in(vault):
 def test_put_block_without_any_put_blob(vault):
     """SQL Server 2025 with trace flag 3012: no empty blob first, so no lease either, and one commit."""
     data = noise(HEADER + BLOCK + 77)
-    put_blocks(vault.address, PATH, enumerate(cut(data)))
+    put_blocks(vault.client, PATH, enumerate(cut(data)))
     client = vault.client()
     assert client.call("HEAD", PATH).status == 404, "not there before the commit"
     listing = {"restype": "container", "comp": "list"}
@@ -192,27 +117,6 @@ def test_ranges_at_the_end(vault):
     assert (beyond.status, beyond.code) == (416, "InvalidRange")
     both = client.call("GET", PATH, {}, {"x-ms-range": "bytes=5-9", "Range": "bytes=0-1"})
     assert (both.status, both.body) == (206, data[5:10]), "x-ms-range wins"
-
-
-def killed_half_way(vault, blocks=6):
-    """The client of an interrupted backup is gone; its lease is not. Returns the lease id."""
-    client = vault.client()
-    lease = new_lease()
-    assert client.put_empty(PATH).status == 201
-    assert client.lease(PATH, "Acquire", lease_duration=-1, proposed_lease_id=lease).status == 201
-    for number in range(blocks):
-        assert client.put_block(PATH, block_id(number), noise(HEADER, number), lease).status == 201
-    # In the middle of a block the connection dies.
-    url, headers = client.prepare(
-        "PUT", PATH, {"comp": "block", "blockid": block_id(blocks)}, {"x-ms-lease-id": lease}, BLOCK
-    )
-    client.connection.putrequest("PUT", url)
-    for name, value in headers.items():
-        client.connection.putheader(name, value)
-    client.connection.endheaders()
-    client.connection.send(noise(1 << 20))
-    client.close()
-    return lease
 
 
 def test_a_killed_client_leaves_a_locked_blob_that_is_no_recovery_point(vault):
@@ -279,13 +183,13 @@ def test_a_backup_survives_the_death_of_the_server(vault):
     blocks = list(enumerate(cut(data)))
     assert client.put_empty(PATH).status == 201
     assert client.lease(PATH, "Acquire", lease_duration=-1, proposed_lease_id=lease).status == 201
-    put_blocks(vault.address, PATH, blocks[:2], lease)
+    put_blocks(vault.client, PATH, blocks[:2], lease)
     vault.kill()
     vault.start()
     client = vault.client()
     held = client.put_block(PATH, block_id(2), blocks[2][1])
     assert (held.status, held.code) == (412, "LeaseIdMissing")
-    put_blocks(vault.address, PATH, blocks[2:], lease)
+    put_blocks(vault.client, PATH, blocks[2:], lease)
     entries = [("Latest", block_id(number)) for number, _ in blocks]
     assert client.put_block_list(PATH, entries, lease, "utf-16le").status == 201
     assert client.lease(PATH, "Release", lease_id=lease).status == 200
@@ -328,17 +232,6 @@ def test_a_small_committed_beginning_is_truncated(vault, made_backup):
     assert client.put_block(PATH, block_id(1), made_backup[HEADER : HEADER + BLOCK], lease).status == 201
     client.close()
     assert vault.verdict(NAME)["verdict"] == "truncated"
-
-
-def real_backup(name):
-    folder = os.environ.get("BAC2_REAL_BACKUPS")
-    if not folder:
-        pytest.skip("BAC2_REAL_BACKUPS is not set")
-    data = unpack(Path(folder) / name)
-    if data is None:
-        pytest.skip("neither the zstandard package nor the zstd command is here")
-    expected = json.loads((Path(folder) / "expected.json").read_text())
-    return data, next(entry for entry in expected if entry["file"] == name)
 
 
 @pytest.mark.parametrize("name", REAL)

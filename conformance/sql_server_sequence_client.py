@@ -1,25 +1,18 @@
-"""SQL Server's side of a backup to a URL, made by hand: http.client, SharedKey signatures and nothing else.
+"""SQL Server's side of a backup to a URL, made by hand: http.client, its signatures and nothing else.
 
 No SQL Server and no Azure library takes part, and no code of bac2: a second, independent reading of the documents.
 The order of requests and their oddities (capitalised lease actions, GUIDs without dashes, UTF-16LE block lists)
-are those that were found out about SQL Server 2016 to 2025; ARCHITECTURE.md says from where. SQL Server itself
-signs with a SAS; the signature is the one thing that differs here.
+are those that were found out about SQL Server 2012 to 2025, from what others published about it.
 """
 
 import base64
 import email.utils
+import functools
 import hashlib
 import hmac
 import http.client
-import json
-import os
 import random
-import shutil
-import signal
-import socket
-import subprocess
 import threading
-import time
 import urllib.parse
 import uuid
 from dataclasses import dataclass
@@ -33,6 +26,10 @@ OLD, NEW = "2014-02-14", "2021-12-02"
 # The lease that a RESTORE takes, in the two forms in which clients write it.
 RESTORE_LEASE = "BAC2BAC2BAC2BAC2BAC2BAC2BAC2BAC2"
 RESTORE_LEASE_DASHED = "bac2bac2-bac2-bac2-bac2-bac2bac2bac2"
+
+CONTAINER = "backups"
+PATH = CONTAINER + "/srv/master FULL 20261121.bak"
+NAME = "srv/master FULL 20261121.bak"
 
 HEADER = 64 << 10
 BLOCK = 4 << 20
@@ -54,15 +51,21 @@ class Reply:
 class Client:
     """One keep-alive connection. Not for several threads."""
 
-    def __init__(self, address, version=NEW, account=ACCOUNT, key=KEY):
-        self.version, self.account, self.key = version, account, key
-        self.connection = http.client.HTTPConnection(*address, timeout=60)
+    def __init__(self, address, version=NEW, *, secure=None, sas=None, shuffle=None, path_style=True):
+        """`secure`: the TLS context of https. `sas`: sent as it is instead of a signature, its parts mixed among the
+        other parts of the query by `shuffle`. `path_style`: whether URLs name the account before the container."""
+        self.version, self.sas, self.shuffle, self.path_style = version, sas, shuffle, path_style
+        self.connection = (
+            http.client.HTTPSConnection(*address, timeout=60, context=secure)
+            if secure
+            else http.client.HTTPConnection(*address, timeout=60)
+        )
 
     def close(self):
         self.connection.close()
 
     def call(self, method, path, query=None, headers=None, body=b""):
-        """Sends a request to /account/path and reads the whole answer."""
+        """Sends a request and reads the whole answer."""
         url, sent = self.prepare(method, path, query or {}, headers or {}, len(body))
         self.connection.request(method, url, body=body if body else None, headers=sent)
         answer = self.connection.getresponse()
@@ -70,12 +73,18 @@ class Client:
         return Reply(answer.status, fields, answer.read())
 
     def prepare(self, method, path, query, headers, length):
-        """The request target and its signed headers."""
+        """The request target and its headers, signed unless a SAS speaks for them."""
         sent = {"x-ms-version": self.version, "x-ms-date": email.utils.formatdate(usegmt=True)}
         sent.update({name.lower(): value for name, value in headers.items()})
         if length or method == "PUT":
             sent["content-length"] = str(length)
-        target = "/" + self.account + "/" + urllib.parse.quote(path)
+        target = ("/" + ACCOUNT if self.path_style else "") + "/" + urllib.parse.quote(path)
+        escaped = urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
+        if self.sas is not None:
+            parts = [part for part in (escaped + "&" + self.sas).split("&") if part]
+            if self.shuffle:
+                self.shuffle.shuffle(parts)
+            return target + "?" + "&".join(parts), sent
         # From version 2015-02-21 on a length of 0 is signed as nothing; before, as "0".
         counted = sent.get("content-length", "")
         if counted == "0" and self.version >= "2015-02-21":
@@ -84,12 +93,10 @@ class Client:
         plain += ["if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"]
         lines = [method] + [counted if name is None else sent.get(name, "") for name in plain]
         lines += [f"{name}:{sent[name]}" for name in sorted(sent) if name.startswith("x-ms-")]
-        resource = "/" + self.account + target
+        resource = "/" + ACCOUNT + target
         resource += "".join(f"\n{name}:{query[name]}" for name in sorted(query))
         text = "\n".join(lines) + "\n" + resource
-        digest = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
-        sent["authorization"] = f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
-        escaped = urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
+        sent["authorization"] = f"SharedKey {ACCOUNT}:{signed(text)}"
         return target + ("?" + escaped if escaped else ""), sent
 
     def lease(self, path, action, **fields):
@@ -120,6 +127,11 @@ class Client:
         return self.call("GET", path, {}, headers)
 
 
+def signed(text):
+    """A signature with the account's key, in base64."""
+    return base64.b64encode(hmac.new(base64.b64decode(KEY), text.encode(), hashlib.sha256).digest()).decode()
+
+
 def block_list(entries, encoding):
     """The body of Put Block List: (tag, id) pairs, in the encoding that it declares."""
     items = "".join(f"<{tag}>{block_id}</{tag}>" for tag, block_id in entries)
@@ -142,14 +154,35 @@ def cut(data, size=BLOCK):
     return [data[:HEADER]] + [data[at : at + size] for at in range(HEADER, len(data), size)]
 
 
-def put_blocks(address, path, numbered, lease=None, connections=4, version=NEW, seed=1):
-    """Puts (number, bytes) pairs over several connections, nearly but not quite in order."""
+def service_sas(container, *, permissions="rwdl", expiry=None, start="", policy="", version="2018-11-09", protocol=""):
+    """The SAS of a container. What is signed grew with the versions, as Microsoft's reference lists it."""
+    if expiry is None:
+        expiry = "" if policy else "2040-01-01T00:00:00Z"
+    permissions = "" if policy else permissions
+    resource = ("/blob" if version >= "2015-02-21" else "") + f"/{ACCOUNT}/{container}"
+    lines = [permissions, start, expiry, resource, policy]
+    if version >= "2015-04-05":
+        lines += ["", protocol]
+    lines.append(version)
+    if version >= "2018-11-09":
+        lines += ["c", ""]
+    if version >= "2020-12-06":
+        lines.append("")
+    if version >= "2013-08-15":
+        lines += [""] * 5
+    fields = {"sv": version, "sr": "c", "sig": signed("\n".join(lines)), "st": start, "se": expiry, "sp": permissions}
+    fields.update({"si": policy, "spr": protocol})
+    return urllib.parse.urlencode({name: value for name, value in fields.items() if value})
+
+
+def put_blocks(connect, path, numbered, lease=None, connections=4, seed=1):
+    """Puts (number, bytes) pairs over several connections, nearly but not quite in order. `connect` makes one."""
     pending = list(numbered)
     shuffle = random.Random(seed)
     lock, failures = threading.Lock(), []
 
     def worker():
-        client = Client(address, version)
+        client = connect()
         try:
             while True:
                 with lock:
@@ -172,85 +205,70 @@ def put_blocks(address, path, numbered, lease=None, connections=4, version=NEW, 
     assert not failures, failures[0]
 
 
-class Vault:
-    """`bac2 blob serve` in a process of its own."""
-
-    def __init__(self, binary, data):
-        self.binary, self.data, self.process = binary, data, None
-        self.address = ("127.0.0.1", free_port())
-        self.log = str(data) + ".log"
-
-    def start(self):
-        listen = f"{self.address[0]}:{self.address[1]}"
-        command = [self.binary, "blob", "serve", "--data", str(self.data), "--listen", listen]
-        command += ["--account", f"{ACCOUNT}={KEY}"]
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(self.address, timeout=1).close()
-                return self
-            except OSError:
-                ended = self.process.poll()
-                if ended is not None or time.monotonic() > deadline:
-                    self.kill()
-                    said = open(self.log, errors="replace").read()
-                    raise AssertionError(f"the server does not listen (exit {ended}): {said}") from None
-                time.sleep(0.05)
-
-    def kill(self):
-        """As a power cut ends it, as far as a process can be ended so."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-
-    def client(self, version=NEW):
-        return Client(self.address, version)
-
-    def list(self):
-        """What `bac2 blob list` says, by name."""
-        command = [self.binary, "blob", "list", "--data", str(self.data), "-o", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return {entry["name"]: entry for entry in json.loads(done.stdout)}
-
-    def verdict(self, name, patience=60):
-        """The entry of a blob once its verdict is no longer pending."""
-        deadline = time.monotonic() + patience
-        while True:
-            entry = self.list()[name]
-            if entry["verdict"] != "pending":
-                return entry
-            assert time.monotonic() < deadline, f"still pending after {patience} s: {entry}"
-            time.sleep(0.1)
+def noise(size, seed=7):
+    return random.Random(seed).randbytes(size)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def back_up(vault, data, *, encoding="utf-8", size=BLOCK, commits=1, path=PATH, **way):
+    """The whole good day. Returns the lease id that was used, which is released by then."""
+    connect = functools.partial(vault.client, **way)
+    client = connect()
+    lease = new_lease()
+    # SQL Server refuses to overwrite: it looks first.
+    assert client.call("HEAD", path).status == 404
+    assert client.put_empty(path).status == 201
+    taken = client.lease(path, "Acquire", lease_duration=-1, proposed_lease_id=lease)
+    assert taken.status == 201
+    assert taken.headers["x-ms-lease-id"].replace("-", "").upper() == lease
+    blocks = list(enumerate(cut(data, size)))
+    done = 0
+    for commit in range(1, commits + 1):
+        upto = len(blocks) * commit // commits
+        put_blocks(connect, path, blocks[done:upto], lease, seed=commit)
+        # A growing list: what was committed before, and what came since.
+        entries = [("Committed", block_id(n)) for n in range(done)]
+        entries += [("Uncommitted" if done else "Latest", block_id(n)) for n in range(done, upto)]
+        reply = client.put_block_list(path, entries, lease, encoding)
+        assert reply.status == 201, reply
+        done = upto
+        assert client.lease(path, "Renew", lease_id=lease).status == 200
+    assert client.lease(path, "Release", lease_id=lease).status == 200
+    client.close()
+    return lease
 
 
-def find_binary():
-    """The product under test, or None."""
-    given = os.environ.get("BAC2_BIN")
-    if given:
-        return given
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
-    candidates = [os.path.join(target, profile, "bac2") for profile in ("release", "debug")]
-    return next((path for path in candidates if os.access(path, os.X_OK)), None)
+def restore(vault, *, path=PATH, piece=1 << 20, **way):
+    """HEAD for the size, then closed ranges over x-ms-range, as RESTORE reads."""
+    client = vault.client(**way)
+    head = client.call("HEAD", path)
+    assert head.status == 200
+    size = int(head.headers["content-length"])
+    pieces = []
+    for first in range(0, size, piece):
+        reply = client.read(path, first, min(first + piece, size) - 1)
+        assert reply.status == 206, reply
+        assert reply.headers["content-range"] == f"bytes {first}-{min(first + piece, size) - 1}/{size}"
+        pieces.append(reply.body)
+    client.close()
+    return b"".join(pieces)
 
 
-def unpack(path):
-    """The bytes of a .zst file, by the Python package or by the command; None when neither is here."""
-    try:
-        import zstandard
-
-        with open(path, "rb") as packed:
-            return zstandard.ZstdDecompressor().stream_reader(packed).read()
-    except ImportError:
-        if not shutil.which("zstd"):
-            return None
-        return subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout
+def killed_half_way(vault, blocks=6):
+    """The client of an interrupted backup is gone; its lease is not. Returns the lease id."""
+    client = vault.client()
+    lease = new_lease()
+    assert client.put_empty(PATH).status == 201
+    assert client.lease(PATH, "Acquire", lease_duration=-1, proposed_lease_id=lease).status == 201
+    for number in range(blocks):
+        assert client.put_block(PATH, block_id(number), noise(HEADER, number), lease).status == 201
+    # In the middle of a block the connection dies.
+    url, headers = client.prepare(
+        "PUT", PATH, {"comp": "block", "blockid": block_id(blocks)}, {"x-ms-lease-id": lease}, BLOCK
+    )
+    client.connection.putrequest("PUT", url)
+    for name, value in headers.items():
+        client.connection.putheader(name, value)
+    client.connection.endheaders()
+    client.connection.send(noise(1 << 20))
+    client.close()
+    return lease

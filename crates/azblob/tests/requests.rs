@@ -313,6 +313,21 @@ fn what_is_not_offered_says_so() {
 }
 
 #[test]
+fn an_empty_header_asks_for_nothing() {
+    // azcopy names no tier so.
+    let put = |tier: &str| {
+        let headers = [
+            ("x-ms-blob-type", "BlockBlob"),
+            ("content-length", "0"),
+            ("x-ms-access-tier", tier),
+        ];
+        parse("PUT", "/vault/backups/b", &headers).map_err(|r| r.code)
+    };
+    assert!(put("").is_ok());
+    assert_eq!(put("Archive").err(), Some(ErrorCode::UnsupportedHeader));
+}
+
+#[test]
 fn checksums_one_at_a_time() {
     let put = |headers: &[(&str, &str)]| {
         let mut all = vec![("x-ms-blob-type", "BlockBlob"), ("content-length", "0")];

@@ -52,9 +52,11 @@ impl<'r> Fields<'r> {
         }
     }
 
-    /// Refuses headers that ask an operation for more than is offered.
+    /// Refuses headers that ask an operation for more than is offered. One that is empty asks for nothing: azcopy sends
+    /// `x-ms-access-tier` so with every upload that was given no tier.
     pub(super) fn refuse_not_offered(&self) -> Result<(), Refusal> {
-        let Some(name) = NOT_OFFERED.iter().find(|name| self.headers.contains_key(**name)) else {
+        let asked = |name: &str| self.headers.get(name).is_some_and(|value| !value.is_empty());
+        let Some(name) = NOT_OFFERED.iter().find(|name| asked(name)) else {
             return Ok(());
         };
         let message = format!("The header {name} asks for what this server does not offer.");
