@@ -162,8 +162,14 @@ impl Store {
 
     /// Every blob of the store, uncommitted ones too, in order of account, container and name.
     pub fn inventory(&self) -> Vec<InventoryEntry> {
-        let core = &self.core;
         let mut entries = Vec::new();
+        self.take_stock(&mut |entry| entries.push(entry));
+        entries
+    }
+
+    /// As [`Self::inventory`], one blob at a time: its verdicts with their reports are more than memory should hold.
+    pub fn take_stock(&self, tell: &mut dyn FnMut(InventoryEntry)) {
+        let core = &self.core;
         for container in core.all_containers() {
             let blobs: Vec<Arc<Blob>> = container.blobs().values().map(Arc::clone).collect();
             for blob in blobs {
@@ -179,10 +185,9 @@ impl Store {
                     container: container.name.clone(),
                     blob: blob.name.clone(),
                 };
-                entries.push(InventoryEntry { path, view, proof });
+                tell(InventoryEntry { path, view, proof });
             }
         }
-        entries
     }
 }
 

@@ -76,6 +76,9 @@ pub const PROOF_WAITING: usize = 16 * 1024 * 1024;
 /// Bytes the verifier reads at a time when it reads back from the store.
 pub const PROOF_READ: usize = 1024 * 1024;
 
+/// Bytes of one block or blob that the verifier reads back before other work gets its turn: some milliseconds.
+pub const PROOF_SLICE: u64 = 16 * 1024 * 1024;
+
 /// How often leases of judged blobs are looked at: a lease that ran out by itself sends no request.
 pub const PROOF_SWEEP: Duration = Duration::from_secs(15);
 

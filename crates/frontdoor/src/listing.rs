@@ -3,15 +3,19 @@
 //! The same value whether a running server is asked or the store is opened for reading when nobody holds it. The names
 //! of the fields are a contract of the command line.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use azblob::lease::{LeaseDurationKind, LeaseState, LeaseStatus};
+use bak::stripes::{Company, Family};
 use bak::{BackupSet, Verdict};
 use blobstore::{BlobKind, InventoryEntry, Store};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::control;
+use crate::proof::{STRIPES_PLACE, family_of, reasons};
 
 /// One blob.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,7 +79,54 @@ impl ShownVerdict {
 
 /// Everything in a store, in order of account, container and name. Blocking.
 pub fn entries(store: &Store) -> Vec<Entry> {
-    store.inventory().into_iter().map(entry).collect()
+    let mut entries = Vec::new();
+    let mut families: Families = BTreeMap::new();
+    store.take_stock(&mut |found| {
+        if let Some(proof) = &found.proof
+            && let Some(family) = family_of(proof)
+        {
+            let judged_sound = matches!(proof.verdict, Some(Verdict::Ok | Verdict::Incomplete));
+            let id = (found.path.account.to_string(), family.media_set_id);
+            families.entry(id).or_default().push(Listed {
+                entry: entries.len(),
+                is_final: proof.is_final,
+                family: Family {
+                    is_sound: family.is_sound && judged_sound,
+                    ..family
+                },
+            });
+        }
+        entries.push(entry(found));
+    });
+    for listed in families.values() {
+        say_what_is_missing(&mut entries, listed);
+    }
+    entries
+}
+
+/// The families in the list, by account and media set.
+type Families = BTreeMap<(String, Uuid), Vec<Listed>>;
+
+struct Listed {
+    entry: usize,
+    is_final: bool,
+    family: Family,
+}
+
+/// The stored reasons of an incomplete family are those of the moment when it became so; the list says what holds now.
+fn say_what_is_missing(entries: &mut [Entry], set: &[Listed]) {
+    for listed in set.iter().filter(|listed| listed.family.is_sound) {
+        let entry = &mut entries[listed.entry];
+        if entry.verdict != Some(ShownVerdict::Judged(Verdict::Incomplete)) {
+            continue;
+        }
+        let finished = set
+            .iter()
+            .filter(|other| other.is_final)
+            .map(|other| &other.family);
+        let company = Company::of(&listed.family, finished);
+        entry.reasons = reasons(&listed.family, &company.judge(&listed.family, STRIPES_PLACE));
+    }
 }
 
 /// [`entries`] as a JSON array. Blocking.

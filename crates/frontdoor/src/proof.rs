@@ -2,7 +2,7 @@
 //! in order, and without ever delaying an answer.
 //!
 //! [`predict`] tells from block ids in which order the blocks belong; [`run`] is the state of one blob; [`prover`] has
-//! the threads; [`budget`] bounds the memory in which blocks wait for them; [`shelf`] is what all this needs of the
+//! the threads; [`sets`] knows the stripe sets; [`budget`] bounds the memory in which blocks wait for them; [`shelf`] is what all this needs of the
 //! store, and [`stored`] the store as that. What the memory cannot hold is read back, from the page cache as a rule.
 
 mod budget;
@@ -12,6 +12,7 @@ mod predict;
 mod prover;
 mod run;
 mod seen;
+mod sets;
 mod shelf;
 mod stored;
 
@@ -24,6 +25,8 @@ use blobstore::{BlobPath, BlockRef, CommitId, Store};
 
 pub(crate) use budget::Kept;
 pub(crate) use opening::Opening;
+pub(crate) use sets::{STRIPES_PLACE, reasons};
+pub(crate) use stored::family_of;
 
 use prover::Prover;
 use stored::{Commit, Stored};

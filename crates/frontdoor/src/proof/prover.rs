@@ -1,49 +1,68 @@
 //! The prover: dedicated threads that run blobs through the verifier while they arrive, and judge them at each commit.
 //!
 //! Requests only leave notes here (a short lock, no waiting); the threads do the rest, so proof never delays an answer.
-//! Work that keeps up with an upload comes first; blobs that were found without a verdict at the start wait behind it.
-//! A blob that is deleted or overwritten takes its run, and the memory of its blocks, with it at once.
+//! Work that keeps up with an upload comes first; blobs that were found without a verdict wait behind it, and what is large
+//! is read in slices, so that none holds a thread for long. A blob that is deleted or overwritten takes its run, and the
+//! memory of its blocks, with it at once.
+//!
+//! Notes of two requests may arrive in another order than their deeds were done in. So a note is never taken for the state
+//! of the store: verdicts are stored against the commit they judge, and wherever a note may have pushed a newer one
+//! aside, the store is asked ([`jobs`], `check`).
+
+mod jobs;
+mod notes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
+use jobs::Job;
+
 use super::budget::{Budget, Kept};
-use super::log::log_finding;
-use super::run::{Block, Epoch, Piece, Run, Step};
+use super::run::Run;
 use super::seen::Seen;
-use super::shelf::{Finding, Recorded, Shelf, Unfinished, Unreadable};
+use super::sets::Sets;
+use super::shelf::Shelf;
 use crate::limits;
 
 type RunOf<S> = Run<<S as Shelf>::Place, <S as Shelf>::Commit, Seen>;
 
-/// Why there is no better verdict when the verifier panicked, which is a fault of ours and not of the backup.
-const BROKE_DOWN: &str = "the verifier broke down on this backup";
-
-/// Pieces of one blob before another gets its turn.
+/// Steps of one blob before another gets its turn. A step is one block, or [`limits::PROOF_SLICE`] bytes of something
+/// larger.
 const TURN: usize = 16;
+
+/// Of so many jobs, one is taken from the background although there is work that keeps up with uploads.
+const FAIR: u64 = 16;
 
 struct Held<S: Shelf> {
     run: RunOf<S>,
     touched: u64,
+    /// Nobody is uploading it: it was found without a verdict.
+    background: bool,
 }
 
 struct State<S: Shelf> {
     runs: BTreeMap<S::Blob, Held<S>>,
-    /// Blobs with work, in the order in which it came; a blob is in here once.
+    /// Blobs with work, in the order in which it came; a blob is in here or in `background`, once.
     hot: VecDeque<S::Blob>,
+    background: VecDeque<S::Blob>,
     queued: BTreeSet<S::Blob>,
     /// Blobs found at the start.
     cold: VecDeque<(S::Blob, S::Commit)>,
-    /// Judged blobs whose lease was held.
-    leased: BTreeSet<S::Blob>,
+    /// Judged blobs whose lease was held, each with the moment of that judgement.
+    leased: BTreeMap<S::Blob, u64>,
     /// Leases that may have ended.
-    to_settle: VecDeque<S::Blob>,
+    to_settle: BTreeSet<S::Blob>,
+    /// Blobs whose notes came in an order that may have left their newest commit without a run.
+    to_check: BTreeSet<S::Blob>,
+    sets: Sets<S::Blob, S::Commit, S::Realm>,
     scan: bool,
+    /// The scan is done, so that all members of the sets are known.
+    scanned: bool,
     swept: Instant,
     tick: u64,
+    taken: u64,
     stop: bool,
     /// Threads that have something in hand.
     active: usize,
@@ -70,25 +89,7 @@ impl<S: Shelf> Prover<S> {
     /// # Errors
     /// The operating system gives no thread.
     pub(crate) fn start(shelf: S, threads: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            shelf,
-            budget: Budget::new(limits::PROOF_MEMORY),
-            state: Mutex::new(State {
-                runs: BTreeMap::new(),
-                hot: VecDeque::new(),
-                queued: BTreeSet::new(),
-                cold: VecDeque::new(),
-                leased: BTreeSet::new(),
-                to_settle: VecDeque::new(),
-                scan: true,
-                swept: Instant::now(),
-                tick: 0,
-                stop: false,
-                active: 0,
-            }),
-            work: Condvar::new(),
-            rest: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::new(shelf));
         let threads = (0..threads.max(1))
             .map(|n| {
                 let shared = Arc::clone(&shared);
@@ -129,49 +130,32 @@ impl<S: Shelf> Prover<S> {
         kept: Option<Kept>,
         opens: bool,
     ) {
-        let id = id.to_vec();
-        self.shared
-            .change(blob, |run| run.arrived(Block { id, place, kept }, opens));
+        self.shared.block_stored(blob, id, place, kept, opens);
     }
 
     /// A block list is stored: `sequence` are the blob's blocks in order.
     pub(crate) fn committed(&self, blob: &S::Blob, commit: S::Commit, sequence: Vec<(Vec<u8>, S::Place)>) {
-        if self.shared.shelf.blob_size(&commit) == 0 {
-            return self.forget(blob);
-        }
-        self.shared.change(blob, |run| run.committed(commit, sequence));
+        self.shared.committed(blob, commit, sequence);
     }
 
     /// A blob was stored in one piece.
     pub(crate) fn blob_stored(&self, blob: &S::Blob, commit: S::Commit, kept: Option<Kept>) {
-        if self.shared.shelf.blob_size(&commit) == 0 {
-            return self.forget(blob);
-        }
-        self.shared.change(blob, |run| run.replaced(commit, kept));
+        self.shared.blob_stored(blob, commit, kept);
     }
 
     /// All blobs of which this holds are gone.
     pub(crate) fn forget_all(&self, gone: impl Fn(&S::Blob) -> bool) {
-        let mut state = self.shared.lock();
-        state.leased.retain(|blob| !gone(blob));
-        state.runs.retain(|blob, _| !gone(blob));
+        self.shared.forget_all(gone);
     }
 
-    /// A blob is gone, or empty, which is no backup and needs no verdict.
+    /// A blob is gone.
     pub(crate) fn forget(&self, blob: &S::Blob) {
-        let mut state = self.shared.lock();
-        state.leased.remove(blob);
-        let _memory_is_freed_after_the_lock = state.runs.remove(blob);
-        drop(state);
+        self.shared.forget(blob);
     }
 
     /// The lease of a blob was released, broken or may have ended in another way.
     pub(crate) fn lease_changed(&self, blob: &S::Blob) {
-        let mut state = self.shared.lock();
-        if state.leased.contains(blob) {
-            state.to_settle.push_back(blob.clone());
-            self.shared.work.notify_one();
-        }
+        self.shared.lease_changed(blob);
     }
 
     /// Waits until nothing is left to do. For tests, and for a story told in order.
@@ -197,37 +181,103 @@ impl<S: Shelf> Drop for Prover<S> {
     }
 }
 
-/// What a thread takes in hand.
-enum Job<S: Shelf> {
-    Scan,
-    Settle(S::Blob),
-    Work(S::Blob),
-    Verify(S::Blob, S::Commit),
-}
-
 impl<S: Shelf> State<S> {
+    fn new() -> Self {
+        State {
+            runs: BTreeMap::new(),
+            hot: VecDeque::new(),
+            background: VecDeque::new(),
+            queued: BTreeSet::new(),
+            cold: VecDeque::new(),
+            leased: BTreeMap::new(),
+            to_settle: BTreeSet::new(),
+            to_check: BTreeSet::new(),
+            sets: Sets::new(),
+            scan: true,
+            scanned: false,
+            swept: Instant::now(),
+            tick: 0,
+            taken: 0,
+            stop: false,
+            active: 0,
+        }
+    }
+
     fn has_work(&self) -> bool {
-        self.scan || !self.to_settle.is_empty() || !self.hot.is_empty() || !self.cold.is_empty()
+        self.scan
+            || !self.to_settle.is_empty()
+            || !self.to_check.is_empty()
+            || !self.hot.is_empty()
+            || !self.background.is_empty()
+            || !self.cold.is_empty()
+            || self.sets.has_work()
     }
 
     fn next_job(&mut self) -> Option<Job<S>> {
         if std::mem::take(&mut self.scan) {
             return Some(Job::Scan);
         }
-        if let Some(blob) = self.to_settle.pop_front() {
-            return Some(Job::Settle(blob));
+        while let Some(blob) = self.to_settle.pop_first() {
+            if let Some(since) = self.leased.get(&blob) {
+                return Some(Job::Settle(blob, *since));
+            }
         }
-        if let Some(blob) = self.hot.pop_front() {
+        if let Some(blob) = self.to_check.pop_first() {
+            return Some(Job::Check(blob));
+        }
+        if self.scanned
+            && let Some(id) = self.sets.take()
+        {
+            return Some(Job::Regroup(id));
+        }
+        self.taken += 1;
+        let fair = self.taken.is_multiple_of(FAIR);
+        if fair {
+            self.next_in_background().or_else(|| self.next_hot())
+        } else {
+            self.next_hot().or_else(|| self.next_in_background())
+        }
+    }
+
+    fn next_hot(&mut self) -> Option<Job<S>> {
+        let blob = self.hot.pop_front()?;
+        self.queued.remove(&blob);
+        Some(Job::Work(blob))
+    }
+
+    /// Keeps an eye on the lease of a blob that was just judged.
+    fn watch_lease(&mut self, blob: &S::Blob) {
+        self.tick += 1;
+        self.leased.insert(blob.clone(), self.tick);
+        // A lease that ended while the verdict was being stored told nobody.
+        self.to_settle.insert(blob.clone());
+    }
+
+    /// Goes on with what was begun before it begins anything.
+    fn next_in_background(&mut self) -> Option<Job<S>> {
+        if let Some(blob) = self.background.pop_front() {
             self.queued.remove(&blob);
             return Some(Job::Work(blob));
         }
-        self.cold
-            .pop_front()
-            .map(|(blob, commit)| Job::Verify(blob, commit))
+        let (blob, commit) = self.cold.pop_front()?;
+        Some(Job::Verify(blob, commit))
     }
 
-    fn queue(&mut self, blob: &S::Blob) {
+    /// Puts a blob that has work in its queue.
+    fn queue(&mut self, blob: &S::Blob, background: bool) {
         if self.queued.insert(blob.clone()) {
+            if background {
+                self.background.push_back(blob.clone());
+            } else {
+                self.hot.push_back(blob.clone());
+            }
+        }
+    }
+
+    /// Somebody is uploading this blob after all.
+    fn promote(&mut self, blob: &S::Blob) {
+        if let Some(at) = self.background.iter().position(|waiting| waiting == blob) {
+            self.background.remove(at);
             self.hot.push_back(blob.clone());
         }
     }
@@ -249,31 +299,18 @@ impl<S: Shelf> State<S> {
 }
 
 impl<S: Shelf> Shared<S> {
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(shelf: S) -> Self {
+        Shared {
+            shelf,
+            budget: Budget::new(limits::PROOF_MEMORY),
+            state: Mutex::new(State::new()),
+            work: Condvar::new(),
+            rest: Condvar::new(),
+        }
     }
 
-    fn change(&self, blob: &S::Blob, change: impl FnOnce(&mut RunOf<S>)) {
-        let mut state = self.lock();
-        state.tick += 1;
-        let tick = state.tick;
-        if !state.runs.contains_key(blob) {
-            state.make_room();
-            state.runs.insert(
-                blob.clone(),
-                Held {
-                    run: Run::new(tick),
-                    touched: tick,
-                },
-            );
-        }
-        let held = state.runs.get_mut(blob).expect("it was just put there");
-        held.touched = tick;
-        change(&mut held.run);
-        if held.run.has_work() {
-            state.queue(blob);
-            self.work.notify_one();
-        }
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
@@ -281,7 +318,7 @@ impl<S: Shelf> Shared<S> {
         while !state.stop {
             if state.swept.elapsed() >= limits::PROOF_SWEEP {
                 state.swept = Instant::now();
-                let leased: Vec<S::Blob> = state.leased.iter().cloned().collect();
+                let leased: Vec<S::Blob> = state.leased.keys().cloned().collect();
                 state.to_settle.extend(leased);
             }
             let Some(job) = state.next_job() else {
@@ -295,198 +332,6 @@ impl<S: Shelf> Shared<S> {
             state = self.lock();
             state.active -= 1;
             self.rest.notify_all();
-        }
-    }
-
-    fn work_on(&self, job: Job<S>) {
-        match job {
-            Job::Scan => self.scan(),
-            Job::Settle(blob) => {
-                if self.shelf.settle(&blob) {
-                    self.lock().leased.remove(&blob);
-                }
-            }
-            Job::Verify(blob, commit) => {
-                let seen = self.lock().runs.contains_key(&blob);
-                if !seen && self.shelf.current(&blob).as_ref() == Some(&commit) {
-                    self.change(&blob, |run| run.replaced(commit, None));
-                }
-            }
-            Job::Work(blob) => self.work_on_blob(&blob),
-        }
-    }
-
-    fn scan(&self) {
-        let found = self.shelf.unfinished();
-        let mut state = self.lock();
-        for blob in found {
-            match blob {
-                Unfinished::Verify(blob, commit) => state.cold.push_back((blob, commit)),
-                Unfinished::Settle(blob) => {
-                    state.leased.insert(blob.clone());
-                    state.to_settle.push_back(blob);
-                }
-            }
-        }
-        self.work.notify_all();
-    }
-
-    fn work_on_blob(&self, blob: &S::Blob) {
-        for _ in 0..TURN {
-            let step = {
-                let mut state = self.lock();
-                if state.stop {
-                    return;
-                }
-                state.runs.get_mut(blob).and_then(|held| held.run.next())
-            };
-            match step {
-                None => return,
-                Some(Step::Feed {
-                    piece,
-                    verifier,
-                    epoch,
-                }) => self.feed(blob, piece, verifier, epoch),
-                Some(Step::Judge {
-                    commit,
-                    verifier,
-                    epoch,
-                }) => self.judge(blob, &commit, verifier, epoch),
-            }
-        }
-        let mut state = self.lock();
-        if state.runs.get(blob).is_some_and(|held| held.run.has_work()) {
-            state.queue(blob);
-        }
-    }
-
-    fn feed(&self, blob: &S::Blob, piece: Piece<S::Place, S::Commit>, mut seen: Seen, epoch: Epoch) {
-        let fed = catch_unwind(AssertUnwindSafe(|| {
-            self.feed_piece(blob, &piece, &mut seen, epoch)
-        }));
-        drop(piece);
-        let finding = match fed {
-            Ok(Ok(())) => {
-                if let Some(held) = self.lock().runs.get_mut(blob) {
-                    held.run.fed(seen, epoch);
-                }
-                return;
-            }
-            Ok(Err(Unreadable::Gone)) => None,
-            Ok(Err(Unreadable::Failed(why))) => {
-                tracing::error!(?blob, %why, "a blob stays without a verdict until the next start");
-                None
-            }
-            Ok(Err(Unreadable::Damaged(why))) => Some(Finding::Damaged(why)),
-            Err(_) => Some(Finding::CannotVerify(BROKE_DOWN.to_owned())),
-        };
-        let commit = self
-            .lock()
-            .runs
-            .get_mut(blob)
-            .and_then(|held| held.run.failed(epoch));
-        if let (Some(commit), Some(finding)) = (commit, finding) {
-            let newer = self.conclude(blob, &commit, &finding, &Seen::default(), Instant::now());
-            self.catch_up(blob, newer);
-        }
-    }
-
-    fn feed_piece(
-        &self,
-        blob: &S::Blob,
-        piece: &Piece<S::Place, S::Commit>,
-        seen: &mut Seen,
-        epoch: Epoch,
-    ) -> Result<(), Unreadable> {
-        let (size, kept) = match piece {
-            Piece::Block(block) => (self.shelf.block_size(&block.place), &block.kept),
-            Piece::Blob(kept, commit) => (self.shelf.blob_size(commit), kept),
-        };
-        if let Some(kept) = kept {
-            kept.frames().iter().for_each(|frame| seen.push(frame));
-            return Ok(());
-        }
-        let mut buffer = vec![0; limits::PROOF_READ.min(usize::try_from(size).unwrap_or(usize::MAX))];
-        let mut offset = 0;
-        while offset < size && !seen.is_foreign() {
-            if !self.still_wanted(blob, epoch) {
-                return Err(Unreadable::Gone);
-            }
-            let length =
-                usize::try_from((size - offset).min(limits::PROOF_READ as u64)).expect("a piece is small");
-            let into = &mut buffer[..length];
-            match piece {
-                Piece::Block(block) => self.shelf.read_block(blob, &block.place, offset, into)?,
-                Piece::Blob(_, commit) => self.shelf.read_blob(blob, commit, offset, into)?,
-            }
-            seen.push_read_back(into);
-            offset += length as u64;
-        }
-        Ok(())
-    }
-
-    fn still_wanted(&self, blob: &S::Blob, epoch: Epoch) -> bool {
-        let state = self.lock();
-        !state.stop && state.runs.get(blob).is_some_and(|held| held.run.epoch() == epoch)
-    }
-
-    fn judge(&self, blob: &S::Blob, commit: &S::Commit, seen: Seen, epoch: Epoch) {
-        let started = Instant::now();
-        let facts = seen.clone();
-        let finding = catch_unwind(AssertUnwindSafe(|| seen.finish()))
-            .unwrap_or_else(|_| Finding::CannotVerify(BROKE_DOWN.to_owned()));
-        let newer = self.conclude(blob, commit, &finding, &facts, started);
-        {
-            let mut state = self.lock();
-            let Some(held) = state.runs.get_mut(blob) else {
-                return;
-            };
-            held.run.judged(epoch);
-            // Nobody holds a lease: another commit is unlikely, and one that comes is verified from the store.
-            let finished = held.run.is_idle() && held.run.epoch() == epoch && !state.leased.contains(blob);
-            if finished {
-                state.runs.remove(blob);
-            }
-        }
-        self.catch_up(blob, newer);
-    }
-
-    /// Verifies `newer` from the store, unless a commit of this blob is on its way through the verifier.
-    fn catch_up(&self, blob: &S::Blob, newer: Option<S::Commit>) {
-        if let Some(newer) = newer {
-            self.change(blob, |run| {
-                if run.is_idle() {
-                    run.replaced(newer, None);
-                }
-            });
-        }
-    }
-
-    /// Records a finding. Returns the commit that took this one's place where the finding came too late.
-    fn conclude(
-        &self,
-        blob: &S::Blob,
-        commit: &S::Commit,
-        finding: &Finding,
-        seen: &Seen,
-        started: Instant,
-    ) -> Option<S::Commit> {
-        let recorded = self.shelf.record(blob, commit, finding);
-        log_finding(blob, finding, recorded, seen, started.elapsed());
-        match recorded {
-            Recorded::Leased => {
-                let mut state = self.lock();
-                state.leased.insert(blob.clone());
-                // A lease that ended while the verdict was being stored told nobody.
-                state.to_settle.push_back(blob.clone());
-                None
-            }
-            Recorded::Final | Recorded::Refused => {
-                self.lock().leased.remove(blob);
-                None
-            }
-            // Two commits overtook each other on their way here; the newer one has the word.
-            Recorded::Stale => self.shelf.current(blob).filter(|current| current != commit),
         }
     }
 }

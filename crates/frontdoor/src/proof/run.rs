@@ -48,6 +48,8 @@ pub(crate) enum Step<B, C, V> {
     Feed {
         /// What to feed.
         piece: Piece<B, C>,
+        /// From which byte of it on; the verifier has seen what is before.
+        from: u64,
         /// What has seen everything before it.
         verifier: V,
         /// Goes back to [`Run::fed`].
@@ -76,13 +78,16 @@ pub(crate) struct Run<B, C, V> {
     predictor: Predictor<Block<B>>,
     /// The prediction failed; nothing is fed before the next commit tells the order.
     spoiled: bool,
-    ready: VecDeque<Piece<B, C>>,
+    /// What can be fed, and from which byte of it on: the first may have been fed in part.
+    ready: VecDeque<(Piece<B, C>, u64)>,
     fed: Vec<(Vec<u8>, B)>,
     /// Pieces handed out since the last new beginning.
     pieces: usize,
     verifier: Option<V>,
     goal: Option<Goal<C>>,
     busy: bool,
+    /// Busy with a judgement.
+    judging: bool,
     epoch: Epoch,
     waiting_room: usize,
 }
@@ -99,6 +104,7 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
             verifier: None,
             goal: None,
             busy: false,
+            judging: false,
             epoch: Epoch {
                 run: id,
                 beginning: 0,
@@ -128,7 +134,7 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
                     .sum();
                 self.waiting_room = self.waiting_room.saturating_sub(waited);
                 self.ready
-                    .extend(blocks.into_iter().map(|(_, block)| Piece::Block(block)));
+                    .extend(blocks.into_iter().map(|(_, block)| (Piece::Block(block), 0)));
             }
             Arrival::Waits { replaced } => {
                 let gone = replaced.and_then(|b| b.kept).map_or(0, |kept| kept.room());
@@ -144,12 +150,13 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
     /// Takes a commit: the blocks of the blob in their order.
     pub(crate) fn committed(&mut self, commit: C, sequence: Vec<(Vec<u8>, B)>) {
         let mut kept: HashMap<Vec<u8>, Block<B>> = self.predictor.take_waiting();
-        for piece in std::mem::take(&mut self.ready) {
+        let in_part = self.fed_of_the_next(sequence.get(self.fed.len()));
+        for (piece, _) in std::mem::take(&mut self.ready) {
             if let Piece::Block(block) = piece {
                 kept.insert(block.id.clone(), block);
             }
         }
-        if self.fed.len() != self.pieces || !sequence.starts_with(&self.fed) {
+        if in_part.is_none() || self.fed.len() != self.pieces || !sequence.starts_with(&self.fed) {
             self.start_over();
         }
         self.spoiled = false;
@@ -162,13 +169,28 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
         self.ready = (sequence.into_iter().skip(self.fed.len()))
             .map(|(id, place)| {
                 let same = kept.remove(&id).filter(|block| block.place == place);
-                Piece::Block(same.unwrap_or(Block {
+                let block = same.unwrap_or(Block {
                     id,
                     place,
                     kept: None,
-                }))
+                });
+                (Piece::Block(block), 0)
             })
             .collect();
+        if let (Some(first), Some(from), Some(_)) = (self.ready.front_mut(), in_part, &self.verifier) {
+            first.1 = from;
+        }
+    }
+
+    /// How much of the next piece has been fed; `None` when some has been, and it is not `next`.
+    fn fed_of_the_next(&self, next: Option<&(Vec<u8>, B)>) -> Option<u64> {
+        match self.ready.front() {
+            Some((Piece::Block(block), from)) if *from > 0 => next
+                .filter(|(id, place)| *id == block.id && *place == block.place)
+                .map(|_| *from),
+            Some((Piece::Blob(..), from)) if *from > 0 => None,
+            _ => Some(0),
+        }
     }
 
     /// Takes a blob that came in one piece, or one of which only the whole is known.
@@ -181,7 +203,7 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
             commit: commit.clone(),
             pieces: 1,
         });
-        self.ready.push_back(Piece::Blob(kept, commit));
+        self.ready.push_back((Piece::Blob(kept, commit), 0));
     }
 
     /// Forgets what was fed.
@@ -205,6 +227,11 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
         !self.busy && self.goal.is_none()
     }
 
+    /// Whether a commit is known that waits for its verdict, which is on its way.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        self.goal.is_some() || self.judging
+    }
+
     /// Whether keeping another block in memory can help.
     pub(crate) fn wants_bytes(&self) -> bool {
         !self.spoiled && (self.predictor.started() || self.waiting_room < limits::PROOF_WAITING)
@@ -222,6 +249,7 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
         if self.goal_reached() {
             let goal = self.goal.take()?;
             self.busy = true;
+            self.judging = true;
             let verifier = self.verifier.clone().unwrap_or_default();
             return Some(Step::Judge {
                 commit: goal.commit,
@@ -229,7 +257,7 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
                 epoch: self.epoch,
             });
         }
-        let piece = self.ready.pop_front()?;
+        let (piece, from) = self.ready.pop_front()?;
         self.busy = true;
         self.pieces += 1;
         if let Piece::Block(block) = &piece {
@@ -237,6 +265,7 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
         }
         Some(Step::Feed {
             piece,
+            from,
             verifier: self.verifier.take().unwrap_or_default(),
             epoch: self.epoch,
         })
@@ -251,6 +280,7 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
     fn back(&mut self, epoch: Epoch) -> bool {
         if epoch.run == self.epoch.run {
             self.busy = false;
+            self.judging = false;
         }
         epoch == self.epoch
     }
@@ -260,6 +290,19 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
         if self.back(epoch) {
             self.verifier = Some(verifier);
         }
+    }
+
+    /// A piece has been fed in part; it goes on at byte `from` of it.
+    pub(crate) fn fed_in_part(&mut self, piece: Piece<B, C>, from: u64, verifier: V, epoch: Epoch) {
+        if !self.back(epoch) {
+            return;
+        }
+        self.verifier = Some(verifier);
+        self.pieces -= 1;
+        if matches!(piece, Piece::Block(_)) {
+            self.fed.pop();
+        }
+        self.ready.push_front((piece, from));
     }
 
     /// A piece could not be read, or the verifier gave up on it. What the pending commit is, so that it can be judged
@@ -316,6 +359,7 @@ mod tests {
                     piece,
                     mut verifier,
                     epoch,
+                    ..
                 } => {
                     match piece {
                         Piece::Block(block) => verifier.push(block.place),

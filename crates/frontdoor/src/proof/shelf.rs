@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-use bak::Report;
+use bak::stripes::Family;
+use bak::{Report, Verdict};
 
 /// Why bytes cannot be read back.
 #[derive(Debug)]
@@ -46,8 +47,19 @@ pub(crate) enum Recorded {
 pub(crate) enum Unfinished<B, C> {
     /// It has no verdict.
     Verify(B, C),
-    /// Its verdict is not final.
+    /// Its verdict is not final, or it is to be sealed.
     Settle(B),
+    /// It is a family of a stripe set.
+    Stripe(B, C, Family),
+}
+
+/// What the store says of the verdict on one commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The verdict; none for what is no backup.
+    pub(crate) verdict: Option<Verdict>,
+    /// Nobody held a lease once it was judged.
+    pub(crate) is_final: bool,
 }
 
 /// The store, as proof sees it. All calls block.
@@ -58,6 +70,11 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     type Place: Clone + Eq + Debug + Send + 'static;
     /// Names one commit of a blob.
     type Commit: Clone + Eq + Debug + Send + 'static;
+    /// Names what the members of a stripe set lie in together.
+    type Realm: Clone + Ord + Debug + Send + 'static;
+
+    /// What a blob lies in.
+    fn realm(&self, blob: &Self::Blob) -> Self::Realm;
 
     /// Bytes of a block.
     fn block_size(&self, place: &Self::Place) -> u64;
@@ -92,12 +109,28 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     /// Stores a verdict with the blob.
     fn record(&self, blob: &Self::Blob, commit: &Self::Commit, finding: &Finding) -> Recorded;
 
-    /// Marks the verdict of a blob final if no lease is held on it any more. `true` when there is nothing left to mark.
+    /// Gives a commit that was judged another verdict, because of what other blobs are.
+    fn amend(
+        &self,
+        blob: &Self::Blob,
+        commit: &Self::Commit,
+        verdict: Verdict,
+        reasons: Vec<String>,
+    ) -> Recorded;
+
+    /// Marks the verdict of a blob final if no lease is held on it any more, and seals what is to be sealed. `true` when
+    /// there is nothing left to do.
     fn settle(&self, blob: &Self::Blob) -> bool;
 
-    /// Committed blobs whose verdict is missing or not final.
-    fn unfinished(&self) -> Vec<Unfinished<Self::Blob, Self::Commit>>;
+    /// Tells of each committed blob that needs something.
+    fn unfinished(&self, tell: &mut dyn FnMut(Unfinished<Self::Blob, Self::Commit>));
 
-    /// The commit that a blob has now.
+    /// The verdict on a commit; `None` when the blob has another one by now, or is gone, or is not judged.
+    fn standing(&self, blob: &Self::Blob, commit: &Self::Commit) -> Option<Standing>;
+
+    /// The family of a stripe set that a judged commit is; `None` as for [`Shelf::standing`], and where it is none.
+    fn family(&self, blob: &Self::Blob, commit: &Self::Commit) -> Option<Family>;
+
+    /// The commit that a blob has now, if it is not empty.
     fn current(&self, blob: &Self::Blob) -> Option<Self::Commit>;
 }

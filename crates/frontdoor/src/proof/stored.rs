@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use bak::Verdict;
+use azblob::names::AccountName;
+use bak::stripes::Family;
+use bak::{Report, Verdict};
 use blobstore::{BlobPath, BlobView, BlockRef, CommitId, Concluded, Permit, Proof, Store, StoreError};
 
-use super::shelf::{Finding, Recorded, Shelf, Unfinished, Unreadable};
+use super::shelf::{Finding, Recorded, Shelf, Standing, Unfinished, Unreadable};
 
 /// One commit of a blob, and how long it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,11 @@ impl Shelf for Stored {
     type Blob = BlobPath;
     type Place = BlockRef;
     type Commit = Commit;
+    type Realm = AccountName;
+
+    fn realm(&self, blob: &BlobPath) -> AccountName {
+        blob.account.clone()
+    }
 
     fn block_size(&self, place: &BlockRef) -> u64 {
         place.size()
@@ -114,28 +121,72 @@ impl Shelf for Stored {
         }
     }
 
-    fn unfinished(&self) -> Vec<Unfinished<BlobPath, Commit>> {
-        let committed = self
+    fn amend(&self, blob: &BlobPath, commit: &Commit, verdict: Verdict, reasons: Vec<String>) -> Recorded {
+        let amended = self
             .store
-            .inventory()
-            .into_iter()
-            .filter(|entry| entry.view.committed && entry.view.size > 0);
-        committed
-            .filter_map(|entry| match entry.proof {
-                None => Some(Unfinished::Verify(entry.path, Commit::of(&entry.view))),
-                Some(proof) if !proof.is_final => Some(Unfinished::Settle(entry.path)),
-                Some(proof) if self.seal && proof.verdict == Some(Verdict::Ok) && !entry.view.sealed => {
-                    Some(Unfinished::Settle(entry.path))
-                }
-                Some(_) => None,
-            })
-            .collect()
+            .amend_proof(blob, commit.id, verdict, reasons, self.seal);
+        self.recorded(blob, amended)
+    }
+
+    fn unfinished(&self, tell: &mut dyn FnMut(Unfinished<BlobPath, Commit>)) {
+        self.store.take_stock(&mut |entry| {
+            if !entry.view.committed || entry.view.size == 0 {
+                return;
+            }
+            let commit = Commit::of(&entry.view);
+            let Some(proof) = entry.proof else {
+                return tell(Unfinished::Verify(entry.path, commit));
+            };
+            if let Some(family) = family_of(&proof) {
+                tell(Unfinished::Stripe(entry.path.clone(), commit, family));
+            }
+            let to_seal = self.seal && proof.verdict == Some(Verdict::Ok) && !entry.view.sealed;
+            if !proof.is_final || to_seal {
+                tell(Unfinished::Settle(entry.path));
+            }
+        });
+    }
+
+    fn standing(&self, blob: &BlobPath, commit: &Commit) -> Option<Standing> {
+        let state = self.store.proof_state(blob).ok()??;
+        (state.commit == commit.id).then_some(Standing {
+            verdict: state.verdict,
+            is_final: state.is_final,
+        })
+    }
+
+    fn family(&self, blob: &BlobPath, commit: &Commit) -> Option<Family> {
+        let proof = self.store.proof(blob).ok()??;
+        // The commit last: it is still the one that the report was read for.
+        self.standing(blob, commit)?;
+        family_of(&proof)
     }
 
     fn current(&self, blob: &BlobPath) -> Option<Commit> {
         let view = self.store.blob_properties(blob, &Permit::NONE).ok()?;
-        Some(Commit::of(&view))
+        (view.size > 0).then(|| Commit::of(&view))
     }
+}
+
+/// The family that a stored verdict is about, whatever the verdict became in its company.
+pub(crate) fn family_of(proof: &Proof) -> Option<Family> {
+    /// The part of a report that tells.
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Told {
+        media: Option<Media>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Media {
+        family_count: u16,
+    }
+    let report = proof.report.as_ref()?;
+    // Most backups are no stripes: for them the rest of the report is not built.
+    let told: Told = serde_json::from_str(report.get()).ok()?;
+    told.media.filter(|media| media.family_count > 1)?;
+    let report: Report = serde_json::from_str(report.get()).ok()?;
+    Family::of(&report)
 }
 
 fn proof_of(finding: &Finding) -> Proof {

@@ -1,5 +1,6 @@
 //! The prover over a shelf in memory: what it records, when it calls it final, and that it gives memory back.
 
+use super::super::shelf::{Finding, Recorded, Standing, Unfinished, Unreadable};
 use super::*;
 
 use std::collections::HashMap;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bak::Verdict;
+use bak::stripes::Family;
 use bak::writer::sample::{Sample, SampleKind};
 
 /// One blob's commits are numbered; the content of commit `n` is the concatenation of these blocks.
@@ -46,6 +48,9 @@ impl Shelf for FakeShelf {
     type Blob = &'static str;
     type Place = u32;
     type Commit = (u32, u64);
+    type Realm = ();
+
+    fn realm(&self, _: &&'static str) {}
 
     fn block_size(&self, place: &u32) -> u64 {
         self.memory().blocks[place].len() as u64
@@ -107,13 +112,27 @@ impl Shelf for FakeShelf {
         true
     }
 
-    fn unfinished(&self) -> Vec<Unfinished<&'static str, (u32, u64)>> {
+    fn amend(&self, _: &&'static str, _: &(u32, u64), _: Verdict, _: Vec<String>) -> Recorded {
+        panic!("nothing here is a stripe")
+    }
+
+    fn unfinished(&self, tell: &mut dyn FnMut(Unfinished<&'static str, (u32, u64)>)) {
         let memory = self.memory();
         let commit = memory.current.filter(|_| memory.recorded.is_empty());
-        commit
-            .map(|commit| Unfinished::Verify("blob", commit))
-            .into_iter()
-            .collect()
+        drop(memory);
+        if let Some(commit) = commit {
+            tell(Unfinished::Verify("blob", commit));
+        }
+    }
+
+    fn standing(&self, _: &&'static str, commit: &(u32, u64)) -> Option<Standing> {
+        let memory = self.memory();
+        let (_, verdict, is_final) = *memory.recorded.iter().rfind(|(n, ..)| *n == commit.0)?;
+        Some(Standing { verdict, is_final })
+    }
+
+    fn family(&self, _: &&'static str, _: &(u32, u64)) -> Option<Family> {
+        None
     }
 
     fn current(&self, _: &&'static str) -> Option<(u32, u64)> {

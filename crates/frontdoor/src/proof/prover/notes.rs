@@ -1,0 +1,101 @@
+//! What requests leave with the prover: short, and without waiting for anything but its lock.
+
+use super::super::budget::Kept;
+use super::super::run::{Block, Run};
+use super::super::shelf::Shelf;
+use super::{Held, RunOf, Shared};
+
+impl<S: Shelf> Shared<S> {
+    pub(super) fn block_stored(
+        &self,
+        blob: &S::Blob,
+        id: &[u8],
+        place: S::Place,
+        kept: Option<Kept>,
+        opens: bool,
+    ) {
+        let id = id.to_vec();
+        self.change(blob, false, |run| {
+            run.arrived(Block { id, place, kept }, opens);
+        });
+    }
+
+    pub(super) fn committed(&self, blob: &S::Blob, commit: S::Commit, sequence: Vec<(Vec<u8>, S::Place)>) {
+        if self.shelf.blob_size(&commit) == 0 {
+            return self.forget(blob);
+        }
+        self.lock().sets.remove(blob);
+        self.change(blob, false, |run| run.committed(commit, sequence));
+    }
+
+    pub(super) fn blob_stored(&self, blob: &S::Blob, commit: S::Commit, kept: Option<Kept>) {
+        if self.shelf.blob_size(&commit) == 0 {
+            return self.forget(blob);
+        }
+        self.lock().sets.remove(blob);
+        self.change(blob, false, |run| run.replaced(commit, kept));
+    }
+
+    pub(super) fn forget_all(&self, gone: impl Fn(&S::Blob) -> bool) {
+        let mut state = self.lock();
+        state.leased.retain(|blob, _| !gone(blob));
+        state.sets.remove_all(&gone);
+        let blobs: Vec<S::Blob> = state.runs.keys().filter(|blob| gone(blob)).cloned().collect();
+        for blob in blobs {
+            state.runs.remove(&blob);
+            state.to_check.insert(blob);
+        }
+        self.work.notify_all();
+    }
+
+    /// A blob is gone, or empty, which is no backup and needs no verdict.
+    pub(super) fn forget(&self, blob: &S::Blob) {
+        let mut state = self.lock();
+        state.leased.remove(blob);
+        state.sets.remove(blob);
+        let run = state.runs.remove(blob);
+        // It may be there again by now, and have told of its commit before this note came.
+        state.to_check.insert(blob.clone());
+        self.work.notify_one();
+        drop(state);
+        drop(run);
+    }
+
+    pub(super) fn lease_changed(&self, blob: &S::Blob) {
+        let mut state = self.lock();
+        if state.leased.contains_key(blob) {
+            state.to_settle.insert(blob.clone());
+            self.work.notify_one();
+        }
+    }
+
+    /// Changes a blob's run, which is made where there is none. `background`: nobody is uploading it.
+    pub(super) fn change(&self, blob: &S::Blob, background: bool, change: impl FnOnce(&mut RunOf<S>)) {
+        let mut state = self.lock();
+        state.tick += 1;
+        let tick = state.tick;
+        if !state.runs.contains_key(blob) {
+            state.make_room();
+            state.runs.insert(
+                blob.clone(),
+                Held {
+                    run: Run::new(tick),
+                    touched: tick,
+                    background,
+                },
+            );
+        }
+        let held = state.runs.get_mut(blob).expect("it was just put there");
+        held.touched = tick;
+        held.background &= background;
+        change(&mut held.run);
+        let (has_work, background) = (held.run.has_work(), held.background);
+        if has_work {
+            state.queue(blob, background);
+            if !background {
+                state.promote(blob);
+            }
+            self.work.notify_one();
+        }
+    }
+}
