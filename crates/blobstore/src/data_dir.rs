@@ -4,6 +4,7 @@
 //! DIR/store.json                       format, id, generation; replaced at every start
 //! DIR/lock                             locked by whoever has the store open
 //! DIR/reserve                          space kept for deletes and the end of leases
+//! DIR/blobs/ACCOUNT/service.json       what the account's Blob service is set to, if it is
 //! DIR/blobs/ACCOUNT/CONTAINER/         container.json, and XX/HASH.blob
 //! DIR/trash/                           deleted containers until they are purged
 //! ```

@@ -38,6 +38,10 @@ pub enum SyncPoint {
     AccountEntry,
     /// The directory of an account, after a container came.
     ContainerEntry,
+    /// `service.json` before it is renamed into place.
+    ServiceRecord,
+    /// The directory of an account, after its `service.json` was replaced.
+    ServiceEntry,
     /// Both directories, after a container was moved to the trash.
     ContainerGone,
     /// The directory of a container, after one of its shards was made.
@@ -72,6 +76,8 @@ impl SyncPoint {
         Self::ContainerContent,
         Self::AccountEntry,
         Self::ContainerEntry,
+        Self::ServiceRecord,
+        Self::ServiceEntry,
         Self::ContainerGone,
         Self::ShardEntry,
         Self::NewBlob,

@@ -49,6 +49,7 @@ mod recovery;
 mod reserve;
 mod root;
 mod seal;
+mod service_record;
 mod snapshot;
 mod store;
 mod survey;

@@ -26,6 +26,7 @@ use crate::health::Health;
 use crate::limits::{OPEN_FILES_MAX, RESERVE_BYTES, RESERVE_STEP_BYTES};
 use crate::load;
 use crate::reserve::Reserve;
+use crate::service_record::{self, Services};
 use crate::snapshot::{Which, find_snapshot};
 
 /// Which blob.
@@ -89,6 +90,7 @@ pub(crate) struct Core {
     accounts: RwLock<Accounts>,
     /// Serialises making and deleting containers.
     pub(crate) containers_change: Mutex<()>,
+    pub(crate) services: Mutex<Services>,
     next_number: AtomicU64,
     open_files: Mutex<VecDeque<Weak<Blob>>>,
     open_files_max: usize,
@@ -165,6 +167,7 @@ impl Store {
             health,
         };
         let accounts = load::accounts(&*disk, &dir, &writing, reserve.as_ref(), clock.now())?;
+        let services = service_record::load(&*disk, &dir, accounts.keys());
         Ok(Self {
             core: Arc::new(Core {
                 disk,
@@ -173,6 +176,7 @@ impl Store {
                 reserve,
                 accounts: RwLock::new(accounts),
                 containers_change: Mutex::new(()),
+                services: Mutex::new(services),
                 // Numbers are unique in the life of the store: the generation is in their upper half.
                 next_number: AtomicU64::new(dir.generation << 32),
                 open_files: Mutex::new(VecDeque::new()),

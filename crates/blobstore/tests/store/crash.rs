@@ -191,10 +191,16 @@ const RUNS_TO_NOTICE: u64 = 1_000;
 /// A sync that could be left out unnoticed is useless, or the simulation is blind to what it is for.
 #[test]
 fn every_sync_is_needed() {
-    // Reserve: it is about space, not about what survives; see the tests of a full disk.
+    // Reserve: it is about space, not about what survives; see the tests of a full disk. The settings of accounts have
+    // a test of their own.
+    let elsewhere = [
+        SyncPoint::Reserve,
+        SyncPoint::ServiceRecord,
+        SyncPoint::ServiceEntry,
+    ];
     let points = SyncPoint::ALL
         .into_iter()
-        .filter(|point| *point != SyncPoint::Reserve);
+        .filter(|point| !elsewhere.contains(point));
     let mut unnoticed = Vec::new();
     for point in points {
         match (0..RUNS_TO_NOTICE).find(|seed| run(*seed, Some(point)).is_err()) {

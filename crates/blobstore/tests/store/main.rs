@@ -9,6 +9,7 @@ mod crash;
 mod faults;
 mod model;
 mod past_formats;
+mod service_record;
 mod snapshots;
 mod support;
 mod threads;
