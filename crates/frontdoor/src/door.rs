@@ -5,6 +5,7 @@
 
 mod blob;
 mod container;
+mod document;
 mod get;
 mod list;
 mod put;
@@ -78,6 +79,10 @@ impl Door {
     async fn act(&self, head: &Parts, body: &mut Incoming, log: &mut RequestLog) -> Answer {
         let address = Address::locate(&head.uri, &head.headers, self.accounts.names())?;
         log.account = Some(address.account.clone());
+        if head.method == Method::OPTIONS {
+            log.operation = "BlobPreflightRequest";
+            return self.preflight(&address.account, &head.headers);
+        }
         let account = self.accounts.get(&address.account);
         shared_key::verify(
             &head.method,
@@ -87,7 +92,9 @@ impl Door {
             &account.keys,
             now(),
         )?;
-        let request = Request::parse(&address, &head.method, &head.uri, &head.headers)?;
+        let default = self.default_version(&address.account);
+        let request = Request::parse_with_default(&address, &head.method, &head.uri, &head.headers, default)?;
+        log.version = Some(request.version);
         log.operation = request.operation.name();
         let status = success_status(&request.operation);
         let answer = self.carry_out(request, head, body).await?;
@@ -110,7 +117,7 @@ impl Door {
             Operation::Service(ServiceOperation::ListContainers(query)) => {
                 self.list_containers(account, query, head).await
             }
-            Operation::Service(operation) => self.service(operation),
+            Operation::Service(operation) => self.service(account, operation, body).await,
             Operation::Container(_, ContainerOperation::AccountInformation)
             | Operation::Blob(_, BlobOperation::AccountInformation) => Ok(service::account_information()),
             Operation::Container(container, ContainerOperation::ListBlobs(query)) => {
@@ -124,9 +131,9 @@ impl Door {
                     blob: path.blob,
                 };
                 match operation {
-                    BlobOperation::Put(put) => self.put_blob(path, put, body).await,
-                    BlobOperation::PutBlock(put) => self.put_block(path, put, body).await,
-                    BlobOperation::PutBlockList(put) => self.put_block_list(path, put, body).await,
+                    BlobOperation::Put(put) => self.put_blob(path, put, version, body).await,
+                    BlobOperation::PutBlock(put) => self.put_block(path, put, version, body).await,
+                    BlobOperation::PutBlockList(put) => self.put_block_list(path, put, version, body).await,
                     BlobOperation::Get(get) => self.get_blob(path, get, version).await,
                     other => self.blob(path, other, version).await,
                 }
@@ -140,7 +147,7 @@ impl Service for Door {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
-        let stamp = Stamp::of_headers(&head.headers, id, now());
+        let mut stamp = Stamp::of_headers(&head.headers, id, now());
         let mut log = RequestLog::new(&head, peer);
         let mut response = match self.act(&head, &mut body, &mut log).await {
             Ok(response) => response,
@@ -153,7 +160,11 @@ impl Service for Door {
                 fault.into_response(head.method == Method::HEAD, &stamp.message_lines())
             }
         };
+        stamp.version = log.version.unwrap_or(stamp.version);
         stamp.write_headers(response.headers_mut());
+        if let Some(account) = &log.account {
+            self.for_browsers(account, &head.method, &head.headers, response.headers_mut());
+        }
         log.write(id, &response, started.elapsed());
         response
     }

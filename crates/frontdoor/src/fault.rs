@@ -164,11 +164,11 @@ impl From<Mismatch> for Fault {
     fn from(mismatch: Mismatch) -> Self {
         let refusal = match mismatch {
             Mismatch::Md5 { sent, computed } => Refusal::from(ErrorCode::Md5Mismatch)
-                .detail("UserSpecifiedMd5", sent)
-                .detail("ServerCalculatedMd5", computed),
+                .detail("UserSpecifiedMd5", sent.to_string())
+                .detail("ServerCalculatedMd5", computed.to_string()),
             Mismatch::Crc64 { sent, computed } => Refusal::from(ErrorCode::Crc64Mismatch)
-                .detail("UserSpecifiedCrc64", sent)
-                .detail("ServerCalculatedCrc64", computed),
+                .detail("UserSpecifiedCrc64", sent.to_string())
+                .detail("ServerCalculatedCrc64", computed.to_string()),
         };
         refusal.into()
     }

@@ -53,9 +53,6 @@ pub const READ_AHEAD: usize = 4;
 /// Idle read buffers kept for reuse.
 pub const IDLE_BUFFERS: usize = 64;
 
-/// Put Block List body, bytes: 50,000 blocks of the longest id, in UTF-16, with room to spare.
-pub const LIST_BODY: u64 = 16 * 1024 * 1024;
-
 /// Bytes of a refused request's body that are read and dropped so that the client, which usually sends all before it
 /// reads, sees the answer instead of a reset connection. Beyond it the connection is closed.
 pub const DRAIN: u64 = 16 * 1024 * 1024;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use azblob::lease::LeaseId;
 use azblob::names::AccountName;
+use azblob::version::ApiVersion;
 use http::Response;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
@@ -17,6 +18,8 @@ pub(crate) struct RequestLog {
     pub(crate) peer: Peer,
     /// Whose storage, once it is known.
     pub(crate) account: Option<AccountName>,
+    /// The version it is answered in, once that is known.
+    pub(crate) version: Option<ApiVersion>,
     /// What was asked, in the words of Azure's storage logs.
     pub(crate) operation: &'static str,
     /// The error code of a refusal.
@@ -35,6 +38,7 @@ impl RequestLog {
         RequestLog {
             peer,
             account: None,
+            version: None,
             operation: "Unknown",
             code: None,
             path: head.uri.path().to_owned(),

@@ -7,20 +7,18 @@ use std::sync::Arc;
 
 use azblob::block::BlockList;
 use azblob::conditions::WriteKind;
-use azblob::digest::Md5;
-use azblob::error::ErrorCode;
-use azblob::request::{Checksum, PutBlob, PutBlock, PutBlockList};
+use azblob::request::{PutBlob, PutBlock, PutBlockList};
+use azblob::version::ApiVersion;
 use blobstore::{BlobPath, BlobWriter, BlockWriter, Permit, Properties};
 use bytes::Bytes;
 use hyper::body::Incoming;
 
-use super::{Answer, Door};
+use super::{Answer, Door, document};
 use crate::checks::BodyCheck;
 use crate::fault::Fault;
-use crate::intake::{IntakeError, Sink, collect, pump};
-use crate::limits;
+use crate::intake::{Sink, pump};
 use crate::proof::{Kept, Opening};
-use crate::reply::{changed, empty, put};
+use crate::reply::{changed, empty};
 
 /// Takes the bytes of an upload: into the store, through the checksum, and to the side for the verifier.
 struct Upload<W> {
@@ -61,57 +59,48 @@ impl<W: Writer> Sink for Upload<W> {
     }
 }
 
-fn check_for(checksum: Option<Checksum>) -> BodyCheck {
-    match checksum {
-        None => BodyCheck::Nothing,
-        Some(Checksum::Md5(md5)) => BodyCheck::md5(Some(md5.0)),
-        Some(Checksum::Crc64(crc)) => BodyCheck::crc64(crc.0.to_le_bytes()),
-    }
-}
-
-/// The answer repeats the checksum that was checked.
-fn repeat_checksum(headers: &mut http::HeaderMap, checksum: Option<Checksum>) {
-    match checksum {
-        None => {}
-        Some(Checksum::Md5(md5)) => put(headers, "content-md5", &md5.to_string()),
-        Some(Checksum::Crc64(crc)) => put(headers, "x-ms-content-crc64", &crc.to_string()),
-    }
-}
-
 impl Door {
     /// Put Block.
-    pub(super) async fn put_block(&self, path: BlobPath, ask: PutBlock, body: &mut Incoming) -> Answer {
+    pub(super) async fn put_block(
+        &self,
+        path: BlobPath,
+        ask: PutBlock,
+        version: ApiVersion,
+        body: &mut Incoming,
+    ) -> Answer {
         let (id, at) = (ask.id.clone(), path.clone());
         let writer = self
             .call(move |store| Ok(store.begin_block(&at, &id, ask.length, ask.lease_id)?))
             .await?;
         let upload = Upload {
             writer,
-            check: check_for(ask.checksum),
+            check: BodyCheck::of_block(ask.checksum, version),
             opening: Opening::default(),
             kept: self.proof.room(&path, ask.length),
         };
         let proof = Arc::clone(&self.proof);
-        pump(body, ask.length, upload, &self.gate, move |upload| {
-            upload.check.finish()?;
+        let sums = pump(body, ask.length, upload, &self.gate, move |upload| {
+            let sums = upload.check.finish()?;
             let block = upload.writer.commit()?;
             proof.block_stored(&path, &ask.id, block, upload.kept, upload.opening.is_backup());
-            Ok(())
+            Ok(sums)
         })
         .await?;
         let mut answer = empty();
-        repeat_checksum(answer.headers_mut(), ask.checksum);
+        sums.write_headers(answer.headers_mut());
         Ok(answer)
     }
 
     /// Put Blob.
-    pub(super) async fn put_blob(&self, path: BlobPath, ask: PutBlob, body: &mut Incoming) -> Answer {
+    pub(super) async fn put_blob(
+        &self,
+        path: BlobPath,
+        ask: PutBlob,
+        version: ApiVersion,
+        body: &mut Incoming,
+    ) -> Answer {
         let kept = self.proof.room_for_blob(ask.length);
-        let check = match ask.checksum {
-            // Put Blob stores an MD5 of its own computing.
-            None => BodyCheck::md5(None),
-            sent => check_for(sent),
-        };
+        let check = BodyCheck::of_blob(ask.checksum, version);
         let at = path.clone();
         let conditions = ask.conditions.clone();
         let mut properties = Properties {
@@ -136,26 +125,23 @@ impl Door {
             opening: Opening::default(),
             kept,
         };
-        let (md5, done) = pump(body, ask.length, upload, &self.gate, move |upload| {
-            let md5 = upload.check.finish()?;
+        let (sums, done) = pump(body, ask.length, upload, &self.gate, move |upload| {
+            let sums = upload.check.finish()?;
             let condition = |current: Option<_>| conditions.check_write(current, WriteKind::Create);
             let permit = Permit {
                 lease: ask.lease_id,
                 condition: &condition,
             };
             if properties.http.content_md5.is_none() {
-                properties.http.content_md5 = md5.map(Md5);
+                properties.http.content_md5 = sums.md5;
             }
             let done = upload.writer.commit(properties, &permit)?;
             proof.blob_stored(&path, done.commit, ask.length, upload.kept);
-            Ok((md5, done))
+            Ok((sums, done))
         })
         .await?;
         let mut answer = changed(done.etag, done.last_modified);
-        repeat_checksum(answer.headers_mut(), ask.checksum);
-        if let Some(md5) = md5 {
-            put(answer.headers_mut(), "content-md5", &Md5(md5).to_string());
-        }
+        sums.write_headers(answer.headers_mut());
         Ok(answer)
     }
 
@@ -164,19 +150,11 @@ impl Door {
         &self,
         path: BlobPath,
         ask: PutBlockList,
+        version: ApiVersion,
         body: &mut Incoming,
     ) -> Answer {
-        let bytes = collect(body, limits::LIST_BODY)
-            .await
-            .map_err(|error| not_collected(&error))?;
-        if bytes.len() as u64 != ask.length {
-            return Err(not_collected(&IntakeError::Client(
-                "the body is not as long as its Content-Length",
-            )));
-        }
-        let mut check = check_for(ask.checksum);
-        check.update(&bytes);
-        check.finish()?;
+        let check = BodyCheck::of_block(ask.checksum, version);
+        let (bytes, sums) = document::read(body, ask.length, check).await?;
         let list = BlockList::parse(&bytes)?;
         let proof = Arc::clone(&self.proof);
         let (conditions, lease) = (ask.conditions, ask.lease_id);
@@ -197,14 +175,7 @@ impl Door {
             })
             .await?;
         let mut answer = changed(done.etag, done.last_modified);
-        repeat_checksum(answer.headers_mut(), ask.checksum);
+        sums.write_headers(answer.headers_mut());
         Ok(answer)
-    }
-}
-
-fn not_collected(error: &IntakeError<()>) -> Fault {
-    match error {
-        IntakeError::Client(why) => IntakeError::<Fault>::Client(why).into(),
-        IntakeError::Sink(()) | IntakeError::Lost => ErrorCode::InternalError.into(),
     }
 }

@@ -1,22 +1,71 @@
-//! Operations of an account as a whole.
+//! Operations of an account as a whole: what its service is set to, what kind it is, who may ask from a browser.
 
-use azblob::error::ErrorCode;
+use azblob::cors::{self, Preflight};
+use azblob::names::AccountName;
 use azblob::request::ServiceOperation;
 use azblob::response::{AccountInformation, ServiceStats};
-use http::Response;
+use azblob::service_properties::ServiceChange;
+use azblob::version::ApiVersion;
+use http::header::ORIGIN;
+use http::{HeaderMap, Method, Response};
+use hyper::body::Incoming;
 
-use super::{Answer, Door};
+use super::{Answer, Door, document as read_document};
 use crate::answer::AnswerBody;
 use crate::reply::{document, empty};
 
 impl Door {
-    /// Carries out an operation of an account other than List Containers.
-    pub(super) fn service(&self, operation: ServiceOperation) -> Answer {
+    /// Carries out an operation of an account other than listings and batches.
+    pub(super) async fn service(
+        &self,
+        account: AccountName,
+        operation: ServiceOperation,
+        body: &mut Incoming,
+    ) -> Answer {
         match operation {
             ServiceOperation::GetStats => Ok(document(ServiceStats::Unavailable.render())),
             ServiceOperation::AccountInformation => Ok(account_information()),
-            _ => Err(ErrorCode::NotImplemented.into()),
+            ServiceOperation::GetProperties => Ok(document(self.store.service_properties(&account).render())),
+            ServiceOperation::SetProperties(ask) => {
+                let bytes = read_document::read_plain(body, ask.length, ask.checksum).await?;
+                let change = ServiceChange::parse(&bytes)?;
+                self.call(move |store| Ok(store.change_service_properties(&account, change)?))
+                    .await?;
+                Ok(empty())
+            }
+            ServiceOperation::ListContainers(_) | ServiceOperation::Batch(_) => {
+                unreachable!("listings and batches are answered elsewhere")
+            }
         }
+    }
+
+    /// What a browser is told before it sends a request. Nobody has signed this, and it says nothing of what is stored.
+    pub(super) fn preflight(&self, account: &AccountName, headers: &HeaderMap) -> Answer {
+        let ask = Preflight::from_headers(headers)?;
+        let rules = self.store.service_properties(account).cors;
+        let mut answer = empty();
+        *answer.headers_mut() = ask.answer(&rules)?;
+        Ok(answer)
+    }
+
+    /// Adds what lets a script see the answer, where the request comes from a browser.
+    pub(super) fn for_browsers(
+        &self,
+        account: &AccountName,
+        method: &Method,
+        request: &HeaderMap,
+        answer: &mut HeaderMap,
+    ) {
+        if request.contains_key(ORIGIN) {
+            let rules = self.store.service_properties(account).cors;
+            cors::write_answer_headers(&rules, method, request, answer);
+        }
+    }
+
+    /// The version of requests to this account that name none.
+    pub(super) fn default_version(&self, account: &AccountName) -> ApiVersion {
+        let set = self.store.service_properties(account).default_version;
+        set.unwrap_or(ApiVersion::CURRENT)
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Ask {
     pub account: String,
     pub key: String,
     pub signed: bool,
+    /// `x-ms-version`.
+    pub version: Option<&'static str>,
 }
 
 impl Ask {
@@ -85,6 +87,7 @@ impl Ask {
             account: ACCOUNT.to_owned(),
             key: KEY.to_owned(),
             signed: true,
+            version: Some(VERSION),
         }
     }
 
@@ -142,7 +145,9 @@ impl Ask {
             headers.insert(name, HeaderValue::from_str(value).unwrap());
         };
         add("host", "localhost");
-        add("x-ms-version", VERSION);
+        if let Some(version) = self.version {
+            add("x-ms-version", version);
+        }
         add("x-ms-date", &http_date());
         if self.method == Method::PUT || length > 0 {
             add("content-length", &length.to_string());
