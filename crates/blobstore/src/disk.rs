@@ -67,7 +67,7 @@ pub enum SyncPoint {
 
 impl SyncPoint {
     /// All of them, for the test that leaves each one out.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::DataEntry,
         Self::Start,
         Self::StoreRecord,
