@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::{blob, demo, inspect, verify};
+use crate::{blob, ca, demo, inspect, verify};
 
 /// Proves, stores and returns SQL Server backups.
 ///
@@ -47,6 +47,8 @@ enum Command {
     Verify(verify::Arguments),
     /// The blob store and its front door
     Blob(Blob),
+    /// The vault's own certificate authority, which clients must trust
+    Ca(Ca),
     /// Play the whole story on this machine: upload, proof, download, and two bad days
     Demo(demo::Arguments),
 }
@@ -70,6 +72,23 @@ enum BlobCommand {
     Seal(blob::seal::Arguments),
     /// Lift the seal of blobs
     Unseal(blob::seal::Arguments),
+}
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+struct Ca {
+    #[command(subcommand)]
+    command: CaCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CaCommand {
+    /// Print the certificates that clients must trust, as PEM
+    Export(ca::Export),
+    /// Show the authorities: for which hosts, until when
+    Show(ca::Show),
+    /// Make the next authority, for more hosts or ahead of time
+    Renew(ca::Renew),
 }
 
 impl Arguments {
@@ -98,6 +117,11 @@ impl Arguments {
             Command::Blob(Blob {
                 command: BlobCommand::Unseal(arguments),
             }) => blob::seal::run(&arguments, false, console),
+            Command::Ca(Ca { command }) => match command {
+                CaCommand::Export(arguments) => ca::export(&arguments, console),
+                CaCommand::Show(arguments) => ca::show(&arguments, console),
+                CaCommand::Renew(arguments) => ca::renew(&arguments, console),
+            },
             Command::Demo(arguments) => demo::run(&arguments, console),
         }
     }

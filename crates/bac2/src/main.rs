@@ -4,6 +4,7 @@
 //! the crates below it. `main` turns the end of a command into an exit code and nothing else.
 
 mod blob;
+mod ca;
 mod cli;
 mod console;
 mod demo;

@@ -1,4 +1,4 @@
-//! The accept loop: sockets in, one hyper connection each, and an orderly end.
+//! The accept loops: sockets in, TLS where it is on, one hyper connection each, and an orderly end.
 //!
 //! Its own loop rather than a framework's, because every limit on a connection is set here: how many there are, how long
 //! a head may take, how large it may be, when a client that takes no bytes is let go. HTTP/1.1 with keep-alive and
@@ -15,11 +15,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::answer::AnswerBody;
+use crate::handshake;
 use crate::limits;
 use crate::peer::Peer;
 use crate::stall::StallGuard;
@@ -34,37 +38,67 @@ pub(crate) trait Service: Send + Sync + 'static {
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
 }
 
+/// How connections are taken.
+pub(crate) struct Reception {
+    /// Where clients knock.
+    pub(crate) listeners: Vec<TcpListener>,
+    /// TLS for all of them, or plain http.
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
 /// Serves connections until `stop` is done; then accepts no more, lets requests under way finish within
 /// [`limits::GRACE`], and returns.
-pub(crate) async fn serve<S: Service>(
-    listener: TcpListener,
-    service: Arc<S>,
-    stop: impl Future<Output = ()>,
-) {
+pub(crate) async fn serve<S: Service>(reception: Reception, service: Arc<S>, stop: impl Future<Output = ()>) {
     let seats = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let (stopping, stops) = watch::channel(false);
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let (stream, client, seat) = tokio::select! {
-            next = next_connection(&listener, &seats) => next,
-            () = &mut stop => break,
-        };
-        tokio::spawn(connection(
-            stream,
-            Peer::new(client, false),
-            Arc::clone(&service),
-            stops.clone(),
-            seat,
-        ));
+    let hall = Hall {
+        service,
+        tls: reception.tls,
+        stops,
+    };
+    let mut doors = JoinSet::new();
+    for listener in reception.listeners {
+        doors.spawn(admit(listener, Arc::clone(&seats), hall.clone()));
     }
-    drop(listener);
+    drop(hall);
+    stop.await;
     stopping.send_replace(true);
+    while doors.join_next().await.is_some() {}
     let all = u32::try_from(limits::CONNECTIONS).expect("the number of connections fits");
     if timeout(limits::GRACE, seats.acquire_many(all)).await.is_err() {
         tracing::warn!(
             seconds = limits::GRACE.as_secs(),
             "stopping although requests are still being served"
         );
+    }
+}
+
+/// What every connection needs.
+struct Hall<S> {
+    service: Arc<S>,
+    tls: Option<TlsAcceptor>,
+    stops: watch::Receiver<bool>,
+}
+
+impl<S> Clone for Hall<S> {
+    fn clone(&self) -> Self {
+        Hall {
+            service: Arc::clone(&self.service),
+            tls: self.tls.clone(),
+            stops: self.stops.clone(),
+        }
+    }
+}
+
+/// Accepts at one listener until the server stops.
+async fn admit<S: Service>(listener: TcpListener, seats: Arc<Semaphore>, hall: Hall<S>) {
+    let mut stops = hall.stops.clone();
+    loop {
+        let (stream, client, seat) = tokio::select! {
+            next = next_connection(&listener, &seats) => next,
+            _changed = stops.changed() => return,
+        };
+        tokio::spawn(connection(stream, client, hall.clone(), seat));
     }
 }
 
@@ -92,14 +126,35 @@ async fn next_connection(
 /// Serves one connection to its end. The seat is free again when this returns.
 async fn connection<S: Service>(
     stream: TcpStream,
-    peer: Peer,
-    service: Arc<S>,
-    mut stops: watch::Receiver<bool>,
+    client: SocketAddr,
+    mut hall: Hall<S>,
     _seat: OwnedSemaphorePermit,
 ) {
     // Answers are short or large, never dribbled: waiting for more to send only adds delay.
     let _not_fatal = stream.set_nodelay(true).is_err();
-    let stream = TokioIo::new(StallGuard::new(stream, limits::ANSWER_STALL));
+    let peer = Peer::new(client, hall.tls.is_some());
+    let Some(tls) = hall.tls.take() else {
+        return talk(StallGuard::new(stream, limits::ANSWER_STALL), peer, hall).await;
+    };
+    let shaken = tokio::select! {
+        shaken = handshake::shake(&tls, stream) => shaken,
+        _changed = hall.stops.changed() => return,
+    };
+    match shaken {
+        Ok(stream) => talk(stream, peer, hall).await,
+        Err(error) => tracing::debug!(client = %peer, %error, "no TLS connection came about"),
+    }
+}
+
+/// Answers the requests of one connection.
+async fn talk<T, S>(stream: T, peer: Peer, hall: Hall<S>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    S: Service,
+{
+    let Hall {
+        service, mut stops, ..
+    } = hall;
     let answers = service_fn(move |request| {
         let service = Arc::clone(&service);
         async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
@@ -110,7 +165,7 @@ async fn connection<S: Service>(
         .max_headers(limits::HEADERS)
         .max_header_size(limits::HEAD_BYTES)
         .max_buf_size(limits::FRAME);
-    let mut serving = std::pin::pin!(http.serve_connection(stream, answers));
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answers));
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
         _changed = stops.changed() => None,

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use azblob::names::AccountName;
 use azblob::shared_key::Secret;
 
+use crate::host::Host;
+use crate::tls::Certificates;
+
 /// A storage account: its name in URLs, and the keys that sign its requests.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -18,8 +21,13 @@ pub struct Account {
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen. Port 0 takes a free one; [`crate::Server::local_addr`] says which.
-    pub listen: SocketAddr,
+    /// Where to listen, at least one address. Port 0 takes a free one; [`crate::Server::local_addrs`] says which.
+    pub listen: Vec<SocketAddr>,
+    /// TLS on all of them, with certificates from here; `None`: plain http.
+    pub tls: Option<Certificates>,
+    /// What clients call this server, beside `localhost` and the loopback addresses. A certificate of the vault's own
+    /// covers each of them, and `ACCOUNT.HOST` below each DNS name.
+    pub hosts: Vec<Host>,
     /// Who may ask. Requests for other accounts are refused; nobody is served without a signature.
     pub accounts: Vec<Account>,
     /// The data directory, for the control socket in it. Without one there is no control socket.
@@ -34,7 +42,9 @@ impl Config {
     /// Serves these accounts at this address, with a control socket in `data`.
     pub fn new(listen: SocketAddr, accounts: Vec<Account>, data: impl Into<PathBuf>) -> Self {
         Config {
-            listen,
+            listen: vec![listen],
+            tls: None,
+            hosts: Vec::new(),
             accounts,
             control: Some(data.into()),
             proof_threads: None,

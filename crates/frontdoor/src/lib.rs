@@ -1,15 +1,17 @@
-//! The vault's front door: an Azure Blob endpoint over HTTP.
+//! The vault's front door: an Azure Blob endpoint over HTTP and HTTPS.
 //!
 //! Requests are parsed and signed by `azblob`'s rules, carried out by `blobstore`, and every backup that comes in is
 //! verified by `bak` while it arrives. [`Server`] is the way in; the modules:
 //!
-//! - `accept`, `stall`: sockets, and letting go of clients that do not move. `door`: one request from head to answer.
+//! - `accept`, `handshake`, `stall`: sockets, TLS, and letting go of clients that do not move.
+//! - `door`: one request from head to answer.
 //! - `intake`, `download`, `buffers`: bytes in and out. An async worker never waits for the disk.
 //! - `proof`: the verifier, beside the requests. It delays none of them.
+//! - [`tls`]: certificates, our own or the user's, renewed while the server runs. `host`: what clients call it.
 //! - [`control`], [`listing`], [`sealing`]: what a running server tells its owner, and does for them.
 //! - [`limits`]: all of them.
 //!
-//! Deliberately absent for now: TLS, shared access signatures, page and append blobs, snapshots, copies. HTTP/2 stays
+//! Deliberately absent for now: shared access signatures, page and append blobs, snapshots, copies. HTTP/2 stays
 //! absent: SQL Server's client fails where it is offered.
 
 mod accept;
@@ -21,6 +23,8 @@ pub mod control;
 mod door;
 mod download;
 mod fault;
+mod handshake;
+mod host;
 mod intake;
 pub mod limits;
 pub mod listing;
@@ -31,6 +35,8 @@ mod request_log;
 pub mod sealing;
 mod server;
 mod stall;
+pub mod tls;
 
 pub use config::{Account, Config};
-pub use server::{ProofWaiter, Server};
+pub use host::{Host, NotAHost};
+pub use server::{ProofWaiter, Reloader, Server, StartError};

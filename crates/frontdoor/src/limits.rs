@@ -15,6 +15,12 @@ pub const CONNECTIONS: usize = 1024;
 /// also how long a kept-alive connection may idle. Azure closes idle connections after a few minutes.
 pub const HEAD_TIME: Duration = Duration::from_secs(120);
 
+/// How long a TLS handshake may take. It is over in two round trips; what takes longer speaks no TLS or wants a seat.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// How often certificates are looked at: whether our own end soon, and whether the user's files have changed.
+pub const CERTIFICATE_POLL: Duration = Duration::from_secs(30);
+
 /// How long the body of a request may make no progress before the client counts as gone.
 pub const BODY_STALL: Duration = Duration::from_secs(60);
 

@@ -9,23 +9,65 @@ use std::thread::available_parallelism;
 
 use blobstore::Store;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
-use crate::accept;
+use crate::accept::{self, Reception};
 use crate::config::{Accounts, Config};
 use crate::door::{Door, now};
+use crate::host::Host;
 use crate::limits;
 use crate::listing;
 use crate::proof::Proof;
 use crate::sealing;
+use crate::tls::{self, Certificates, Keeper, TlsError};
 
-/// A front door that is bound to its address and not serving yet.
+/// A front door that is bound to its addresses and not serving yet.
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    tls: Option<Tls>,
     control: Option<Task>,
     store: Arc<Store>,
     door: Arc<Door>,
+    reloader: Reloader,
+}
+
+struct Tls {
+    acceptor: TlsAcceptor,
+    keeper: Keeper,
+}
+
+/// Why a front door cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is no usable certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system gives no threads.
+    #[error("no threads could be started: {0}")]
+    Threads(io::Error),
+}
+
+/// Asks a server that is being served elsewhere to look at its files again.
+#[derive(Clone, Default)]
+pub struct Reloader(Arc<Notify>);
+
+impl Reloader {
+    /// Returns at once; what comes of it is in the log.
+    pub fn reload(&self) {
+        self.0.notify_one();
+    }
 }
 
 /// A task that ends with its owner.
@@ -46,42 +88,76 @@ impl Drop for Task {
 }
 
 impl Server {
-    /// Binds the address, answers on the control socket from now on, and starts the verifier threads, which look for
-    /// blobs that have no final verdict. Must be called inside a tokio runtime with time and I/O.
+    /// Binds the addresses, gets certificates where TLS is on, answers on the control socket from now on, and starts the
+    /// verifier threads, which look for blobs that have no final verdict. Must be called inside a tokio runtime with time
+    /// and I/O.
     ///
     /// # Errors
-    /// The address is taken or not ours, or the system gives no threads.
-    pub async fn bind(config: Config, store: Arc<Store>) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await?;
-        let address = listener.local_addr()?;
+    /// An address is taken or not ours, there is no certificate, or the system gives no threads.
+    pub async fn bind(config: Config, store: Arc<Store>) -> Result<Self, StartError> {
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for address in config.listen {
+            let listen = |source| StartError::Listen { address, source };
+            let listener = TcpListener::bind(address).await.map_err(listen)?;
+            addresses.push(listener.local_addr().map_err(listen)?);
+            listeners.push(listener);
+        }
+        let accounts = Accounts::new(config.accounts);
+        let tls = match config.tls {
+            Some(from) => Some(Tls::open(from, config.hosts, &accounts)?),
+            None => None,
+        };
         let cores = available_parallelism().map_or(1, usize::from);
         let threads = config.proof_threads.unwrap_or(cores).min(cores);
-        let proof = Proof::start(Arc::clone(&store), config.seal_proved, threads)?;
-        let door = Arc::new(Door::new(
-            Accounts::new(config.accounts),
-            Arc::clone(&store),
-            proof,
-        ));
+        let proof =
+            Proof::start(Arc::clone(&store), config.seal_proved, threads).map_err(StartError::Threads)?;
+        let door = Arc::new(Door::new(accounts, Arc::clone(&store), proof));
         Ok(Server {
-            listener,
-            address,
+            listeners,
+            addresses,
+            tls,
             control: config.control.and_then(|data| open_control(&data, &store)),
             store,
             door,
+            reloader: Reloader::default(),
         })
     }
 
-    /// Where clients find it.
+    /// Where clients find it: the first address.
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Where clients find it.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// A handle with which to have certificates read again while the server serves.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Serves until `stop` is done, then lets requests under way finish (within [`crate::limits::GRACE`]) and returns.
     /// What was acknowledged is durable at any moment, so nothing is lost by not waiting for this.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let tidying = Task(tokio::spawn(tidy(self.store)));
-        accept::serve(self.listener, self.door, stop).await;
+        let (acceptor, keeping) = match self.tls {
+            Some(Tls { acceptor, keeper }) => {
+                let keeping = Task(tokio::spawn(keep(keeper, self.reloader)));
+                (Some(acceptor), Some(keeping))
+            }
+            None => (None, None),
+        };
+        let reception = Reception {
+            listeners: self.listeners,
+            tls: acceptor,
+        };
+        accept::serve(reception, self.door, stop).await;
         tidying.end().await;
+        if let Some(keeping) = keeping {
+            keeping.end().await;
+        }
         if let Some(control) = self.control {
             // The socket is removed before the next server on this directory opens its own.
             control.end().await;
@@ -91,6 +167,35 @@ impl Server {
     /// A handle with which to wait for verdicts while the server serves; for tests and demonstrations.
     pub fn proof_waiter(&self) -> ProofWaiter {
         ProofWaiter(Arc::clone(&self.door))
+    }
+}
+
+impl Tls {
+    fn open(from: Certificates, hosts: Vec<Host>, accounts: &Accounts) -> Result<Self, TlsError> {
+        let keeper = Keeper::open(from, hosts, accounts.names(), now())?;
+        let acceptor = tls::acceptor(keeper.served())?;
+        Ok(Tls { acceptor, keeper })
+    }
+}
+
+/// Has the certificates looked at now and then, and when somebody asks for it.
+async fn keep(mut keeper: Keeper, reloader: Reloader) {
+    loop {
+        // Either is a reason to look.
+        let _asked = timeout(limits::CERTIFICATE_POLL, reloader.0.notified())
+            .await
+            .is_ok();
+        let look = spawn_blocking(move || {
+            keeper.tend(now());
+            keeper
+        });
+        match look.await {
+            Ok(back) => keeper = back,
+            Err(_) => {
+                tracing::error!("looking after the certificates broke down; they are not renewed any more");
+                return;
+            }
+        }
     }
 }
 

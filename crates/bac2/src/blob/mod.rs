@@ -6,8 +6,10 @@
 mod accounts;
 pub(crate) mod export;
 pub(crate) mod list;
+mod listening;
 pub(crate) mod seal;
 pub(crate) mod serve;
+mod settings;
 
 use std::path::Path;
 use std::sync::Arc;
