@@ -37,6 +37,8 @@ pub struct Conditions {
     pub if_modified_since: Option<UnixMillis>,
     /// `If-Unmodified-Since`
     pub if_unmodified_since: Option<UnixMillis>,
+    /// Not a header: whoever asks may make a blob but not overwrite one. Set by [`crate::grant::Grant::allow`].
+    pub only_new: bool,
 }
 
 /// A condition did not hold.
@@ -68,6 +70,7 @@ impl Conditions {
             if_none_match: tags(headers, &IF_NONE_MATCH)?,
             if_modified_since: date(headers, &IF_MODIFIED_SINCE)?,
             if_unmodified_since: date(headers, &IF_UNMODIFIED_SINCE)?,
+            only_new: false,
         })
     }
 
@@ -118,7 +121,8 @@ impl Conditions {
     /// Judges a write. `current` is the blob's tag and time of change, `None` when there is none yet.
     ///
     /// # Errors
-    /// 400 `MultipleConditionHeadersNotSupported`, 409 `BlobAlreadyExists` or 412 `ConditionNotMet`.
+    /// 400 `MultipleConditionHeadersNotSupported`, 409 `BlobAlreadyExists`, 412 `ConditionNotMet`, or 403
+    /// `UnauthorizedBlobOverwrite`.
     pub fn check_write(&self, current: Option<(ETag, UnixMillis)>, kind: WriteKind) -> Result<(), ErrorCode> {
         let given = [
             self.if_match.is_some(),
@@ -142,6 +146,9 @@ impl Conditions {
                 Err(ErrorCode::ConditionNotMet)
             };
         };
+        if self.only_new {
+            return Err(ErrorCode::UnauthorizedBlobOverwrite);
+        }
         let met = match (&self.if_match, &self.if_none_match) {
             (Some(wanted), _) => wanted.holds(tag),
             (None, Some(TagMatch::Any)) if kind == WriteKind::Create => {

@@ -192,6 +192,7 @@ codes! {
     CorsPreflightFailure = 403, "CORS not enabled or no matching rule found for this request.";
     InsufficientAccountPermissions = 403,
         "The account being accessed does not have sufficient permissions to execute this operation.";
+    PublicAccessNotPermitted = 409, "Public access is not permitted on this storage account.";
     FeatureVersionMismatch = 409,
         "Stored access policy contains a permission that is not supported by this version.";
 

@@ -29,6 +29,15 @@ pub const MAX_SERVICE_PROPERTIES_BODY: usize = 64 << 10;
 pub const MAX_BATCH_REQUESTS: usize = 256;
 /// Largest body of a batch (Blob Batch reference).
 pub const MAX_BATCH_BODY: usize = 4 << 20;
+/// Most stored access policies of a container (Set Container ACL reference).
+pub const MAX_ACCESS_POLICIES: usize = 5;
+/// Longest name of a stored access policy, characters (Set Container ACL reference).
+pub const MAX_POLICY_ID_CHARS: usize = 64;
+/// Largest body of Set Container ACL, our own: five policies take some 2 KB.
+pub const MAX_ACL_BODY: usize = 64 << 10;
+/// Longest access signature that SQL Server 2019 and older take as the secret of a credential, characters (SQL Server
+/// backup to URL). None that is made here is longer.
+pub const MAX_SQL_SERVER_TOKEN: usize = 256;
 /// Deepest nesting of XML that is read, our own; the protocol's own documents reach 6.
 pub const MAX_XML_DEPTH: usize = 16;
 /// Longest text in one XML element, our own: the longest value of the protocol is metadata.

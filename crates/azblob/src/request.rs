@@ -17,6 +17,7 @@ mod page_blob;
 mod parse;
 mod parse_blob;
 mod parse_container;
+mod target;
 
 pub use address::{Address, AddressStyle};
 pub use append_blob::{AppendBlock, PutAppendBlob, SealAppend};
@@ -27,6 +28,7 @@ pub use operation::{
     PutBlob, PutBlock, PutBlockList, ServiceOperation,
 };
 pub use page_blob::{ClearPages, GetPageRanges, PageChange, PutPage, PutPageBlob};
+pub use target::Target;
 
 use crate::names::AccountName;
 use crate::version::ApiVersion;

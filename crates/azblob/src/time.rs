@@ -84,11 +84,83 @@ impl UnixMillis {
         }
     }
 
+    /// Reads the ISO 8601 forms that access signatures and stored policies may have ("Formatting DateTime values"):
+    /// `2026-11-21`, which is midnight UTC, and `2026-11-21T05:01`, `...:38`, `...:38.1234567`, each followed by `Z`
+    /// or an offset such as `+01:00`. `None` for anything else.
+    pub fn parse_iso(text: &str) -> Option<Self> {
+        if text.len() > 40 || !text.is_ascii() {
+            return None;
+        }
+        let (date, clock) = text.split_once('T').unwrap_or((text, "00:00Z"));
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let zone = clock.find(['Z', '+', '-'])?;
+        let (clock, zone) = clock.split_at(zone);
+        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+        let digits = fraction.bytes().all(|b| b.is_ascii_digit());
+        if !digits || !(1..=7).contains(&fraction.len()) {
+            return None;
+        }
+        let (hour, minute, second) = match numbers(clock, ':', [2, 2, 2]) {
+            Some([h, m, s]) => (h, m, s),
+            None if fraction == "0" => numbers(clock, ':', [2, 2]).map(|[h, m]| (h, m, 0))?,
+            None => return None,
+        };
+        let small = |n: i16| i8::try_from(n).ok();
+        let civil = DateTime::new(
+            year,
+            small(month)?,
+            small(day)?,
+            small(hour)?,
+            small(minute)?,
+            small(second)?,
+            0,
+        );
+        let at = TimeZone::UTC.to_ambiguous_timestamp(civil.ok()?).unambiguous().ok()?;
+        let ms: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
+        Some(Self(at.as_millisecond() + ms - offset_ms(zone)?))
+    }
+
+    /// The shortest ISO form that [`UnixMillis::parse_iso`] reads back as this moment, cut to the second.
+    pub fn iso_short(self) -> String {
+        let t = self.civil();
+        let (y, mo, d) = (t.year(), t.month(), t.day());
+        match (t.hour(), t.minute(), t.second()) {
+            (0, 0, 0) => format!("{y:04}-{mo:02}-{d:02}"),
+            (h, m, 0) => format!("{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}Z"),
+            (h, m, s) => format!("{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}Z"),
+        }
+    }
+
     fn civil(self) -> DateTime {
         let ms = self.0.clamp(FIRST_PRINTABLE_MS, LAST_PRINTABLE_MS);
         let at = Timestamp::from_millisecond(ms).expect("clamped to years a timestamp holds");
         Offset::UTC.to_datetime(at)
     }
+}
+
+/// Numbers of exactly these widths, parted by `separator`.
+fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i16; N]> {
+    let mut parts = text.split(separator);
+    let mut out = [0; N];
+    for (slot, width) in out.iter_mut().zip(widths) {
+        let part = parts.next()?;
+        if part.len() != width || !part.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        *slot = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(out)
+}
+
+/// `Z`, `+01:00`, `-05:30` in milliseconds.
+fn offset_ms(zone: &str) -> Option<i64> {
+    if zone == "Z" {
+        return Some(0);
+    }
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let [hours, minutes] = numbers(zone.get(1..)?, ':', [2, 2])?;
+    let legal = hours <= 14 && minutes < 60;
+    legal.then(|| sign * (i64::from(hours) * 60 + i64::from(minutes)) * 60_000)
 }
 
 fn from_parts(year: &str, month: &str, day: &str, clock: &str) -> Option<UnixMillis> {
@@ -145,6 +217,55 @@ mod tests {
             UnixMillis(784_111_777_123).iso_seven(),
             "1994-11-06T08:49:37.1230000Z"
         );
+    }
+
+    #[test]
+    fn iso_forms_of_access_signatures() {
+        // 1994-11-06T08:49:37Z is 784111777 (RFC 9110); its midnight is 8 * 3600 + 49 * 60 + 37 seconds earlier.
+        let midnight = 784_111_777_000 - 31_777_000;
+        for (text, ms) in [
+            ("1994-11-06", midnight),
+            ("1994-11-06T08:49Z", midnight + 31_740_000),
+            ("1994-11-06T08:49:37Z", RFC.0),
+            ("1994-11-06T08:49:37.5Z", RFC.0 + 500),
+            ("1994-11-06T08:49:37.1239999Z", RFC.0 + 123),
+            ("1994-11-06T09:49:37+01:00", RFC.0),
+            ("1994-11-06T03:19:37-05:30", RFC.0),
+        ] {
+            assert_eq!(UnixMillis::parse_iso(text), Some(UnixMillis(ms)), "{text}");
+        }
+        for bad in [
+            "",
+            "1994-11-6",
+            "1994-13-06",
+            "1994-02-30",
+            "1994-11-06T08:49",
+            "1994-11-06T08:49:37",
+            "1994-11-06T24:49:37Z",
+            "1994-11-06T08Z",
+            "1994-11-06T08:49.5Z",
+            "1994-11-06T08:49:37.Z",
+            "1994-11-06T08:49:37.12345678Z",
+            "1994-11-06T08:49:37Zx",
+            "1994-11-06T08:49:37+1:00",
+            "1994-11-06T08:49:37+15:00",
+            "+994-11-06",
+            "1994-11-06 08:49:37Z",
+        ] {
+            assert_eq!(UnixMillis::parse_iso(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_iso_form_comes_back() {
+        for (ms, text) in [
+            (784_080_000_000, "1994-11-06"),
+            (784_111_740_000, "1994-11-06T08:49Z"),
+            (784_111_777_000, "1994-11-06T08:49:37Z"),
+        ] {
+            assert_eq!(UnixMillis(ms).iso_short(), text);
+            assert_eq!(UnixMillis::parse_iso(text), Some(UnixMillis(ms)));
+        }
     }
 
     #[test]

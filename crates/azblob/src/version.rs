@@ -20,16 +20,24 @@ pub struct ApiVersion {
 impl ApiVersion {
     /// Infinite leases, lease state in listings.
     pub const V2012_02_12: Self = Self::new(2012, 2, 12);
+    /// Access signatures may set headers of the answer, and sign them.
+    pub const V2013_08_15: Self = Self::new(2013, 8, 15);
     /// A Content-Length of 0 is signed as an empty line from here on.
     pub const V2015_02_21: Self = Self::new(2015, 2, 21);
+    /// Access signatures name the protocol and the addresses they are good for; account signatures.
+    pub const V2015_04_05: Self = Self::new(2015, 4, 5);
     /// Blocks of 100 MiB; empty `x-ms-` headers join the signature.
     pub const V2016_05_31: Self = Self::new(2016, 5, 31);
+    /// Access signatures sign what kind of resource they are for, and may be for a snapshot.
+    pub const V2018_11_09: Self = Self::new(2018, 11, 9);
     /// Answers carry the CRC-64 of a body instead of its MD5.
     pub const V2019_02_02: Self = Self::new(2019, 2, 2);
     /// Blocks of 4,000 MiB.
     pub const V2019_12_12: Self = Self::new(2019, 12, 12);
     /// Page ranges come in pages.
     pub const V2020_10_02: Self = Self::new(2020, 10, 2);
+    /// Access signatures sign an encryption scope.
+    pub const V2020_12_06: Self = Self::new(2020, 12, 6);
     /// Names that XML cannot hold are percent-encoded in listings.
     pub const V2021_02_12: Self = Self::new(2021, 2, 12);
     /// Append blocks of 100 MiB.

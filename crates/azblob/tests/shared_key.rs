@@ -207,8 +207,8 @@ impl Signed {
 
     fn verify(&self, keys: &[&str], now: UnixMillis) -> Result<(), ErrorCode> {
         let keys: Vec<Secret> = keys.iter().map(|k| Secret::from_base64(k).unwrap()).collect();
-        shared_key::verify(&self.method, &self.uri, &self.headers, &self.account, &keys, now)
-            .map_err(|r| r.code)
+        let grant = shared_key::verify(&self.method, &self.uri, &self.headers, &self.account, &keys, now);
+        grant.map(|grant| assert!(grant.is_owner())).map_err(|r| r.code)
     }
 }
 
@@ -323,8 +323,9 @@ fn the_clock_may_differ_by_fifteen_minutes() {
 fn malformed_and_missing_headers() {
     let mut signed = Signed::of(&SDK[0]);
     for (value, code) in [
-        ("SharedKey", ErrorCode::NoAuthenticationInformation),
-        ("Bearer abc", ErrorCode::NoAuthenticationInformation),
+        ("SharedKey", ErrorCode::InvalidAuthenticationInfo),
+        ("Basic dTpw", ErrorCode::InvalidAuthenticationInfo),
+        ("Bearer abc", ErrorCode::AuthenticationFailed),
         ("SharedKey devstoreaccount1", ErrorCode::InvalidAuthenticationInfo),
         (
             "SharedKey devstoreaccount1:*",

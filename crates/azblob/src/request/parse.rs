@@ -1,18 +1,16 @@
 //! From method, URI and headers to a [`Request`].
 
 use http::{HeaderMap, Method, Uri};
-use percent_encoding::percent_decode_str;
 
 use super::fields::Fields;
 use super::{
-    Address, BatchBody, BlobOperation, BlobPath, ContainerOperation, DocumentBody, ListContainers, Operation,
-    Request, ServiceOperation,
+    Address, BatchBody, BlobOperation, ContainerOperation, DocumentBody, ListContainers, Operation, Request,
+    ServiceOperation, Target,
 };
 use super::{parse_blob, parse_container};
 use crate::batch::boundary;
 use crate::error::{ErrorCode, Refusal};
 use crate::limits::{MAX_BATCH_BODY, MAX_SERVICE_PROPERTIES_BODY};
-use crate::names::{BlobName, ContainerName};
 use crate::query;
 use crate::version::ApiVersion;
 
@@ -47,7 +45,7 @@ impl Request {
         let version = version(uri, headers, default)?;
         let fields = Fields::new(method, uri, headers);
         let client_request_id = client_request_id(headers)?;
-        let operation = operation(&address.path, &fields, version)?;
+        let operation = operation(Target::of(address, uri)?, &fields, version)?;
         fields.refuse_not_offered()?;
         Ok(Self {
             account: address.account.clone(),
@@ -94,47 +92,23 @@ fn client_request_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     }
 }
 
-fn operation(path: &str, fields: &Fields<'_>, version: ApiVersion) -> Result<Operation, Refusal> {
+fn operation(target: Target, fields: &Fields<'_>, version: ApiVersion) -> Result<Operation, Refusal> {
     let restype = fields.word("restype");
-    let (container, blob) = path.split_once('/').unwrap_or((path, ""));
-    match (container, blob, restype.as_str()) {
-        ("", "", _) => service(fields),
-        ("", _, _) => Err(ErrorCode::InvalidUri.into()),
-        (container, "", "container") => {
-            let name = ContainerName::new(decode(container)?)?;
+    match (target, restype.as_str()) {
+        (Target::Service, _) => service(fields),
+        (Target::Container(name), "container") => {
             Ok(Operation::Container(name, parse_container::operation(fields)?))
         }
-        // Without a type of resource, one segment is a blob in the root container.
-        (blob, "", "") => {
-            let container = ContainerName::new("$root")?;
-            let path = BlobPath {
-                container,
-                blob: BlobName::new(decode(blob)?)?,
-            };
-            Ok(Operation::Blob(path, parse_blob::operation(fields, version)?))
-        }
-        (container, blob, "") => {
-            let container = ContainerName::new(decode(container)?)?;
-            let path = BlobPath {
-                container,
-                blob: BlobName::new(decode(blob)?)?,
-            };
-            Ok(Operation::Blob(path, parse_blob::operation(fields, version)?))
-        }
-        (container, "", "account") => {
-            let name = ContainerName::new(decode(container)?)?;
+        (Target::Blob(path), "") => Ok(Operation::Blob(path, parse_blob::operation(fields, version)?)),
+        (Target::Container(name), "account") => {
             account_information(fields)?;
             Ok(Operation::Container(name, ContainerOperation::AccountInformation))
         }
-        (container, blob, "account") => {
-            let path = BlobPath {
-                container: ContainerName::new(decode(container)?)?,
-                blob: BlobName::new(decode(blob)?)?,
-            };
+        (Target::Blob(path), "account") => {
             account_information(fields)?;
             Ok(Operation::Blob(path, BlobOperation::AccountInformation))
         }
-        (_, _, other) => Err(Refusal::query("restype", other, "Unknown value.")),
+        (_, other) => Err(Refusal::query("restype", other, "Unknown value.")),
     }
 }
 
@@ -205,11 +179,4 @@ pub(super) fn unknown(fields: &Fields<'_>) -> Refusal {
         &comp,
         "No operation of this resource has this value with this HTTP verb.",
     )
-}
-
-fn decode(segment: &str) -> Result<String, ErrorCode> {
-    let decoded = percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| ErrorCode::InvalidUri)?;
-    Ok(decoded.into_owned())
 }

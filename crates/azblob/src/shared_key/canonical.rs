@@ -21,6 +21,9 @@ use crate::version::ApiVersion;
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
+/// The lines after the verb of SharedKeyLite, in order.
+const LITE: [HeaderName; 3] = [CONTENT_MD5, CONTENT_TYPE, DATE];
+
 /// The lines after the verb, in order.
 const STANDARD: [HeaderName; 11] = [
     CONTENT_ENCODING,
@@ -44,12 +47,45 @@ pub fn string_to_sign(
     account: &AccountName,
     order: HeaderOrder,
 ) -> String {
-    let version = text(headers, "x-ms-version").and_then(|v| ApiVersion::parse(&v));
-    let version = version.unwrap_or(ApiVersion::CURRENT);
     let mut out = String::with_capacity(512);
+    let version = version(headers);
+    push_standard(&mut out, method, headers, &STANDARD);
+    push_headers(&mut out, headers, order, version);
+    push_path(&mut out, uri, account);
+    push_query(&mut out, uri);
+    out
+}
+
+/// The string to sign of SharedKeyLite ("Blob, Queue, and File services Shared Key Lite"): three standard headers, and
+/// of the query `comp` alone.
+pub fn string_to_sign_lite(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    account: &AccountName,
+    order: HeaderOrder,
+) -> String {
+    let mut out = String::with_capacity(256);
+    push_standard(&mut out, method, headers, &LITE);
+    push_headers(&mut out, headers, order, version(headers));
+    push_path(&mut out, uri, account);
+    let comp = query::pairs(uri.query().unwrap_or_default()).find(|(name, _)| name.eq_ignore_ascii_case("comp"));
+    if let Some((_, comp)) = comp {
+        let _ = write!(out, "?comp={comp}");
+    }
+    out
+}
+
+fn version(headers: &HeaderMap) -> ApiVersion {
+    let version = text(headers, "x-ms-version").and_then(|v| ApiVersion::parse(&v));
+    version.unwrap_or(ApiVersion::CURRENT)
+}
+
+fn push_standard(out: &mut String, method: &Method, headers: &HeaderMap, names: &[HeaderName]) {
+    let version = version(headers);
     out.push_str(method.as_str());
     out.push('\n');
-    for name in &STANDARD {
+    for name in names {
         let value = text(headers, name.as_str()).unwrap_or_default();
         let left_out = match *name {
             CONTENT_LENGTH => value == "0" && version >= ApiVersion::V2015_02_21,
@@ -61,9 +97,6 @@ pub fn string_to_sign(
         }
         out.push('\n');
     }
-    push_headers(&mut out, headers, order, version);
-    push_resource(&mut out, uri, account);
-    out
 }
 
 fn push_headers(out: &mut String, headers: &HeaderMap, order: HeaderOrder, version: ApiVersion) {
@@ -81,9 +114,12 @@ fn push_headers(out: &mut String, headers: &HeaderMap, order: HeaderOrder, versi
     }
 }
 
-fn push_resource(out: &mut String, uri: &Uri, account: &AccountName) {
+fn push_path(out: &mut String, uri: &Uri, account: &AccountName) {
     let path = if uri.path().is_empty() { "/" } else { uri.path() };
     let _ = write!(out, "/{account}{path}");
+}
+
+fn push_query(out: &mut String, uri: &Uri) {
     let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in query::pairs(uri.query().unwrap_or_default()) {
         parameters.entry(name.to_lowercase()).or_default().push(value);

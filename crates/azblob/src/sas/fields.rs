@@ -1,0 +1,144 @@
+//! The parameters of a token, as text.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::failed;
+use crate::error::Refusal;
+use crate::query;
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// A parameter of a token. The order is that in which a token of ours is written.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(super) enum Field { $($(#[$doc])* $name,)* }
+
+        impl Field {
+            const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name in the query.
+            pub(super) fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+fields! {
+    Sv = "sv";
+    Ss = "ss";
+    Srt = "srt";
+    Sr = "sr";
+    Si = "si";
+    Sp = "sp";
+    St = "st";
+    Se = "se";
+    Sip = "sip";
+    Spr = "spr";
+    Ses = "ses";
+    Sdd = "sdd";
+    /// Cache-Control of the answer.
+    Rscc = "rscc";
+    /// Content-Disposition of the answer.
+    Rscd = "rscd";
+    /// Content-Encoding of the answer.
+    Rsce = "rsce";
+    /// Content-Language of the answer.
+    Rscl = "rscl";
+    /// Content-Type of the answer.
+    Rsct = "rsct";
+    /// These three mark a user delegation signature.
+    Skoid = "skoid";
+    Sktid = "sktid";
+    Sks = "sks";
+    Sig = "sig";
+}
+
+/// Which parameters were given, decoded. An empty one is none.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Fields(BTreeMap<Field, String>);
+
+/// What stays as it is in a value; a colon and a comma may stand in a query, and are in every token.
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b',');
+
+impl Fields {
+    /// Picks the token's parameters out of a query; `None` where there is no signature.
+    ///
+    /// # Errors
+    /// 403 for a parameter that is given twice: which of the two was meant is anybody's guess, and a server and what
+    /// stands before it might guess differently.
+    pub(super) fn of_query(query: &str) -> Result<Option<Self>, Refusal> {
+        let mut fields = Self::default();
+        let mut twice = None;
+        for (name, value) in query::pairs(query) {
+            let name = name.to_ascii_lowercase();
+            let Some(field) = Field::ALL.iter().copied().find(|f| f.name() == name) else {
+                continue;
+            };
+            let value = match field {
+                // Neither Base64 nor a time has a blank in it: it was a plus that nobody encoded.
+                Field::Sig | Field::St | Field::Se => value.replace(' ', "+"),
+                _ => value,
+            };
+            if fields.0.insert(field, value).is_some() {
+                twice = Some(field);
+            }
+        }
+        fields.0.retain(|_, value| !value.is_empty());
+        match (fields.get(Field::Sig), twice) {
+            (None, _) => Ok(None),
+            (Some(_), None) => Ok(Some(fields)),
+            (Some(_), Some(field)) => Err(failed(format!("{} is given more than once.", field.name()))),
+        }
+    }
+
+    pub(super) fn get(&self, field: Field) -> Option<&str> {
+        self.0.get(&field).map(String::as_str)
+    }
+
+    /// The field's text, empty when it was not given, as it is signed.
+    pub(super) fn text(&self, field: Field) -> &str {
+        self.get(field).unwrap_or_default()
+    }
+
+    pub(super) fn required(&self, field: Field) -> Result<&str, Refusal> {
+        self.get(field)
+            .ok_or_else(|| failed(format!("{} is mandatory. Cannot be empty", field.name())))
+    }
+
+    pub(super) fn set(&mut self, field: Field, value: impl Into<String>) {
+        let value = value.into();
+        if !value.is_empty() {
+            self.0.insert(field, value);
+        }
+    }
+
+    /// The bytes of the signature.
+    pub(super) fn signature(&self) -> Result<Vec<u8>, Refusal> {
+        STANDARD
+            .decode(self.text(Field::Sig))
+            .map_err(|_| failed("Signature fields not well formed."))
+    }
+
+    pub(super) fn set_signature(&mut self, signature: &[u8]) {
+        self.set(Field::Sig, STANDARD.encode(signature));
+    }
+
+    /// The token, without a leading question mark.
+    pub(super) fn to_query(&self) -> String {
+        let parts = self
+            .0
+            .iter()
+            .map(|(field, value)| format!("{}={}", field.name(), utf8_percent_encode(value, VALUE)));
+        parts.collect::<Vec<_>>().join("&")
+    }
+}
