@@ -219,7 +219,10 @@ mod tests {
         assert_eq!(one.id.as_str(), "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=");
         // date -u -d '2009-09-28 08:49:37' +%s
         assert_eq!(one.policy.start, Some(UnixMillis(1_254_127_777_000)));
-        assert_eq!(one.policy.expiry, Some(UnixMillis(1_254_127_777_000 + 86_400_000)));
+        assert_eq!(
+            one.policy.expiry,
+            Some(UnixMillis(1_254_127_777_000 + 86_400_000))
+        );
         assert_eq!(one.policy.permissions.unwrap().to_string(), "rwd");
         let squeezed: String = REFERENCE.lines().map(str::trim).collect();
         assert_eq!(render(&read), squeezed.replace("\"?><", "\"?><"));
@@ -227,7 +230,12 @@ mod tests {
 
     #[test]
     fn what_is_absent_stays_absent() {
-        for body in ["", " ", "<SignedIdentifiers/>", "<SignedIdentifiers></SignedIdentifiers>"] {
+        for body in [
+            "",
+            " ",
+            "<SignedIdentifiers/>",
+            "<SignedIdentifiers></SignedIdentifiers>",
+        ] {
             assert_eq!(parse(body.as_bytes()), Ok(vec![]), "{body}");
         }
         let bare = "<SignedIdentifiers><SignedIdentifier><Id>a</Id></SignedIdentifier><SignedIdentifier><Id>b</Id>\
@@ -242,7 +250,9 @@ mod tests {
         let one = |inner: &str| format!("<SignedIdentifier>{inner}</SignedIdentifier>");
         let all = |inner: &str| {
             let body = format!("<SignedIdentifiers>{inner}</SignedIdentifiers>");
-            parse(body.as_bytes()).map(|read| read.len()).map_err(|refusal| refusal.code)
+            parse(body.as_bytes())
+                .map(|read| read.len())
+                .map_err(|refusal| refusal.code)
         };
         let ids = |n: usize| (0..n).map(|n| one(&format!("<Id>{n}</Id>"))).collect::<String>();
         assert_eq!(all(&ids(5)), Ok(5));
@@ -257,7 +267,13 @@ mod tests {
         assert_eq!(policy("<Start>soon</Start>"), bad_value);
         assert_eq!(policy("<Permission>rq</Permission>"), bad_value);
         assert_eq!(policy("<Wish/>"), Err(ErrorCode::UnsupportedXmlNode));
-        assert_eq!(parse(b"<Other/>").unwrap_err().code, ErrorCode::UnsupportedXmlNode);
-        assert_eq!(parse(b"<SignedIdentifiers>").unwrap_err().code, ErrorCode::InvalidXmlDocument);
+        assert_eq!(
+            parse(b"<Other/>").unwrap_err().code,
+            ErrorCode::UnsupportedXmlNode
+        );
+        assert_eq!(
+            parse(b"<SignedIdentifiers>").unwrap_err().code,
+            ErrorCode::InvalidXmlDocument
+        );
     }
 }

@@ -8,7 +8,7 @@ mod rules;
 use crate::error::{ErrorCode, Refusal};
 use crate::permission::Permissions;
 use crate::request::Operation;
-use rules::{Level, Rule};
+use rules::Rule;
 
 /// What somebody may do. Made by checking a signature, never by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +81,17 @@ impl Grant {
         };
         let rule = rules::of(operation);
         scope.allow(&rule)?;
+        if scope == Scope::Service(SignedResource::Snapshot) && !rules::is_of_snapshot(operation) {
+            return Err(ErrorCode::AuthorizationResourceTypeMismatch.into());
+        }
         if !permissions.any_of(rule.any_of) || !permissions.all_of(rule.all_of) {
             return Err(ErrorCode::AuthorizationPermissionMismatch.into());
         }
-        if !permissions.any_of(Permissions::WRITE) {
-            rules::only_new(operation);
+        if rule.overwrites && !permissions.any_of(Permissions::WRITE) {
+            let conditions = rules::conditions_of_creation(operation);
+            conditions
+                .ok_or(ErrorCode::AuthorizationPermissionMismatch)?
+                .only_new = true;
         }
         Ok(())
     }
@@ -96,9 +102,13 @@ impl Scope {
         match self {
             Self::Service(_) if !rule.by_service_signature => Err(ErrorCode::AuthorizationFailure),
             Self::Service(SignedResource::Container) => Ok(()),
-            Self::Service(SignedResource::Blob | SignedResource::Snapshot) if rule.level == Level::Object => Ok(()),
+            Self::Service(SignedResource::Blob | SignedResource::Snapshot) if rule.level.holds_blobs() => {
+                Ok(())
+            }
             Self::Service(_) => Err(ErrorCode::AuthorizationResourceTypeMismatch),
-            Self::Account { blob_service: false, .. } => Err(ErrorCode::AuthorizationServiceMismatch),
+            Self::Account {
+                blob_service: false, ..
+            } => Err(ErrorCode::AuthorizationServiceMismatch),
             Self::Account { types, .. } if rule.level.is_among(types) => Ok(()),
             Self::Account { .. } => Err(ErrorCode::AuthorizationResourceTypeMismatch),
         }

@@ -52,6 +52,8 @@ letters! {
 impl Permissions {
     /// None at all.
     pub const NONE: Self = Self(0);
+    /// Every one.
+    pub const ALL: Self = Self((1 << LETTERS.len()) - 1);
     /// What SQL Server needs for BACKUP and RESTORE: read, write, delete, list.
     pub const BACKUP: Self = Self(Self::READ.0 | Self::WRITE.0 | Self::DELETE.0 | Self::LIST.0);
 

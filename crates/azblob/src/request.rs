@@ -4,8 +4,7 @@
 //! signature checked, then [`Request::parse`] reads what is asked. A client goes the other way with
 //! [`Request::build`]; what is built parses to an equal value.
 //!
-//! Not offered yet, and answered so by a clear error: versions, copies, tiers, tags, access policies,
-//! queries.
+//! Not offered yet, and answered so by a clear error: versions, copies, tiers, tags, queries.
 
 mod address;
 mod append_blob;

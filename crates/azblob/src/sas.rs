@@ -66,7 +66,11 @@ impl Token {
             }
         }
         if let Some(scope) = fields.get(Field::Ses) {
-            return Err(Refusal::query("ses", scope, "Encryption scopes are not offered by this server."));
+            return Err(Refusal::query(
+                "ses",
+                scope,
+                "Encryption scopes are not offered by this server.",
+            ));
         }
         let kind = if fields.get(Field::Ss).is_some() || fields.get(Field::Srt).is_some() {
             for field in [Field::Sv, Field::Ss, Field::Srt] {
@@ -115,8 +119,16 @@ fn signed_resource(fields: &Fields, version: Option<ApiVersion>) -> Result<Signe
         "c" => Ok(SignedResource::Container),
         "b" => Ok(SignedResource::Blob),
         "bs" if version >= Some(ApiVersion::V2018_11_09) => Ok(SignedResource::Snapshot),
-        "bv" => Err(Refusal::query("sr", "bv", "Versions of blobs are not offered by this server.")),
-        "d" => Err(Refusal::query("sr", "d", "A hierarchical namespace is not offered by this server.")),
+        "bv" => Err(Refusal::query(
+            "sr",
+            "bv",
+            "Versions of blobs are not offered by this server.",
+        )),
+        "d" => Err(Refusal::query(
+            "sr",
+            "d",
+            "A hierarchical namespace is not offered by this server.",
+        )),
         _ => Err(malformed(fields, Field::Sr)),
     }
 }

@@ -115,7 +115,10 @@ impl UnixMillis {
             small(second)?,
             0,
         );
-        let at = TimeZone::UTC.to_ambiguous_timestamp(civil.ok()?).unambiguous().ok()?;
+        let at = TimeZone::UTC
+            .to_ambiguous_timestamp(civil.ok()?)
+            .unambiguous()
+            .ok()?;
         let ms: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
         Some(Self(at.as_millisecond() + ms - offset_ms(zone)?))
     }

@@ -178,6 +178,35 @@ const BY_HAND: &[Vector] = &[
     },
 ];
 
+/// SharedKeyLite, made by hand likewise after "Blob, Queue, and File services Shared Key Lite".
+const LITE: &[Vector] = &[
+    // PUT\n1B2M2Y8AsgTpgAmY7PhCfg==\ntext/plain\n\nx-ms-date:X\nx-ms-version:2021-12-02\n/vault/c/a%20b?comp=block
+    Vector {
+        name: "of the query comp alone, of the standard headers three",
+        account: "vault",
+        method: "PUT",
+        uri: "/c/a%20b?blockid=QUE%3D&comp=block",
+        headers: &[
+            ("content-length", "7"),
+            ("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg=="),
+            ("content-type", "text/plain"),
+            ("if-match", "\"0x1\""),
+            ("x-ms-date", DATE),
+            ("x-ms-version", "2021-12-02"),
+        ],
+        signature: "myQXah4bz5NTDPkE0JQfff6IFjyNhL/RIDVQc4uWJMw=",
+    },
+    // GET\n\n\nX\nx-ms-version:2021-12-02\n/devstoreaccount1/devstoreaccount1/c
+    Vector {
+        name: "Date without x-ms-date; a path-style address",
+        account: "devstoreaccount1",
+        method: "GET",
+        uri: "/devstoreaccount1/c?restype=container",
+        headers: &[("date", DATE), ("x-ms-version", "2021-12-02")],
+        signature: "jZjSmEwNSg7Fi1vXkQqlc90G5Z3iSB9tzTxODptruV4=",
+    },
+];
+
 fn now() -> UnixMillis {
     UnixMillis::parse_http_date(DATE).unwrap()
 }
@@ -203,6 +232,15 @@ impl Signed {
             headers,
             account: AccountName::new(vector.account).unwrap(),
         }
+    }
+
+    fn lite(vector: &Vector) -> Self {
+        let mut signed = Self::of(vector);
+        let authorization = format!("SharedKeyLite {}:{}", vector.account, vector.signature);
+        signed
+            .headers
+            .insert("authorization", authorization.parse().unwrap());
+        signed
     }
 
     fn verify(&self, keys: &[&str], now: UnixMillis) -> Result<(), ErrorCode> {
@@ -299,6 +337,45 @@ fn anything_else_is_refused() {
             vector.name
         );
     }
+}
+
+#[test]
+fn shared_key_lite() {
+    for vector in LITE {
+        assert_eq!(
+            Signed::lite(vector).verify(&[OTHER_KEY, KEY], now()),
+            Ok(()),
+            "{}",
+            vector.name
+        );
+        let failed = Err(ErrorCode::AuthenticationFailed);
+        assert_eq!(
+            Signed::lite(vector).verify(&[OTHER_KEY], now()),
+            failed,
+            "{}",
+            vector.name
+        );
+        assert_eq!(
+            Signed::of(vector).verify(&[KEY], now()),
+            failed,
+            "{}: as SharedKey",
+            vector.name
+        );
+        let mut changed = Signed::lite(vector);
+        changed
+            .headers
+            .insert("x-ms-meta-smuggled", HeaderValue::from_static("1"));
+        assert_eq!(
+            changed.verify(&[KEY], now()),
+            failed,
+            "{}: header added",
+            vector.name
+        );
+    }
+    assert_eq!(
+        Signed::lite(&SDK[0]).verify(&[KEY], now()),
+        Err(ErrorCode::AuthenticationFailed)
+    );
 }
 
 #[test]

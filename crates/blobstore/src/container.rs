@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use azblob::access_policy::SignedIdentifier;
 use azblob::error::ErrorCode;
 use azblob::etag::ETag;
 use azblob::lease::Lease;
@@ -29,6 +30,9 @@ pub(crate) struct ContainerRecord {
     pub(crate) lease: Lease,
     #[serde(default)]
     pub(crate) metadata: Metadata,
+    /// Stored access policies. Absent from records that were written before there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) policies: Vec<SignedIdentifier>,
 }
 
 /// What everybody may see of a container.

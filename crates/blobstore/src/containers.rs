@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use azblob::access_policy::SignedIdentifier;
 use azblob::error::ErrorCode;
 use azblob::lease::{LeaseAction, LeaseId, LeaseReply};
 use azblob::metadata::Metadata;
@@ -49,6 +50,7 @@ impl Store {
             last_modified: now,
             lease: azblob::lease::Lease::Available,
             metadata,
+            policies: Vec::new(),
         };
         let account_dir = core.dir.blobs().join(account.as_str());
         let dir = account_dir.join(name.as_str());
@@ -154,6 +156,44 @@ impl Store {
         condition(&container.view())?;
         core.change_container(&container, |record| {
             record.metadata = metadata;
+            record.etag = core.number();
+            record.last_modified = core.now();
+            Ok(())
+        })?;
+        Ok(container.view())
+    }
+
+    /// The stored access policies of a container, in the order in which they were set.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ContainerNotFound`].
+    pub fn container_policies(
+        &self,
+        account: &AccountName,
+        name: &ContainerName,
+    ) -> Result<Vec<SignedIdentifier>, StoreError> {
+        let container = self.core.container(account, name)?;
+        let policies = container.record().policies.clone();
+        Ok(policies)
+    }
+
+    /// Replaces the stored access policies of a container; they hold from the return of this call on.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ContainerNotFound`]; those of changing anything.
+    pub fn set_container_policies(
+        &self,
+        account: &AccountName,
+        name: &ContainerName,
+        policies: Vec<SignedIdentifier>,
+        condition: &dyn Fn(&ContainerView) -> Result<(), ErrorCode>,
+    ) -> Result<ContainerView, StoreError> {
+        let core = &self.core;
+        let container = core.container(account, name)?;
+        let _gate = container.enter()?;
+        condition(&container.view())?;
+        core.change_container(&container, |record| {
+            record.policies = policies;
             record.etag = core.number();
             record.last_modified = core.now();
             Ok(())

@@ -102,6 +102,7 @@ impl Loading<'_> {
                 last_modified: self.now,
                 lease: azblob::lease::Lease::Available,
                 metadata: azblob::metadata::Metadata::default(),
+                policies: Vec::new(),
             }
         });
         let container = Container::new(dir.to_owned(), record);

@@ -52,36 +52,3 @@ impl Config {
         }
     }
 }
-
-/// The accounts by name.
-#[derive(Debug)]
-pub(crate) struct Accounts {
-    names: Vec<AccountName>,
-    accounts: Vec<Account>,
-}
-
-impl Accounts {
-    /// Takes them as configured.
-    pub(crate) fn new(accounts: Vec<Account>) -> Self {
-        Accounts {
-            names: accounts.iter().map(|account| account.name.clone()).collect(),
-            accounts,
-        }
-    }
-
-    /// Their names.
-    pub(crate) fn names(&self) -> &[AccountName] {
-        &self.names
-    }
-
-    /// Whether an account has this name.
-    pub(crate) fn is_account(&self, name: &str) -> bool {
-        self.names.iter().any(|account| account.as_str() == name)
-    }
-
-    /// The account of one of [`Accounts::names`].
-    pub(crate) fn get(&self, name: &AccountName) -> &Account {
-        let found = self.accounts.iter().find(|account| account.name == *name);
-        found.expect("an account is looked up by a name of this list")
-    }
-}

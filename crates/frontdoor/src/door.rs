@@ -17,7 +17,6 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use azblob::lease::LeaseId;
 use azblob::request::{Address, BlobOperation, ContainerOperation, Operation, Request, ServiceOperation};
 use azblob::response::{Stamp, success_status};
-use azblob::shared_key;
 use azblob::time::UnixMillis;
 use blobstore::{BlobPath, Store};
 use http::header::EXPECT;
@@ -27,9 +26,9 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 
 use crate::accept::Service;
+use crate::accounts::Accounts;
 use crate::answer::AnswerBody;
 use crate::buffers::Buffers;
-use crate::config::Accounts;
 use crate::fault::Fault;
 use crate::intake::{Gate, drain, off_worker};
 use crate::limits;
@@ -62,13 +61,18 @@ impl Door {
         }
     }
 
+    /// The accounts, which may change while the door is open.
+    pub(crate) fn accounts(&self) -> Accounts {
+        self.accounts.clone()
+    }
+
     /// Blocks until the verifier has nothing left to do.
     pub(crate) fn wait_for_proof(&self) {
         self.proof.wait_until_idle();
     }
 
     /// Runs a store call on a blocking thread.
-    async fn call<R: Send + 'static>(
+    pub(crate) async fn call<R: Send + 'static>(
         &self,
         call: impl FnOnce(&Store) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
@@ -76,28 +80,32 @@ impl Door {
         off_worker(move || call(&store)).await.ok_or_else(Fault::lost)?
     }
 
-    async fn act(&self, head: &Parts, body: &mut Incoming, log: &mut RequestLog) -> Answer {
-        let address = Address::locate(&head.uri, &head.headers, self.accounts.names())?;
+    async fn act(&self, head: &Parts, body: &mut Incoming, peer: Peer, log: &mut RequestLog) -> Answer {
+        let accounts = self.accounts.current();
+        let address = Address::locate(&head.uri, &head.headers, accounts.names())?;
         log.account = Some(address.account.clone());
         if head.method == Method::OPTIONS {
             log.operation = "BlobPreflightRequest";
             return self.preflight(&address.account, &head.headers);
         }
-        let account = self.accounts.get(&address.account);
-        shared_key::verify(
-            &head.method,
-            &head.uri,
-            &head.headers,
-            &account.name,
-            &account.keys,
-            now(),
-        )?;
+        let signed = (&head.method, &head.uri, &head.headers);
+        let account = accounts.get(&address.account);
+        let caller = self.authenticate(account, &address, signed, peer).await?;
         let default = self.default_version(&address.account);
-        let request = Request::parse_with_default(&address, &head.method, &head.uri, &head.headers, default)?;
+        let mut request =
+            Request::parse_with_default(&address, &head.method, &head.uri, &head.headers, default)?;
         log.version = Some(request.version);
         log.operation = request.operation.name();
+        caller.grant.allow(&mut request.operation)?;
         let status = success_status(&request.operation);
-        let answer = self.carry_out(request, head, body).await?;
+        let read = matches!(
+            request.operation,
+            Operation::Blob(_, BlobOperation::Get(_) | BlobOperation::GetProperties { .. })
+        );
+        let mut answer = self.carry_out(request, head, body).await?;
+        if read {
+            caller.overrides.apply(answer.headers_mut());
+        }
         // Get Blob alone has two ways to succeed.
         Ok(if answer.status() == StatusCode::PARTIAL_CONTENT {
             answer
@@ -122,6 +130,17 @@ impl Door {
             | Operation::Blob(_, BlobOperation::AccountInformation) => Ok(service::account_information()),
             Operation::Container(container, ContainerOperation::ListBlobs(query)) => {
                 self.list_blobs(account, container, query, head).await
+            }
+            Operation::Container(
+                container,
+                ContainerOperation::SetAcl {
+                    body: announced,
+                    lease_id,
+                    conditions,
+                },
+            ) => {
+                let asked = (announced, lease_id, conditions);
+                self.set_container_acl(account, container, asked, body).await
             }
             Operation::Container(container, operation) => self.container(account, container, operation).await,
             Operation::Blob(path, operation) => {
@@ -149,7 +168,7 @@ impl Service for Door {
         let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
         let mut stamp = Stamp::of_headers(&head.headers, id, now());
         let mut log = RequestLog::new(&head, peer);
-        let mut response = match self.act(&head, &mut body, &mut log).await {
+        let mut response = match self.act(&head, &mut body, peer, &mut log).await {
             Ok(response) => response,
             Err(fault) => {
                 // A client that waits for "100 Continue" has sent nothing; reading would invite it to.

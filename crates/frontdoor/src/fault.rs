@@ -15,7 +15,7 @@
 use azblob::error::{ErrorCode, Refusal};
 use azblob::etag::ETag;
 use blobstore::StoreError;
-use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 
@@ -106,12 +106,18 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.code.status()).expect("the codes have legal statuses");
         let message = refusal.message().to_owned();
+        // What the sentence of this code refers to, and what HTTP asks of every 401.
+        let headers = if status == StatusCode::UNAUTHORIZED {
+            vec![(WWW_AUTHENTICATE, HeaderValue::from_static("SharedKey"))]
+        } else {
+            Vec::new()
+        };
         Fault {
             status,
             code: refusal.code.as_str(),
             message,
             details: refusal.details,
-            headers: Vec::new(),
+            headers,
         }
     }
 }

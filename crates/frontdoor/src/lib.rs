@@ -4,18 +4,20 @@
 //! verified by `bak` while it arrives. [`Server`] is the way in; the modules:
 //!
 //! - `accept`, `handshake`, `stall`: sockets, TLS, and letting go of clients that do not move.
-//! - `door`: one request from head to answer.
+//! - `door`: one request from head to answer. `authorise`, `accounts`: whose signature it is, and what it allows.
 //! - `intake`, `download`, `buffers`: bytes in and out. An async worker never waits for the disk.
 //! - `proof`: the verifier, beside the requests. It delays none of them.
 //! - [`tls`]: certificates, our own or the user's, renewed while the server runs. `host`: what clients call it.
 //! - [`control`], [`listing`], [`sealing`]: what a running server tells its owner, and does for them.
 //! - [`limits`]: all of them.
 //!
-//! Deliberately absent for now: shared access signatures, page and append blobs, snapshots, copies. HTTP/2 stays
+//! Deliberately absent for now: page and append blobs, snapshots, copies. HTTP/2 stays
 //! absent: SQL Server's client fails where it is offered.
 
 mod accept;
+mod accounts;
 mod answer;
+mod authorise;
 mod buffers;
 mod checks;
 mod config;
@@ -37,6 +39,7 @@ mod server;
 mod stall;
 pub mod tls;
 
+pub use accounts::Accounts;
 pub use config::{Account, Config};
 pub use host::{Host, NotAHost};
 pub use server::{ProofWaiter, Reloader, Server, StartError};

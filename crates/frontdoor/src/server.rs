@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use azblob::names::AccountName;
 use blobstore::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -15,7 +16,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accept::{self, Reception};
-use crate::config::{Accounts, Config};
+use crate::accounts::Accounts;
+use crate::config::Config;
 use crate::door::{Door, now};
 use crate::host::Host;
 use crate::limits;
@@ -104,7 +106,7 @@ impl Server {
         }
         let accounts = Accounts::new(config.accounts);
         let tls = match config.tls {
-            Some(from) => Some(Tls::open(from, config.hosts, &accounts)?),
+            Some(from) => Some(Tls::open(from, config.hosts, accounts.current().names())?),
             None => None,
         };
         let cores = available_parallelism().map_or(1, usize::from);
@@ -164,6 +166,11 @@ impl Server {
         }
     }
 
+    /// The accounts, to replace them while the server serves.
+    pub fn accounts(&self) -> Accounts {
+        self.door.accounts()
+    }
+
     /// A handle with which to wait for verdicts while the server serves; for tests and demonstrations.
     pub fn proof_waiter(&self) -> ProofWaiter {
         ProofWaiter(Arc::clone(&self.door))
@@ -171,8 +178,8 @@ impl Server {
 }
 
 impl Tls {
-    fn open(from: Certificates, hosts: Vec<Host>, accounts: &Accounts) -> Result<Self, TlsError> {
-        let keeper = Keeper::open(from, hosts, accounts.names(), now())?;
+    fn open(from: Certificates, hosts: Vec<Host>, accounts: &[AccountName]) -> Result<Self, TlsError> {
+        let keeper = Keeper::open(from, hosts, accounts, now())?;
         let acceptor = tls::acceptor(keeper.served())?;
         Ok(Tls { acceptor, keeper })
     }

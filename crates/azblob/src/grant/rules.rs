@@ -5,6 +5,7 @@
 //! makes a blob and never overwrites one; Put Block and Put Block List need Write in both documents.
 
 use super::ResourceTypes;
+use crate::conditions::Conditions;
 use crate::lease::LeaseAction;
 use crate::permission::Permissions;
 use crate::request::{BlobOperation, ContainerOperation, Operation, ServiceOperation};
@@ -21,6 +22,8 @@ pub(super) struct Rule {
     /// deleting, leasing it, its properties, metadata and policies need an account signature or the key ("Create a
     /// service SAS").
     pub(super) by_service_signature: bool,
+    /// Whether it may replace a blob that is there, which Create alone does not allow.
+    pub(super) overwrites: bool,
 }
 
 /// What an operation is asked of, `srt` of an account signature.
@@ -29,6 +32,8 @@ pub(super) enum Level {
     Service,
     Container,
     Object,
+    /// Whatever it is asked of.
+    Any,
 }
 
 impl Level {
@@ -37,7 +42,15 @@ impl Level {
             Self::Service => types.service,
             Self::Container => types.container,
             Self::Object => types.object,
+            Self::Any => true,
         }
+    }
+}
+
+impl Level {
+    /// Whether a token for one blob can be for it.
+    pub(super) fn holds_blobs(self) -> bool {
+        matches!(self, Self::Object | Self::Any)
     }
 }
 
@@ -58,16 +71,33 @@ impl Rule {
         Self::new(Level::Object, any_of, true)
     }
 
+    /// Get and Set Container ACL: who reads or sets the policies could make tokens of any kind, so that no token allows
+    /// it ("Delegate access with a shared access signature"; the tables have no line for the two).
+    const BY_KEY_ALONE: Self = Self::container(Permissions::NONE);
+
+    /// Get Account Information: any letter will do, at whatever level ("Get Account Information", authorization).
+    const ABOUT_THE_ACCOUNT: Self = Self::new(Level::Any, Permissions::ALL, true);
+
+    /// Blob Batch: the requests in it are authorised one by one, each with a signature of its own ("Blob Batch").
+    const BATCH: Self = Self::new(Level::Any, Permissions::ALL, true);
+
     const fn new(level: Level, any_of: Permissions, by_service_signature: bool) -> Self {
         Self {
             level,
             any_of,
             all_of: Permissions::NONE,
             by_service_signature,
+            overwrites: false,
         }
+    }
+
+    const fn overwriting(mut self) -> Self {
+        self.overwrites = true;
+        self
     }
 }
 
+const CREATE: Permissions = Permissions::CREATE;
 const READ: Permissions = Permissions::READ;
 const WRITE: Permissions = Permissions::WRITE;
 const DELETE: Permissions = Permissions::DELETE;
@@ -85,31 +115,52 @@ pub(super) fn of(operation: &Operation) -> Rule {
 fn of_service(operation: &ServiceOperation) -> Rule {
     match operation {
         ServiceOperation::ListContainers(_) => Rule::service(LIST),
+        ServiceOperation::GetProperties | ServiceOperation::GetStats => Rule::service(READ),
+        ServiceOperation::SetProperties(_) => Rule::service(WRITE),
+        ServiceOperation::AccountInformation => Rule::ABOUT_THE_ACCOUNT,
+        ServiceOperation::Batch(_) => Rule::BATCH,
     }
 }
 
 fn of_container(operation: &ContainerOperation) -> Rule {
     match operation {
-        ContainerOperation::Create { .. } => Rule::container(Permissions::CREATE | WRITE),
+        ContainerOperation::Create { .. } => Rule::container(CREATE | WRITE),
         ContainerOperation::Delete { .. } => Rule::container(DELETE),
-        ContainerOperation::GetProperties { .. } | ContainerOperation::GetMetadata { .. } => Rule::container(READ),
+        ContainerOperation::GetProperties { .. } | ContainerOperation::GetMetadata { .. } => {
+            Rule::container(READ)
+        }
         ContainerOperation::SetMetadata { .. } => Rule::container(WRITE),
         ContainerOperation::Lease { action, .. } => Rule::container(for_lease(action)),
+        ContainerOperation::GetAcl { .. } | ContainerOperation::SetAcl { .. } => Rule::BY_KEY_ALONE,
         ContainerOperation::ListBlobs(_) => Rule::listing(LIST),
+        ContainerOperation::AccountInformation => Rule::ABOUT_THE_ACCOUNT,
+        ContainerOperation::Batch(_) => Rule::BATCH,
     }
 }
 
 fn of_blob(operation: &BlobOperation) -> Rule {
     match operation {
-        BlobOperation::Put(_) => Rule::blob(Permissions::CREATE | WRITE),
-        BlobOperation::PutBlock(_) | BlobOperation::PutBlockList(_) => Rule::blob(WRITE),
+        BlobOperation::Put(_) | BlobOperation::PutPageBlob(_) | BlobOperation::PutAppendBlob(_) => {
+            Rule::blob(CREATE | WRITE).overwriting()
+        }
+        BlobOperation::PutBlock(_)
+        | BlobOperation::PutBlockList(_)
+        | BlobOperation::PutPage(_)
+        | BlobOperation::ClearPages(_)
+        | BlobOperation::SetMetadata { .. }
+        | BlobOperation::SetProperties { .. } => Rule::blob(WRITE),
+        // The tables have no line for Append Blob Seal; its reference says "Write".
+        BlobOperation::AppendBlock(_) => Rule::blob(Permissions::ADD | WRITE),
+        BlobOperation::SealAppend(_) => Rule::blob(WRITE),
         BlobOperation::GetBlockList { .. }
+        | BlobOperation::GetPageRanges(_)
         | BlobOperation::Get(_)
         | BlobOperation::GetProperties { .. }
         | BlobOperation::GetMetadata { .. } => Rule::blob(READ),
-        BlobOperation::SetMetadata { .. } | BlobOperation::SetProperties { .. } => Rule::blob(WRITE),
+        BlobOperation::Snapshot { .. } => Rule::blob(CREATE | WRITE),
         BlobOperation::Delete { .. } => Rule::blob(DELETE),
         BlobOperation::Lease { action, .. } => Rule::blob(for_lease(action)),
+        BlobOperation::AccountInformation => Rule::ABOUT_THE_ACCOUNT,
     }
 }
 
@@ -124,9 +175,32 @@ fn for_lease(action: &LeaseAction) -> Permissions {
     }
 }
 
-/// Lets an operation that makes a blob go ahead only where there is none yet.
-pub(super) fn only_new(operation: &mut Operation) {
-    if let Operation::Blob(_, BlobOperation::Put(put)) = operation {
-        put.conditions.only_new = true;
+/// Whether the operation is asked of a snapshot. A token for one snapshot is good for nothing else, whatever stands in
+/// the query beside it.
+pub(super) fn is_of_snapshot(operation: &Operation) -> bool {
+    let Operation::Blob(_, operation) = operation else {
+        return false;
+    };
+    match operation {
+        BlobOperation::Get(get) => get.snapshot.is_some(),
+        BlobOperation::GetPageRanges(get) => get.snapshot.is_some(),
+        BlobOperation::GetBlockList { snapshot, .. }
+        | BlobOperation::GetProperties { snapshot, .. }
+        | BlobOperation::GetMetadata { snapshot, .. }
+        | BlobOperation::Delete { snapshot, .. } => snapshot.is_some(),
+        _ => false,
+    }
+}
+
+/// The conditions of an operation that makes a blob, to let it go ahead only where there is none yet.
+pub(super) fn conditions_of_creation(operation: &mut Operation) -> Option<&mut Conditions> {
+    let Operation::Blob(_, operation) = operation else {
+        return None;
+    };
+    match operation {
+        BlobOperation::Put(put) => Some(&mut put.conditions),
+        BlobOperation::PutPageBlob(put) => Some(&mut put.conditions),
+        BlobOperation::PutAppendBlob(put) => Some(&mut put.conditions),
+        _ => None,
     }
 }

@@ -198,6 +198,16 @@ impl Draft {
                     Some(conditions),
                 );
             }
+            ContainerOperation::GetAcl { lease_id } => self.read(Method::GET, Some("acl"), *lease_id, None),
+            ContainerOperation::SetAcl {
+                body,
+                lease_id,
+                conditions,
+            } => {
+                let none = Metadata::default();
+                self.write(Method::PUT, Some("acl"), &none, *lease_id, Some(conditions));
+                self.body(body.length, body.checksum);
+            }
             ContainerOperation::Lease { action, conditions } => self.lease(action, conditions),
             ContainerOperation::ListBlobs(list) => self.list_blobs(list),
             ContainerOperation::AccountInformation => self.read(Method::GET, Some("properties"), None, None),

@@ -15,7 +15,7 @@ use crate::version::ApiVersion;
 
 /// Headers that ask for something which is not offered. To ignore one would be a lie: the data would lie
 /// there unencrypted, untagged or unprotected while the client believes otherwise.
-const NOT_OFFERED: [&str; 14] = [
+const NOT_OFFERED: [&str; 13] = [
     "x-ms-structured-body",
     "x-ms-encryption-key",
     "x-ms-encryption-key-sha256",
@@ -29,7 +29,6 @@ const NOT_OFFERED: [&str; 14] = [
     "x-ms-immutability-policy-mode",
     "x-ms-legal-hold",
     "x-ms-default-encryption-scope",
-    "x-ms-blob-public-access",
 ];
 
 pub(super) struct Fields<'r> {

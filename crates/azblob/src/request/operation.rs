@@ -87,6 +87,20 @@ pub enum ContainerOperation {
         /// When to go ahead.
         conditions: Conditions,
     },
+    /// Get Container ACL: the stored access policies.
+    GetAcl {
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+    },
+    /// Set Container ACL: replaces all of them; the body is that of [`crate::access_policy::render`].
+    SetAcl {
+        /// None is no policies.
+        body: DocumentBody,
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+        /// When to go ahead.
+        conditions: Conditions,
+    },
     /// Lease Container.
     Lease {
         /// Which of the five.
@@ -328,6 +342,8 @@ impl ContainerOperation {
             Self::GetProperties { .. } => "GetContainerProperties",
             Self::GetMetadata { .. } => "GetContainerMetadata",
             Self::SetMetadata { .. } => "SetContainerMetadata",
+            Self::GetAcl { .. } => "GetContainerACL",
+            Self::SetAcl { .. } => "SetContainerACL",
             Self::ListBlobs(_) => "ListBlobs",
             Self::AccountInformation => "GetAccountInformation",
             Self::Batch(_) => "BlobBatch",

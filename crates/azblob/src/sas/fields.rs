@@ -54,6 +54,8 @@ fields! {
     Skoid = "skoid";
     Sktid = "sktid";
     Sks = "sks";
+    /// Not of the token but of the request: a token for a snapshot signs which one.
+    Snapshot = "snapshot";
     Sig = "sig";
 }
 

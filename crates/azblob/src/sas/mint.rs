@@ -1,8 +1,8 @@
 //! Making tokens.
 
+use super::SourceRange;
 use super::fields::{Field, Fields};
 use super::text::{self, Resource};
-use super::SourceRange;
 use crate::access_policy::PolicyId;
 use crate::grant::ResourceTypes;
 use crate::names::{AccountName, BlobName, ContainerName};
@@ -97,7 +97,13 @@ impl AccountSas {
         fields.set(Field::Ss, "b");
         fields.set(Field::Srt, self.types.to_string());
         fields.set(Field::Sp, self.permissions.to_string());
-        set_limits(&mut fields, self.start, Some(self.expiry), self.https_only, self.source);
+        set_limits(
+            &mut fields,
+            self.start,
+            Some(self.expiry),
+            self.https_only,
+            self.source,
+        );
         let signed = text::of_account(&fields, Some(self.version), account);
         fields.set_signature(&secret.hmac(signed.as_bytes()));
         fields.to_query()
@@ -114,6 +120,9 @@ fn set_limits(
     let moment = |at: Option<UnixMillis>| at.map(UnixMillis::iso_short).unwrap_or_default();
     fields.set(Field::St, moment(start));
     fields.set(Field::Se, moment(expiry));
-    fields.set(Field::Sip, source.map(|range| range.to_string()).unwrap_or_default());
+    fields.set(
+        Field::Sip,
+        source.map(|range| range.to_string()).unwrap_or_default(),
+    );
     fields.set(Field::Spr, if https_only { "https" } else { "" });
 }

@@ -1,8 +1,8 @@
 //! Headers of the answer that a token sets, `rscc` and its kin, on reads of a blob.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue,
 };
 
 use super::fields::{Field, Fields};

@@ -56,7 +56,14 @@ mod tests {
         assert_eq!(range.to_string(), "168.1.5.60-168.1.5.70");
         let one = SourceRange::parse("::1").unwrap();
         assert!(one.contains("::1".parse().unwrap()) && one.to_string() == "::1");
-        for bad in ["", "168.1.5", "1.1.1.2-1.1.1.1", "1.1.1.1-::1", "1.1.1.1-", "1.1.1.1/24"] {
+        for bad in [
+            "",
+            "168.1.5",
+            "1.1.1.2-1.1.1.1",
+            "1.1.1.1-::1",
+            "1.1.1.1-",
+            "1.1.1.1/24",
+        ] {
             assert_eq!(SourceRange::parse(bad), None, "{bad}");
         }
     }

@@ -29,8 +29,6 @@ pub struct Presented<'a> {
     pub keys: &'a [Secret],
     /// What the request addresses.
     pub target: &'a Target,
-    /// `snapshot` of the request; empty without one.
-    pub snapshot: &'a str,
     /// The stored policies of the container, where [`Token::policy_id`] names one.
     pub policies: &'a [SignedIdentifier],
     /// The present moment.
@@ -93,7 +91,11 @@ impl Token {
             container,
             blob: blob.filter(|_| resource != SignedResource::Container),
             // A token for a container or for a blob is good for their snapshots without naming one.
-            snapshot: if resource == SignedResource::Snapshot { at.snapshot } else { "" },
+            snapshot: if resource == SignedResource::Snapshot {
+                self.fields.text(Field::Snapshot)
+            } else {
+                ""
+            },
         };
         text::of_service(&self.fields, self.version, &resource)
     }
@@ -159,7 +161,7 @@ impl Token {
     fn check_circumstances(&self, at: &Presented<'_>) -> Result<(), Refusal> {
         match self.fields.get(Field::Spr) {
             None => {}
-            Some("https" ) if !at.secure => return Err(ErrorCode::AuthorizationProtocolMismatch.into()),
+            Some("https") if !at.secure => return Err(ErrorCode::AuthorizationProtocolMismatch.into()),
             Some("https" | "https,http" | "http,https") => {}
             Some(_) => return Err(malformed(&self.fields, Field::Spr)),
         }

@@ -69,7 +69,8 @@ pub fn string_to_sign_lite(
     push_standard(&mut out, method, headers, &LITE);
     push_headers(&mut out, headers, order, version(headers));
     push_path(&mut out, uri, account);
-    let comp = query::pairs(uri.query().unwrap_or_default()).find(|(name, _)| name.eq_ignore_ascii_case("comp"));
+    let comp =
+        query::pairs(uri.query().unwrap_or_default()).find(|(name, _)| name.eq_ignore_ascii_case("comp"));
     if let Some((_, comp)) = comp {
         let _ = write!(out, "?comp={comp}");
     }

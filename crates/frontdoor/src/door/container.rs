@@ -1,16 +1,18 @@
 //! Operations of a container.
 
+use azblob::access_policy;
 use azblob::conditions::{Conditions, WriteKind};
 use azblob::error::{ErrorCode, Refusal};
 use azblob::lease::LeaseId;
 use azblob::names::{AccountName, ContainerName};
-use azblob::request::ContainerOperation;
-use azblob::response::ContainerHead;
+use azblob::request::{ContainerOperation, DocumentBody};
+use azblob::response::{Changed, ContainerHead};
 use blobstore::{ContainerView, Store};
+use hyper::body::Incoming;
 
-use super::{Answer, Door, now};
+use super::{Answer, Door, document, now};
 use crate::fault::Fault;
-use crate::reply::{changed, empty};
+use crate::reply::{self, changed, empty};
 
 impl Door {
     /// Carries out an operation of a container other than List Blobs.
@@ -20,7 +22,9 @@ impl Door {
         name: ContainerName,
         operation: ContainerOperation,
     ) -> Answer {
-        if matches!(operation, ContainerOperation::Create { .. }) && self.accounts.is_account(name.as_str()) {
+        if matches!(operation, ContainerOperation::Create { .. })
+            && self.accounts().current().is_account(name.as_str())
+        {
             // A path that begins with an account's name always means the account.
             let words = "A container cannot have the name of a storage account of this server.";
             return Err(Refusal::with_message(ErrorCode::ContainerDisabled, words).into());
@@ -34,6 +38,29 @@ impl Door {
             self.proof.forget_container(&account, &container);
         }
         Ok(answer)
+    }
+}
+
+impl Door {
+    /// Set Container ACL.
+    pub(super) async fn set_container_acl(
+        &self,
+        account: AccountName,
+        name: ContainerName,
+        (announced, lease, conditions): (DocumentBody, Option<LeaseId>, Conditions),
+        body: &mut Incoming,
+    ) -> Answer {
+        let bytes = document::read_plain(body, announced.length, announced.checksum).await?;
+        let policies = access_policy::parse(&bytes)?;
+        self.call(move |store| {
+            readable(store, &account, &name, lease)?;
+            let condition = |view: &ContainerView| {
+                conditions.check_write(Some((view.etag, view.last_modified)), WriteKind::Change)
+            };
+            let view = store.set_container_policies(&account, &name, policies, &condition)?;
+            Ok(changed(view.etag, view.last_modified))
+        })
+        .await
     }
 }
 
@@ -70,6 +97,17 @@ fn act(store: &Store, account: &AccountName, name: &ContainerName, operation: Co
                 store.set_container_metadata(account, name, metadata, &|view| check(&conditions, view))?;
             Ok(changed(view.etag, view.last_modified))
         }
+        ContainerOperation::GetAcl { lease_id } => {
+            let view = readable(store, account, name, lease_id)?;
+            let policies = store.container_policies(account, name)?;
+            let mut answer = reply::document(access_policy::render(&policies));
+            Changed {
+                etag: view.etag,
+                last_modified: view.last_modified,
+            }
+            .write_headers(answer.headers_mut());
+            Ok(answer)
+        }
         ContainerOperation::Lease { action, conditions } => {
             let (reply, view) =
                 store.lease_container(account, name, &action, &|view| check(&conditions, view))?;
@@ -78,8 +116,10 @@ fn act(store: &Store, account: &AccountName, name: &ContainerName, operation: Co
             Ok(answer)
         }
         ContainerOperation::Batch(_) => Err(ErrorCode::NotImplemented.into()),
-        ContainerOperation::ListBlobs(_) | ContainerOperation::AccountInformation => {
-            unreachable!("listings and the account are answered elsewhere")
+        ContainerOperation::SetAcl { .. }
+        | ContainerOperation::ListBlobs(_)
+        | ContainerOperation::AccountInformation => {
+            unreachable!("listings, the account, and what has a body are answered elsewhere")
         }
     }
 }

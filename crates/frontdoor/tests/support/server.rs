@@ -8,7 +8,7 @@ use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::shared_key::Secret;
 use blobstore::disk::real::RealDisk;
 use blobstore::{BlobPath, Options, Store, SystemClock};
-use frontdoor::{Account, Config, ProofWaiter, Server};
+use frontdoor::{Account, Accounts, Config, ProofWaiter, Server};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -32,6 +32,7 @@ pub fn path(container: &str, blob: &str) -> BlobPath {
 pub struct Started {
     pub address: SocketAddr,
     pub waiter: ProofWaiter,
+    pub accounts: Accounts,
     pub store: Arc<Store>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
@@ -64,12 +65,14 @@ pub async fn start_as(store: Arc<Store>, data: &Path, configure: impl FnOnce(&mu
     let server = Server::bind(config, Arc::clone(&store)).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let (address, waiter) = (server.local_addr(), server.proof_waiter());
+    let accounts = server.accounts();
     let serving = tokio::spawn(server.serve(async {
         let _dropped = stopped.await.is_err();
     }));
     Started {
         address,
         waiter,
+        accounts,
         store,
         stop,
         serving,
@@ -136,6 +139,11 @@ impl TestServer {
 
     pub fn store(&self) -> &Arc<Store> {
         &self.started.as_ref().unwrap().store
+    }
+
+    /// The accounts of the running server.
+    pub fn accounts(&self) -> &Accounts {
+        &self.started.as_ref().unwrap().accounts
     }
 
     pub fn data(&self) -> PathBuf {
