@@ -96,6 +96,8 @@ codes! {
     SequenceNumberIncrementTooLarge = 409,
         "The sequence number increment cannot be performed because it would result in overflow of the sequence number.";
     AppendPositionConditionNotMet = 412, "The append position condition specified was not met.";
+    BlobIsSealed = 409,
+        "The specified blob is sealed and its contents can't be modified unless the blob is re-created after a delete operation.";
     MaxBlobSizeConditionNotMet = 412, "The max blob size condition specified was not met.";
     BlobOverwritten = 409, "The blob has been recreated since the previous snapshot was taken.";
     BlobImmutableDueToPolicy = 409, "This operation is not permitted as the blob is immutable due to a policy.";

@@ -53,6 +53,10 @@ pub const MAX_CLOCK_SKEW_SECONDS: i64 = 15 * 60;
 
 /// Largest block of Put Block in any version (scale targets).
 pub const MAX_BLOCK_BYTES: u64 = 4000 << 20;
+/// Largest block of Append Block in any version (scale targets).
+pub const MAX_APPEND_BLOCK_BYTES: u64 = 100 << 20;
+/// Most blocks of an append blob (Append Block reference).
+pub const MAX_APPENDED_BLOCKS: usize = 50_000;
 /// Largest body of Put Blob for a block blob in any version (scale targets).
 pub const MAX_PUT_BLOB_BYTES: u64 = 5000 << 20;
 

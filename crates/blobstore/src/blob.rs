@@ -1,15 +1,17 @@
 //! One blob in memory: its state, its open file, and the locks that keep changes in order.
 //!
 //! - `change` is held over a whole change of the root (lease, commit, overwrite, metadata, delete), its sync
-//!   included, so that changes of one blob follow each other and none is seen before it is durable.
+//!   included, so that changes of one blob follow each other and none is seen before it is durable. Changes that need
+//!   no root (pages, appended blocks) share it: any number of them at once, and no root between their judgement and
+//!   their being seen.
 //! - `state` is held for moments, never over a sync. Blocks that arrive take only this one.
 //!
 //! Order: `change`, then `state`, then the file's own lock. The file is opened on demand and may be closed
 //! whenever it is quiet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use azblob::etag::ETag;
 use azblob::lease::{Lease, LeaseView};
@@ -19,6 +21,7 @@ use azblob::time::UnixMillis;
 
 use crate::blob_file::{BlobFile, End, Writing};
 use crate::block_list::CommittedList;
+use crate::content_log::{Log, Source};
 use crate::disk::{Access, Disk, SyncPoint};
 use crate::error::StoreError;
 use crate::frame::{Kind, ROOT_PAYLOAD_MAX};
@@ -34,7 +37,7 @@ pub(crate) struct Blob {
     pub(crate) path: PathBuf,
     /// Set in a snapshot, which never changes.
     pub(crate) snapshot: Option<SnapshotPlace>,
-    change: Mutex<()>,
+    change: RwLock<()>,
     state: Mutex<State>,
     /// The blob's snapshots by time. Changed under `change` only; its lock is held for moments.
     snapshots: Mutex<Snapshots>,
@@ -50,6 +53,10 @@ pub(crate) struct State {
     pub(crate) file: Option<Arc<BlobFile>>,
     pub(crate) list: Option<Arc<CommittedList>>,
     pub(crate) uncommitted: Option<Uncommitted>,
+    /// Of page and append blobs.
+    pub(crate) log: Option<Arc<Log>>,
+    /// Frames in the open file that were never completed.
+    pub(crate) torn: BTreeSet<u64>,
     pub(crate) properties: Option<Arc<Properties>>,
     /// When the last block came that is still uncommitted; ahead of the root's.
     pub(crate) last_block: Option<UnixMillis>,
@@ -91,6 +98,12 @@ pub struct BlobView {
     pub commit: CommitId,
     /// Which snapshot this is; none for the blob itself.
     pub snapshot: Option<SnapshotTime>,
+    /// Page blobs: the number that clients agree on, from 0 to 2^63 - 1; else 0.
+    pub sequence_number: u64,
+    /// Append blobs: blocks appended so far; else 0.
+    pub block_count: u32,
+    /// Append blobs: nothing may be appended any more.
+    pub append_sealed: bool,
 }
 
 impl Blob {
@@ -104,7 +117,7 @@ impl Blob {
             name,
             path,
             snapshot: None,
-            change: Mutex::new(()),
+            change: RwLock::new(()),
             state: Mutex::new(state),
             snapshots: Mutex::default(),
         }
@@ -124,8 +137,13 @@ impl Blob {
     }
 
     /// Keeps others from changing the blob's root.
-    pub(crate) fn begin_change(&self) -> MutexGuard<'_, ()> {
-        self.change.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn begin_change(&self) -> RwLockWriteGuard<'_, ()> {
+        self.change.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps others from changing the blob's root, beside any number of those who change content without it.
+    pub(crate) fn share_change(&self) -> RwLockReadGuard<'_, ()> {
+        self.change.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -179,7 +197,10 @@ impl State {
             offset: found.end,
             sequence: found.sequence,
             with_root: true,
+            root_at: found.root_header.offset,
         };
+        let repair = found.repair.unwrap_or_default();
+        self.torn = repair.voids.iter().map(|header| header.offset).collect();
         let file = BlobFile::new(
             file,
             blob.path.clone(),
@@ -216,6 +237,26 @@ impl State {
         let list = Arc::new(list);
         self.list = Some(Arc::clone(&list));
         Ok(list)
+    }
+
+    /// What the content of a page or append blob is; reads it where needed.
+    pub(crate) fn log(&mut self, blob: &Blob, opening: &Opening<'_>) -> Result<Arc<Log>, StoreError> {
+        if let Some(log) = &self.log {
+            return Ok(Arc::clone(log));
+        }
+        let root = self.root.clone().ok_or(azblob::error::ErrorCode::BlobNotFound)?;
+        let file = self.file(blob, opening)?;
+        let source = Source {
+            file: file.file(),
+            path: &blob.path,
+            identity: file.identity(),
+            end: file.end(),
+            torn: &self.torn,
+            until: blob.snapshot.as_ref().map(|_| root.commit.0),
+        };
+        let log = Arc::new(Log::load(&source, &root)?);
+        self.log = Some(Arc::clone(&log));
+        Ok(log)
     }
 
     /// The uncommitted blocks; finds them where needed.
@@ -281,6 +322,9 @@ impl State {
             properties: self.properties(blob, opening)?,
             commit: root.commit,
             snapshot: blob.snapshot.as_ref().map(|place| place.time),
+            sequence_number: root.log.as_ref().map_or(0, |log| log.sequence_number),
+            block_count: root.log.as_ref().map_or(0, |log| log.block_count),
+            append_sealed: root.log.as_ref().is_some_and(|log| log.append_sealed),
         }))
     }
 }

@@ -9,8 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use azblob::error::ErrorCode;
 use azblob::time::UnixMillis;
 
 use crate::disk::{DiskFile, SyncPoint};
@@ -18,7 +19,7 @@ use crate::error::StoreError;
 use crate::frame::{Header, Kind, PAGE, ROOT_BYTES, Trailer, crc64, frame_len, to_pages};
 use crate::group_sync::{GroupSync, Ticket};
 use crate::health::{Health, read_failed};
-use crate::limits::CHECKSUM_BYTES;
+use crate::limits::{BLOB_FILE_BYTES_MAX, CHECKSUM_BYTES};
 
 pub(crate) struct BlobFile {
     file: Box<dyn DiskFile>,
@@ -31,6 +32,8 @@ pub(crate) struct BlobFile {
     /// One payload write at a time. Linux serialises writes to a file anyway, but lets those who wait spin for their turn,
     /// which with eight connections burns the processor that receives the next bytes; here they sleep.
     turn: Mutex<()>,
+    /// Held by those who read content that others may replace meanwhile, and against them by who gives space back.
+    reading: RwLock<()>,
 }
 
 struct Append {
@@ -44,6 +47,10 @@ struct Append {
     /// Blocks reserved and neither published nor given up.
     arriving: BTreeSet<u64>,
     ends_with_root: bool,
+    /// The newest root known to be durable; 0 for none.
+    root_at: u64,
+    /// A later one that may be durable by now.
+    root_to_be: Option<(u64, Ticket)>,
 }
 
 /// Where the appending starts.
@@ -51,6 +58,8 @@ pub(crate) struct End {
     pub(crate) offset: u64,
     pub(crate) sequence: u64,
     pub(crate) with_root: bool,
+    /// The newest root; 0 for none.
+    pub(crate) root_at: u64,
 }
 
 /// What is the same for all frames of a store run.
@@ -80,9 +89,12 @@ impl BlobFile {
                 unsynced: BTreeMap::new(),
                 arriving: BTreeSet::new(),
                 ends_with_root: end.with_root,
+                root_at: end.root_at,
+                root_to_be: None,
             }),
             sync: GroupSync::default(),
             turn: Mutex::new(()),
+            reading: RwLock::new(()),
         }
     }
 
@@ -113,6 +125,48 @@ impl BlobFile {
         self.lock().arriving.iter().copied().collect()
     }
 
+    /// The lowest start of a frame that is still arriving, or where the next frame goes.
+    pub(crate) fn settled_below(&self) -> u64 {
+        let append = self.lock();
+        append.arriving.first().copied().unwrap_or(append.end)
+    }
+
+    /// Every frame that ends at or before this offset is on stable storage.
+    pub(crate) fn durable_end(&self) -> u64 {
+        self.durable_below(&self.lock())
+    }
+
+    /// Whether a sync has covered the ticket.
+    pub(crate) fn is_synced(&self, ticket: Ticket) -> bool {
+        self.sync.is_synced(ticket)
+    }
+
+    /// Keeps space from being given back while content is read that others may replace meanwhile.
+    pub(crate) fn begin_reading(&self) -> RwLockReadGuard<'_, ()> {
+        self.reading.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Self::begin_reading`], where that takes no waiting.
+    pub(crate) fn try_reading(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        self.reading.try_read().ok()
+    }
+
+    /// Gives back the space of ranges (offset, length) that nobody needs any more, waiting for those who read. That
+    /// it fails is no error: the bytes then stay until the blob is overwritten or deleted. What lies below
+    /// `pinned_below` stays too.
+    pub(crate) fn punch(&self, ranges: &[(u64, u64)], pinned_below: u64) {
+        let _alone = self.reading.write().unwrap_or_else(PoisonError::into_inner);
+        for (offset, len) in ranges {
+            let (from, end) = ((*offset).max(pinned_below), offset + len);
+            if from >= end {
+                continue;
+            }
+            if let Err(error) = self.file.punch(from, end - from) {
+                tracing::warn!(path = %self.path.display(), %error, "space could not be given back");
+            }
+        }
+    }
+
     /// A block is published, so no longer arriving.
     pub(crate) fn arrived(&self, offset: u64) {
         self.lock().arriving.remove(&offset);
@@ -134,7 +188,7 @@ impl BlobFile {
             &append,
             kind,
             payload.len() as u64,
-            frame_len(payload.len() as u64),
+            frame_len(kind, payload.len() as u64),
             now,
         );
         let mut bytes = header.encode(&[]);
@@ -162,6 +216,8 @@ impl BlobFile {
         let page = header.encode(payload);
         let ticket = self.append_bytes(&mut append, &header, &[page.as_slice(), &page].concat())?;
         append.ends_with_root = true;
+        append.root_at = self.root_at(&append);
+        append.root_to_be = Some((header.offset, ticket));
         Ok((header.offset, ticket))
     }
 
@@ -179,10 +235,34 @@ impl BlobFile {
 
     /// Takes the place for a block of `len` bytes and writes its header.
     pub(crate) fn reserve_block(&self, id: &[u8], len: u64, now: UnixMillis) -> Result<Header, StoreError> {
+        self.reserve(Kind::Block, len, now, |header| header.block_id = id.to_vec())
+    }
+
+    /// Takes the place for a change of the content and writes its header. `place` is of the blob: offset, bytes.
+    pub(crate) fn reserve_change(
+        &self,
+        kind: Kind,
+        place: (u64, u64),
+        payload_len: u64,
+        now: UnixMillis,
+    ) -> Result<Header, StoreError> {
+        self.reserve(kind, payload_len, now, |header| header.place = place)
+    }
+
+    fn reserve(
+        &self,
+        kind: Kind,
+        len: u64,
+        now: UnixMillis,
+        fill: impl FnOnce(&mut Header),
+    ) -> Result<Header, StoreError> {
         let mut append = self.lock();
         self.health.check()?;
-        let mut header = self.next_header(&append, Kind::Block, len, frame_len(len), now);
-        header.block_id = id.to_vec();
+        let mut header = self.next_header(&append, kind, len, frame_len(kind, len), now);
+        if header.end() > BLOB_FILE_BYTES_MAX {
+            return Err(ErrorCode::BlobOperationNotSupported.into());
+        }
+        fill(&mut header);
         if let Err(error) = self.file.write_at(&header.encode(&[]), header.offset) {
             return Err(self.undo(&mut append, header.offset, &error));
         }
@@ -211,6 +291,16 @@ impl BlobFile {
             durable_below: self.durable_below(append),
             moment_ms: now.0,
             block_id: Vec::new(),
+            place: (0, 0),
+            root_at: self.root_at(append),
+        }
+    }
+
+    /// The newest root that is durable now.
+    fn root_at(&self, append: &Append) -> u64 {
+        match append.root_to_be {
+            Some((offset, ticket)) if self.sync.is_synced(ticket) => offset,
+            _ => append.root_at,
         }
     }
 
@@ -256,10 +346,14 @@ impl BlobFile {
 
     /// Completes a block. Not durable before [`Self::wait`].
     pub(crate) fn finish_block(&self, header: &Header, checksums: Vec<u64>) -> Result<Ticket, StoreError> {
+        self.finish(header, &Trailer::Done(checksums))
+    }
+
+    /// Completes a reserved frame. Not durable before [`Self::wait`].
+    pub(crate) fn finish(&self, header: &Header, trailer: &Trailer) -> Result<Ticket, StoreError> {
         self.health.check()?;
-        let trailer = Trailer::Done(checksums).encode(header);
         self.file
-            .write_at(&trailer, header.trailer_at())
+            .write_at(&trailer.encode(header), header.trailer_at())
             .map_err(|error| self.health.change_failed("write", &self.path, &error))?;
         let mut append = self.lock();
         let ticket = self.sync.draw();
@@ -351,9 +445,7 @@ pub(crate) fn read_frame(
     let checksums = read_trailer(file, &header)
         .map_err(|error| read_failed(path, error))?
         .ok_or_else(|| damaged("trailer"))?;
-    let Trailer::Done(checksums) = checksums else {
-        return Err(damaged("trailer"));
-    };
+    let checksums = checksums.checksums().ok_or_else(|| damaged("trailer"))?;
     let mut payload = vec![0; header.payload_len as usize];
     let n = file
         .read_at(&mut payload, header.payload_at())

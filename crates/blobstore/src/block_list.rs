@@ -6,6 +6,7 @@
 
 use azblob::block::{BlockId, MAX_BLOCK_ID_BYTES};
 
+use crate::extents::Piece;
 use crate::frame::{Header, Kind, frame_len};
 
 /// Where a block's frame lies, and enough to know it again.
@@ -14,6 +15,8 @@ pub(crate) struct Span {
     pub(crate) offset: u64,
     pub(crate) len: u64,
     pub(crate) sequence: u64,
+    /// The frame changed the content by itself: pages, or an appended block.
+    pub(crate) is_change: bool,
 }
 
 impl Span {
@@ -22,22 +25,27 @@ impl Span {
             offset: header.offset,
             len: header.payload_len,
             sequence: header.sequence,
+            is_change: header.kind.is_change(),
         }
     }
 
     /// As much of the frame's header as finding and checking its trailer takes.
     pub(crate) fn header(&self, identity: u128) -> Header {
+        // Among the changes the kind makes no difference to a trailer.
+        let kind = if self.is_change { Kind::Append } else { Kind::Block };
         Header {
-            kind: Kind::Block,
+            kind,
             identity,
             offset: self.offset,
             payload_len: self.len,
-            frame_len: frame_len(self.len),
+            frame_len: frame_len(kind, self.len),
             sequence: self.sequence,
             generation: 0,
             durable_below: 0,
             moment_ms: 0,
             block_id: Vec::new(),
+            place: (0, 0),
+            root_at: 0,
         }
     }
 }
@@ -88,6 +96,21 @@ impl CommittedList {
         (index, position - self.starts[index])
     }
 
+    /// What lies from `at` on, `len` bytes, all of it below [`Self::size`].
+    pub(crate) fn pieces(&self, at: u64, len: u64) -> impl Iterator<Item = Piece> {
+        let mut done = 0;
+        std::iter::from_fn(move || {
+            if done == len {
+                return None;
+            }
+            let (index, within) = self.locate(at + done);
+            let span = self.entries[index].span;
+            let len = (span.len - within).min(len - done);
+            done += len;
+            Some(Piece::Data { span, within, len })
+        })
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(8 + self.entries.len() * 48);
         bytes.extend_from_slice(&(self.entries.len() as u64).to_le_bytes());
@@ -126,6 +149,7 @@ impl CommittedList {
                     offset,
                     len,
                     sequence,
+                    is_change: false,
                 },
             });
         }
@@ -149,6 +173,7 @@ mod tests {
                 offset,
                 len,
                 sequence: 9,
+                is_change: false,
             },
         }
     }

@@ -10,12 +10,36 @@ use azblob::properties::HttpProperties;
 use azblob::time::UnixMillis;
 
 use crate::blob::{Blob, BlobView, State, write_root};
+use crate::blob_file::BlobFile;
+use crate::content_log::Log;
 use crate::disk::SyncPoint;
 use crate::error::StoreError;
+use crate::frame::Kind;
 use crate::permit::{Condition, Permit};
 use crate::properties::Properties;
 use crate::root::{Held, Root};
 use crate::store::{BlobPath, Core, Store};
+
+/// When a change of the root of a page or append blob writes the map too. A root that makes the blob shorter always
+/// does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mapping {
+    /// When many changes came since the last one, or much space waits to go back.
+    IfDue,
+    /// When any change came since the last one.
+    IfStale,
+    /// When it costs little beside the changes that came since the last one.
+    IfCheap,
+}
+
+/// A map that was written and that no durable root points at yet.
+#[derive(Clone, Copy)]
+pub(crate) struct WrittenMap {
+    /// Offset and length.
+    pub(crate) frame: (u64, u64),
+    /// Below it, everything that is not content may go once the root is durable.
+    pub(crate) settled: u64,
+}
 
 impl Store {
     /// Carries out a lease operation on a blob, committed or not. Durable before it returns; ETag and time of
@@ -107,7 +131,17 @@ impl Core {
         blob: &Arc<Blob>,
         change: impl FnOnce(&mut Root, UnixMillis) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let _change = blob.begin_change();
+        self.change_root_with_map(blob, Mapping::IfCheap, change)
+    }
+
+    /// As [`Self::change_root`]; of a page or append blob, the map may be written with it.
+    pub(crate) fn change_root_with_map<T>(
+        &self,
+        blob: &Arc<Blob>,
+        mapping: Mapping,
+        change: impl FnOnce(&mut Root, UnixMillis) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let lock = blob.begin_change();
         let (before, last_block) = {
             let state = blob.state();
             (
@@ -121,7 +155,8 @@ impl Core {
         root.taken = None;
         let unchanged = root.clone();
         let result = change(&mut root, now)?;
-        if root == unchanged {
+        let log = self.log_to_map(blob, &before, &root, mapping)?;
+        if root == unchanged && log.is_none() {
             return Ok(result);
         }
         root.last_block = last_block;
@@ -129,17 +164,74 @@ impl Core {
             let mut state = blob.state();
             self.file(blob, &mut state)?
         };
+        let map = match &log {
+            Some(log) => write_map(&file, log, &mut root, mapping, now)?,
+            None => None,
+        };
         let properties = match &root.properties {
             Held::Inline(properties) => Some(Arc::new(properties.clone())),
             Held::At(_) => None,
         };
-        write_root(&file, &mut root, Some(SyncPoint::Append), now)?;
-        let mut state = blob.state();
-        state.publish(root);
-        if let Some(properties) = properties {
-            state.properties = Some(properties);
+        if let Err(error) = write_root(&file, &mut root, Some(SyncPoint::Append), now) {
+            if let (Some(log), Some(map)) = (&log, map) {
+                log.map_is_void(map.frame);
+            }
+            return Err(error);
+        }
+        let size = root.size;
+        {
+            let mut state = blob.state();
+            state.publish(root);
+            if let Some(properties) = properties {
+                state.properties = Some(properties);
+            }
+        }
+        if let (Some(log), Some(map)) = (&log, map) {
+            let pinned_below = blob.pinned_below(&file);
+            let unneeded = log.mapped(map.frame, size, pinned_below..map.settled);
+            drop(lock);
+            file.punch(&unneeded, pinned_below);
         }
         Ok(result)
+    }
+
+    /// The log whose map is to be written with a root.
+    fn log_to_map(
+        &self,
+        blob: &Arc<Blob>,
+        before: &Root,
+        root: &Root,
+        mapping: Mapping,
+    ) -> Result<Option<Arc<Log>>, StoreError> {
+        if root.log.is_none() {
+            return Ok(None);
+        }
+        let mut state = blob.state();
+        Ok(match mapping {
+            // Changes behind an older map would reach past the new size.
+            _ if root.size < before.size => Some(self.log(blob, &mut state)?),
+            Mapping::IfDue => state.log.clone().filter(|log| log.wants_map()),
+            Mapping::IfStale => {
+                let file = self.file(blob, &mut state)?;
+                let log = self.log(blob, &mut state)?;
+                (!log.is_mapped(blob.pinned_below(&file))).then_some(log)
+            }
+            Mapping::IfCheap => state.log.clone().filter(|log| log.would_like_map()),
+        })
+    }
+
+    /// Writes the map of a page or append blob. A full disk is no error: it is tried again later. Nor is content that
+    /// is not known any more, which whoever reads it is told.
+    pub(crate) fn map_content(&self, blob: &Arc<Blob>, mapping: Mapping) -> Result<(), StoreError> {
+        match self.change_root_with_map(blob, mapping, |_, _| Ok(())) {
+            Err(StoreError::DiskFull | StoreError::Damaged { .. }) => {
+                if let Some(log) = &blob.state().log {
+                    log.postpone_map();
+                }
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// As [`Self::view`], without headers and metadata where those are unreadable.
@@ -162,4 +254,34 @@ impl Core {
         let view = blob.state().view(blob, &self.opening(), self.now())?;
         Ok(view.ok_or(ErrorCode::BlobNotFound)?)
     }
+}
+
+/// Writes the map of the content as it will be with `root`, and makes `root` point at it. None where there is no
+/// space for it and it can wait.
+pub(crate) fn write_map(
+    file: &BlobFile,
+    log: &Log,
+    root: &mut Root,
+    mapping: Mapping,
+    now: UnixMillis,
+) -> Result<Option<WrittenMap>, StoreError> {
+    let from = file.settled_below();
+    let settled = from.min(file.durable_end());
+    let payload = log.encode(root.size)?;
+    let (header, ticket) = match file.append_frame(Kind::Map, &payload, now) {
+        Err(StoreError::DiskFull) if mapping == Mapping::IfCheap && !log.is_cut_by(root.size) => {
+            return Ok(None);
+        }
+        appended => appended?,
+    };
+    file.wait(ticket, SyncPoint::Map)?;
+    if let Some(record) = &mut root.log {
+        record.map = Some(header.offset);
+        record.through = root.commit.0;
+        record.from = from;
+    }
+    Ok(Some(WrittenMap {
+        frame: (header.offset, header.frame_len),
+        settled,
+    }))
 }

@@ -24,7 +24,7 @@ use crate::health::is_out_of_space;
 use crate::reserve::Reserve;
 
 /// The format this version writes, and the newest it reads.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 /// Name of the file with the space put by.
 pub(crate) const RESERVE: &str = "reserve";

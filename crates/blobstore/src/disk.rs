@@ -58,6 +58,10 @@ pub enum SyncPoint {
     SnapshotGone,
     /// What was appended to a blob file, before it is acknowledged.
     Append,
+    /// A change of pages, or an appended block, before it is acknowledged.
+    Change,
+    /// The map of a page or append blob, before a root points at it.
+    Map,
     /// What recovery repaired, before a root says that it is durable, and that root.
     Recovery,
     /// The reserve, after a part of it was given up (file systems hand freed space out only after that), or after
@@ -67,7 +71,7 @@ pub enum SyncPoint {
 
 impl SyncPoint {
     /// All of them, for the test that leaves each one out.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::DataEntry,
         Self::Start,
         Self::StoreRecord,
@@ -86,6 +90,8 @@ impl SyncPoint {
         Self::SnapshotEntry,
         Self::SnapshotGone,
         Self::Append,
+        Self::Change,
+        Self::Map,
         Self::Recovery,
         Self::Reserve,
     ];

@@ -21,13 +21,16 @@
 //! | 64 | 8 | generation of the store that wrote it |
 //! | 72 | 8 | `durable_below`: every frame that ends at or before this offset is on stable storage |
 //! | 80 | 8 | moment, milliseconds since 1970 |
-//! | 88 | 64 | block id, padded with zeros |
+//! | 88 | 64 | block id, padded with zeros; in changes of pages: where they begin in the blob (8), how many bytes (8) |
+//! | 152 | 8 | offset of the newest root that was durable then, 0 for none |
 //! | 160 | 3928 | roots only: the payload |
 //! | 4088 | 8 | CRC-64/NVME of bytes 0 to 4087 |
 //!
 //! Trailer: `BAC2DONE` (or `BAC2VOID`: given up, payload meaningless), identity (16), offset of the frame (8),
 //! payload in bytes (8), sequence number (8), number of checksums (8), the checksums (8 each), CRC-64/NVME of
-//! all that (8), zeros to the page.
+//! all that (8), zeros to the page. A frame that changes the content by itself ([`Kind::is_change`]) ends with
+//! `BAC2CHNG` instead, and has behind the checksums the number of the change (8) and its moment (8): later numbers
+//! win.
 //!
 //! Checks come in pairs: what is asserted here before a header is written is verified after one is read.
 
@@ -46,11 +49,15 @@ pub(crate) const ROOT_BYTES: u64 = 2 * PAGE;
 const HEADER_MAGIC: &[u8; 8] = b"BAC2FRAM";
 const DONE_MAGIC: &[u8; 8] = b"BAC2DONE";
 const VOID_MAGIC: &[u8; 8] = b"BAC2VOID";
+const CHANGE_MAGIC: &[u8; 8] = b"BAC2CHNG";
 const BLOCK_ID_AT: usize = 88;
+const ROOT_AT_AT: usize = 152;
 const ROOT_PAYLOAD_AT: usize = 160;
 const CRC_AT: usize = PAGE_BYTES - 8;
 /// Trailer bytes before the checksums.
 const TRAILER_FIXED: usize = 56;
+/// Trailer bytes for the number and the moment of a change.
+const CHANGE_BYTES: usize = 16;
 
 /// CRC-64/NVME, the checksum of everything in the store (and of the protocol's `x-ms-content-crc64`).
 pub(crate) fn crc64(bytes: &[u8]) -> u64 {
@@ -72,6 +79,14 @@ pub(crate) enum Kind {
     Root,
     /// A stretch that holds nothing, where a crash tore a header.
     Gap,
+    /// Which stretches of the file are the content of a page or append blob.
+    Map,
+    /// Bytes of a client for some pages of a page blob.
+    Pages,
+    /// Pages of a page blob become zeros.
+    Clear,
+    /// Bytes of a client for the end of an append blob.
+    Append,
 }
 
 impl Kind {
@@ -83,7 +98,16 @@ impl Kind {
             Self::Text => 4,
             Self::Root => 5,
             Self::Gap => 6,
+            Self::Map => 7,
+            Self::Pages => 8,
+            Self::Clear => 9,
+            Self::Append => 10,
         }
+    }
+
+    /// Whether a complete frame of this kind changes the content by itself, without a root that says so.
+    pub(crate) fn is_change(self) -> bool {
+        matches!(self, Self::Pages | Self::Clear | Self::Append)
     }
 
     fn of_code(code: u16) -> Option<Self> {
@@ -94,6 +118,10 @@ impl Kind {
             Self::Text,
             Self::Root,
             Self::Gap,
+            Self::Map,
+            Self::Pages,
+            Self::Clear,
+            Self::Append,
         ]
         .into_iter()
         .find(|kind| kind.code() == code)
@@ -114,6 +142,10 @@ pub(crate) struct Header {
     pub(crate) moment_ms: i64,
     /// Empty unless a block of Put Block.
     pub(crate) block_id: Vec<u8>,
+    /// In changes of pages: where they begin in the blob, and how many bytes they are; else zeros.
+    pub(crate) place: (u64, u64),
+    /// The newest root that was durable when this was written; 0 for none.
+    pub(crate) root_at: u64,
 }
 
 /// `len` up to the next page.
@@ -127,12 +159,13 @@ pub(crate) fn checksum_count(payload_len: u64) -> usize {
 }
 
 /// Bytes of a frame that is not a root or a gap.
-pub(crate) fn frame_len(payload_len: u64) -> u64 {
-    PAGE + to_pages(payload_len) + trailer_len(payload_len)
+pub(crate) fn frame_len(kind: Kind, payload_len: u64) -> u64 {
+    PAGE + to_pages(payload_len) + trailer_len(kind, payload_len)
 }
 
-fn trailer_len(payload_len: u64) -> u64 {
-    to_pages((TRAILER_FIXED + 8 * checksum_count(payload_len) + 8) as u64)
+fn trailer_len(kind: Kind, payload_len: u64) -> u64 {
+    let change = if kind.is_change() { CHANGE_BYTES } else { 0 };
+    to_pages((TRAILER_FIXED + 8 * checksum_count(payload_len) + change + 8) as u64)
 }
 
 impl Header {
@@ -153,18 +186,33 @@ impl Header {
 
     /// Length of the trailer in bytes.
     pub(crate) fn trailer_bytes(&self) -> u64 {
-        trailer_len(self.payload_len)
+        trailer_len(self.kind, self.payload_len)
     }
 
     fn is_consistent(&self) -> bool {
         let len_fits = match self.kind {
             Kind::Root => self.frame_len == ROOT_BYTES && self.payload_len <= ROOT_PAYLOAD_MAX as u64,
             Kind::Gap => self.frame_len >= PAGE && self.payload_len == 0,
-            Kind::Birth | Kind::Block | Kind::List | Kind::Text => {
-                self.payload_len <= 1 << 40 && self.frame_len == frame_len(self.payload_len)
+            Kind::Birth
+            | Kind::Block
+            | Kind::List
+            | Kind::Text
+            | Kind::Map
+            | Kind::Pages
+            | Kind::Clear
+            | Kind::Append => {
+                self.payload_len <= 1 << 40 && self.frame_len == frame_len(self.kind, self.payload_len)
             }
         };
+        let place_fits = match self.kind {
+            Kind::Pages => self.place.1 == self.payload_len && self.place.1 > 0,
+            Kind::Clear => self.payload_len == 0 && self.place.1 > 0,
+            _ => self.place == (0, 0),
+        };
         len_fits
+            && place_fits
+            && self.place.0.checked_add(self.place.1).is_some()
+            && (self.root_at < self.offset || self.root_at == 0)
             && self.frame_len.is_multiple_of(PAGE)
             && self.offset.is_multiple_of(PAGE)
             && self.durable_below <= self.offset
@@ -195,6 +243,11 @@ impl Header {
             page[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
         page[BLOCK_ID_AT..BLOCK_ID_AT + self.block_id.len()].copy_from_slice(&self.block_id);
+        if self.kind.is_change() {
+            page[BLOCK_ID_AT..BLOCK_ID_AT + 8].copy_from_slice(&self.place.0.to_le_bytes());
+            page[BLOCK_ID_AT + 8..BLOCK_ID_AT + 16].copy_from_slice(&self.place.1.to_le_bytes());
+        }
+        page[ROOT_AT_AT..ROOT_PAYLOAD_AT].copy_from_slice(&self.root_at.to_le_bytes());
         page[ROOT_PAYLOAD_AT..ROOT_PAYLOAD_AT + root_payload.len()].copy_from_slice(root_payload);
         let crc = crc64(&page[..CRC_AT]);
         page[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
@@ -213,8 +266,9 @@ impl Header {
         if id_len > MAX_BLOCK_ID_BYTES {
             return None;
         }
+        let kind = Kind::of_code(u16::from_le_bytes([page[8], page[9]]))?;
         let header = Self {
-            kind: Kind::of_code(u16::from_le_bytes([page[8], page[9]]))?,
+            kind,
             identity: u128_at(page, 16),
             offset: u64_at(page, 32),
             payload_len: u64_at(page, 40),
@@ -224,6 +278,12 @@ impl Header {
             durable_below: u64_at(page, 72),
             moment_ms: u64_at(page, 80) as i64,
             block_id: page[BLOCK_ID_AT..BLOCK_ID_AT + id_len].to_vec(),
+            place: if kind.is_change() {
+                (u64_at(page, BLOCK_ID_AT), u64_at(page, BLOCK_ID_AT + 8))
+            } else {
+                (0, 0)
+            },
+            root_at: u64_at(page, ROOT_AT_AT),
         };
         header.is_consistent().then_some(header)
     }
@@ -239,20 +299,34 @@ pub(crate) fn root_payload<'a>(page: &'a [u8], header: &Header) -> &'a [u8] {
 pub(crate) enum Trailer {
     /// The frame is complete; one checksum for each [`CHECKSUM_BYTES`] of payload.
     Done(Vec<u64>),
+    /// The same of a frame that changes the content by itself.
+    Changed(Vec<u64>, Change),
     /// The frame was given up.
     Void,
+}
+
+/// Which change of the content a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Change {
+    /// Unique in the store and rising along the life of the blob: the ETag of the change, and the order of changes.
+    pub(crate) number: u64,
+    /// When it was made, milliseconds since 1970.
+    pub(crate) moment_ms: i64,
 }
 
 impl Trailer {
     /// The bytes to write at [`Header::trailer_at`].
     pub(crate) fn encode(&self, header: &Header) -> Vec<u8> {
-        let (magic, checksums): (_, &[u64]) = match self {
-            Self::Done(checksums) => (DONE_MAGIC, checksums),
-            Self::Void => (VOID_MAGIC, &[]),
+        let (magic, checksums, change): (_, &[u64], _) = match self {
+            Self::Done(checksums) => (DONE_MAGIC, checksums, None),
+            Self::Changed(checksums, change) => (CHANGE_MAGIC, checksums, Some(change)),
+            Self::Void => (VOID_MAGIC, &[], None),
         };
         assert!(
-            *self == Self::Void || checksums.len() == checksum_count(header.payload_len),
-            "a complete frame has all its checksums"
+            *self == Self::Void
+                || checksums.len() == checksum_count(header.payload_len)
+                    && change.is_some() == header.kind.is_change(),
+            "a complete frame has all its checksums, and a change its number"
         );
         let mut bytes = Vec::with_capacity(header.trailer_bytes() as usize);
         bytes.extend_from_slice(magic);
@@ -269,6 +343,10 @@ impl Trailer {
         for checksum in checksums {
             bytes.extend_from_slice(&checksum.to_le_bytes());
         }
+        if let Some(change) = change {
+            bytes.extend_from_slice(&change.number.to_le_bytes());
+            bytes.extend_from_slice(&change.moment_ms.to_le_bytes());
+        }
         let crc = crc64(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
         bytes.resize(to_pages(bytes.len() as u64) as usize, 0);
@@ -280,9 +358,15 @@ impl Trailer {
         if bytes.len() < TRAILER_FIXED + 8 {
             return None;
         }
+        let magic = bytes.first_chunk::<8>()?;
         let count = u64_at(bytes, 48) as usize;
-        let sum_at = TRAILER_FIXED.checked_add(count.checked_mul(8)?)?;
-        if sum_at + 8 > bytes.len() || u64_at(bytes, sum_at) != crc64(&bytes[..sum_at]) {
+        let sums_end = TRAILER_FIXED.checked_add(count.checked_mul(8)?)?;
+        let sum_at = if magic == CHANGE_MAGIC {
+            sums_end.checked_add(CHANGE_BYTES)?
+        } else {
+            sums_end
+        };
+        if sum_at.checked_add(8)? > bytes.len() || u64_at(bytes, sum_at) != crc64(&bytes[..sum_at]) {
             return None;
         }
         let belongs = u128_at(bytes, 8) == header.identity
@@ -292,12 +376,27 @@ impl Trailer {
         if !belongs {
             return None;
         }
-        match bytes.first_chunk::<8>()? {
+        let complete = count == checksum_count(header.payload_len);
+        let checksums = || (0..count).map(|i| u64_at(bytes, TRAILER_FIXED + 8 * i)).collect();
+        match magic {
             VOID_MAGIC if count == 0 => Some(Self::Void),
-            DONE_MAGIC if count == checksum_count(header.payload_len) => Some(Self::Done(
-                (0..count).map(|i| u64_at(bytes, TRAILER_FIXED + 8 * i)).collect(),
-            )),
+            DONE_MAGIC if complete && !header.kind.is_change() => Some(Self::Done(checksums())),
+            CHANGE_MAGIC if complete && header.kind.is_change() => {
+                let change = Change {
+                    number: u64_at(bytes, sums_end),
+                    moment_ms: u64_at(bytes, sums_end + 8) as i64,
+                };
+                Some(Self::Changed(checksums(), change))
+            }
             _ => None,
+        }
+    }
+
+    /// The checksums of a complete frame.
+    pub(crate) fn checksums(self) -> Option<Vec<u64>> {
+        match self {
+            Self::Done(checksums) | Self::Changed(checksums, _) => Some(checksums),
+            Self::Void => None,
         }
     }
 }
@@ -320,12 +419,58 @@ mod tests {
             identity: 7,
             offset: 8192,
             payload_len,
-            frame_len: frame_len(payload_len),
+            frame_len: frame_len(Kind::Block, payload_len),
             sequence: 3,
             generation: 1,
             durable_below: 4096,
             moment_ms: 5,
             block_id: b"BLOCKID00001".to_vec(),
+            place: (0, 0),
+            root_at: 4096,
+        }
+    }
+
+    #[test]
+    fn a_change_of_pages_comes_back() {
+        let header = Header {
+            kind: Kind::Pages,
+            frame_len: frame_len(Kind::Pages, 100_352),
+            block_id: Vec::new(),
+            place: (1 << 40, 100_352),
+            ..header(100_352)
+        };
+        assert_eq!(Header::decode(&header.encode(&[])), Some(header.clone()));
+        let change = Change {
+            number: 77,
+            moment_ms: -5,
+        };
+        let trailer = Trailer::Changed(vec![1, 2], change);
+        let bytes = trailer.encode(&header);
+        assert_eq!(bytes.len() as u64, header.trailer_bytes());
+        for at in 0..56 + 2 * 8 + 16 + 8 {
+            let mut bad = bytes.clone();
+            bad[at] ^= 0x10;
+            assert_eq!(Trailer::decode(&bad, &header), None, "byte {at}");
+        }
+        assert_eq!(Trailer::decode(&bytes, &header), Some(trailer));
+    }
+
+    #[test]
+    fn the_trailer_of_any_change_fits_its_place() {
+        for checksums in [0, 1, 500, 503, 504, 505, 1015, 1600] {
+            let payload = checksums * CHECKSUM_BYTES as u64;
+            let header = Header {
+                kind: Kind::Append,
+                frame_len: frame_len(Kind::Append, payload),
+                block_id: Vec::new(),
+                ..header(payload)
+            };
+            let change = Change {
+                number: 1,
+                moment_ms: 1,
+            };
+            let trailer = Trailer::Changed(vec![9; checksums as usize], change);
+            assert_eq!(trailer.encode(&header).len() as u64, header.trailer_bytes());
         }
     }
 
@@ -365,7 +510,7 @@ mod tests {
     #[test]
     fn frames_of_any_payload_are_whole_pages() {
         for (payload, pages) in [(0, 2), (1, 3), (4096, 3), (4097, 4), (4 << 20, 1026)] {
-            assert_eq!(frame_len(payload), pages * PAGE, "{payload}");
+            assert_eq!(frame_len(Kind::Block, payload), pages * PAGE, "{payload}");
         }
     }
 }

@@ -5,10 +5,11 @@
 //! described in `docs/format.md`, the ideas in the modules:
 //!
 //! - [`disk`]: the seam to the operating system, and a simulated disk that forgets and tears.
-//! - `frame`, `root`, `block_list`: what is written. `blob_file`, `group_sync`: how it gets there.
+//! - `frame`, `root`, `block_list`, `extents`: what is written. `blob_file`, `group_sync`: how it gets there.
+//! - `content_log`: the content of page and append blobs, which changes without a root.
 //! - `survey`, `recovery`, `load`: what is found at a start, and making it whole.
-//! - One module for each deed: `put_block`, `put_blob`, `put_block_list`, `read`, `change`, `delete`, `snapshot`,
-//!   `containers`, `listing`, `proof`, `seal`, `sweep`.
+//! - One module for each deed: `put_block`, `put_blob`, `put_block_list`, `page_blob`, `append_blob`, `read`,
+//!   `change`, `delete`, `snapshot`, `containers`, `listing`, `proof`, `seal`, `sweep`.
 //!
 //! Invariants:
 //! - A page that was acknowledged is never written again.
@@ -22,22 +23,27 @@
 pub mod disk;
 pub mod limits;
 
+mod append_blob;
 mod blob;
 mod blob_file;
 mod block_list;
 mod change;
+mod change_content;
 mod checksums;
 mod clock;
 mod container;
 mod containers;
+mod content_log;
 mod data_dir;
 mod delete;
 mod error;
+mod extents;
 mod frame;
 mod group_sync;
 mod health;
 mod listing;
 mod load;
+mod page_blob;
 mod permit;
 mod proof;
 mod properties;
@@ -56,12 +62,14 @@ mod survey;
 mod sweep;
 mod uncommitted;
 
+pub use append_blob::{AppendPermit, AppendWriter, Appended};
 pub use blob::BlobView;
 pub use clock::{Clock, SystemClock};
 pub use container::ContainerView;
 pub use data_dir::FORMAT;
 pub use error::{OpenError, StoreError};
 pub use listing::{InventoryEntry, ListEntry, ListMarker, ListPage, ListQuery};
+pub use page_blob::{PageBlobChange, PagePermit, PageRanges, PageRef, PageWriter, PagesDone, PutPageBlob};
 pub use permit::{Condition, Permit};
 pub use proof::{Concluded, Proof, ProofState};
 pub use properties::{BlobKind, Properties};

@@ -19,3 +19,18 @@ pub const OPEN_FILES_MAX: usize = 256;
 
 /// The bytes under one checksum.
 pub const CHECKSUM_BYTES: usize = 64 << 10;
+
+/// Length of one blob's file in bytes, holes included: ext4 ends at 16 TiB, and a failed write there would be taken for
+/// a broken disk. Far above what Azure lets a block blob hold in uncommitted blocks; a page blob reaches it by being
+/// written over and over, and can then be copied or made anew.
+pub const BLOB_FILE_BYTES_MAX: u64 = 15 << 40;
+
+/// Stretches of a page blob that lie apart in its file. No limit of Azure's: it bounds memory (about 60 bytes each) and
+/// the time to open the blob. 2,097,152 are 8 TiB written in pieces of 4 MiB, or 1 TiB in pieces of 512 KiB.
+pub const PAGE_EXTENTS_MAX: usize = 2 << 20;
+
+/// Changes of a page or append blob after which its map is written: so many headers are read at most when it is opened.
+pub const CHANGES_PER_MAP: u64 = 8_192;
+
+/// Bytes of replaced content after which the map is written, so that their space goes back.
+pub const DEAD_BYTES_PER_MAP: u64 = 64 << 20;

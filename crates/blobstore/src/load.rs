@@ -14,6 +14,7 @@ use azblob::time::UnixMillis;
 use crate::blob::Blob;
 use crate::blob_file::{Writing, read_frame};
 use crate::container::{Container, ContainerRecord};
+use crate::content_log::{Log, Source};
 use crate::data_dir::{DataDir, blob_file_name, io_error, read_file};
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{OpenError, StoreError};
@@ -23,7 +24,7 @@ use crate::reserve::Reserve;
 use crate::root::Root;
 use crate::snapshot::{SnapshotName, read_snapshot};
 use crate::store::Accounts;
-use crate::survey::{Birth, Survey, SurveyError, survey};
+use crate::survey::{Birth, Repair, Survey, SurveyError, survey};
 
 /// All containers with the state of their blobs. With a reserve for writing: what a crash left is cleared away.
 pub(crate) fn accounts(
@@ -119,7 +120,13 @@ impl Loading<'_> {
                 .partition(|name| name.ends_with(".snap"));
             let mut found = BTreeMap::new();
             for file_name in blobs {
-                if let Some(blob) = self.file(&container, &shard_dir, &file_name)
+                // Which of them are of this very file is not known yet, so that all count.
+                let pinned_below = snapshots
+                    .iter()
+                    .filter_map(|name| SnapshotName::parse(name))
+                    .filter(|name| file_name.starts_with(name.hash))
+                    .fold(0, |below, name| name.root.max(below));
+                if let Some(blob) = self.file(&container, &shard_dir, &file_name, pinned_below)
                     && !snapshots.is_empty()
                 {
                     found.insert(file_name, blob);
@@ -133,7 +140,13 @@ impl Loading<'_> {
     }
 
     /// Takes a file that is no snapshot; returns the blob in it, if there is a readable one.
-    fn file(&self, container: &Container, shard_dir: &Path, file_name: &str) -> Option<Arc<Blob>> {
+    fn file(
+        &self,
+        container: &Container,
+        shard_dir: &Path,
+        file_name: &str,
+        pinned_below: u64,
+    ) -> Option<Arc<Blob>> {
         let path = shard_dir.join(file_name);
         if file_name.ends_with(".tmp") {
             // A Put Blob that never got its name.
@@ -147,7 +160,7 @@ impl Loading<'_> {
         if !file_name.ends_with(".blob") {
             return None;
         }
-        match self.blob(&path, file_name) {
+        match self.blob(&path, file_name, pinned_below) {
             Ok((name, root)) => Some(container.found(Blob::new(name, path, Some(root)))),
             Err(why) => {
                 tracing::error!(path = %path.display(), %why, "a blob file is unreadable");
@@ -196,7 +209,29 @@ impl Loading<'_> {
         }
     }
 
-    fn blob(&self, path: &Path, file_name: &str) -> Result<(BlobName, Root), String> {
+    /// Without recovery: the root of a page or append blob as the changes behind it made it.
+    fn bring_up(&self, path: &Path, found: &mut Survey, repair: &Repair) -> Result<(), String> {
+        if found.root.log.is_none() {
+            return Ok(());
+        }
+        let file = (self.disk.open(path, Access::Read)).map_err(|error| error.to_string())?;
+        let source = Source {
+            file: &*file,
+            path,
+            identity: found.root_header.identity,
+            end: found.end,
+            torn: &repair.voids.iter().map(|header| header.offset).collect(),
+            until: None,
+        };
+        match Log::load(&source, &found.root) {
+            Ok(log) => log.bring_up(&mut found.root),
+            // It is reported by whoever reads it.
+            Err(error) => tracing::error!(%error, "the content of a blob is unreadable"),
+        }
+        Ok(())
+    }
+
+    fn blob(&self, path: &Path, file_name: &str, pinned_below: u64) -> Result<(BlobName, Root), String> {
         loop {
             let file = self
                 .disk
@@ -208,10 +243,22 @@ impl Loading<'_> {
             })?;
             let name = name_of(&*file, path, &found, file_name)?;
             drop(file);
-            let (Some(repair), Some(reserve)) = (found.repair.take(), self.reserve) else {
+            let Some(repair) = found.repair.take() else {
                 return Ok((name, found.root));
             };
-            match recover(self.disk, path, found, &repair, self.writing, self.now) {
+            let Some(reserve) = self.reserve else {
+                self.bring_up(path, &mut found, &repair)?;
+                return Ok((name, found.root));
+            };
+            match recover(
+                self.disk,
+                path,
+                found,
+                &repair,
+                pinned_below,
+                self.writing,
+                self.now,
+            ) {
                 Ok(root) => return Ok((name, root)),
                 Err(StoreError::DiskFull) if reserve.give_up_step(self.disk) => {}
                 Err(error) => return Err(format!("recovery failed: {error}")),

@@ -63,15 +63,21 @@ impl Permit<'_> {
     }
 }
 
-/// Refuses changes of a sealed blob, and of one whose kind this version cannot change.
+/// Refuses changes of a sealed blob.
 pub(crate) fn check_open(root: &Root) -> Result<(), ErrorCode> {
     if root.sealed {
         return Err(ErrorCode::BlobImmutableDueToPolicy);
     }
-    if root.kind != BlobKind::Block {
-        return Err(ErrorCode::InvalidBlobType);
-    }
     Ok(())
+}
+
+/// Refuses what a blob of this kind does not know.
+pub(crate) fn check_kind(root: &Root, kind: BlobKind) -> Result<(), ErrorCode> {
+    if root.kind == kind {
+        Ok(())
+    } else {
+        Err(ErrorCode::InvalidBlobType)
+    }
 }
 
 fn version(root: &Root) -> Option<(ETag, UnixMillis)> {

@@ -4,8 +4,7 @@ use azblob::metadata::Metadata;
 use azblob::properties::HttpProperties;
 use serde::{Deserialize, Serialize};
 
-/// Which operations a blob has. Page and append blobs are not written yet; the words are on disk already, so
-/// that a store of today knows one of tomorrow.
+/// Which operations a blob has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BlobKind {

@@ -52,7 +52,7 @@ pub struct BlobWriter {
 }
 
 /// A blob file that has no name of its own yet.
-struct NewFile {
+pub(crate) struct NewFile {
     core: Arc<Core>,
     path: PathBuf,
     file: Option<Arc<BlobFile>>,
@@ -171,7 +171,7 @@ impl Drop for BlobWriter {
 }
 
 impl NewFile {
-    fn file(&self) -> &BlobFile {
+    pub(crate) fn file(&self) -> &BlobFile {
         self.file
             .as_ref()
             .expect("the file is there until it got its name")
@@ -215,7 +215,7 @@ impl Core {
     }
 
     /// Makes a blob file under a temporary name, with its birth frame.
-    fn new_file(
+    pub(crate) fn new_file(
         self: &Arc<Self>,
         container: &Container,
         blob: &Blob,
@@ -232,6 +232,7 @@ impl Core {
             offset: 0,
             sequence: 0,
             with_root: false,
+            root_at: 0,
         };
         let file = BlobFile::new(file, path.clone(), self.clock.random(), &self.writing, &end);
         let new = NewFile {
@@ -250,7 +251,7 @@ impl Core {
         Ok(new)
     }
 
-    fn new_root(&self, blob: &Blob, lease: Lease, now: UnixMillis) -> Root {
+    pub(crate) fn new_root(&self, blob: &Blob, lease: Lease, now: UnixMillis) -> Root {
         let number = self.number();
         Root {
             name: Some(blob.name.as_str().to_owned()),
@@ -272,11 +273,12 @@ impl Core {
             line: number,
             last_snapshot: None,
             taken: None,
+            log: None,
         }
     }
 
     /// Ends a new file with its root, makes it durable, and puts it in the place of the old one.
-    fn give_name(
+    pub(crate) fn give_name(
         &self,
         container: &Container,
         blob: &Arc<Blob>,
@@ -307,8 +309,7 @@ impl Core {
             list: Some(Arc::new(list)),
             uncommitted: Some(Uncommitted::default()),
             properties,
-            last_block: None,
-            dropped: Vec::new(),
+            ..State::default()
         };
         self.opened(blob);
         Ok(committed)

@@ -19,15 +19,18 @@ use crate::container::Container;
 use crate::disk::SyncPoint;
 use crate::error::StoreError;
 use crate::frame::Header;
-use crate::permit::{Permit, check_open};
+use crate::permit::{Permit, check_kind, check_open};
+use crate::properties::BlobKind;
 use crate::store::{BlobPath, Core, Store};
 use crate::uncommitted::Staged;
 
-/// One block as it lies in the store, to read it again by [`Store::read_block`].
+/// One block, or one Put Page, as it lies in the store, to read it again by [`Store::read_block`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockRef {
     pub(crate) identity: u128,
     pub(crate) span: Span,
+    /// Pages and appended blocks: where they were put in the blob; else 0.
+    pub(crate) start: u64,
 }
 
 impl BlockRef {
@@ -116,6 +119,7 @@ impl Core {
                 continue;
             };
             check_open(&root)?;
+            check_kind(&root, BlobKind::Block)?;
             if root.lease.check_write(lease, now)? != root.lease {
                 drop(state);
                 self.forget_lease(blob, lease)?;
@@ -137,7 +141,7 @@ impl Core {
     }
 
     /// A write without an id to a blob whose lease has expired or was broken makes the lease forgotten.
-    fn forget_lease(&self, blob: &Arc<Blob>, lease: Option<LeaseId>) -> Result<(), StoreError> {
+    pub(crate) fn forget_lease(&self, blob: &Arc<Blob>, lease: Option<LeaseId>) -> Result<(), StoreError> {
         let permit = Permit::lease(lease);
         self.change_root(blob, |root, now| {
             root.lease = permit.check_change(root, now)?;
@@ -200,6 +204,7 @@ impl BlockWriter {
         Ok(BlockRef {
             identity: self.file.identity(),
             span,
+            start: 0,
         })
     }
 

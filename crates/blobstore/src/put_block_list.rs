@@ -19,8 +19,8 @@ use crate::disk::SyncPoint;
 use crate::error::StoreError;
 use crate::frame::{Kind, PAGE, to_pages};
 use crate::limits::ARRIVING_BLOCKS_MAX;
-use crate::permit::Permit;
-use crate::properties::Properties;
+use crate::permit::{Permit, check_kind};
+use crate::properties::{BlobKind, Properties};
 use crate::put_blob::Committed;
 use crate::put_block::BlockRef;
 use crate::root::{CommitId, Held, Root};
@@ -98,6 +98,7 @@ impl Store {
         let mut state = blob.state();
         let root = state.root.clone().ok_or(ErrorCode::BlobNotFound)?;
         permit.check_read(&root, self.core.now())?;
+        check_kind(&root, BlobKind::Block)?;
         self.core.file(&blob, &mut state)?;
         let list = state.list(&blob, &self.core.opening())?;
         let uncommitted = state.uncommitted(&blob, &self.core.opening())?;
@@ -136,6 +137,7 @@ impl Core {
             // Deleted since; the client may send its blocks again.
             let old = state.root.clone().ok_or(ErrorCode::InvalidBlockList)?;
             let lease = permit.check_create(Some(&old), now)?;
+            check_kind(&old, BlobKind::Block)?;
             let file = self.file(blob, &mut state)?;
             let resolved = self.resolve(blob, &mut state, &file, wanted)?;
             (file, old, resolved, lease)
@@ -221,7 +223,15 @@ impl Core {
             .iter()
             .filter_map(|entry| {
                 let span = entry.span;
-                Some((entry.id.clone()?, BlockRef { identity, span }))
+                let start = 0;
+                Some((
+                    entry.id.clone()?,
+                    BlockRef {
+                        identity,
+                        span,
+                        start,
+                    },
+                ))
             })
             .collect();
         let committed = Committed {
@@ -314,14 +324,7 @@ pub(crate) fn give_back(state: &mut State, file: &BlobFile, pinned_below: u64) {
             still_read.push(dropped);
             continue;
         }
-        for (offset, len) in dropped.ranges {
-            if offset < pinned_below {
-                continue;
-            }
-            if let Err(error) = file.file().punch(offset, len) {
-                tracing::warn!(path = %file.path().display(), %error, "space could not be given back");
-            }
-        }
+        file.punch(&dropped.ranges, pinned_below);
     }
     state.dropped = still_read;
 }

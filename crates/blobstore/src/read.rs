@@ -7,6 +7,7 @@
 //! A mismatch is an error for this read, a line in the log, and from then on the blob's verdict is `damaged`,
 //! durably.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use azblob::error::ErrorCode;
@@ -16,7 +17,9 @@ use crate::blob::{Blob, BlobView};
 use crate::blob_file::{BlobFile, read_trailer};
 use crate::block_list::{CommittedList, Span};
 use crate::container::Container;
+use crate::content_log::Log;
 use crate::error::StoreError;
+use crate::extents::Piece;
 use crate::frame::{PAGE, Trailer, crc64};
 use crate::health::read_failed;
 use crate::limits::CHECKSUM_BYTES;
@@ -28,14 +31,27 @@ use crate::store::{BlobPath, Core, Store};
 
 /// The content of a blob as it was when it was opened: later changes do not show, and its bytes stay readable
 /// until the reader is dropped.
+///
+/// Of a page or append blob each call reads one moment, and a later call may see later changes, as at Azure: whoever
+/// must know compares ETags. Size and view stay those of the opening; what was cut off since reads as zeros. After the
+/// blob was overwritten or deleted the reader stays with the old one.
 pub struct BlobReader {
     core: Arc<Core>,
     _container: Arc<Container>,
     blob: Arc<Blob>,
     file: Arc<BlobFile>,
-    list: Arc<CommittedList>,
+    content: Content,
     view: BlobView,
     last: Mutex<Option<(Span, Arc<Vec<u64>>)>>,
+}
+
+/// What says where the content lies.
+#[derive(Clone)]
+enum Content {
+    /// A block list, which stays as it is.
+    Blocks(Arc<CommittedList>),
+    /// The log of a page or append blob, which goes on.
+    Log(Arc<Log>),
 }
 
 impl Store {
@@ -55,13 +71,13 @@ impl Store {
         if let Err(StoreError::Damaged { what }) = &opened {
             core.rotten(&blob, None, what);
         }
-        let (file, list, view) = opened?;
+        let (file, content, view) = opened?;
         Ok(BlobReader {
             core: Arc::clone(core),
             _container: container,
             blob,
             file,
-            list,
+            content,
             view,
             last: Mutex::new(None),
         })
@@ -78,22 +94,26 @@ impl Store {
         let core = &self.core;
         let (container, blob) = core.which(blob.into()).ok()?;
         let now = core.now();
-        let (file, list, view) = {
+        let (file, content, view) = {
             let mut state = blob.try_state()?;
             let root = state.root.clone().filter(|root| root.committed)?;
             permit.check_read(&root, now).ok()?;
-            let (file, list) = (state.file.clone()?, state.list.clone()?);
+            let file = state.file.clone()?;
+            let content = match root.log {
+                None => Content::Blocks(state.list.clone()?),
+                Some(_) => Content::Log(state.log.clone()?),
+            };
             // Without them the view would read them.
             state.properties.as_ref()?;
             let view = state.view(&blob, &core.opening(), now).ok()??;
-            (file, list, view)
+            (file, content, view)
         };
         Some(BlobReader {
             core: Arc::clone(core),
             _container: container,
             blob,
             file,
-            list,
+            content,
             view,
             last: Mutex::new(None),
         })
@@ -128,13 +148,21 @@ impl Store {
     ) -> Result<(), StoreError> {
         let core = &self.core;
         let (_, blob) = core.blob(path)?;
-        let (file, commit) = {
+        let (file, log, commit) = {
             let mut state = blob.state();
             let root = state.root.clone().ok_or(ErrorCode::BlobNotFound)?;
-            (core.file(&blob, &mut state)?, root.commit)
+            let file = core.file(&blob, &mut state)?;
+            let log = match root.log {
+                Some(_) => Some(core.log(&blob, &mut state)?),
+                None => None,
+            };
+            (file, log, root.commit)
         };
         if file.identity() != block.identity {
             return Err(StoreError::BlockIsGone);
+        }
+        if let Some(log) = log {
+            return core.read_logged(&blob, &file, &log, block, offset, buf);
         }
         let read = read_trailer_of(&file, block.span)
             .and_then(|checksums| read_span(&file, block.span, &checksums, offset, buf));
@@ -156,7 +184,7 @@ impl BlobReader {
 
     /// Bytes of content.
     pub fn size(&self) -> u64 {
-        self.list.size()
+        self.view.size
     }
 
     /// Fills `buf` from byte `offset` on, verified.
@@ -169,19 +197,31 @@ impl BlobReader {
             .checked_add(buf.len() as u64)
             .filter(|end| *end <= self.size());
         end.ok_or(StoreError::Misuse("past the end of the blob"))?;
-        let mut filled = 0;
-        while filled < buf.len() {
-            let (index, within) = self.list.locate(offset + filled as u64);
-            let span = self.list.entries[index].span;
-            let n = (span.len - within).min((buf.len() - filled) as u64) as usize;
-            let read = self
-                .checksums(span)
-                .and_then(|sums| read_span(&self.file, span, &sums, within, &mut buf[filled..filled + n]));
-            if let Err(StoreError::Damaged { what }) = &read {
-                self.core.rotten(&self.blob, Some(self.view.commit), what);
+        let read = match &self.content {
+            Content::Blocks(list) => self.read_pieces(list.pieces(offset, buf.len() as u64), buf),
+            Content::Log(log) => {
+                let _reading = self.file.begin_reading();
+                log.pieces(offset, buf.len() as u64)
+                    .and_then(|pieces| self.read_pieces(pieces.into_iter(), buf))
             }
-            read?;
-            filled += n;
+        };
+        if let Err(StoreError::Damaged { what }) = &read {
+            self.core.rotten(&self.blob, Some(self.view.commit), what);
+        }
+        read
+    }
+
+    fn read_pieces(&self, pieces: impl Iterator<Item = Piece>, mut buf: &mut [u8]) -> Result<(), StoreError> {
+        for piece in pieces {
+            let (part, rest) = buf.split_at_mut(piece.len() as usize);
+            match piece {
+                Piece::Hole { .. } => part.fill(0),
+                Piece::Data { span, within, .. } => {
+                    let sums = self.checksums(span)?;
+                    read_span(&self.file, span, &sums, within, part)?;
+                }
+            }
+            buf = rest;
         }
         Ok(())
     }
@@ -191,24 +231,53 @@ impl BlobReader {
     /// the range does not begin and end with checksum chunks, or something is wrong, which [`Self::read_at`]
     /// then finds out and reports.
     pub fn read_cached(&self, offset: u64, buf: &mut [u8]) -> bool {
-        let within = offset
-            .checked_add(buf.len() as u64)
-            .is_some_and(|end| end <= self.size());
-        let mut filled = 0;
-        while within && filled < buf.len() {
-            let (index, at) = self.list.locate(offset + filled as u64);
-            let span = self.list.entries[index].span;
-            let n = (span.len - at).min((buf.len() - filled) as u64) as usize;
-            let part = &mut buf[filled..filled + n];
-            if !self
-                .cached_checksums(span)
-                .is_some_and(|sums| cached_span(&self.file, span, &sums, at, part))
-            {
+        let len = buf.len() as u64;
+        if !offset.checked_add(len).is_some_and(|end| end <= self.size()) {
+            return false;
+        }
+        match &self.content {
+            Content::Blocks(list) => self.cached_pieces(list.pieces(offset, len), buf),
+            Content::Log(log) => {
+                let Some(_reading) = self.file.try_reading() else {
+                    return false;
+                };
+                log.try_pieces(offset, len)
+                    .is_some_and(|pieces| self.cached_pieces(pieces.into_iter(), buf))
+            }
+        }
+    }
+
+    fn cached_pieces(&self, pieces: impl Iterator<Item = Piece>, mut buf: &mut [u8]) -> bool {
+        for piece in pieces {
+            let (part, rest) = buf.split_at_mut(piece.len() as usize);
+            let read = match piece {
+                Piece::Hole { .. } => {
+                    part.fill(0);
+                    true
+                }
+                Piece::Data { span, within, .. } => self
+                    .cached_checksums(span)
+                    .is_some_and(|sums| cached_span(&self.file, span, &sums, within, part)),
+            };
+            if !read {
                 return false;
             }
-            filled += n;
+            buf = rest;
         }
-        within
+        true
+    }
+
+    /// The next bytes from `from` on that are more than a hole: where they begin and end. None when only zeros follow.
+    /// Where that is not known, all that follows counts.
+    pub fn next_data(&self, from: u64) -> Option<Range<u64>> {
+        let all = (from < self.size()).then(|| from..self.size());
+        match &self.content {
+            Content::Blocks(_) => all,
+            Content::Log(log) => match log.ranges(from..self.size().max(from), 1) {
+                Ok((ranges, _)) => ranges.into_iter().next(),
+                Err(_) => all,
+            },
+        }
     }
 
     /// The checksums of a block, where they are in memory.
@@ -224,10 +293,7 @@ impl BlobReader {
         if self.file.file().read_cached_at(&mut bytes, header.trailer_at()) < bytes.len() {
             return None;
         }
-        let Some(Trailer::Done(checksums)) = Trailer::decode(&bytes, &header) else {
-            return None;
-        };
-        let checksums = Arc::new(checksums);
+        let checksums = Arc::new(Trailer::decode(&bytes, &header)?.checksums()?);
         *last = Some((span, Arc::clone(&checksums)));
         Some(checksums)
     }
@@ -249,16 +315,15 @@ impl BlobReader {
 fn read_trailer_of(file: &BlobFile, span: Span) -> Result<Vec<u64>, StoreError> {
     let header = span.header(file.identity());
     let trailer = read_trailer(file.file(), &header).map_err(|error| read_failed(file.path(), error))?;
-    match trailer {
-        Some(Trailer::Done(checksums)) => Ok(checksums),
-        _ => Err(StoreError::Damaged {
+    trailer
+        .and_then(Trailer::checksums)
+        .ok_or_else(|| StoreError::Damaged {
             what: format!(
                 "{}: trailer of the block at {}",
                 file.path().display(),
                 span.offset
             ),
-        }),
-    }
+        })
 }
 
 /// Fills `buf` from byte `within` of a block's data.
@@ -358,7 +423,7 @@ impl Core {
         &self,
         blob: &Arc<Blob>,
         permit: &Permit<'_>,
-    ) -> Result<(Arc<BlobFile>, Arc<CommittedList>, BlobView), StoreError> {
+    ) -> Result<(Arc<BlobFile>, Content, BlobView), StoreError> {
         let now = self.now();
         let mut state = blob.state();
         let root = state
@@ -368,11 +433,38 @@ impl Core {
             .ok_or(ErrorCode::BlobNotFound)?;
         permit.check_read(&root, now)?;
         let file = self.file(blob, &mut state)?;
-        let list = state.list(blob, &self.opening())?;
+        let content = match root.log {
+            None => Content::Blocks(state.list(blob, &self.opening())?),
+            Some(_) => Content::Log(state.log(blob, &self.opening())?),
+        };
         let view = state
             .view(blob, &self.opening(), now)?
             .ok_or(ErrorCode::BlobNotFound)?;
-        Ok((file, list, view))
+        Ok((file, content, view))
+    }
+
+    /// [`Store::read_block`] of a page or append blob, whose bytes may be replaced at any time.
+    fn read_logged(
+        &self,
+        blob: &Arc<Blob>,
+        file: &BlobFile,
+        log: &Log,
+        block: &BlockRef,
+        offset: u64,
+        buf: &mut [u8],
+    ) -> Result<(), StoreError> {
+        let read = {
+            let _reading = file.begin_reading();
+            if !log.holds(block.start, block.span, offset, buf.len() as u64) {
+                return Err(StoreError::BlockIsGone);
+            }
+            read_trailer_of(file, block.span)
+                .and_then(|checksums| read_span(file, block.span, &checksums, offset, buf))
+        };
+        if let Err(StoreError::Damaged { what }) = &read {
+            self.rotten(blob, None, what);
+        }
+        read
     }
 
     fn holds_block(&self, blob: &Arc<Blob>, block: &BlockRef) -> Result<bool, StoreError> {

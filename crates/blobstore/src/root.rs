@@ -66,6 +66,9 @@ pub(crate) struct Root {
     /// This root is a snapshot too, if a file name says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) taken: Option<Taken>,
+    /// Page and append blobs: where the content is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<LogRecord>,
 }
 
 /// What a snapshot has for its own.
@@ -88,8 +91,29 @@ pub(crate) struct OwnMetadata {
     pub(crate) properties: u64,
 }
 
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+/// How the content of a page or append blob is found: its map, and the frames behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LogRecord {
+    /// Offset of the map frame; none while the map is empty.
+    pub(crate) map: Option<u64>,
+    /// Changes up to this number are in the map.
+    pub(crate) through: u64,
+    /// The frames of later changes begin at or after this offset.
+    pub(crate) from: u64,
+    /// Page blobs: the number that clients agree on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) sequence_number: u64,
+    /// Append blobs: blocks appended so far.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) block_count: u32,
+    /// Append blobs: nothing may be appended any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) append_sealed: bool,
+}
+
+fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A part of the root, or where to find it.

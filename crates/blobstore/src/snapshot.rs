@@ -195,6 +195,7 @@ impl SnapshotPlace {
             offset: self.root + ROOT_BYTES,
             sequence: 0,
             with_root: true,
+            root_at: self.root,
         };
         let file = BlobFile::new(file, blob.path.clone(), self.identity, opening.writing, &end);
         Ok(Arc::new(file))
@@ -244,7 +245,7 @@ pub(crate) struct SnapshotName<'a> {
     /// Hash of the blob's name, as in the name of the blob's file.
     pub(crate) hash: &'a str,
     time: SnapshotTime,
-    root: u64,
+    pub(crate) root: u64,
 }
 
 impl<'a> SnapshotName<'a> {

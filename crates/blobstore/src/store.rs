@@ -19,6 +19,7 @@ use crate::blob::{Blob, Opening, State};
 use crate::blob_file::{BlobFile, Writing};
 use crate::clock::Clock;
 use crate::container::Container;
+use crate::content_log::Log;
 use crate::data_dir::{DataDir, RESERVE};
 use crate::disk::{Access, Disk};
 use crate::error::{OpenError, StoreError};
@@ -305,6 +306,12 @@ impl Core {
         Ok(file)
     }
 
+    /// The log of a page or append blob; opens its file where needed.
+    pub(crate) fn log(&self, blob: &Arc<Blob>, state: &mut State) -> Result<Arc<Log>, StoreError> {
+        self.file(blob, state)?;
+        state.log(blob, &self.opening())
+    }
+
     /// Takes note of an open file and closes one that was not used for long.
     pub(crate) fn opened(&self, blob: &Arc<Blob>) {
         {
@@ -365,6 +372,7 @@ fn close_if_quiet(blob: &Arc<Blob>) -> bool {
     if quiet && state.dropped.is_empty() {
         state.file = None;
         state.list = None;
+        state.log = None;
         state.uncommitted = None;
         return true;
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use azblob::time::UnixMillis;
 
 use crate::blob::Blob;
+use crate::change::Mapping;
 use crate::container::Container;
 use crate::error::StoreError;
 use crate::limits::UNCOMMITTED_KEPT_MS;
@@ -68,6 +69,17 @@ impl Core {
             if let Some(file) = state.file.clone() {
                 give_back(&mut state, &file, blob.pinned_below(&file));
             }
+        }
+        // What is left alone for long should open fast, and keep no space that nothing needs.
+        let is_stale = {
+            let state = blob.state();
+            let quiet = state.file.as_ref().is_some_and(|file| file.arriving().is_empty());
+            let pinned_below = state.file.as_ref().map_or(0, |file| blob.pinned_below(file));
+            let log = state.log.as_ref();
+            quiet && log.is_some_and(|log| !log.is_mapped(pinned_below))
+        };
+        if is_stale {
+            self.map_content(blob, Mapping::IfStale)?;
         }
         if !is_overdue(blob, now) {
             return Ok(());

@@ -44,7 +44,7 @@ impl Uncommitted {
                     };
                     let damaged = match read_trailer(file, &header)? {
                         Some(Trailer::Void) => continue,
-                        Some(Trailer::Done(_)) => false,
+                        Some(Trailer::Done(_) | Trailer::Changed(..)) => false,
                         None => true,
                     };
                     found.stage(

@@ -192,9 +192,11 @@ const RUNS_TO_NOTICE: u64 = 1_000;
 #[test]
 fn every_sync_is_needed() {
     // Reserve: it is about space, not about what survives; see the tests of a full disk. The settings of accounts have
-    // a test of their own.
+    // a test of their own. Change and Map: the workload has no page blobs.
     let elsewhere = [
         SyncPoint::Reserve,
+        SyncPoint::Change,
+        SyncPoint::Map,
         SyncPoint::ServiceRecord,
         SyncPoint::ServiceEntry,
     ];

@@ -349,11 +349,11 @@ fn a_newer_format_is_refused_and_other_directories_too() {
         "a copy has none, perhaps"
     );
     let file = disk.create(record).unwrap();
-    file.write_at(br#"{"format": 2, "everything": "else is different"}"#, 0)
+    file.write_at(br#"{"format": 3, "everything": "else is different"}"#, 0)
         .unwrap();
     let newer = open(Arc::new(disk.clone()), &clock, DIR).map(drop).unwrap_err();
     assert!(
-        newer.to_string().contains("format 2") && newer.to_string().contains("up to 1"),
+        newer.to_string().contains("format 3") && newer.to_string().contains("up to 2"),
         "{newer}"
     );
 }

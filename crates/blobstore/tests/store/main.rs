@@ -8,6 +8,7 @@ mod contract;
 mod crash;
 mod faults;
 mod model;
+mod page_blobs;
 mod past_formats;
 mod service_record;
 mod snapshots;

@@ -127,3 +127,10 @@ pub(crate) fn read_which(store: &Store, which: Which<'_>) -> Result<Vec<u8>, Sto
     reader.read_at(0, &mut data)?;
     Ok(data)
 }
+
+pub(crate) fn read_part(store: &Store, name: &str, at: u64, len: usize) -> Result<Vec<u8>, StoreError> {
+    let reader = store.open_blob(&path(name), &Permit::NONE)?;
+    let mut data = vec![0; len];
+    reader.read_at(at, &mut data)?;
+    Ok(data)
+}
