@@ -20,7 +20,7 @@ mod target;
 
 pub use address::{Address, AddressStyle};
 pub use append_blob::{AppendBlock, PutAppendBlob, SealAppend};
-pub use build::Endpoint;
+pub use build::{Endpoint, encode_path};
 pub use listing::{ListBlobs, ListContainers, Marker};
 pub use operation::{
     BatchBody, BlobOperation, BlobPath, Checksum, ContainerOperation, DocumentBody, GetBlob, Operation,

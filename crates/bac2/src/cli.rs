@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::{blob, ca, demo, inspect, verify};
+use crate::{blob, ca, demo, inspect, sas, verify};
 
 /// Proves, stores and returns SQL Server backups.
 ///
@@ -49,6 +49,8 @@ enum Command {
     Blob(Blob),
     /// The vault's own certificate authority, which clients must trust
     Ca(Ca),
+    /// Shared access signatures: what clients show instead of a key
+    Sas(Sas),
     /// Play the whole story on this machine: upload, proof, download, and two bad days
     Demo(demo::Arguments),
 }
@@ -79,6 +81,19 @@ enum BlobCommand {
 struct Ca {
     #[command(subcommand)]
     command: CaCommand,
+}
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+struct Sas {
+    #[command(subcommand)]
+    command: SasCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SasCommand {
+    /// Make one for a container or a blob
+    Create(sas::create::Arguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +137,9 @@ impl Arguments {
                 CaCommand::Show(arguments) => ca::show(&arguments, console),
                 CaCommand::Renew(arguments) => ca::renew(&arguments, console),
             },
+            Command::Sas(Sas {
+                command: SasCommand::Create(arguments),
+            }) => sas::create::run(&arguments, console),
             Command::Demo(arguments) => demo::run(&arguments, console),
         }
     }

@@ -15,6 +15,7 @@ mod logging;
 mod paint;
 mod progress;
 mod quantity;
+mod sas;
 mod verify;
 
 use std::process::ExitCode;

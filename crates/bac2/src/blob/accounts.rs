@@ -4,7 +4,7 @@
 //! refuses it on an address that is not loopback. A file has one `NAME=BASE64KEY` a line, `#` starts a comment.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use azblob::names::AccountName;
@@ -37,6 +37,11 @@ impl FromStr for Account {
             Secret::from_base64(key).map_err(|why| format!("{} has no key: {why}", name.as_str()))?;
         Ok(Self { name, secret })
     }
+}
+
+/// Where the accounts of a data directory are looked for when no other file is named.
+pub(crate) fn in_data(data: &Path) -> PathBuf {
+    data.join("accounts")
 }
 
 /// The accounts in a file.

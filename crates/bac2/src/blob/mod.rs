@@ -3,7 +3,7 @@
 //! `serve` writes to a data directory. `list`, `seal` and `unseal` ask a running server, or open the directory themselves
 //! when nobody holds it; `export` reads files alone and needs nothing but them.
 
-mod accounts;
+pub(crate) mod accounts;
 pub(crate) mod export;
 pub(crate) mod list;
 mod listening;
