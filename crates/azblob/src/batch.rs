@@ -81,7 +81,8 @@ impl Batch {
     /// Reads the body.
     ///
     /// # Errors
-    /// 400 `InvalidInput` when it is no batch, holds no request, or more than [`MAX_BATCH_REQUESTS`].
+    /// 400 `InvalidInput` when it is no batch or holds no request, `ExceedsMaxBatchRequestCount` when it holds more than
+    /// [`MAX_BATCH_REQUESTS`].
     pub fn parse(body: &[u8], boundary: &str) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(body).map_err(|_| refused("The body of the batch is not text."))?;
         let (delimiter, end) = (format!("--{boundary}"), format!("--{boundary}--"));
@@ -98,7 +99,7 @@ impl Batch {
             }
             if let Some(lines) = part.replace(Vec::new()) {
                 if requests.len() == MAX_BATCH_REQUESTS {
-                    return Err(refused("A batch holds at most 256 requests."));
+                    return Err(ErrorCode::ExceedsMaxBatchRequestCount.into());
                 }
                 requests.push(BatchRequest::parse(&lines)?);
             }

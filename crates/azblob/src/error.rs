@@ -167,6 +167,9 @@ codes! {
     RequestBodyTooLarge = 413, "The request body is too large and exceeds the maximum permissible limit.";
     RequestUrlFailedToParse = 400, "The url in the request could not be parsed.";
 
+    ExceedsMaxBatchRequestCount = 400,
+        "The batch operation exceeds maximum number of allowed subrequests.";
+
     // Tags.
     EmptyTagName = 400, "The name of one of the tag key-value pairs is empty.";
     DuplicateTagNames = 400, "The tags specified contain duplicate names.";

@@ -3,11 +3,14 @@
 //! Every path through here ends in an answer with the common headers and one line in the request log. The deeds
 //! themselves are in the submodules; each is a blocking call into the store on a blocking thread.
 
+mod append;
+mod batch;
 mod blob;
 mod container;
 mod document;
 mod get;
 mod list;
+mod pages;
 mod put;
 mod service;
 
@@ -17,7 +20,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use azblob::lease::LeaseId;
 use azblob::request::{Address, BlobOperation, ContainerOperation, Operation, Request, ServiceOperation};
 use azblob::response::{Stamp, success_status};
+use azblob::sas::Overrides;
 use azblob::time::UnixMillis;
+use azblob::version::ApiVersion;
 use blobstore::{BlobPath, Store};
 use http::header::EXPECT;
 use http::request::Parts;
@@ -25,8 +30,9 @@ use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
+use self::batch::Batched;
 use crate::accept::Service;
-use crate::accounts::Accounts;
+use crate::accounts::{AccountSet, Accounts};
 use crate::answer::AnswerBody;
 use crate::buffers::Buffers;
 use crate::fault::Fault;
@@ -44,6 +50,13 @@ pub(crate) struct Door {
     proof: Arc<Proof>,
     gate: Gate,
     buffers: Arc<Buffers>,
+}
+
+/// A request that is let through.
+struct Admitted {
+    request: Request,
+    /// Headers of the answer to a read that the token sets.
+    overrides: Overrides,
 }
 
 /// An answer that is not a fault.
@@ -88,23 +101,17 @@ impl Door {
             log.operation = "BlobPreflightRequest";
             return self.preflight(&address.account, &head.headers);
         }
-        let signed = (&head.method, &head.uri, &head.headers);
-        let account = accounts.get(&address.account);
-        let caller = self.authenticate(account, &address, signed, peer).await?;
         let default = self.default_version(&address.account);
-        let mut request =
-            Request::parse_with_default(&address, &head.method, &head.uri, &head.headers, default)?;
-        log.version = Some(request.version);
-        log.operation = request.operation.name();
-        caller.grant.allow(&mut request.operation)?;
+        let Admitted { request, overrides } =
+            self.admit(&accounts, &address, head, default, peer, log).await?;
         let status = success_status(&request.operation);
         let read = matches!(
             request.operation,
             Operation::Blob(_, BlobOperation::Get(_) | BlobOperation::GetProperties { .. })
         );
-        let mut answer = self.carry_out(request, head, body).await?;
+        let mut answer = self.carry_out(request, head, peer, body).await?;
         if read {
-            caller.overrides.apply(answer.headers_mut());
+            overrides.apply(answer.headers_mut());
         }
         // Get Blob alone has two ways to succeed.
         Ok(if answer.status() == StatusCode::PARTIAL_CONTENT {
@@ -114,7 +121,31 @@ impl Door {
         })
     }
 
-    async fn carry_out(&self, request: Request, head: &Parts, body: &mut Incoming) -> Answer {
+    /// Checks who asks, reads what is asked, and whether they may. A request that names no version has `default`.
+    async fn admit(
+        &self,
+        accounts: &AccountSet,
+        address: &Address,
+        head: &Parts,
+        default: ApiVersion,
+        peer: Peer,
+        log: &mut RequestLog,
+    ) -> Result<Admitted, Fault> {
+        let signed = (&head.method, &head.uri, &head.headers);
+        let account = accounts.get(&address.account);
+        let caller = self.authenticate(account, address, signed, peer).await?;
+        let mut request =
+            Request::parse_with_default(address, &head.method, &head.uri, &head.headers, default)?;
+        log.version = Some(request.version);
+        log.operation = request.operation.name();
+        caller.grant.allow(&mut request.operation)?;
+        Ok(Admitted {
+            request,
+            overrides: caller.overrides,
+        })
+    }
+
+    async fn carry_out(&self, request: Request, head: &Parts, peer: Peer, body: &mut Incoming) -> Answer {
         let Request {
             account,
             operation,
@@ -124,6 +155,14 @@ impl Door {
         match operation {
             Operation::Service(ServiceOperation::ListContainers(query)) => {
                 self.list_containers(account, query, head).await
+            }
+            Operation::Service(ServiceOperation::Batch(ask)) => {
+                let common = Batched::new(account, None, version, peer);
+                self.batch(common, ask, body).await
+            }
+            Operation::Container(container, ContainerOperation::Batch(ask)) => {
+                let common = Batched::new(account, Some(container), version, peer);
+                self.batch(common, ask, body).await
             }
             Operation::Service(operation) => self.service(account, operation, body).await,
             Operation::Container(_, ContainerOperation::AccountInformation)
@@ -149,14 +188,31 @@ impl Door {
                     container: path.container,
                     blob: path.blob,
                 };
-                match operation {
-                    BlobOperation::Put(put) => self.put_blob(path, put, version, body).await,
-                    BlobOperation::PutBlock(put) => self.put_block(path, put, version, body).await,
-                    BlobOperation::PutBlockList(put) => self.put_block_list(path, put, version, body).await,
-                    BlobOperation::Get(get) => self.get_blob(path, get, version).await,
-                    other => self.blob(path, other, version).await,
-                }
+                self.carry_out_on(path, operation, version, body).await
             }
+        }
+    }
+
+    async fn carry_out_on(
+        &self,
+        path: BlobPath,
+        operation: BlobOperation,
+        version: ApiVersion,
+        body: &mut Incoming,
+    ) -> Answer {
+        match operation {
+            BlobOperation::Put(put) => self.put_blob(path, put, version, body).await,
+            BlobOperation::PutBlock(put) => self.put_block(path, put, version, body).await,
+            BlobOperation::PutBlockList(put) => self.put_block_list(path, put, version, body).await,
+            BlobOperation::PutPageBlob(put) => self.put_page_blob(path, put).await,
+            BlobOperation::PutPage(put) => self.put_page(path, put, version, body).await,
+            BlobOperation::ClearPages(clear) => self.clear_pages(path, clear).await,
+            BlobOperation::GetPageRanges(get) => self.page_ranges(path, get, version).await,
+            BlobOperation::PutAppendBlob(put) => self.put_append_blob(path, put).await,
+            BlobOperation::AppendBlock(append) => self.append_block(path, append, version, body).await,
+            BlobOperation::SealAppend(seal) => self.seal_append(path, seal).await,
+            BlobOperation::Get(get) => self.get_blob(path, get, version).await,
+            other => self.blob(path, other, version).await,
         }
     }
 }

@@ -50,9 +50,9 @@ pub(crate) fn blob_head(view: &BlobView) -> BlobHead {
         properties: view.properties.http.clone(),
         metadata: view.properties.metadata.clone(),
         lease: view.lease_view,
-        sequence_number: None,
-        block_count: None,
-        append_sealed: false,
+        sequence_number: (view.kind == BlobKind::Page).then_some(view.sequence_number),
+        block_count: (view.kind == BlobKind::Append).then_some(view.block_count),
+        append_sealed: view.append_sealed,
     }
 }
 

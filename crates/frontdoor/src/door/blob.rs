@@ -12,7 +12,7 @@ use azblob::response::BlobHead;
 use azblob::snapshot::DeleteSnapshots;
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
-use blobstore::{BlobPath, BlobView, Permit, Store, Which};
+use blobstore::{BlobKind, BlobPath, BlobView, PageBlobChange, Permit, Store, Which};
 
 use super::{Answer, Door};
 use crate::fault::Fault;
@@ -83,11 +83,25 @@ fn act(
                 lease: lease_id,
                 condition: &condition,
             };
-            let Some(properties) = properties.filter(|_| page.is_empty()) else {
-                return Err(ErrorCode::NotImplemented.into());
+            let view = match properties {
+                Some(properties) if page.is_empty() => {
+                    store.set_http_properties(path, &properties, &permit)?
+                }
+                http => {
+                    let change = PageBlobChange {
+                        size: page.size,
+                        sequence: page.sequence,
+                        http,
+                    };
+                    store.change_page_blob(path, &change, &permit)?
+                }
             };
-            let view = store.set_http_properties(path, &properties, &permit)?;
-            Ok(changed(view.etag, view.last_modified))
+            let mut answer = changed(view.etag, view.last_modified);
+            if view.kind == BlobKind::Page {
+                let number = view.sequence_number.to_string();
+                put(answer.headers_mut(), "x-ms-blob-sequence-number", &number);
+            }
+            Ok(answer)
         }
         BlobOperation::GetBlockList {
             snapshot,
@@ -142,8 +156,8 @@ fn act(
         | BlobOperation::GetPageRanges(_)
         | BlobOperation::PutAppendBlob(_)
         | BlobOperation::AppendBlock(_)
-        | BlobOperation::SealAppend(_) => Err(ErrorCode::NotImplemented.into()),
-        BlobOperation::AccountInformation
+        | BlobOperation::SealAppend(_)
+        | BlobOperation::AccountInformation
         | BlobOperation::Put(_)
         | BlobOperation::PutBlock(_)
         | BlobOperation::PutBlockList(_)

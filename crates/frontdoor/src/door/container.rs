@@ -115,9 +115,9 @@ fn act(store: &Store, account: &AccountName, name: &ContainerName, operation: Co
             reply.write_headers(answer.headers_mut());
             Ok(answer)
         }
-        ContainerOperation::Batch(_) => Err(ErrorCode::NotImplemented.into()),
         ContainerOperation::SetAcl { .. }
         | ContainerOperation::ListBlobs(_)
+        | ContainerOperation::Batch(_)
         | ContainerOperation::AccountInformation => {
             unreachable!("listings, the account, and what has a body are answered elsewhere")
         }

@@ -3,7 +3,7 @@
 use azblob::names::{AccountName, ContainerName};
 use azblob::request::{ListBlobs, ListContainers, Marker};
 use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedContainer, ListedEntry};
-use blobstore::{BlobView, ListEntry, ListMarker, ListQuery};
+use blobstore::{BlobKind, BlobView, ListEntry, ListMarker, ListQuery};
 use http::header::HOST;
 use http::request::Parts;
 
@@ -94,8 +94,8 @@ fn listed(name: &str, view: &BlobView, with_metadata: bool) -> ListedBlob {
         length: view.size,
         blob_type: blob_type(view.kind),
         properties: view.properties.http.clone(),
-        sequence_number: None,
-        append_sealed: false,
+        sequence_number: (view.kind == BlobKind::Page).then_some(view.sequence_number),
+        append_sealed: view.append_sealed,
         lease: view.lease_view,
         metadata: with_metadata.then(|| view.properties.metadata.clone()),
     }

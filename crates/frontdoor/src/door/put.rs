@@ -21,15 +21,15 @@ use crate::proof::{Kept, Opening};
 use crate::reply::{changed, empty};
 
 /// Takes the bytes of an upload: into the store, through the checksum, and to the side for the verifier.
-struct Upload<W> {
-    writer: W,
-    check: BodyCheck,
-    opening: Opening,
-    kept: Option<Kept>,
+pub(super) struct Upload<W> {
+    pub(super) writer: W,
+    pub(super) check: BodyCheck,
+    pub(super) opening: Opening,
+    pub(super) kept: Option<Kept>,
 }
 
-/// The two ways of the store to take bytes.
-trait Writer: Send + 'static {
+/// The ways of the store to take bytes.
+pub(super) trait Writer: Send + 'static {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault>;
 }
 

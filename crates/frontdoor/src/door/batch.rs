@@ -1,0 +1,155 @@
+//! Blob Batch: up to 256 deletions in one request, each signed, judged and answered by itself.
+//!
+//! One after the other, in the order in which they stand. Setting tiers, the other operation that Azure's batches may
+//! hold, is not offered, and says so in its own answer.
+
+use std::time::Instant;
+
+use azblob::batch::{Batch, BatchAnswer, BatchRequest, content_type, render_answers};
+use azblob::error::{ErrorCode, Refusal};
+use azblob::lease::LeaseId;
+use azblob::names::{AccountName, ContainerName};
+use azblob::request::{Address, BatchBody, BlobOperation, Operation};
+use azblob::response::{Stamp, success_status};
+use azblob::version::ApiVersion;
+use blobstore::BlobPath;
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use uuid::Uuid;
+
+use super::{Answer, Door, document, now};
+use crate::answer::AnswerBody;
+use crate::fault::Fault;
+use crate::peer::Peer;
+use crate::reply::{put, with_status};
+use crate::request_log::RequestLog;
+
+/// What the requests of a batch have in common.
+pub(super) struct Batched {
+    /// Whose storage. A request of the batch cannot name another.
+    account: AccountName,
+    /// The container that all blobs must be in, where the batch is a container's.
+    within: Option<ContainerName>,
+    /// Requests of a batch name no version.
+    version: ApiVersion,
+    /// Who asks.
+    peer: Peer,
+}
+
+impl Batched {
+    /// A batch of the account, or of one container.
+    pub(super) fn new(
+        account: AccountName,
+        within: Option<ContainerName>,
+        version: ApiVersion,
+        peer: Peer,
+    ) -> Self {
+        Self {
+            account,
+            within,
+            version,
+            peer,
+        }
+    }
+}
+
+impl Door {
+    /// Blob Batch.
+    pub(super) async fn batch(&self, common: Batched, ask: BatchBody, body: &mut Incoming) -> Answer {
+        let bytes = document::read_plain(body, ask.length, None).await?;
+        let batch = Batch::parse(&bytes, &ask.boundary)?;
+        let mut answers = Vec::with_capacity(batch.requests.len());
+        for request in batch.requests {
+            answers.push(self.one_of_batch(&common, request).await);
+        }
+        let boundary = format!("batchresponse_{}", Uuid::new_v4());
+        let mut answer = Response::new(AnswerBody::whole(render_answers(&answers, &boundary)));
+        put(answer.headers_mut(), "content-type", &content_type(&boundary));
+        Ok(answer)
+    }
+
+    async fn one_of_batch(&self, common: &Batched, request: BatchRequest) -> BatchAnswer {
+        let started = Instant::now();
+        let content_id = request.content_id.clone();
+        let head = parts(request);
+        let mut log = RequestLog::new(&head, common.peer);
+        let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
+        let mut stamp = Stamp::of_headers(&head.headers, id, now());
+        stamp.version = common.version;
+        let mut response = match self.delete_of_batch(common, &head, &mut log).await {
+            Ok(response) => response,
+            Err(fault) => {
+                log.code = Some(fault.code());
+                fault.into_response(false, &stamp.message_lines())
+            }
+        };
+        stamp.write_headers(response.headers_mut());
+        log.write(id, &response, started.elapsed());
+        part(content_id, response)
+    }
+
+    async fn delete_of_batch(&self, common: &Batched, head: &Parts, log: &mut RequestLog) -> Answer {
+        log.account = Some(common.account.clone());
+        // Only the account of the batch: a path that does not begin with its name begins with the container's.
+        let only = std::slice::from_ref(&common.account);
+        let address = Address::locate(&head.uri, &head.headers, only)?;
+        let accounts = self.accounts.current();
+        if !accounts.is_account(common.account.as_str()) {
+            // Taken away while the batch was under way.
+            return Err(ErrorCode::AuthenticationFailed.into());
+        }
+        let admitted = self
+            .admit(&accounts, &address, head, common.version, common.peer, log)
+            .await?;
+        let status = success_status(&admitted.request.operation);
+        let Operation::Blob(path, operation @ BlobOperation::Delete { .. }) = admitted.request.operation
+        else {
+            return Err(refused("A batch can hold Delete Blob only."));
+        };
+        if common
+            .within
+            .as_ref()
+            .is_some_and(|within| *within != path.container)
+        {
+            return Err(refused("The blob is not in the container of the batch."));
+        }
+        let path = BlobPath {
+            account: common.account.clone(),
+            container: path.container,
+            blob: path.blob,
+        };
+        let answer = self.blob(path, operation, common.version).await?;
+        Ok(with_status(answer, status))
+    }
+}
+
+fn refused(why: &str) -> Fault {
+    Refusal::with_message(ErrorCode::InvalidInput, why).into()
+}
+
+fn parts(request: BatchRequest) -> Parts {
+    let mut whole = http::Request::new(());
+    *whole.method_mut() = request.method;
+    *whole.uri_mut() = request.uri;
+    *whole.headers_mut() = request.headers;
+    whole.into_parts().0
+}
+
+fn part(content_id: Option<String>, response: Response<AnswerBody>) -> BatchAnswer {
+    let (head, body) = response.into_parts();
+    let said = head.extensions.get::<ReasonPhrase>();
+    let said = said.and_then(|reason| std::str::from_utf8(reason.as_bytes()).ok());
+    let usual = StatusCode::canonical_reason(&head.status).unwrap_or_default();
+    BatchAnswer {
+        content_id,
+        status: head.status.as_u16(),
+        reason: said.unwrap_or(usual).to_owned(),
+        headers: head.headers,
+        body: match body {
+            AnswerBody::Whole(Some(bytes)) => bytes.to_vec(),
+            AnswerBody::Whole(None) | AnswerBody::Download(_) => Vec::new(),
+        },
+    }
+}
