@@ -20,6 +20,7 @@ use crate::frame::{Header, Kind, PAGE, ROOT_BYTES, Trailer, crc64, frame_len, to
 use crate::group_sync::{GroupSync, Ticket};
 use crate::health::{Health, read_failed};
 use crate::limits::{BLOB_FILE_BYTES_MAX, CHECKSUM_BYTES};
+use crate::span::KnownChecksums;
 
 pub(crate) struct BlobFile {
     file: Box<dyn DiskFile>,
@@ -34,6 +35,7 @@ pub(crate) struct BlobFile {
     turn: Mutex<()>,
     /// Held by those who read content that others may replace meanwhile, and against them by who gives space back.
     reading: RwLock<()>,
+    known: KnownChecksums,
 }
 
 struct Append {
@@ -95,7 +97,12 @@ impl BlobFile {
             sync: GroupSync::default(),
             turn: Mutex::new(()),
             reading: RwLock::new(()),
+            known: KnownChecksums::default(),
         }
+    }
+
+    pub(crate) fn known_checksums(&self) -> &KnownChecksums {
+        &self.known
     }
 
     pub(crate) fn identity(&self) -> u128 {

@@ -25,11 +25,11 @@ use crate::store::{BlobPath, Core, Store};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mapping {
     /// When many changes came since the last one, or much space waits to go back.
-    IfDue,
+    Due,
     /// When any change came since the last one.
-    IfStale,
+    Stale,
     /// When it costs little beside the changes that came since the last one.
-    IfCheap,
+    Cheap,
 }
 
 /// A map that was written and that no durable root points at yet.
@@ -131,7 +131,7 @@ impl Core {
         blob: &Arc<Blob>,
         change: impl FnOnce(&mut Root, UnixMillis) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.change_root_with_map(blob, Mapping::IfCheap, change)
+        self.change_root_with_map(blob, Mapping::Cheap, change)
     }
 
     /// As [`Self::change_root`]; of a page or append blob, the map may be written with it.
@@ -210,13 +210,13 @@ impl Core {
         Ok(match mapping {
             // Changes behind an older map would reach past the new size.
             _ if root.size < before.size => Some(self.log(blob, &mut state)?),
-            Mapping::IfDue => state.log.clone().filter(|log| log.wants_map()),
-            Mapping::IfStale => {
+            Mapping::Due => state.log.clone().filter(|log| log.wants_map()),
+            Mapping::Stale => {
                 let file = self.file(blob, &mut state)?;
                 let log = self.log(blob, &mut state)?;
                 (!log.is_mapped(blob.pinned_below(&file))).then_some(log)
             }
-            Mapping::IfCheap => state.log.clone().filter(|log| log.would_like_map()),
+            Mapping::Cheap => state.log.clone().filter(|log| log.would_like_map()),
         })
     }
 
@@ -269,7 +269,7 @@ pub(crate) fn write_map(
     let settled = from.min(file.durable_end());
     let payload = log.encode(root.size)?;
     let (header, ticket) = match file.append_frame(Kind::Map, &payload, now) {
-        Err(StoreError::DiskFull) if mapping == Mapping::IfCheap && !log.is_cut_by(root.size) => {
+        Err(StoreError::DiskFull) if mapping == Mapping::Cheap && !log.is_cut_by(root.size) => {
             return Ok(None);
         }
         appended => appended?,

@@ -161,7 +161,7 @@ impl ContentChange {
             self.core.forget_lease(&blob, judge.permit.lease)?;
         };
         if self.log.wants_map()
-            && let Err(error) = self.core.map_content(&blob, Mapping::IfDue)
+            && let Err(error) = self.core.map_content(&blob, Mapping::Due)
         {
             // The change itself is durable, and what it needs for that.
             tracing::error!(blob = blob.name.as_str(), %error, "the map of the content could not be written");

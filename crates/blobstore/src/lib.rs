@@ -57,6 +57,7 @@ mod root;
 mod seal;
 mod service_record;
 mod snapshot;
+mod span;
 mod store;
 mod survey;
 mod sweep;

@@ -20,6 +20,9 @@ pub const OPEN_FILES_MAX: usize = 256;
 /// The bytes under one checksum.
 pub const CHECKSUM_BYTES: usize = 64 << 10;
 
+/// Checksums of frames read last that are kept with an open file, 8 bytes each: those of 512 MiB of content.
+pub const KNOWN_CHECKSUMS_MAX: usize = 8_192;
+
 /// Length of one blob's file in bytes, holes included: ext4 ends at 16 TiB, and a failed write there would be taken for
 /// a broken disk. Far above what Azure lets a block blob hold in uncommitted blocks; a page blob reaches it by being
 /// written over and over, and can then be copied or made anew.

@@ -233,7 +233,7 @@ impl Store {
         }
         let (container, blob) = core.blob(path)?;
         let _gate = container.enter()?;
-        core.change_root_with_map(&blob, Mapping::IfCheap, |root, now| {
+        core.change_root_with_map(&blob, Mapping::Cheap, |root, now| {
             if !root.committed {
                 return Err(ErrorCode::BlobNotFound.into());
             }

@@ -1,28 +1,24 @@
 //! Reading content. Every byte is checked against its checksum before it is given out.
 //!
-//! Whole checksum chunks go from the file straight into the caller's buffer and are checked there; the chunks
-//! at the ragged ends of a range go through a small buffer, because a checksum covers all of its chunk. Keep
-//! reads large and aligned to [`crate::limits::CHECKSUM_BYTES`] and nothing is copied.
+//! How the bytes of one frame are read and checked is in [`crate::span`]. Keep reads large and aligned to
+//! [`crate::limits::CHECKSUM_BYTES`] and nothing is copied.
 //!
 //! A mismatch is an error for this read, a line in the log, and from then on the blob's verdict is `damaged`,
 //! durably.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use azblob::error::ErrorCode;
 use bak::Verdict;
 
 use crate::blob::{Blob, BlobView};
-use crate::blob_file::{BlobFile, read_trailer};
-use crate::block_list::{CommittedList, Span};
+use crate::blob_file::BlobFile;
+use crate::block_list::CommittedList;
 use crate::container::Container;
 use crate::content_log::Log;
 use crate::error::StoreError;
 use crate::extents::Piece;
-use crate::frame::{PAGE, Trailer, crc64};
-use crate::health::read_failed;
-use crate::limits::CHECKSUM_BYTES;
 use crate::permit::Permit;
 use crate::put_block::BlockRef;
 use crate::root::{CommitId, ProofRecord};
@@ -42,7 +38,6 @@ pub struct BlobReader {
     file: Arc<BlobFile>,
     content: Content,
     view: BlobView,
-    last: Mutex<Option<(Span, Arc<Vec<u64>>)>>,
 }
 
 /// What says where the content lies.
@@ -79,7 +74,6 @@ impl Store {
             file,
             content,
             view,
-            last: Mutex::new(None),
         })
     }
 
@@ -115,7 +109,6 @@ impl Store {
             file,
             content,
             view,
-            last: Mutex::new(None),
         })
     }
 
@@ -164,8 +157,7 @@ impl Store {
         if let Some(log) = log {
             return core.read_logged(&blob, &file, &log, block, offset, buf);
         }
-        let read = read_trailer_of(&file, block.span)
-            .and_then(|checksums| read_span(&file, block.span, &checksums, offset, buf));
+        let read = file.read_span(block.span, offset, buf);
         if let Err(StoreError::Damaged { what }) = &read {
             if !core.holds_block(&blob, block)? {
                 return Err(StoreError::BlockIsGone);
@@ -216,10 +208,7 @@ impl BlobReader {
             let (part, rest) = buf.split_at_mut(piece.len() as usize);
             match piece {
                 Piece::Hole { .. } => part.fill(0),
-                Piece::Data { span, within, .. } => {
-                    let sums = self.checksums(span)?;
-                    read_span(&self.file, span, &sums, within, part)?;
-                }
+                Piece::Data { span, within, .. } => self.file.read_span(span, within, part)?,
             }
             buf = rest;
         }
@@ -228,11 +217,10 @@ impl BlobReader {
 
     /// Fills `buf` like [`Self::read_at`] where that takes no waiting for the disk, so that a thread which must
     /// not wait may ask. False, with nothing to be taken from `buf`, where it would: the bytes are not in memory,
-    /// the range does not begin and end with checksum chunks, or something is wrong, which [`Self::read_at`]
-    /// then finds out and reports.
+    /// or something is wrong, which [`Self::read_at`] then finds out and reports.
     pub fn read_cached(&self, offset: u64, buf: &mut [u8]) -> bool {
         let len = buf.len() as u64;
-        if !offset.checked_add(len).is_some_and(|end| end <= self.size()) {
+        if offset.checked_add(len).is_none_or(|end| end > self.size()) {
             return false;
         }
         match &self.content {
@@ -255,9 +243,7 @@ impl BlobReader {
                     part.fill(0);
                     true
                 }
-                Piece::Data { span, within, .. } => self
-                    .cached_checksums(span)
-                    .is_some_and(|sums| cached_span(&self.file, span, &sums, within, part)),
+                Piece::Data { span, within, .. } => self.file.read_span_cached(span, within, part),
             };
             if !read {
                 return false;
@@ -279,143 +265,6 @@ impl BlobReader {
             },
         }
     }
-
-    /// The checksums of a block, where they are in memory.
-    fn cached_checksums(&self, span: Span) -> Option<Arc<Vec<u64>>> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, checksums)) = &*last
-            && *of == span
-        {
-            return Some(Arc::clone(checksums));
-        }
-        let header = span.header(self.file.identity());
-        let mut bytes = vec![0; header.trailer_bytes() as usize];
-        if self.file.file().read_cached_at(&mut bytes, header.trailer_at()) < bytes.len() {
-            return None;
-        }
-        let checksums = Arc::new(Trailer::decode(&bytes, &header)?.checksums()?);
-        *last = Some((span, Arc::clone(&checksums)));
-        Some(checksums)
-    }
-
-    /// The checksums of a block; those of the last one used are kept.
-    fn checksums(&self, span: Span) -> Result<Arc<Vec<u64>>, StoreError> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, checksums)) = &*last
-            && *of == span
-        {
-            return Ok(Arc::clone(checksums));
-        }
-        let checksums = Arc::new(read_trailer_of(&self.file, span)?);
-        *last = Some((span, Arc::clone(&checksums)));
-        Ok(checksums)
-    }
-}
-
-fn read_trailer_of(file: &BlobFile, span: Span) -> Result<Vec<u64>, StoreError> {
-    let header = span.header(file.identity());
-    let trailer = read_trailer(file.file(), &header).map_err(|error| read_failed(file.path(), error))?;
-    trailer
-        .and_then(Trailer::checksums)
-        .ok_or_else(|| StoreError::Damaged {
-            what: format!(
-                "{}: trailer of the block at {}",
-                file.path().display(),
-                span.offset
-            ),
-        })
-}
-
-/// Fills `buf` from byte `within` of a block's data.
-fn read_span(
-    file: &BlobFile,
-    span: Span,
-    checksums: &[u64],
-    within: u64,
-    buf: &mut [u8],
-) -> Result<(), StoreError> {
-    let chunk = CHECKSUM_BYTES as u64;
-    let end = within + buf.len() as u64;
-    if end > span.len {
-        return Err(StoreError::Misuse("past the end of the block"));
-    }
-    let mut at = within;
-    while at < end {
-        let first = at / chunk;
-        let filled = (at - within) as usize;
-        let chunk_end = ((first + 1) * chunk).min(span.len);
-        if at.is_multiple_of(chunk) && chunk_end <= end {
-            // As many whole chunks as the buffer takes, in one read.
-            let stop = if end == span.len { end } else { end - end % chunk };
-            let part = &mut buf[filled..(stop - within) as usize];
-            read_exact(file, span, at, part)?;
-            for (index, bytes) in part.chunks(CHECKSUM_BYTES).enumerate() {
-                verify(file, span, first as usize + index, bytes, checksums)?;
-            }
-            at = stop;
-        } else {
-            let start = first * chunk;
-            let mut whole = vec![0; (chunk_end - start) as usize];
-            read_exact(file, span, start, &mut whole)?;
-            verify(file, span, first as usize, &whole, checksums)?;
-            let stop = chunk_end.min(end);
-            let part = &whole[(at - start) as usize..(stop - start) as usize];
-            buf[filled..filled + part.len()].copy_from_slice(part);
-            at = stop;
-        }
-    }
-    Ok(())
-}
-
-/// [`read_span`] for whole checksum chunks that are in memory.
-fn cached_span(file: &BlobFile, span: Span, checksums: &[u64], within: u64, buf: &mut [u8]) -> bool {
-    let chunk = CHECKSUM_BYTES as u64;
-    let end = within + buf.len() as u64;
-    let whole = within.is_multiple_of(chunk) && (end.is_multiple_of(chunk) || end == span.len);
-    whole
-        && file.file().read_cached_at(buf, span.offset + PAGE + within) == buf.len()
-        && (checksums.iter().skip((within / chunk) as usize))
-            .zip(buf.chunks(CHECKSUM_BYTES))
-            .all(|(checksum, bytes)| *checksum == crc64(bytes))
-        && checksums.len() as u64 >= end.div_ceil(chunk)
-}
-
-fn read_exact(file: &BlobFile, span: Span, at: u64, buf: &mut [u8]) -> Result<(), StoreError> {
-    let n = file
-        .file()
-        .read_at(buf, span.offset + PAGE + at)
-        .map_err(|error| read_failed(file.path(), error))?;
-    if n < buf.len() {
-        return Err(StoreError::Damaged {
-            what: format!(
-                "{}: the file ends within the block at {}",
-                file.path().display(),
-                span.offset
-            ),
-        });
-    }
-    Ok(())
-}
-
-fn verify(
-    file: &BlobFile,
-    span: Span,
-    index: usize,
-    bytes: &[u8],
-    checksums: &[u64],
-) -> Result<(), StoreError> {
-    if checksums.get(index) == Some(&crc64(bytes)) {
-        return Ok(());
-    }
-    Err(StoreError::Damaged {
-        what: format!(
-            "{}: bytes {} to {} of the block at {}",
-            file.path().display(),
-            index * CHECKSUM_BYTES,
-            index * CHECKSUM_BYTES + bytes.len() - 1,
-            span.offset
-        ),
-    })
 }
 
 impl Core {
@@ -458,8 +307,7 @@ impl Core {
             if !log.holds(block.start, block.span, offset, buf.len() as u64) {
                 return Err(StoreError::BlockIsGone);
             }
-            read_trailer_of(file, block.span)
-                .and_then(|checksums| read_span(file, block.span, &checksums, offset, buf))
+            file.read_span(block.span, offset, buf)
         };
         if let Err(StoreError::Damaged { what }) = &read {
             self.rotten(blob, None, what);

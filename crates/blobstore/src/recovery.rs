@@ -46,7 +46,7 @@ fn recover_log(
         loaded => loaded?,
     };
     log.bring_up(root);
-    let map = match write_map(file, &log, root, Mapping::IfCheap, now) {
+    let map = match write_map(file, &log, root, Mapping::Cheap, now) {
         Err(StoreError::Damaged { .. }) => None,
         written => written?,
     };

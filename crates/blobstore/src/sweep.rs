@@ -79,7 +79,7 @@ impl Core {
             quiet && log.is_some_and(|log| !log.is_mapped(pinned_below))
         };
         if is_stale {
-            self.map_content(blob, Mapping::IfStale)?;
+            self.map_content(blob, Mapping::Stale)?;
         }
         if !is_overdue(blob, now) {
             return Ok(());
