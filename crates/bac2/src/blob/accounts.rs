@@ -46,8 +46,13 @@ pub(crate) fn in_data(data: &Path) -> PathBuf {
 
 /// The accounts in a file.
 pub(crate) fn from_file(path: &Path, console: &Console) -> Result<Vec<Account>, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
     warn_if_others_read(path, console);
+    read(path)
+}
+
+/// The accounts in a file, without a word about who else may read it.
+pub(super) fn read(path: &Path) -> Result<Vec<Account>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
     let mut accounts = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();

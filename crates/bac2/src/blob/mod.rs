@@ -7,6 +7,7 @@ pub(crate) mod accounts;
 pub(crate) mod export;
 pub(crate) mod list;
 mod listening;
+mod rotation;
 pub(crate) mod seal;
 pub(crate) mod serve;
 mod settings;

@@ -15,7 +15,7 @@ use frontdoor::{Config, Host, Reloader, Server, StartError};
 
 use super::accounts::{self, Account};
 use super::settings::{HTTPS, Settings, address};
-use super::{listening, open_to_serve};
+use super::{listening, open_to_serve, rotation};
 use crate::ca;
 use crate::console::{Console, Format};
 use crate::failure::Failure;
@@ -28,7 +28,9 @@ use crate::logging;
   bac2 blob serve --data ./vault --listen 127.0.0.1:10000 --accounts-file ./accounts
   bac2 blob serve --data ./vault --config /etc/bac2.toml
 
-The accounts file has one NAME=BASE64KEY a line; a name may have two lines while its key is being changed. This makes one:
+The accounts file has one NAME=BASE64KEY a line; a name may have two lines while its key is being changed. It is
+read again when it changes, and on SIGHUP; without --accounts-file it is the file `accounts` in the data directory. This
+makes one:
   printf 'vault01=%s\\n' \"$(openssl rand -base64 64 | tr -d '\\n')\" > accounts && chmod 600 accounts
 
 With --tls the vault makes its own certificate authority in the data directory, and certificates that it renews by itself;
@@ -126,6 +128,7 @@ async fn serve(
     store: Arc<Store>,
     console: &Console,
 ) -> Result<(), Failure> {
+    let accounts_file = settings.accounts_file.clone();
     let ready = Ready {
         data: arguments.data.display().to_string(),
         scheme: if settings.tls.is_some() { "https" } else { "http" },
@@ -144,6 +147,10 @@ async fn serve(
         .map_err(|error| not_started(&error))?;
     let stop = stop_signal().map_err(|error| no_signals(&error))?;
     reload_on_hangup(server.reloader()).map_err(|error| no_signals(&error))?;
+    if let Some(file) = accounts_file {
+        let accounts = server.accounts();
+        rotation::keep(file, arguments.account.clone(), accounts).map_err(|error| no_signals(&error))?;
+    }
     console.text(&ready.line(server.local_addrs(), console.format()))?;
     server.serve(stop).await;
     Ok(())

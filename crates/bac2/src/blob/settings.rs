@@ -11,6 +11,7 @@ use frontdoor::Host;
 use frontdoor::tls::{Certificates, OwnFiles};
 use serde::Deserialize;
 
+use super::accounts;
 use super::serve::Arguments;
 use crate::failure::Failure;
 
@@ -78,7 +79,11 @@ impl Settings {
             },
             hosts,
             tls,
-            accounts_file: arguments.accounts_file.clone().or(from_file),
+            accounts_file: arguments
+                .accounts_file
+                .clone()
+                .or(from_file)
+                .or_else(|| in_data(arguments)),
         };
         settings.check(arguments)?;
         Ok(settings)
@@ -124,6 +129,12 @@ impl File {
         }
         Ok(file)
     }
+}
+
+/// The accounts file of the data directory, where there is one and no account is named otherwise.
+fn in_data(arguments: &Arguments) -> Option<PathBuf> {
+    let file = accounts::in_data(&arguments.data);
+    (arguments.account.is_empty() && file.is_file()).then_some(file)
 }
 
 fn invalid(path: &Path, sentence: String) -> Failure {
