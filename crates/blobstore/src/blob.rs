@@ -254,7 +254,7 @@ impl State {
             torn: &self.torn,
             until: blob.snapshot.as_ref().map(|_| root.commit.0),
         };
-        let log = Arc::new(Log::load(&source, &root)?);
+        let log = Arc::new(Log::load(&source, &root, opening.writing.changes_per_map)?);
         self.log = Some(Arc::clone(&log));
         Ok(log)
     }

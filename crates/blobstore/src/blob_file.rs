@@ -53,6 +53,8 @@ struct Append {
     root_at: u64,
     /// A later one that may be durable by now.
     root_to_be: Option<(u64, Ticket)>,
+    /// Roots before that one.
+    old_roots: Vec<u64>,
 }
 
 /// Where the appending starts.
@@ -68,6 +70,7 @@ pub(crate) struct End {
 #[derive(Clone)]
 pub(crate) struct Writing {
     pub(crate) generation: u64,
+    pub(crate) changes_per_map: u64,
     pub(crate) health: Arc<Health>,
 }
 
@@ -93,6 +96,7 @@ impl BlobFile {
                 ends_with_root: end.with_root,
                 root_at: end.root_at,
                 root_to_be: None,
+                old_roots: Vec::new(),
             }),
             sync: GroupSync::default(),
             turn: Mutex::new(()),
@@ -141,6 +145,13 @@ impl BlobFile {
     /// Every frame that ends at or before this offset is on stable storage.
     pub(crate) fn durable_end(&self) -> u64 {
         self.durable_below(&self.lock())
+    }
+
+    /// The frames of roots that no start looks at: all but the newest two, as headers written while the newest was on
+    /// its way name the one before it.
+    pub(crate) fn take_old_roots(&self) -> Vec<(u64, u64)> {
+        let roots = std::mem::take(&mut self.lock().old_roots);
+        roots.into_iter().map(|offset| (offset, ROOT_BYTES)).collect()
     }
 
     /// Whether a sync has covered the ticket.
@@ -223,7 +234,11 @@ impl BlobFile {
         let page = header.encode(payload);
         let ticket = self.append_bytes(&mut append, &header, &[page.as_slice(), &page].concat())?;
         append.ends_with_root = true;
-        append.root_at = self.root_at(&append);
+        let newest = self.root_at(&append);
+        let before = std::mem::replace(&mut append.root_at, newest);
+        if before != newest && before != 0 {
+            append.old_roots.push(before);
+        }
         append.root_to_be = Some((header.offset, ticket));
         Ok((header.offset, ticket))
     }

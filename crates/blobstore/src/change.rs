@@ -174,7 +174,7 @@ impl Core {
         };
         if let Err(error) = write_root(&file, &mut root, Some(SyncPoint::Append), now) {
             if let (Some(log), Some(map)) = (&log, map) {
-                log.map_is_void(map.frame);
+                log.free(&[map.frame]);
             }
             return Err(error);
         }
@@ -188,6 +188,7 @@ impl Core {
         }
         if let (Some(log), Some(map)) = (&log, map) {
             let pinned_below = blob.pinned_below(&file);
+            log.free(&file.take_old_roots());
             let unneeded = log.mapped(map.frame, size, pinned_below..map.settled);
             drop(lock);
             file.punch(&unneeded, pinned_below);

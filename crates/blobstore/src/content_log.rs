@@ -29,7 +29,7 @@ use crate::extents::{Extent, Extents, Piece};
 use crate::frame::{Change, Header, Kind, Trailer, frame_len};
 use crate::group_sync::Ticket;
 use crate::health::read_failed;
-use crate::limits::{CHANGES_PER_MAP, DEAD_BYTES_PER_MAP, PAGE_EXTENTS_MAX};
+use crate::limits::{DEAD_BYTES_PER_MAP, PAGE_EXTENTS_MAX};
 use crate::properties::BlobKind;
 use crate::root::{CommitId, LogRecord, Root};
 use crate::survey::{Step, walk};
@@ -45,6 +45,7 @@ struct Inner {
     pending: VecDeque<Pending>,
     /// Changes since the map.
     since_map: u64,
+    changes_per_map: u64,
     /// How many of them at most, before it is written again.
     map_due: u64,
     /// Ranges of the file that nothing needs any more, to be given back after the next map.
@@ -98,12 +99,13 @@ pub(crate) struct Source<'a> {
 
 impl Log {
     /// Reads the map that the root points at, and the changes since.
-    pub(crate) fn load(source: &Source<'_>, root: &Root) -> Result<Self, StoreError> {
+    pub(crate) fn load(source: &Source<'_>, root: &Root, changes_per_map: u64) -> Result<Self, StoreError> {
         let record = root.log.as_ref().ok_or_else(|| StoreError::Damaged {
             what: format!("{}: the root names no map", source.path.display()),
         })?;
         let mut inner = Inner {
-            map_due: CHANGES_PER_MAP,
+            changes_per_map,
+            map_due: changes_per_map,
             ..Inner::default()
         };
         if let Some(offset) = record.map {
@@ -180,7 +182,12 @@ impl Log {
     /// Whether the map may as well be written with a root that is due anyway: it costs little beside the changes.
     pub(crate) fn would_like_map(&self) -> bool {
         let inner = self.lock();
-        inner.lost.is_none() && inner.since_map >= 64.max(inner.extents.count() as u64 / 64)
+        inner.lost.is_none()
+            && inner.since_map
+                >= inner
+                    .changes_per_map
+                    .div_ceil(128)
+                    .max(inner.extents.count() as u64 / 64)
     }
 
     /// Whether content lies at or behind `size`.
@@ -213,7 +220,7 @@ impl Log {
         inner.extents.clear(size, u64::MAX, &mut inner.freed);
         inner.freed.extend(inner.map.replace(map));
         inner.since_map = 0;
-        inner.map_due = CHANGES_PER_MAP;
+        inner.map_due = inner.changes_per_map;
         inner.freed_bytes = 0;
         let (mut give_back, later): (Vec<_>, Vec<_>) = (std::mem::take(&mut inner.freed).into_iter())
             .partition(|(offset, len)| *offset >= settled.start && offset + len <= settled.end);
@@ -225,13 +232,13 @@ impl Log {
     /// The map could not be written, on a full disk: not again at once.
     pub(crate) fn postpone_map(&self) {
         let mut inner = self.lock();
-        inner.map_due = inner.since_map + CHANGES_PER_MAP / 8;
+        inner.map_due = inner.since_map + inner.changes_per_map.div_ceil(8);
         inner.freed_bytes = 0;
     }
 
-    /// A map frame that no root points at.
-    pub(crate) fn map_is_void(&self, map: (u64, u64)) {
-        self.lock().freed.push(map);
+    /// Frames (offset, length) besides the content that nothing needs any more.
+    pub(crate) fn free(&self, frames: &[(u64, u64)]) {
+        self.lock().freed.extend_from_slice(frames);
     }
 
     /// Everything below `settled` that nothing needs, found from scratch. `kept` are the frames that roots point at,

@@ -18,7 +18,7 @@ use crate::content_log::{Log, Source};
 use crate::data_dir::{DataDir, blob_file_name, io_error, read_file};
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{OpenError, StoreError};
-use crate::frame::Kind;
+use crate::frame::{Kind, ROOT_BYTES};
 use crate::recovery::recover;
 use crate::reserve::Reserve;
 use crate::root::Root;
@@ -125,7 +125,7 @@ impl Loading<'_> {
                     .iter()
                     .filter_map(|name| SnapshotName::parse(name))
                     .filter(|name| file_name.starts_with(name.hash))
-                    .fold(0, |below, name| name.root.max(below));
+                    .fold(0, |below, name| below.max(name.root.saturating_add(ROOT_BYTES)));
                 if let Some(blob) = self.file(&container, &shard_dir, &file_name, pinned_below)
                     && !snapshots.is_empty()
                 {
@@ -223,7 +223,7 @@ impl Loading<'_> {
             torn: &repair.voids.iter().map(|header| header.offset).collect(),
             until: None,
         };
-        match Log::load(&source, &found.root) {
+        match Log::load(&source, &found.root, self.writing.changes_per_map) {
             Ok(log) => log.bring_up(&mut found.root),
             // It is reported by whoever reads it.
             Err(error) => tracing::error!(%error, "the content of a blob is unreadable"),

@@ -25,6 +25,7 @@ use crate::survey::{Repair, Survey};
 fn recover_log(
     file: &BlobFile,
     root: &mut Root,
+    changes_per_map: u64,
     pinned_below: u64,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
@@ -36,7 +37,7 @@ fn recover_log(
         torn: &BTreeSet::new(),
         until: None,
     };
-    let log = match Log::load(&source, root) {
+    let log = match Log::load(&source, root, changes_per_map) {
         // It is reported by whoever reads it; what else the root says is served.
         Err(StoreError::Damaged { what }) => {
             tracing::error!(%what, "the content of a blob is unreadable");
@@ -117,6 +118,6 @@ pub(crate) fn recover(
         write_root(&blob_file, &mut root, Some(SyncPoint::Recovery), now)?;
         return Ok(root);
     }
-    recover_log(&blob_file, &mut root, pinned_below, now)?;
+    recover_log(&blob_file, &mut root, writing.changes_per_map, pinned_below, now)?;
     Ok(root)
 }

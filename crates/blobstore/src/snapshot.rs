@@ -211,14 +211,17 @@ impl Blob {
         }
     }
 
-    /// Frames of this file that begin below it may belong to a snapshot.
+    /// Frames of this file that begin below it may belong to a snapshot, or be its root.
     pub(crate) fn pinned_below(&self, file: &BlobFile) -> u64 {
         let snapshots = self.snapshots();
         let places = snapshots
             .values()
             .filter_map(|snapshot| snapshot.snapshot.as_ref());
         let of_this_file = places.filter(|place| place.identity == file.identity());
-        of_this_file.map(|place| place.root).max().unwrap_or(0)
+        of_this_file
+            .map(|place| place.root + ROOT_BYTES)
+            .max()
+            .unwrap_or(0)
     }
 }
 

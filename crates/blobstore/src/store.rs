@@ -24,7 +24,7 @@ use crate::data_dir::{DataDir, RESERVE};
 use crate::disk::{Access, Disk};
 use crate::error::{OpenError, StoreError};
 use crate::health::Health;
-use crate::limits::{OPEN_FILES_MAX, RESERVE_BYTES, RESERVE_STEP_BYTES};
+use crate::limits::{CHANGES_PER_MAP, OPEN_FILES_MAX, RESERVE_BYTES, RESERVE_STEP_BYTES};
 use crate::load;
 use crate::reserve::Reserve;
 use crate::service_record::{self, Services};
@@ -59,6 +59,9 @@ pub struct Options {
     pub reserve_step_bytes: u64,
     /// Blob files kept open between operations.
     pub open_files_max: usize,
+    /// Changes of a page or append blob, at least 1, after which its map is written: so many are read again at most
+    /// when it is opened.
+    pub changes_per_map: u64,
 }
 
 impl Options {
@@ -69,6 +72,7 @@ impl Options {
             reserve_bytes: RESERVE_BYTES,
             reserve_step_bytes: RESERVE_STEP_BYTES,
             open_files_max: OPEN_FILES_MAX,
+            changes_per_map: CHANGES_PER_MAP,
         }
     }
 }
@@ -165,6 +169,7 @@ impl Store {
         }
         let writing = Writing {
             generation: dir.generation,
+            changes_per_map: options.changes_per_map.max(1),
             health,
         };
         let accounts = load::accounts(&*disk, &dir, &writing, reserve.as_ref(), clock.now())?;

@@ -88,7 +88,7 @@ fn a_change_that_finds_the_disk_full_did_not_happen() {
             disk.clear_faults();
         }
         if store.read_only().is_none() {
-            work.arriving.clear();
+            work.give_up_all();
             drop(store);
             disk.crash(Crash::Power);
             let store = open(Arc::new(disk.clone()), &clock, DIR).unwrap();

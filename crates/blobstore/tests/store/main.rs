@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod append_blobs;
 #[cfg(unix)]
 mod cached_read;
 mod contract;
 mod crash;
 mod faults;
+mod logged;
 mod model;
 mod page_blobs;
 mod past_formats;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use azblob::error::ErrorCode;
 use azblob::lease::Lease;
 use azblob::metadata::Metadata;
 use azblob::names::ContainerName;
 use bak::Verdict;
-use blobstore::{BlobPath, BlobView, ListEntry, ListQuery, Permit, Store};
+use blobstore::{BlobPath, BlobView, Blocks, ListEntry, ListQuery, Permit, Store, StoreError};
 
+use crate::logged::Logged;
 use crate::support::account;
 
 /// Containers by name.
@@ -55,10 +57,15 @@ pub(crate) struct Committed {
     pub(crate) blocks: Vec<(String, Vec<u8>)>,
     /// 0 where the operation was cut off, so that nobody was told.
     pub(crate) etag: u64,
+    /// Page and append blobs, which have no blocks here.
+    pub(crate) logged: Option<Logged>,
 }
 
 impl Committed {
     pub(crate) fn data(&self) -> Vec<u8> {
+        if let Some(logged) = &self.logged {
+            return logged.data.clone();
+        }
         self.blocks
             .iter()
             .flat_map(|(_, data)| data.iter().copied())
@@ -183,6 +190,10 @@ fn snapshot_difference(
             view.etag.0, expected.content.etag
         ));
     }
+    let logged = expected.content.logged.as_ref();
+    if let Some(found) = logged.and_then(|logged| logged.difference(store, path, view)) {
+        return Some(found);
+    }
     let verdict = store
         .proof((path, view.snapshot))
         .map(|proof| proof.and_then(|p| p.verdict));
@@ -206,8 +217,13 @@ fn blob_difference(store: &Store, path: &BlobPath, view: &BlobView, expected: &B
     if mark != expected.mark {
         return Some(format!("mark {mark}, expected {}", expected.mark));
     }
+    let logged = expected.committed.as_ref().and_then(|c| c.logged.as_ref());
+    if let Some(found) = logged.and_then(|logged| logged.difference(store, path, view)) {
+        return Some(found);
+    }
     let blocks = match store.get_block_list(path, &Permit::NONE) {
         Ok(blocks) => blocks,
+        Err(StoreError::Protocol(ErrorCode::InvalidBlobType)) if logged.is_some() => Blocks::default(),
         Err(error) => return Some(format!("block list: {error}")),
     };
     let uncommitted: Vec<(Vec<u8>, u64)> = blocks

@@ -72,6 +72,7 @@ pub(crate) fn small(dir: impl Into<PathBuf>) -> Options {
     Options {
         reserve_bytes: 64 << 10,
         reserve_step_bytes: 32 << 10,
+        changes_per_map: 6,
         ..Options::new(dir)
     }
 }

@@ -1,13 +1,14 @@
 //! Many threads at once: nothing acknowledged is lost, nothing waits for ever.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 
 use azblob::lease::{LeaseAction, LeaseDuration};
 use azblob::metadata::Metadata;
+use azblob::page::{PageRange, SequenceChange};
 use azblob::properties::HttpProperties;
-use blobstore::Permit;
 use blobstore::disk::simulated::{Crash, SimulatedDisk};
+use blobstore::{AppendPermit, PagePermit, PagesDone, Permit, Properties, PutPageBlob};
 
 use crate::support::{
     TestClock, account, bytes, commit, container, id, open, path, put_blob, put_block, read,
@@ -131,4 +132,116 @@ fn headers_and_metadata_set_at_once_do_not_undo_each_other() {
             (&metadata, &http)
         );
     }
+}
+
+#[test]
+fn pages_of_one_blob_arrive_from_eight_threads_while_it_changes() {
+    let disk = SimulatedDisk::new(3, u64::MAX);
+    let clock = TestClock::new(3);
+    let store = open(Arc::new(disk.clone()), &clock, "/data").unwrap();
+    store
+        .create_container(&account(), &container(), Metadata::default())
+        .unwrap();
+    let blob = PutPageBlob {
+        size: 1 << 20,
+        ..PutPageBlob::default()
+    };
+    store.create_page_blob(&path("b"), blob, &Permit::NONE).unwrap();
+    let data = |thread: u64, n: u64| bytes(thread << 32 | n, 1024);
+    // Where all write: the tag of each write, and what it wrote.
+    let contested = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for thread in 0..8_u64 {
+            let (store, contested) = (&store, &contested);
+            scope.spawn(move || {
+                for n in 0..40_u64 {
+                    put_pages(store, 4096 + (thread * 40 + n) * 1024, &data(thread, n));
+                    let done = put_pages(store, 1024, &data(thread, 1000 + n));
+                    contested
+                        .lock()
+                        .unwrap()
+                        .push((done.etag, data(thread, 1000 + n)));
+                }
+            });
+        }
+        scope.spawn(|| {
+            for n in 0..30_u64 {
+                store
+                    .set_sequence_number(&path("b"), SequenceChange::Increment, &Permit::NONE)
+                    .unwrap();
+                store
+                    .resize_page_blob(&path("b"), (1 << 20) + (n % 5) * 512, &Permit::NONE)
+                    .unwrap();
+                store.sweep(azblob::time::UnixMillis(0)).unwrap();
+                assert_eq!(read(&store, "b").unwrap()[..512], [0; 512]);
+            }
+        });
+    });
+    drop(store);
+    disk.crash(Crash::Power);
+    let store = open(Arc::new(disk.clone()), &clock, "/data").unwrap();
+    let content = read(&store, "b").unwrap();
+    for thread in 0..8_u64 {
+        for n in 0..40_u64 {
+            let at = 4096 + ((thread * 40 + n) * 1024) as usize;
+            assert!(
+                content[at..at + 1024] == data(thread, n),
+                "thread {thread}, write {n}"
+            );
+        }
+    }
+    let contested = contested.into_inner().unwrap();
+    let (_, last) = contested.iter().max_by_key(|(etag, _)| etag.0).unwrap();
+    assert!(
+        content[1024..2048] == *last,
+        "the write with the newest tag is not the one that stayed"
+    );
+    let view = store.blob_properties(&path("b"), &Permit::NONE).unwrap();
+    assert_eq!(view.sequence_number, 30);
+}
+
+#[test]
+fn blocks_appended_from_four_threads_follow_each_other() {
+    let disk = SimulatedDisk::new(4, u64::MAX);
+    let clock = TestClock::new(4);
+    let store = open(Arc::new(disk.clone()), &clock, "/data").unwrap();
+    store
+        .create_container(&account(), &container(), Metadata::default())
+        .unwrap();
+    store
+        .create_append_blob(&path("b"), Properties::default(), &Permit::NONE)
+        .unwrap();
+    let placed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let (store, placed) = (&store, &placed);
+            scope.spawn(move || {
+                for n in 0..50_u64 {
+                    let data = bytes(thread << 32 | n, (100 + 37 * n) as usize);
+                    let len = data.len() as u64;
+                    let begun = store.begin_append(&path("b"), len, &AppendPermit::NONE);
+                    let mut writer = begun.unwrap();
+                    writer.write(&data).unwrap();
+                    let done = writer.commit(&AppendPermit::NONE).unwrap();
+                    placed.lock().unwrap().push((done.offset, data));
+                }
+            });
+        }
+    });
+    drop(store);
+    disk.crash(Crash::Power);
+    let store = open(Arc::new(disk.clone()), &clock, "/data").unwrap();
+    let mut placed = placed.into_inner().unwrap();
+    placed.sort();
+    let content: Vec<u8> = placed.iter().flat_map(|(_, data)| data.clone()).collect();
+    assert!(read(&store, "b").unwrap() == content);
+    let view = store.blob_properties(&path("b"), &Permit::NONE).unwrap();
+    assert_eq!(view.block_count, 200);
+}
+
+fn put_pages(store: &blobstore::Store, at: u64, data: &[u8]) -> PagesDone {
+    let range = PageRange::new(at, at + data.len() as u64 - 1).unwrap();
+    let mut writer = store.begin_pages(&path("b"), range, &PagePermit::NONE).unwrap();
+    writer.write(data).unwrap();
+    writer.commit(&PagePermit::NONE).unwrap()
 }

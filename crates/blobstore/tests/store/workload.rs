@@ -8,6 +8,7 @@ use bak::Verdict;
 use blobstore::disk::simulated::Random;
 use blobstore::{BlobPath, BlockWriter, ListEntry, ListQuery, Permit, Proof, Properties, Store, StoreError};
 
+use crate::logged::{ArrivingChange, Change, change_model};
 use crate::model::{BlobState, Committed, ContainerState, Contents, SnapshotState, mark};
 use crate::support::{account, bytes, id};
 
@@ -37,11 +38,12 @@ pub(crate) enum Deed {
     Lease(Target, LeaseAction),
     Seal(Target, bool),
     Prove(Target, Verdict),
+    Change(Target, Change),
     Sweep,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Target(&'static str, &'static str);
+pub(crate) struct Target(pub(crate) &'static str, pub(crate) &'static str);
 
 impl Target {
     pub(crate) fn path(self) -> BlobPath {
@@ -73,7 +75,8 @@ pub(crate) struct Arriving {
 pub(crate) struct Workload {
     pub(crate) random: Random,
     pub(crate) expected: Contents,
-    pub(crate) arriving: Vec<Arriving>,
+    arriving: Vec<Arriving>,
+    pub(crate) arriving_changes: Vec<ArrivingChange>,
     next: u64,
 }
 
@@ -83,8 +86,15 @@ impl Workload {
             random: Random::new(seed),
             expected: Contents::new(),
             arriving: Vec::new(),
+            arriving_changes: Vec::new(),
             next: 1,
         }
+    }
+
+    /// Gives up everything that is arriving.
+    pub(crate) fn give_up_all(&mut self) {
+        self.arriving.clear();
+        self.arriving_changes.clear();
     }
 
     /// Draws a deed that is legal now.
@@ -98,7 +108,19 @@ impl Workload {
             let sealed = blob.as_ref().is_some_and(|b| b.sealed);
             let committed = blob.as_ref().is_some_and(|b| b.committed.is_some());
             let snapshots = blob.as_ref().map_or(0, |b| b.snapshots.len());
-            let deed = match self.random.below(36) {
+            let logged = (blob.as_ref())
+                .and_then(|b| b.committed.as_ref())
+                .is_some_and(|c| c.logged.is_some());
+            // What is sent in blocks, only to what has blocks.
+            let which = match self.random.below(56) {
+                5..=20 if logged => 36,
+                drawn => drawn,
+            };
+            let deed = match which {
+                36.. if !sealed => match self.draw_change(target, blob.as_ref()) {
+                    Some(change) => Deed::Change(target, change),
+                    None => continue,
+                },
                 0 if self.random.one_in(4) && container.blobs.values().all(|b| !b.sealed) => {
                     Deed::DeleteContainer(target.0)
                 }
@@ -217,6 +239,7 @@ impl Workload {
                 };
                 assert!(store.set_proof(&target.path(), commit, &proof)?);
             }
+            Deed::Change(target, change) => return self.carry_out_change(store, *target, change),
             Deed::Sweep => {
                 store.sweep(azblob::time::UnixMillis(0))?;
             }
@@ -277,6 +300,19 @@ impl Workload {
             | Deed::DeleteSnapshots(target, _)
             | Deed::Seal(target, _)
             | Deed::Lease(target, _) => arriving.ending.target != *target,
+            Deed::Change(target, change) => !change.creates() || arriving.ending.target != *target,
+            _ => true,
+        });
+        if let Deed::Change(target, change) = deed {
+            self.give_up_changes(*target, change);
+        }
+        self.arriving_changes.retain(|arriving| match deed {
+            Deed::DeleteContainer(name) => arriving.target.0 != *name,
+            Deed::PutBlob(target, ..)
+            | Deed::Delete(target)
+            | Deed::DeleteSnapshots(target, _)
+            | Deed::Seal(target, _)
+            | Deed::Lease(target, _) => arriving.target != *target,
             _ => true,
         });
     }
@@ -308,6 +344,9 @@ impl Workload {
             Deed::Delete(target) | Deed::DeleteSnapshots(target, _) => {
                 contents.get_mut(target.0).unwrap().blobs.remove(target.1);
             }
+            Deed::Change(target, change) => {
+                change_model(blob_of(&mut contents, *target), change, etag);
+            }
             Deed::Sweep => {}
             Deed::EndBlock(Ending {
                 target,
@@ -334,7 +373,11 @@ impl Workload {
                     vec![(String::new(), data.clone())]
                 };
                 *blob = BlobState {
-                    committed: Some(Committed { blocks, etag }),
+                    committed: Some(Committed {
+                        blocks,
+                        etag,
+                        logged: None,
+                    }),
                     lease: blob.lease,
                     mark: *mark,
                     snapshots: std::mem::take(&mut blob.snapshots),
@@ -374,6 +417,13 @@ impl Workload {
                 possible.push(some);
             }
         }
+        if let Deed::Change(target, change) = deed
+            && change.writes()
+        {
+            let mut made = self.expected.clone();
+            written(blob_of(&mut made, *target));
+            possible.push(made);
+        }
         if let Deed::PutBlock(target, ..)
         | Deed::GiveUpBlock(target, ..)
         | Deed::BeginBlock(target, ..)
@@ -393,7 +443,7 @@ impl Workload {
         from[self.random.below(from.len() as u64) as usize]
     }
 
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
@@ -443,7 +493,7 @@ impl Workload {
     }
 
     /// The id to write with.
-    fn held(&self, target: Target) -> Option<LeaseId> {
+    pub(crate) fn held(&self, target: Target) -> Option<LeaseId> {
         let lease = self.expected.get(target.0)?.blobs.get(target.1)?.lease;
         lease.id().filter(|id| lease.check_write(Some(*id), NOW).is_ok())
     }
@@ -452,7 +502,7 @@ impl Workload {
 /// The clock of the simulation stands still.
 const NOW: azblob::time::UnixMillis = azblob::time::UnixMillis(1_700_000_000_000);
 
-fn marked(value: u64) -> Properties {
+pub(crate) fn marked(value: u64) -> Properties {
     Properties {
         metadata: mark(value),
         ..Properties::default()
@@ -465,7 +515,7 @@ fn blob_of(contents: &mut Contents, target: Target) -> &mut BlobState {
 }
 
 /// A write without an id to an expired or broken lease makes it forgotten.
-fn written(blob: &mut BlobState) {
+pub(crate) fn written(blob: &mut BlobState) {
     if blob.lease.check_write(None, NOW).is_ok() {
         blob.lease = Lease::Available;
     }
@@ -499,7 +549,11 @@ fn commit(blob: &mut BlobState, ids: &[&str], mark: u64, etag: u64) {
         .map(|id| ((*id).to_owned(), find(blob, id).unwrap().clone()))
         .collect();
     *blob = BlobState {
-        committed: Some(Committed { blocks, etag }),
+        committed: Some(Committed {
+            blocks,
+            etag,
+            logged: None,
+        }),
         lease: blob.lease,
         mark,
         snapshots: std::mem::take(&mut blob.snapshots),
