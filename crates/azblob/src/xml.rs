@@ -215,6 +215,20 @@ pub(crate) fn element(out: &mut String, name: &str, text: &str) {
     close(out, name);
 }
 
+/// Appends `name="text"`.
+pub(crate) fn attribute(out: &mut String, name: &str, text: &str) {
+    out.push_str(name);
+    out.push_str("=\"");
+    escape(out, text);
+    out.push('"');
+}
+
+/// The URL of a blob, from that of its container.
+pub(crate) fn blob_url(container: &str, blob: &str) -> String {
+    let name = utf8_percent_encode(blob, ENCODED_NAME);
+    format!("{container}/{name}")
+}
+
 /// Appends `<name>text</name>` for a name of a blob or prefix: percent-encoded and marked `Encoded="true"`
 /// where it holds characters that XML cannot (as List Blobs does from 2021-02-12).
 pub(crate) fn name_element(out: &mut String, name: &str, text: &str) {

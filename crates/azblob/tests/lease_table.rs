@@ -557,3 +557,30 @@ fn time_moves_a_lease_at_the_exact_moment() {
     assert_eq!(breaking.state(UnixMillis(NOW.0 - 1)), LeaseState::Breaking);
     assert_eq!(breaking.state(NOW), LeaseState::Broken);
 }
+
+/// A clock set back by hours keeps a lease held: what is locked stays locked. It must not keep whoever breaks it waiting
+/// for hours, though: no lease or break ever had more than its term left.
+#[test]
+fn a_clock_set_back_does_not_stretch_a_break() {
+    let hours_ago = UnixMillis(NOW.0 - 5 * 3_600_000);
+    let fixed = Lease::Fixed {
+        id: id(A),
+        seconds: 30,
+        until: UnixMillis(NOW.0 + 30_000),
+    };
+    assert_eq!(fixed.state(hours_ago), LeaseState::Leased);
+    let (broken, reply) = fixed
+        .apply(&LeaseAction::Break { period: None }, hours_ago, id(FRESH))
+        .unwrap();
+    assert_eq!(reply.lease_time, Some(30));
+    assert_eq!(broken.state(UnixMillis(hours_ago.0 + 30_000)), LeaseState::Broken);
+    let breaking = Lease::Breaking {
+        id: id(A),
+        until: UnixMillis(NOW.0 + 10_000),
+    };
+    let (again, reply) = breaking
+        .apply(&LeaseAction::Break { period: None }, hours_ago, id(FRESH))
+        .unwrap();
+    assert_eq!(reply.lease_time, Some(60));
+    assert_eq!(again.state(UnixMillis(hours_ago.0 + 60_000)), LeaseState::Broken);
+}

@@ -433,20 +433,25 @@ fn every_request() -> Vec<Operation> {
         LeaseAction::Break { period: None },
         LeaseAction::Break { period: Some(0) },
     ];
+    // Containers know only the conditions about time.
+    let by_time = Conditions {
+        if_match: None,
+        ..conditions.clone()
+    };
     let on_container = [
         ContainerOperation::Create {
             metadata: metadata.clone(),
         },
         ContainerOperation::Delete {
             lease_id,
-            conditions: conditions.clone(),
+            conditions: by_time.clone(),
         },
         ContainerOperation::GetProperties { lease_id },
         ContainerOperation::GetMetadata { lease_id },
         ContainerOperation::SetMetadata {
             metadata: metadata.clone(),
             lease_id,
-            conditions: conditions.clone(),
+            conditions: by_time.clone(),
         },
         ContainerOperation::ListBlobs(list),
         ContainerOperation::ListBlobs(ListBlobs::default()),
@@ -542,7 +547,7 @@ fn every_request() -> Vec<Operation> {
     for action in actions {
         let on = ContainerOperation::Lease {
             action,
-            conditions: conditions.clone(),
+            conditions: by_time.clone(),
         };
         all.push(Operation::Container(container(), on));
         all.push(Operation::Blob(

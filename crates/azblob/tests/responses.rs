@@ -248,7 +248,12 @@ fn pages_of_blobs() {
         max_results_given: true,
         ..ListBlobs::default()
     };
-    let body = page.render("http://127.0.0.1:10000/vault/", "backups", &asked);
+    let body = page.render(
+        "http://127.0.0.1:10000/vault/",
+        "backups",
+        &asked,
+        ApiVersion::CURRENT,
+    );
     let begins = "<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults \
         ServiceEndpoint=\"http://127.0.0.1:10000/vault/\" ContainerName=\"backups\"><Prefix>a&amp;b</Prefix>\
         <MaxResults>4</MaxResults><Delimiter>/</Delimiter><Blobs><Blob><Name>a &amp; &lt;b&gt;</Name><Properties>\
@@ -279,7 +284,11 @@ fn pages_of_containers() {
         }],
         next: None,
     };
-    let body = page.render("http://127.0.0.1:10000/vault/", &ListContainers::default());
+    let body = page.render(
+        "http://127.0.0.1:10000/vault/",
+        &ListContainers::default(),
+        ApiVersion::CURRENT,
+    );
     assert_eq!(ContainerPage::parse(body.as_bytes()), Ok(page));
     assert!(
         body.ends_with("</Containers><NextMarker></NextMarker></EnumerationResults>"),
@@ -305,7 +314,7 @@ fn every_legal_name_survives_a_listing() {
             entries: vec![ListedEntry::Blob(Box::new(listed(name)))],
             next: None,
         };
-        let body = page.render("http://x/", "backups", &ListBlobs::default());
+        let body = page.render("http://x/", "backups", &ListBlobs::default(), ApiVersion::CURRENT);
         assert_eq!(BlobPage::parse(body.as_bytes()), Ok(page), "{name:?}");
     }
 }
@@ -326,4 +335,32 @@ proptest! {
         let _ = ContainerPage::parse(body.as_bytes());
         let _ = Failure::read(500, &HeaderMap::new(), body.as_bytes());
     }
+}
+
+#[test]
+fn listings_before_2013_08_15_name_urls() {
+    let old = ApiVersion::parse("2012-02-12").unwrap();
+    let page = BlobPage {
+        entries: vec![ListedEntry::Blob(Box::new(listed("a b/c")))],
+        next: None,
+    };
+    let body = page.render("http://h/vault/", "backups", &ListBlobs::default(), old);
+    assert!(
+        body.contains("<EnumerationResults ContainerName=\"http://h/vault/backups\">"),
+        "{body}"
+    );
+    assert!(
+        body.contains("<Name>a b/c</Name><Url>http://h/vault/backups/a%20b/c</Url>"),
+        "{body}"
+    );
+    let new = page.render(
+        "http://h/vault/",
+        "backups",
+        &ListBlobs::default(),
+        ApiVersion::CURRENT,
+    );
+    assert!(
+        new.contains("<EnumerationResults ServiceEndpoint=\"http://h/vault/\" ContainerName=\"backups\">")
+    );
+    assert!(!new.contains("<Url>"));
 }

@@ -154,7 +154,7 @@ impl Door {
         } = request;
         match operation {
             Operation::Service(ServiceOperation::ListContainers(query)) => {
-                self.list_containers(account, query, head).await
+                self.list_containers(account, query, version, head).await
             }
             Operation::Service(ServiceOperation::Batch(ask)) => {
                 let common = Batched::new(account, None, version, peer);
@@ -168,7 +168,7 @@ impl Door {
             Operation::Container(_, ContainerOperation::AccountInformation)
             | Operation::Blob(_, BlobOperation::AccountInformation) => Ok(service::account_information()),
             Operation::Container(container, ContainerOperation::ListBlobs(query)) => {
-                self.list_blobs(account, container, query, head).await
+                self.list_blobs(account, container, query, version, head).await
             }
             Operation::Container(
                 container,

@@ -11,8 +11,8 @@
 //! - [`control`], [`listing`], [`sealing`]: what a running server tells its owner, and does for them.
 //! - [`limits`]: all of them.
 //!
-//! Deliberately absent for now: page and append blobs, snapshots, copies. HTTP/2 stays
-//! absent: SQL Server's client fails where it is offered.
+//! Deliberately absent: HTTP/2, because SQL Server's client fails where it is offered; logging into `$logs`, metrics
+//! tables, soft deletion, versions, tiers.
 
 mod accept;
 mod accounts;

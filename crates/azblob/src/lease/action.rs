@@ -219,10 +219,13 @@ impl Lease {
     fn break_lease(&self, period: Option<u32>, now: UnixMillis) -> Result<(Self, LeaseReply), ErrorCode> {
         let id = self.id().ok_or(ErrorCode::LeaseNotPresentWithLeaseOperation)?;
         let asked = period.map(|seconds| now.plus_seconds(seconds));
+        let shorten = |left: UnixMillis| asked.map_or(left, |asked| asked.min(left));
         let until = match *self {
             Self::Infinite { .. } => asked.unwrap_or(now),
-            // A break can only shorten what a fixed lease or an earlier break left.
-            Self::Fixed { until, .. } | Self::Breaking { until, .. } => asked.map_or(until, |a| a.min(until)),
+            // A break can only shorten what a fixed lease or an earlier break left, and neither ever had more left than
+            // this: a clock that was set back by hours must not lock the blob for as long.
+            Self::Fixed { seconds, until, .. } => shorten(until.min(now.plus_seconds(seconds))),
+            Self::Breaking { until, .. } => shorten(until.min(now.plus_seconds(MAX_BREAK_SECONDS))),
             Self::Available | Self::Broken { .. } => now,
         };
         let lease = if now < until {

@@ -156,6 +156,15 @@ impl<'r> Fields<'r> {
         Conditions::from_headers(self.headers)
     }
 
+    /// The conditions of an operation of a container, which knows only the two about time.
+    pub(super) fn time_conditions(&self) -> Result<Conditions, Refusal> {
+        let conditions = self.conditions()?;
+        if conditions.if_match.is_some() || conditions.if_none_match.is_some() {
+            return Err(ErrorCode::ConditionHeadersNotSupported.into());
+        }
+        Ok(conditions)
+    }
+
     /// The conditions of a read. Before 2016-05-31 `If-None-Match: *` was no condition for one.
     pub(super) fn read_conditions(&self, version: ApiVersion) -> Result<Conditions, Refusal> {
         let mut conditions = self.conditions()?;

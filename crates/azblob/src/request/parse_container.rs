@@ -18,7 +18,7 @@ pub(super) fn operation(fields: &Fields<'_>) -> Result<ContainerOperation, Refus
         }
         ("DELETE", "") => Ok(ContainerOperation::Delete {
             lease_id: fields.lease_id()?,
-            conditions: fields.conditions()?,
+            conditions: fields.time_conditions()?,
         }),
         ("GET" | "HEAD", "") => Ok(ContainerOperation::GetProperties {
             lease_id: fields.lease_id()?,
@@ -30,11 +30,11 @@ pub(super) fn operation(fields: &Fields<'_>) -> Result<ContainerOperation, Refus
         ("PUT", "metadata") => Ok(ContainerOperation::SetMetadata {
             metadata: Metadata::from_headers(fields.headers)?,
             lease_id: fields.lease_id()?,
-            conditions: fields.conditions()?,
+            conditions: fields.time_conditions()?,
         }),
         ("PUT" | "POST", "lease") => Ok(ContainerOperation::Lease {
             action: fields.lease_action()?,
-            conditions: fields.conditions()?,
+            conditions: fields.time_conditions()?,
         }),
         ("GET" | "HEAD", "acl") => Ok(ContainerOperation::GetAcl {
             lease_id: fields.lease_id()?,
@@ -47,7 +47,7 @@ pub(super) fn operation(fields: &Fields<'_>) -> Result<ContainerOperation, Refus
                     checksum: fields.checksum()?,
                 },
                 lease_id: fields.lease_id()?,
-                conditions: fields.conditions()?,
+                conditions: fields.time_conditions()?,
             })
         }
         (_, "undelete") => Err(not_offered("Restore Container")),

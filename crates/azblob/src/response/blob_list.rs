@@ -13,6 +13,7 @@ use crate::properties::HttpProperties;
 use crate::request::{ListBlobs, Marker};
 use crate::snapshot::SnapshotTime;
 use crate::time::UnixMillis;
+use crate::version::ApiVersion;
 use crate::xml::{self, Step, Walker, XmlError};
 
 /// One page of blobs.
@@ -63,14 +64,19 @@ pub struct ListedBlob {
 }
 
 impl BlobPage {
-    /// The body. `endpoint` is the URL of the account, with a slash at its end.
-    pub fn render(&self, endpoint: &str, container: &str, asked: &ListBlobs) -> String {
+    /// The body. `endpoint` is the URL of the account, with a slash at its end. Before version 2013-08-15 the URL of the
+    /// container stands at the top, and that of each blob beside its name.
+    pub fn render(&self, endpoint: &str, container: &str, asked: &ListBlobs, version: ApiVersion) -> String {
+        let container_url = format!("{endpoint}{container}");
+        let with_urls = (version < ApiVersion::V2013_08_15).then_some(container_url.as_str());
         let mut out = String::with_capacity(512 + self.entries.len() * 768);
-        out.push_str("<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"");
-        xml::escape(&mut out, endpoint);
-        out.push_str("\" ContainerName=\"");
-        xml::escape(&mut out, container);
-        out.push_str("\">");
+        out.push_str("<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ");
+        if with_urls.is_none() {
+            xml::attribute(&mut out, "ServiceEndpoint", endpoint);
+            out.push(' ');
+        }
+        xml::attribute(&mut out, "ContainerName", with_urls.unwrap_or(container));
+        out.push('>');
         if let Some(prefix) = &asked.prefix {
             xml::name_element(&mut out, "Prefix", prefix);
         }
@@ -86,7 +92,7 @@ impl BlobPage {
         xml::open(&mut out, "Blobs");
         for entry in &self.entries {
             match entry {
-                ListedEntry::Blob(blob) => blob.render(&mut out),
+                ListedEntry::Blob(blob) => blob.render(&mut out, with_urls),
                 ListedEntry::Prefix(prefix) => {
                     xml::open(&mut out, "BlobPrefix");
                     xml::name_element(&mut out, "Name", prefix);
@@ -135,11 +141,14 @@ impl BlobPage {
 }
 
 impl ListedBlob {
-    fn render(&self, out: &mut String) {
+    fn render(&self, out: &mut String, container_url: Option<&str>) {
         xml::open(out, "Blob");
         xml::name_element(out, "Name", &self.name);
         if let Some(snapshot) = self.snapshot {
             xml::element(out, "Snapshot", &snapshot.to_string());
+        }
+        if let Some(container) = container_url {
+            xml::element(out, "Url", &xml::blob_url(container, &self.name));
         }
         xml::open(out, "Properties");
         let mut optional = |name: &str, text: Option<String>| {

@@ -5,6 +5,7 @@ use crate::lease::LeaseView;
 use crate::metadata::Metadata;
 use crate::request::{ListContainers, Marker};
 use crate::time::UnixMillis;
+use crate::version::ApiVersion;
 use crate::xml::{self, Step, Walker, XmlError};
 
 /// One page of containers.
@@ -32,12 +33,18 @@ pub struct ListedContainer {
 }
 
 impl ContainerPage {
-    /// The body. `endpoint` is the URL of the account, with a slash at its end.
-    pub fn render(&self, endpoint: &str, asked: &ListContainers) -> String {
-        let mut out =
-            String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"");
-        xml::escape(&mut out, endpoint);
-        out.push_str("\">");
+    /// The body. `endpoint` is the URL of the account, with a slash at its end. Before version 2013-08-15 it has another
+    /// name, and the URL of each container stands beside its name.
+    pub fn render(&self, endpoint: &str, asked: &ListContainers, version: ApiVersion) -> String {
+        let with_urls = version < ApiVersion::V2013_08_15;
+        let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ");
+        let name = if with_urls {
+            "AccountName"
+        } else {
+            "ServiceEndpoint"
+        };
+        xml::attribute(&mut out, name, endpoint);
+        out.push('>');
         if let Some(prefix) = &asked.prefix {
             xml::name_element(&mut out, "Prefix", prefix);
         }
@@ -49,7 +56,7 @@ impl ContainerPage {
         }
         xml::open(&mut out, "Containers");
         for entry in &self.entries {
-            entry.render(&mut out);
+            entry.render(&mut out, with_urls.then_some(endpoint));
         }
         xml::close(&mut out, "Containers");
         xml::element(
@@ -94,9 +101,12 @@ impl ContainerPage {
 }
 
 impl ListedContainer {
-    fn render(&self, out: &mut String) {
+    fn render(&self, out: &mut String, endpoint: Option<&str>) {
         xml::open(out, "Container");
         xml::element(out, "Name", &self.name);
+        if let Some(endpoint) = endpoint {
+            xml::element(out, "Url", &format!("{endpoint}{}", self.name));
+        }
         xml::open(out, "Properties");
         xml::element(out, "Last-Modified", &self.last_modified.http_date());
         xml::element(out, "Etag", &self.etag);

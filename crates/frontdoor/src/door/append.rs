@@ -1,5 +1,7 @@
 //! Append blobs: made, added to, sealed by their clients.
 
+use std::sync::Arc;
+
 use azblob::conditions::{Conditions, WriteKind};
 use azblob::etag::ETag;
 use azblob::lease::LeaseId;
@@ -50,6 +52,7 @@ impl MayAppend {
 impl Door {
     /// Put Blob, of an append blob.
     pub(super) async fn put_append_blob(&self, path: BlobPath, ask: PutAppendBlob) -> Answer {
+        let proof = Arc::clone(&self.proof);
         let made = self
             .call(move |store| {
                 let condition = |current: Option<_>| ask.conditions.check_write(current, WriteKind::Create);
@@ -61,7 +64,9 @@ impl Door {
                     http: ask.properties,
                     metadata: ask.metadata,
                 };
-                Ok(store.create_append_blob(&path, properties, &permit)?)
+                let made = store.create_append_blob(&path, properties, &permit)?;
+                proof.forget(&path);
+                Ok(made)
             })
             .await?;
         Ok(changed(made.etag, made.last_modified))

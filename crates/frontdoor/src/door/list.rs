@@ -3,6 +3,7 @@
 use azblob::names::{AccountName, ContainerName};
 use azblob::request::{ListBlobs, ListContainers, Marker};
 use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedContainer, ListedEntry};
+use azblob::version::ApiVersion;
 use blobstore::{BlobKind, BlobView, ListEntry, ListMarker, ListQuery};
 use http::header::HOST;
 use http::request::Parts;
@@ -17,6 +18,7 @@ impl Door {
         account: AccountName,
         container: ContainerName,
         asked: ListBlobs,
+        version: ApiVersion,
         head: &Parts,
     ) -> Answer {
         let endpoint = endpoint(head, &account);
@@ -46,7 +48,12 @@ impl Door {
                     snapshot: marker.snapshot,
                 }),
             };
-            Ok(document(page.render(&endpoint, container.as_str(), &asked)))
+            Ok(document(page.render(
+                &endpoint,
+                container.as_str(),
+                &asked,
+                version,
+            )))
         })
         .await
     }
@@ -56,6 +63,7 @@ impl Door {
         &self,
         account: AccountName,
         asked: ListContainers,
+        version: ApiVersion,
         head: &Parts,
     ) -> Answer {
         let endpoint = endpoint(head, &account);
@@ -77,7 +85,7 @@ impl Door {
                 entries: entries.collect(),
                 next,
             };
-            Ok(document(page.render(&endpoint, &asked)))
+            Ok(document(page.render(&endpoint, &asked, version)))
         })
         .await
     }

@@ -4,6 +4,7 @@
 //! conditions and sequence number are judged twice by the store, before the body is read and when it has arrived.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use azblob::conditions::{Conditions, WriteKind};
 use azblob::error::ErrorCode;
@@ -59,6 +60,7 @@ impl MayWrite {
 impl Door {
     /// Put Blob, of a page blob.
     pub(super) async fn put_page_blob(&self, path: BlobPath, ask: PutPageBlob) -> Answer {
+        let proof = Arc::clone(&self.proof);
         let made = self
             .call(move |store| {
                 let condition = |current: Option<_>| ask.conditions.check_write(current, WriteKind::Create);
@@ -74,7 +76,9 @@ impl Door {
                         metadata: ask.metadata,
                     },
                 };
-                Ok(store.create_page_blob(&path, blob, &permit)?)
+                let made = store.create_page_blob(&path, blob, &permit)?;
+                proof.forget(&path);
+                Ok(made)
             })
             .await?;
         Ok(changed(made.etag, made.last_modified))

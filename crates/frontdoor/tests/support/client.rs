@@ -73,6 +73,8 @@ pub struct Ask {
     pub signed: bool,
     /// `x-ms-version`.
     pub version: Option<&'static str>,
+    /// The body is sent as it is, and no length is announced.
+    pub chunked: bool,
 }
 
 impl Ask {
@@ -88,6 +90,7 @@ impl Ask {
             key: KEY.to_owned(),
             signed: true,
             version: Some(VERSION),
+            chunked: false,
         }
     }
 
@@ -149,7 +152,7 @@ impl Ask {
             add("x-ms-version", version);
         }
         add("x-ms-date", &http_date());
-        if self.method == Method::PUT || length > 0 {
+        if (self.method == Method::PUT || length > 0) && !self.chunked {
             add("content-length", &length.to_string());
         }
         self.headers.iter().for_each(|(name, value)| add(name, value));
