@@ -212,6 +212,14 @@ impl Store {
         self.core.writing.health.why().map(str::to_owned)
     }
 
+    /// Bytes that the file system of the data directory still has for this user.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn free_space(&self) -> std::io::Result<u64> {
+        self.core.disk.free_space(&self.core.dir.root)
+    }
+
     /// Files that hold a blob and cannot be read, each with the reason.
     pub fn broken_files(&self) -> Vec<(AccountName, ContainerName, String)> {
         let mut found = Vec::new();

@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,10 +21,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::answer::AnswerBody;
 use crate::handshake;
 use crate::limits;
+use crate::metrics::Metrics;
 use crate::peer::Peer;
+use crate::request_log::LoggedBody;
 use crate::stall::StallGuard;
 
 /// What answers the requests of all connections.
@@ -35,7 +35,7 @@ pub(crate) trait Service: Send + Sync + 'static {
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: Peer,
-    ) -> impl Future<Output = Response<AnswerBody>> + Send;
+    ) -> impl Future<Output = Response<LoggedBody>> + Send;
 }
 
 /// How connections are taken.
@@ -44,6 +44,8 @@ pub(crate) struct Reception {
     pub(crate) listeners: Vec<TcpListener>,
     /// TLS for all of them, or plain http.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// Counts connections.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Serves connections until `stop` is done; then accepts no more, lets requests under way finish within
@@ -54,6 +56,7 @@ pub(crate) async fn serve<S: Service>(reception: Reception, service: Arc<S>, sto
     let hall = Hall {
         service,
         tls: reception.tls,
+        metrics: reception.metrics,
         stops,
     };
     let mut doors = JoinSet::new();
@@ -77,6 +80,7 @@ pub(crate) async fn serve<S: Service>(reception: Reception, service: Arc<S>, sto
 struct Hall<S> {
     service: Arc<S>,
     tls: Option<TlsAcceptor>,
+    metrics: Arc<Metrics>,
     stops: watch::Receiver<bool>,
 }
 
@@ -85,6 +89,7 @@ impl<S> Clone for Hall<S> {
         Hall {
             service: Arc::clone(&self.service),
             tls: self.tls.clone(),
+            metrics: Arc::clone(&self.metrics),
             stops: self.stops.clone(),
         }
     }
@@ -117,7 +122,7 @@ async fn next_connection(
             Ok((stream, client)) => return (stream, client, seat),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(100)).await;
+                sleep(limits::ACCEPT_PAUSE).await;
             }
         }
     }
@@ -132,17 +137,22 @@ async fn connection<S: Service>(
 ) {
     // Answers are short or large, never dribbled: waiting for more to send only adds delay.
     let _not_fatal = stream.set_nodelay(true).is_err();
+    let _counted = hall.metrics.connected();
     let peer = Peer::new(client, hall.tls.is_some());
+    let traffic = Arc::clone(&hall.metrics.traffic);
     let Some(tls) = hall.tls.take() else {
-        return talk(StallGuard::new(stream, limits::ANSWER_STALL), peer, hall).await;
+        return talk(StallGuard::new(stream, limits::ANSWER_STALL, traffic), peer, hall).await;
     };
     let shaken = tokio::select! {
-        shaken = handshake::shake(&tls, stream) => shaken,
+        shaken = handshake::shake(&tls, stream, traffic) => shaken,
         _changed = hall.stops.changed() => return,
     };
     match shaken {
         Ok(stream) => talk(stream, peer, hall).await,
-        Err(error) => tracing::debug!(client = %peer, %error, "no TLS connection came about"),
+        Err(error) => {
+            hall.metrics.handshake_failed();
+            tracing::debug!(client = %peer, %error, "no TLS connection came about");
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Config {
     /// What clients call this server, beside `localhost` and the loopback addresses. A certificate of the vault's own
     /// covers each of them, and `ACCOUNT.HOST` below each DNS name.
     pub hosts: Vec<Host>,
+    /// Where `/-/health` and `/-/metrics` are answered, in plain http and to everybody; `None`: nowhere.
+    pub health: Option<SocketAddr>,
     /// Who may ask. Requests for other accounts are refused; nobody is served without a signature.
     pub accounts: Vec<Account>,
     /// The data directory, for the control socket in it. Without one there is no control socket.
@@ -44,6 +46,7 @@ impl Config {
         Config {
             listen: vec![listen],
             tls: None,
+            health: None,
             hosts: Vec::new(),
             accounts,
             control: Some(data.into()),

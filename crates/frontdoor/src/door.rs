@@ -15,7 +15,7 @@ mod put;
 mod service;
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use azblob::lease::LeaseId;
 use azblob::request::{Address, BlobOperation, ContainerOperation, Operation, Request, ServiceOperation};
@@ -38,10 +38,11 @@ use crate::buffers::Buffers;
 use crate::fault::Fault;
 use crate::intake::{Gate, drain, off_worker};
 use crate::limits;
+use crate::metrics::Metrics;
 use crate::peer::Peer;
-use crate::proof::Proof;
+use crate::proof::{Census, Proof};
 use crate::reply::with_status;
-use crate::request_log::RequestLog;
+use crate::request_log::{LoggedBody, RequestLog};
 
 /// Everything that answers requests.
 pub(crate) struct Door {
@@ -50,6 +51,7 @@ pub(crate) struct Door {
     proof: Arc<Proof>,
     gate: Gate,
     buffers: Arc<Buffers>,
+    metrics: Arc<Metrics>,
 }
 
 /// A request that is let through.
@@ -71,12 +73,28 @@ impl Door {
             proof: Arc::new(proof),
             gate: Gate::new(limits::BYTES_IN_FLIGHT),
             buffers: Buffers::new(limits::READ_CHUNK, limits::IDLE_BUFFERS),
+            metrics: Arc::default(),
         }
     }
 
     /// The accounts, which may change while the door is open.
     pub(crate) fn accounts(&self) -> Accounts {
         self.accounts.clone()
+    }
+
+    /// The counters.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Bytes of request bodies in memory, and the most there may be.
+    pub(crate) fn body_bytes(&self) -> (u64, u64) {
+        self.gate.taken(limits::BYTES_IN_FLIGHT)
+    }
+
+    /// What the verifier does.
+    pub(crate) fn census(&self) -> Census {
+        self.proof.census()
     }
 
     /// Blocks until the verifier has nothing left to do.
@@ -97,6 +115,7 @@ impl Door {
         let accounts = self.accounts.current();
         let address = Address::locate(&head.uri, &head.headers, accounts.names())?;
         log.account = Some(address.account.clone());
+        log.blob.clone_from(&address.path);
         if head.method == Method::OPTIONS {
             log.operation = "BlobPreflightRequest";
             return self.preflight(&address.account, &head.headers);
@@ -218,12 +237,11 @@ impl Door {
 }
 
 impl Service for Door {
-    async fn answer(self: Arc<Self>, request: http::Request<Incoming>, peer: Peer) -> Response<AnswerBody> {
-        let started = Instant::now();
+    async fn answer(self: Arc<Self>, request: http::Request<Incoming>, peer: Peer) -> Response<LoggedBody> {
         let (head, mut body) = request.into_parts();
         let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
         let mut stamp = Stamp::of_headers(&head.headers, id, now());
-        let mut log = RequestLog::new(&head, peer);
+        let mut log = RequestLog::new(&head, peer, id, Arc::clone(&self.metrics));
         let mut response = match self.act(&head, &mut body, peer, &mut log).await {
             Ok(response) => response,
             Err(fault) => {
@@ -240,8 +258,8 @@ impl Service for Door {
         if let Some(account) = &log.account {
             self.for_browsers(account, &head.method, &head.headers, response.headers_mut());
         }
-        log.write(id, &response, started.elapsed());
-        response
+        let status = response.status().as_u16();
+        response.map(|body| log.answered(status, body))
     }
 }
 

@@ -5,6 +5,7 @@
 //! dawdles holds up nobody but itself.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -13,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::limits;
+use crate::metrics::Traffic;
 use crate::stall::StallGuard;
 
 /// The first byte of a TLS connection: a record of type handshake (RFC 8446 5.1).
@@ -28,8 +30,8 @@ pub(crate) type Shaken = TlsStream<StallGuard<TcpStream>>;
 ///
 /// # Errors
 /// The client speaks something else, trusts us not, or is too slow.
-pub(crate) async fn shake(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<Shaken> {
-    timeout(limits::HANDSHAKE_TIME, greet(tls, stream))
+pub(crate) async fn shake(tls: &TlsAcceptor, stream: TcpStream, traffic: Arc<Traffic>) -> io::Result<Shaken> {
+    timeout(limits::HANDSHAKE_TIME, greet(tls, stream, traffic))
         .await
         .unwrap_or_else(|_| {
             Err(io::Error::new(
@@ -39,7 +41,7 @@ pub(crate) async fn shake(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<Sh
         })
 }
 
-async fn greet(tls: &TlsAcceptor, mut stream: TcpStream) -> io::Result<Shaken> {
+async fn greet(tls: &TlsAcceptor, mut stream: TcpStream, traffic: Arc<Traffic>) -> io::Result<Shaken> {
     let mut first = [0];
     if stream.peek(&mut first).await? == 0 {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client left"));
@@ -62,5 +64,6 @@ async fn greet(tls: &TlsAcceptor, mut stream: TcpStream) -> io::Result<Shaken> {
             "the client does not speak TLS",
         ));
     }
-    tls.accept(StallGuard::new(stream, limits::ANSWER_STALL)).await
+    tls.accept(StallGuard::new(stream, limits::ANSWER_STALL, traffic))
+        .await
 }

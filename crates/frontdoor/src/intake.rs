@@ -31,6 +31,12 @@ impl Gate {
         Gate(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
     }
 
+    /// Bytes that are in memory at this moment, and the most there may be.
+    pub(crate) fn taken(&self, room: usize) -> (u64, u64) {
+        let free = self.0.available_permits();
+        (room.saturating_sub(free) as u64, room as u64)
+    }
+
     fn try_enter(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0)
             .try_acquire_many_owned(u32::try_from(bytes).ok()?)

@@ -4,6 +4,7 @@
 //! verified by `bak` while it arrives. [`Server`] is the way in; the modules:
 //!
 //! - `accept`, `handshake`, `stall`: sockets, TLS, and letting go of clients that do not move.
+//! - `health`, `metrics`, `request_log`: what operators see.
 //! - `door`: one request from head to answer. `authorise`, `accounts`: whose signature it is, and what it allows.
 //! - `intake`, `download`, `buffers`: bytes in and out. An async worker never waits for the disk.
 //! - `proof`: the verifier, beside the requests. It delays none of them.
@@ -26,10 +27,12 @@ mod door;
 mod download;
 mod fault;
 mod handshake;
+mod health;
 mod host;
 mod intake;
 pub mod limits;
 pub mod listing;
+mod metrics;
 mod peer;
 mod proof;
 mod reply;

@@ -27,6 +27,22 @@ pub const BODY_STALL: Duration = Duration::from_secs(60);
 /// How long a client may take no byte of an answer before its connection is closed.
 pub const ANSWER_STALL: Duration = Duration::from_secs(60);
 
+/// How long the server waits after an accept that failed, for want of file descriptors say.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections of the health listener served at once, and how long one may last: a scrape is over in milliseconds.
+pub const WATCHERS: usize = 32;
+/// See [`WATCHERS`].
+pub const WATCH_TIME: Duration = Duration::from_secs(600);
+
+/// With fewer bytes than this free beside the data directory the server counts as unhealthy: what is left takes the
+/// blocks of a few parallel stripes, and deletes have their own reserve.
+pub const DISK_LOW: u64 = 1024 * 1024 * 1024;
+
+/// With less than this left of its certificate the server counts as unhealthy: one of our own would have been renewed a
+/// week before.
+pub const CERTIFICATE_LOW: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// How long a graceful stop waits for requests that are being served.
 pub const GRACE: Duration = Duration::from_secs(10);
 

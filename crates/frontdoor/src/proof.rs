@@ -15,6 +15,7 @@ mod seen;
 mod sets;
 mod shelf;
 mod stored;
+mod tally;
 
 use std::io;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub(crate) use budget::Kept;
 pub(crate) use opening::Opening;
 pub(crate) use sets::{STRIPES_PLACE, reasons};
 pub(crate) use stored::family_of;
+pub(crate) use tally::Census;
 
 use prover::Prover;
 use stored::{Commit, Stored};
@@ -95,6 +97,11 @@ impl Proof {
     /// A lease operation succeeded: the verdict may be final now.
     pub(crate) fn lease_changed(&self, blob: &BlobPath) {
         self.0.lease_changed(blob);
+    }
+
+    /// What it has done and has still to do.
+    pub(crate) fn census(&self) -> Census {
+        self.0.census()
     }
 
     /// Waits until nothing is left to do.

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use azblob::names::AccountName;
@@ -19,6 +20,7 @@ use crate::accept::{self, Reception};
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::door::{Door, now};
+use crate::health::{self, Watched};
 use crate::host::Host;
 use crate::limits;
 use crate::listing;
@@ -31,6 +33,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     tls: Option<Tls>,
+    health: Option<TcpListener>,
     control: Option<Task>,
     store: Arc<Store>,
     door: Arc<Door>,
@@ -72,6 +75,13 @@ impl Reloader {
     }
 }
 
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
 /// A task that ends with its owner.
 struct Task(JoinHandle<()>);
 
@@ -99,11 +109,14 @@ impl Server {
     pub async fn bind(config: Config, store: Arc<Store>) -> Result<Self, StartError> {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         for address in config.listen {
-            let listen = |source| StartError::Listen { address, source };
-            let listener = TcpListener::bind(address).await.map_err(listen)?;
-            addresses.push(listener.local_addr().map_err(listen)?);
+            let (listener, address) = listen(address).await?;
+            addresses.push(address);
             listeners.push(listener);
         }
+        let health = match config.health {
+            Some(address) => Some(listen(address).await?.0),
+            None => None,
+        };
         let accounts = Accounts::new(config.accounts);
         let tls = match config.tls {
             Some(from) => Some(Tls::open(from, config.hosts, accounts.current().names())?),
@@ -118,6 +131,7 @@ impl Server {
             listeners,
             addresses,
             tls,
+            health,
             control: config.control.and_then(|data| open_control(&data, &store)),
             store,
             door,
@@ -135,6 +149,11 @@ impl Server {
         &self.addresses
     }
 
+    /// Where `/-/health` and `/-/metrics` are.
+    pub fn health_addr(&self) -> Option<SocketAddr> {
+        self.health.as_ref()?.local_addr().ok()
+    }
+
     /// A handle with which to have certificates read again while the server serves.
     pub fn reloader(&self) -> Reloader {
         self.reloader.clone()
@@ -143,22 +162,32 @@ impl Server {
     /// Serves until `stop` is done, then lets requests under way finish (within [`crate::limits::GRACE`]) and returns.
     /// What was acknowledged is durable at any moment, so nothing is lost by not waiting for this.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let tidying = Task(tokio::spawn(tidy(self.store)));
-        let (acceptor, keeping) = match self.tls {
-            Some(Tls { acceptor, keeper }) => {
-                let keeping = Task(tokio::spawn(keep(keeper, self.reloader)));
-                (Some(acceptor), Some(keeping))
-            }
-            None => (None, None),
-        };
-        let reception = Reception {
+        let watched = Arc::new(Watched {
+            door: Arc::clone(&self.door),
+            store: Arc::clone(&self.store),
+            served: self.tls.as_ref().map(|tls| tls.keeper.served()),
+            stopping: AtomicBool::new(false),
+        });
+        let mut beside = vec![Task(tokio::spawn(tidy(self.store)))];
+        if let Some(listener) = self.health {
+            beside.push(Task(tokio::spawn(health::serve(listener, Arc::clone(&watched)))));
+        }
+        let mut reception = Reception {
             listeners: self.listeners,
-            tls: acceptor,
+            tls: None,
+            metrics: Arc::clone(self.door.metrics()),
+        };
+        if let Some(Tls { acceptor, keeper }) = self.tls {
+            beside.push(Task(tokio::spawn(keep(keeper, self.reloader))));
+            reception.tls = Some(acceptor);
+        }
+        let stop = async {
+            stop.await;
+            watched.stopping.store(true, Ordering::Relaxed);
         };
         accept::serve(reception, self.door, stop).await;
-        tidying.end().await;
-        if let Some(keeping) = keeping {
-            keeping.end().await;
+        for task in beside {
+            task.end().await;
         }
         if let Some(control) = self.control {
             // The socket is removed before the next server on this directory opens its own.

@@ -7,28 +7,39 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::metrics::Traffic;
+
 /// A byte stream whose writes fail with [`io::ErrorKind::TimedOut`] after `limit` without progress.
 pub(crate) struct StallGuard<T> {
     stream: T,
     limit: Duration,
+    traffic: Arc<Traffic>,
     timer: Pin<Box<Sleep>>,
     stalled: bool,
 }
 
 impl<T> StallGuard<T> {
-    /// Watches `stream`. Must be called inside a tokio runtime.
-    pub(crate) fn new(stream: T, limit: Duration) -> Self {
+    /// Watches `stream`, and counts its bytes in `traffic`. Must be called inside a tokio runtime.
+    pub(crate) fn new(stream: T, limit: Duration, traffic: Arc<Traffic>) -> Self {
         StallGuard {
             stream,
             limit,
+            traffic,
             timer: Box::pin(sleep(limit)),
             stalled: false,
+        }
+    }
+
+    fn count(&self, outcome: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = outcome {
+            self.traffic.sent(*bytes);
         }
     }
 
@@ -57,13 +68,17 @@ impl<T: AsyncRead + Unpin> AsyncRead for StallGuard<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.traffic.received(buf.filled().len() - before);
+        outcome
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for StallGuard<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.count(&outcome);
         self.watch(outcome, cx)
     }
 
@@ -73,6 +88,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for StallGuard<T> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.count(&outcome);
         self.watch(outcome, cx)
     }
 
@@ -100,7 +116,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_stops_ends_the_connection() {
         let (near, far) = tokio::io::duplex(1024);
-        let mut guarded = StallGuard::new(near, Duration::from_millis(50));
+        let mut guarded = StallGuard::new(near, Duration::from_millis(50), Arc::default());
         let error = guarded.write_all(&[7; 64 * 1024]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(far);
@@ -118,7 +134,7 @@ mod tests {
             }
             total
         });
-        let mut guarded = StallGuard::new(near, Duration::from_secs(5));
+        let mut guarded = StallGuard::new(near, Duration::from_secs(5), Arc::default());
         guarded.write_all(&[7; 64 * 1024]).await.unwrap();
         drop(guarded);
         assert_eq!(reader.await.unwrap(), 64 * 1024);

@@ -13,6 +13,8 @@ mod authority;
 mod keeper;
 mod own_pair;
 mod served;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};

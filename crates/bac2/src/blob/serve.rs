@@ -19,7 +19,7 @@ use super::{listening, open_to_serve, rotation};
 use crate::ca;
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::logging;
+use crate::logging::{self, LogFormat};
 
 /// Serves a folder as an Azure Blob endpoint.
 #[derive(Debug, Args)]
@@ -41,6 +41,8 @@ A configuration file, whole; flags win over it:
   listen = [\"[::]:443\"]
   hosts = [\"backup.example\"]
   accounts-file = \"accounts\"
+  health-listen = \"127.0.0.1:9180\"
+  log-format = \"json\"
   [tls]                             # this line alone: the vault's own authority
   certificate = \"fullchain.pem\"
   key = \"privkey.pem\"
@@ -49,7 +51,7 @@ An account is the first part of the path (https://HOST/vault01/container/blob), 
 (https://vault01.HOST/container/blob), or the only one there is (https://HOST/container/blob).
 
 Prints one line when it is ready. Ctrl-C or SIGTERM stops it in order. The log goes to standard error; BAC2_LOG sets its
-level (error, warn, info, debug).")]
+level (error, warn, info, debug), and BAC2_LOG=info,frontdoor::request_log=debug adds a line for every request.")]
 pub(crate) struct Arguments {
     /// The data directory; made where it does not exist
     #[arg(long, value_name = "DIR")]
@@ -79,6 +81,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub(super) host: Vec<Host>,
 
+    /// Address and port for /-/health and /-/metrics (Prometheus), in plain http and without a signature
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(super) health_listen: Option<SocketAddr>,
+
+    /// How the log is written; text on a terminal and json elsewhere, unless given here or in BAC2_LOG_FORMAT
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
+
     /// An account and its key, for tests: others on this machine can see it in the list of processes
     #[arg(long, value_name = "NAME=BASE64KEY")]
     pub(super) account: Vec<Account>,
@@ -105,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
     }
     let accounts = accounts::joined(given)?;
     warn_of_names(&settings, console);
-    logging::start()?;
+    logging::start(settings.log_format)?;
     let store = Arc::new(open_to_serve(&arguments.data)?);
     let runtime = tokio::runtime::Runtime::new().map_err(|error| not_started(&StartError::Threads(error)))?;
     runtime.block_on(serve(arguments, settings, accounts, store, console))
@@ -129,22 +139,25 @@ async fn serve(
     console: &Console,
 ) -> Result<(), Failure> {
     let accounts_file = settings.accounts_file.clone();
-    let ready = Ready {
+    let mut ready = Ready {
         data: arguments.data.display().to_string(),
         scheme: if settings.tls.is_some() { "https" } else { "http" },
         hosts: settings.hosts.iter().map(Host::to_string).collect(),
         accounts: accounts.iter().map(|a| a.name.as_str().to_owned()).collect(),
+        health: None,
     };
     let config = Config {
         listen: settings.listen,
         tls: settings.tls,
         hosts: settings.hosts,
+        health: settings.health,
         seal_proved: arguments.seal_proved,
         ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), accounts, &arguments.data)
     };
     let server = Server::bind(config, store)
         .await
         .map_err(|error| not_started(&error))?;
+    ready.health = server.health_addr();
     let stop = stop_signal().map_err(|error| no_signals(&error))?;
     reload_on_hangup(server.reloader()).map_err(|error| no_signals(&error))?;
     if let Some(file) = accounts_file {
@@ -162,6 +175,7 @@ struct Ready {
     scheme: &'static str,
     hosts: Vec<String>,
     accounts: Vec<String>,
+    health: Option<SocketAddr>,
 }
 
 impl Ready {
@@ -170,13 +184,20 @@ impl Ready {
         let urls: Vec<String> = (bases.iter())
             .flat_map(|base| self.accounts.iter().map(move |name| format!("{base}/{name}")))
             .collect();
+        let health = self.health.map(|address| format!("http://{address}/-/health"));
         match format {
-            Format::Table => format!("ready: {} is served at {}\n", self.data, urls.join(", ")),
+            Format::Table => {
+                let watched = health
+                    .map(|url| format!("; {url} says how it is"))
+                    .unwrap_or_default();
+                format!("ready: {} is served at {}{watched}\n", self.data, urls.join(", "))
+            }
             Format::Json => {
-                format!(
-                    "{}\n",
-                    serde_json::json!({ "ready": true, "data": self.data, "urls": urls })
-                )
+                let mut line = serde_json::json!({ "ready": true, "data": self.data, "urls": urls });
+                if let Some(url) = health {
+                    line["health"] = url.into();
+                }
+                format!("{line}\n")
             }
         }
     }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::accounts;
 use super::serve::Arguments;
 use crate::failure::Failure;
+use crate::logging::LogFormat;
 
 /// The port of https, and the only one that SQL Server's client takes.
 pub(crate) const HTTPS: u16 = 443;
@@ -27,6 +28,10 @@ pub(super) struct Settings {
     pub(super) hosts: Vec<Host>,
     /// Where certificates come from; `None`: plain http.
     pub(super) tls: Option<Certificates>,
+    /// Where health and metrics are answered.
+    pub(super) health: Option<SocketAddr>,
+    /// How the log is written.
+    pub(super) log_format: Option<LogFormat>,
     /// The file with accounts and keys.
     pub(super) accounts_file: Option<PathBuf>,
 }
@@ -40,6 +45,8 @@ struct File {
     #[serde(default)]
     hosts: Vec<String>,
     accounts_file: Option<PathBuf>,
+    health_listen: Option<String>,
+    log_format: Option<LogFormat>,
     tls: Option<FileTls>,
 }
 
@@ -69,6 +76,13 @@ impl Settings {
         } else {
             arguments.host.clone()
         };
+        let of_file = parsed(
+            &arguments.config,
+            "health-listen",
+            file.health_listen.as_slice(),
+            address,
+        )?;
+        let health = arguments.health_listen.or(of_file.first().copied());
         // Accounts on the command line stand for themselves.
         let from_file = file.accounts_file.filter(|_| arguments.account.is_empty());
         let settings = Settings {
@@ -79,6 +93,8 @@ impl Settings {
             },
             hosts,
             tls,
+            health,
+            log_format: arguments.log_format.or(file.log_format),
             accounts_file: arguments
                 .accounts_file
                 .clone()
@@ -267,13 +283,15 @@ mod tests {
     fn flags_win_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bac2.toml");
-        let text = "listen = [\"127.0.0.1:7\"]\nhosts = [\"a.example\"]\naccounts-file = \"keys\"\n\
+        let text = "listen = [\"127.0.0.1:7\"]\nhosts = [\"a.example\"]\naccounts-file = \"keys\"\nhealth-listen = \"127.0.0.1:9\"\nlog-format = \"text\"\n\
                     [tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
         fs::write(&path, text).unwrap();
         let config = ["--config", path.to_str().unwrap()];
         let from_file = settings(&config).unwrap();
         assert_eq!(from_file.listen, ["127.0.0.1:7".parse().unwrap()]);
         assert_eq!(from_file.accounts_file, Some(folder.path().join("keys")));
+        assert_eq!(from_file.health, Some("127.0.0.1:9".parse().unwrap()));
+        assert_eq!(from_file.log_format, Some(LogFormat::Text));
         let own = Certificates::Own(OwnFiles {
             certificate: folder.path().join("c.pem"),
             key: "/k.pem".into(),

@@ -24,6 +24,7 @@ use super::run::Run;
 use super::seen::Seen;
 use super::sets::Sets;
 use super::shelf::Shelf;
+use super::tally::{Census, Tally};
 use crate::limits;
 
 type RunOf<S> = Run<<S as Shelf>::Place, <S as Shelf>::Commit, Seen>;
@@ -71,6 +72,7 @@ struct State<S: Shelf> {
 struct Shared<S: Shelf> {
     shelf: S,
     budget: Arc<Budget>,
+    tally: Tally,
     state: Mutex<State<S>>,
     work: Condvar,
     /// Signalled when a thread puts something down.
@@ -156,6 +158,17 @@ impl<S: Shelf> Prover<S> {
     /// The lease of a blob was released, broken or may have ended in another way.
     pub(crate) fn lease_changed(&self, blob: &S::Blob) {
         self.shared.lease_changed(blob);
+    }
+
+    /// What it has done and has still to do.
+    pub(crate) fn census(&self) -> Census {
+        let state = self.shared.lock();
+        let waiting = state.queued.len() + state.cold.len() + state.to_check.len() + state.active;
+        drop(state);
+        Census {
+            waiting: waiting as u64,
+            verdicts: self.shared.tally.counts(),
+        }
     }
 
     /// Waits until nothing is left to do. For tests, and for a story told in order.
@@ -303,6 +316,7 @@ impl<S: Shelf> Shared<S> {
         Shared {
             shelf,
             budget: Budget::new(limits::PROOF_MEMORY),
+            tally: Tally::default(),
             state: Mutex::new(State::new()),
             work: Condvar::new(),
             rest: Condvar::new(),

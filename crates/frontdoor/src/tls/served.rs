@@ -36,6 +36,16 @@ impl Served {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What a client sees that asks for this name.
+    pub(super) fn shown(&self, name: Option<&str>) -> Arc<CertifiedKey> {
+        let chosen = self.now();
+        let named = name.and_then(|name| {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            chosen.by_name.get(&name)
+        });
+        Arc::clone(named.unwrap_or(&chosen.default))
+    }
+
     /// When the first certificate that is served ends.
     pub(crate) fn not_after(&self) -> UnixMillis {
         self.now().not_after
@@ -57,11 +67,6 @@ impl fmt::Debug for Served {
 
 impl ResolvesServerCert for Served {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let chosen = self.now();
-        let named = hello.server_name().and_then(|name| {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            chosen.by_name.get(&name)
-        });
-        Some(Arc::clone(named.unwrap_or(&chosen.default)))
+        Some(self.shown(hello.server_name()))
     }
 }

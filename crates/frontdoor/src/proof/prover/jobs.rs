@@ -257,6 +257,7 @@ impl<S: Shelf> Shared<S> {
         started: Instant,
     ) -> Recorded {
         let recorded = self.shelf.record(blob, commit, finding);
+        self.tally.count(finding, recorded);
         log_finding(blob, finding, recorded, seen, started.elapsed());
         recorded
     }
