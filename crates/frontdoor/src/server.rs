@@ -178,7 +178,11 @@ impl Server {
             metrics: Arc::clone(self.door.metrics()),
         };
         if let Some(Tls { acceptor, keeper }) = self.tls {
-            beside.push(Task(tokio::spawn(keep(keeper, self.reloader))));
+            beside.push(Task(tokio::spawn(keep(
+                keeper,
+                self.door.accounts(),
+                self.reloader,
+            ))));
             reception.tls = Some(acceptor);
         }
         let stop = async {
@@ -215,14 +219,15 @@ impl Tls {
 }
 
 /// Has the certificates looked at now and then, and when somebody asks for it.
-async fn keep(mut keeper: Keeper, reloader: Reloader) {
+async fn keep(mut keeper: Keeper, accounts: Accounts, reloader: Reloader) {
     loop {
         // Either is a reason to look.
         let _asked = timeout(limits::CERTIFICATE_POLL, reloader.0.notified())
             .await
             .is_ok();
+        let accounts = accounts.current();
         let look = spawn_blocking(move || {
-            keeper.tend(now());
+            keeper.tend(accounts.names(), now());
             keeper
         });
         match look.await {

@@ -97,11 +97,15 @@ impl Keeper {
         Arc::clone(&self.served)
     }
 
-    /// Looks at clock and files, and serves fresh certificates where it is time. Blocking. Says whether they changed.
-    pub(crate) fn tend(&mut self, now: UnixMillis) -> bool {
+    /// Looks at clock, files and accounts, and serves fresh certificates where it is time. Blocking. Says whether they
+    /// changed.
+    pub(crate) fn tend(&mut self, accounts: &[AccountName], now: UnixMillis) -> bool {
+        let covered = Host::covered(&self.names.hosts, accounts);
+        let renamed = covered != self.names.covered;
+        self.names.covered = covered;
         let outcome = match &mut self.source {
             Source::Vault { data, authorities } => {
-                fresh_leaves(data, authorities, &self.names, &self.served, now)
+                fresh_leaves(data, authorities, &self.names, &self.served, renamed, now)
             }
             Source::Own { files, tried } => changed_files(files, tried, &self.names),
         };
@@ -128,16 +132,17 @@ impl Keeper {
     }
 }
 
-/// New leaves when those that are served end soon, or when an authority was added.
+/// New leaves when those that are served end soon, when an authority was added, or when accounts came or went.
 fn fresh_leaves(
     data: &Path,
     known: &mut usize,
     names: &Names,
     served: &Served,
+    renamed: bool,
     now: UnixMillis,
 ) -> Result<Option<Chosen>, TlsError> {
     let count = certificates(data)?.len();
-    if count == *known && served.not_after() > days_after(now, RENEW_DAYS) {
+    if !renamed && count == *known && served.not_after() > days_after(now, RENEW_DAYS) {
         return Ok(None);
     }
     let chosen = vouched(data, names, now)?;

@@ -128,14 +128,17 @@ fn leaves_are_renewed_while_the_authority_stays() {
     let roots = certificates(data.path()).unwrap();
     let served = keeper.served();
     let first = served.shown(None);
-    assert!(!keeper.tend(days_after(TODAY, 29)), "30 days are left of 45");
+    assert!(
+        !keeper.tend(&accounts(), days_after(TODAY, 29)),
+        "30 days are left of 45"
+    );
     let later = days_after(TODAY, 31);
-    assert!(keeper.tend(later));
+    assert!(keeper.tend(&accounts(), later));
     assert!(!Arc::ptr_eq(&first, &served.shown(None)));
     // A server that runs for years is trusted on every day of them by a client that was set up once.
     let mut day = later;
     while day < days_after(TODAY, 14 * YEAR) {
-        keeper.tend(day);
+        keeper.tend(&accounts(), day);
         assert!(trusted(
             &roots,
             &served.shown(Some("backup.example")),
@@ -153,7 +156,7 @@ fn a_successor_is_announced_years_before_it_signs() {
     let mut keeper = keeper(data.path(), &["backup.example"], TODAY).unwrap();
     let old = certificates(data.path()).unwrap();
     let announced = days_after(old[0].not_after, 1 - ANNOUNCE_DAYS);
-    keeper.tend(announced);
+    keeper.tend(&accounts(), announced);
     let both = certificates(data.path()).unwrap();
     assert_eq!(both.len(), 2);
     assert_eq!(both[1].hosts(), hosts(&["backup.example"]));
@@ -162,7 +165,7 @@ fn a_successor_is_announced_years_before_it_signs() {
     let shown = served.shown(Some("backup.example"));
     assert!(trusted(&old, &shown, "backup.example", announced));
     let switched = days_after(old[0].not_after, 1 - SWITCH_DAYS);
-    keeper.tend(switched);
+    keeper.tend(&accounts(), switched);
     let shown = served.shown(Some("backup.example"));
     assert!(trusted(&both, &shown, "backup.example", switched));
     assert!(!trusted(&old, &shown, "backup.example", switched));
@@ -205,13 +208,25 @@ fn a_host_that_is_added_needs_an_authority_that_may_vouch_for_it() {
 }
 
 #[test]
+fn a_new_account_is_covered_without_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(data.path(), &["backup.example"], TODAY).unwrap();
+    let two = ["vault01", "vault02"].map(|name| AccountName::new(name).unwrap());
+    assert!(keeper.tend(&two, TODAY));
+    let roots = certificates(data.path()).unwrap();
+    let shown = keeper.served().shown(Some("vault02.backup.example"));
+    assert!(trusted(&roots, &shown, "vault02.backup.example", TODAY));
+    assert!(!keeper.tend(&two, TODAY));
+}
+
+#[test]
 fn an_authority_added_beside_a_running_server_is_noticed() {
     let data = tempfile::tempdir().unwrap();
     let mut keeper = keeper(data.path(), &["backup.example"], TODAY).unwrap();
-    assert!(!keeper.tend(TODAY));
+    assert!(!keeper.tend(&accounts(), TODAY));
     renew(data.path(), &[], TODAY).unwrap();
-    assert!(keeper.tend(TODAY));
-    assert!(!keeper.tend(TODAY));
+    assert!(keeper.tend(&accounts(), TODAY));
+    assert!(!keeper.tend(&accounts(), TODAY));
 }
 
 /// A certificate that some authority of the user's may have made, and its key.
@@ -249,20 +264,20 @@ fn the_users_files_are_taken_when_they_change_and_only_when_they_fit() {
     let mut keeper = open().unwrap();
     let served = keeper.served();
     let shown = served.shown(None);
-    assert!(!keeper.tend(TODAY), "nothing has changed");
+    assert!(!keeper.tend(&accounts(), TODAY), "nothing has changed");
     for (certificate, key) in [
         (&second, &first_key),
         (&second, &String::new()),
         (&String::new(), &second_key),
     ] {
         write(certificate, key);
-        assert!(!keeper.tend(TODAY));
+        assert!(!keeper.tend(&accounts(), TODAY));
         assert!(Arc::ptr_eq(&shown, &served.shown(None)), "the old pair stays");
     }
     fs::remove_file(&files.key).unwrap();
-    assert!(!keeper.tend(TODAY));
+    assert!(!keeper.tend(&accounts(), TODAY));
     write(&second, &second_key);
-    assert!(keeper.tend(TODAY));
+    assert!(keeper.tend(&accounts(), TODAY));
     assert!(!Arc::ptr_eq(&shown, &served.shown(None)));
     for text in ["", "nonsense", &first_key] {
         write(text, &second_key);

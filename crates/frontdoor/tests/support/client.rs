@@ -3,12 +3,17 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use azblob::names::AccountName;
 use azblob::shared_key::{Secret, sign};
 use azblob::time::UnixMillis;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// Account of all tests.
 pub const ACCOUNT: &str = "vault";
@@ -181,9 +186,49 @@ fn http_date() -> String {
     UnixMillis(i64::try_from(now.as_millis()).unwrap()).http_date()
 }
 
+/// What bytes go over.
+pub enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Wire {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Wire::Plain(stream) => stream,
+            Wire::Tls(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Wire::Plain(stream) => stream.read(into),
+            Wire::Tls(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Wire::Plain(stream) => stream.write(bytes),
+            Wire::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Wire::Plain(stream) => stream.flush(),
+            Wire::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
 /// One connection.
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
 }
 
 impl Client {
@@ -191,9 +236,40 @@ impl Client {
         let stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Client {
-            stream: BufReader::with_capacity(64 * 1024, stream),
-        })
+        Ok(Self::over(Wire::Plain(stream)))
+    }
+
+    /// Connects with TLS and asks for `name`, as a client that trusts `roots` (PEM) and nobody else.
+    pub fn connect_tls(server: SocketAddr, name: &str, roots: &str) -> io::Result<Self> {
+        let mut store = RootCertStore::empty();
+        for root in CertificateDer::pem_slice_iter(roots.as_bytes()) {
+            store.add(root.unwrap()).unwrap();
+        }
+        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(store)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+        let stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let mut stream = StreamOwned::new(connection, stream);
+        stream.flush()?;
+        assert_eq!(
+            stream.conn.alpn_protocol(),
+            Some(&b"http/1.1"[..]),
+            "never HTTP/2"
+        );
+        Ok(Self::over(Wire::Tls(Box::new(stream))))
+    }
+
+    fn over(wire: Wire) -> Self {
+        Client {
+            stream: BufReader::with_capacity(64 * 1024, wire),
+        }
     }
 
     /// Sends a request and reads its answer.
@@ -223,7 +299,11 @@ impl Client {
 
     /// Closes the sending side only.
     pub fn stop_sending(&mut self) {
-        self.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+        self.stream
+            .get_ref()
+            .socket()
+            .shutdown(std::net::Shutdown::Write)
+            .unwrap();
     }
 
     /// Reads one answer; interim answers are skipped.
