@@ -81,6 +81,11 @@ impl RequestLog {
         self.status = Some(status);
         LoggedBody { body, log: self }
     }
+
+    /// It was answered inside the answer of another request, whose bytes are counted there.
+    pub(crate) fn answered_within(mut self, status: u16) {
+        self.status = Some(status);
+    }
 }
 
 impl Drop for RequestLog {

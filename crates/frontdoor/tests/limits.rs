@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use blobstore::disk::real::RealDisk;
 use blobstore::{Options, Store, SystemClock};
 use frontdoor::limits;
-use frontdoor::tls::{Certificates, certificates};
+use frontdoor::tls::{AuthorityCertificate, Certificates, certificates};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
@@ -313,7 +313,7 @@ fn parallel_uploads_stay_below_a_bound_of_memory() {
         let roots: String = certificates(data.path())
             .unwrap()
             .iter()
-            .map(|c| c.pem())
+            .map(AuthorityCertificate::pem)
             .collect();
         let connect = || match tls {
             true => Client::connect_tls(started.address, "localhost", &roots).unwrap(),

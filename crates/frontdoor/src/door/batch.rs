@@ -3,7 +3,7 @@
 //! One after the other, in the order in which they stand. Setting tiers, the other operation that Azure's batches may
 //! hold, is not offered, and says so in its own answer.
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use azblob::batch::{Batch, BatchAnswer, BatchRequest, content_type, render_answers};
 use azblob::error::{ErrorCode, Refusal};
@@ -71,11 +71,10 @@ impl Door {
     }
 
     async fn one_of_batch(&self, common: &Batched, request: BatchRequest) -> BatchAnswer {
-        let started = Instant::now();
         let content_id = request.content_id.clone();
         let head = parts(request);
-        let mut log = RequestLog::new(&head, common.peer);
         let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
+        let mut log = RequestLog::new(&head, common.peer, id, Arc::clone(&self.metrics));
         let mut stamp = Stamp::of_headers(&head.headers, id, now());
         stamp.version = common.version;
         let mut response = match self.delete_of_batch(common, &head, &mut log).await {
@@ -86,7 +85,7 @@ impl Door {
             }
         };
         stamp.write_headers(response.headers_mut());
-        log.write(id, &response, started.elapsed());
+        log.answered_within(response.status().as_u16());
         part(content_id, response)
     }
 
