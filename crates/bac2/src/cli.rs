@@ -94,6 +94,25 @@ struct Sas {
 enum SasCommand {
     /// Make one for a container or a blob
     Create(sas::create::Arguments),
+    /// Stored policies, by which tokens can be changed and taken back
+    Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+struct Policy {
+    #[command(subcommand)]
+    command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// List those of a container
+    List(sas::policy::List),
+    /// Make one, or replace it
+    Set(sas::policy::Set),
+    /// Remove one: its tokens are refused from then on
+    Revoke(sas::policy::Revoke),
 }
 
 #[derive(Debug, Subcommand)]
@@ -140,6 +159,13 @@ impl Arguments {
             Command::Sas(Sas {
                 command: SasCommand::Create(arguments),
             }) => sas::create::run(&arguments, console),
+            Command::Sas(Sas {
+                command: SasCommand::Policy(Policy { command }),
+            }) => match command {
+                PolicyCommand::List(arguments) => sas::policy::list(&arguments, console),
+                PolicyCommand::Set(arguments) => sas::policy::set(&arguments, console),
+                PolicyCommand::Revoke(arguments) => sas::policy::revoke(&arguments, console),
+            },
             Command::Demo(arguments) => demo::run(&arguments, console),
         }
     }

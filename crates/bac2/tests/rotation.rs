@@ -1,4 +1,5 @@
-//! Keys that change while `bac2 blob serve` runs: by the file alone, by SIGHUP, and not at all when the file is wrong.
+//! Keys and policies that change while `bac2 blob serve` runs: the accounts file by itself and by SIGHUP, and not at all
+//! when it is wrong; stored policies by `bac2 sas policy`, with a server and without.
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -10,11 +11,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use azblob::grant::ResourceTypes;
 use azblob::names::{AccountName, ContainerName};
 use azblob::permission::Permissions;
-use azblob::sas::ServiceSas;
+use azblob::sas::{AccountSas, ServiceSas};
 use azblob::shared_key::Secret;
 use azblob::time::UnixMillis;
+use azblob::version::ApiVersion;
 
 const OLD: &str = "T2xkS2V5T2xkS2V5T2xkS2V5";
 const NEW: &str = "TmV3S2V5TmV3S2V5TmV3S2V5";
@@ -60,20 +63,48 @@ impl Server {
             &AccountName::new("vault01").unwrap(),
             &Secret::from_base64(key).unwrap(),
         );
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let target = format!("/vault01/box?restype=container&comp=list&{token}");
-        write!(
-            stream,
-            "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        match self.lists(&token) {
+            404 => true,
+            403 => false,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// The status of List Blobs with this token.
+    fn lists(&self, token: &str) -> u16 {
+        self.status(
+            "GET",
+            &format!("/vault01/box?restype=container&comp=list&{token}"),
         )
-        .unwrap();
+    }
+
+    fn make_container(&self) {
+        let token = AccountSas {
+            version: ApiVersion::CURRENT,
+            types: ResourceTypes::from("c"),
+            permissions: Permissions::CREATE,
+            start: None,
+            expiry: UnixMillis(4_070_908_800_000),
+            https_only: false,
+            source: None,
+        };
+        let token = token.sign(
+            &AccountName::new("vault01").unwrap(),
+            &Secret::from_base64(OLD).unwrap(),
+        );
+        assert_eq!(
+            self.status("PUT", &format!("/vault01/box?restype=container&{token}")),
+            201
+        );
+    }
+
+    fn status(&self, method: &str, target: &str) -> u16 {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n");
+        write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        match answer.split(' ').nth(1) {
-            Some("404") => true,
-            Some("403") => false,
-            _ => panic!("{answer}"),
-        }
+        answer.split(' ').nth(1).expect(&answer).parse().unwrap()
     }
 
     fn hangup(&self) {
@@ -143,4 +174,70 @@ fn the_accounts_file_is_read_again_and_a_bad_one_changes_nothing() {
     );
     assert!(!log.contains("sig=") && !log.contains("nonsense"), "{log}");
     assert!(!log.contains(OLD) && !log.contains(NEW), "{log}");
+}
+
+fn bac2(line: &[&str], data: &Path) -> std::process::Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bac2"));
+    command
+        .args(line)
+        .arg("--data")
+        .arg(data)
+        .args(["--container", "box"])
+        .output()
+        .unwrap()
+}
+
+/// The policies as JSON.
+fn policies(line: &[&str], data: &Path) -> serde_json::Value {
+    let output = bac2(line, data);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn policies_are_set_and_revoked_by_the_owner_of_the_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("vault"), folder.path().join("log"));
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("accounts"), format!("vault01={OLD}\n")).unwrap();
+    let server = Server::start(&data, &log);
+    let missing = bac2(&["sas", "policy", "list"], &data);
+    assert_eq!(missing.status.code(), Some(2), "there is no container yet");
+    server.make_container();
+
+    assert_eq!(policies(&["sas", "policy", "list"], &data), serde_json::json!([]));
+    let set = policies(
+        &["sas", "policy", "set", "nightly", "--expiry", "2099-01-01"],
+        &data,
+    );
+    assert_eq!(
+        set,
+        serde_json::json!([{ "account": "vault01", "container": "box", "id": "nightly", "permissions": "rwdl",
+            "starts": null, "expires": "2099-01-01" }])
+    );
+    let made = policies(&["sas", "create", "--policy", "nightly"], &data);
+    let token = made["token"].as_str().unwrap().to_owned();
+    assert_eq!(server.lists(&token), 200);
+    policies(&["sas", "policy", "set", "nightly", "--permissions", "w"], &data);
+    assert_eq!(server.lists(&token), 403, "changed at once");
+    policies(&["sas", "policy", "set", "nightly"], &data);
+    drop(server);
+
+    // Nobody serves the directory now.
+    let kept = policies(&["sas", "policy", "list"], &data);
+    assert_eq!(kept[0]["permissions"], "rwdl");
+    assert_eq!(
+        policies(&["sas", "policy", "revoke", "nightly"], &data),
+        serde_json::json!([])
+    );
+    assert_eq!(
+        bac2(&["sas", "policy", "revoke", "nightly"], &data).status.code(),
+        Some(2)
+    );
+    let server = Server::start(&data, &log);
+    assert_eq!(server.lists(&token), 403, "revoked");
 }

@@ -1,4 +1,4 @@
-//! The control socket `control.sock` in the data directory: how `bac2 blob list` and `bac2 blob seal` reach a running
+//! The control socket `control.sock` in the data directory: how `bac2 blob list`, `bac2 blob seal` and `bac2 sas policy` reach a running
 //! server.
 //!
 //! The server holds the lock on the data directory, so another process cannot use it; it asks instead. Protocol: the
@@ -8,6 +8,7 @@
 //! |-----------------------------|------------------------------------------------------------|
 //! | `list`                      | the JSON array of [`crate::listing`]                       |
 //! | `{"command":"seal", ...}`   | the deeds of [`crate::sealing`], a JSON array              |
+//! | `{"command":"policies", ...}` | the answer of [`crate::policies`], a JSON object         |
 //! | other                       | `{"error": "..."}`                                         |
 //!
 //! Only the owner of the data directory may connect (mode 0600); there is no authentication beyond that. What the owner

@@ -117,7 +117,7 @@ pub(crate) fn answer(store: &Store, line: &str) -> Result<String, String> {
 pub fn carry_out(store: &Store, wish: &Wish) -> Result<Vec<Deed>, String> {
     let container = ContainerName::new(wish.container.as_str())
         .map_err(|_| format!("{:?} is no name of a container", wish.container))?;
-    let account = account_of(store, wish, &container)?;
+    let account = account_of(store, wish.account.as_deref(), &container)?;
     let at = |blob| BlobPath {
         account: account.clone(),
         container: container.clone(),
@@ -145,9 +145,14 @@ pub fn carry_out(store: &Store, wish: &Wish) -> Result<Vec<Deed>, String> {
     Ok(deeds.collect())
 }
 
-fn account_of(store: &Store, wish: &Wish, container: &ContainerName) -> Result<AccountName, String> {
+/// The account that is meant, or the only one that has the container.
+pub(crate) fn account_of(
+    store: &Store,
+    wanted: Option<&str>,
+    container: &ContainerName,
+) -> Result<AccountName, String> {
     let mut accounts = store.accounts_with(container);
-    if let Some(wanted) = &wish.account {
+    if let Some(wanted) = wanted {
         accounts.retain(|account| account.as_str() == wanted);
     }
     match accounts.as_slice() {

@@ -24,6 +24,7 @@ use crate::health::{self, Watched};
 use crate::host::Host;
 use crate::limits;
 use crate::listing;
+use crate::policies;
 use crate::proof::Proof;
 use crate::sealing;
 use crate::tls::{self, Certificates, Keeper, TlsError};
@@ -271,9 +272,11 @@ fn open_control(data: &Path, store: &Arc<Store>) -> Option<Task> {
     let store = Arc::clone(store);
     let answerer: Answerer = Arc::new(move |line| match line {
         "list" => listing::json(&store).map_err(|error| error.to_string()),
-        line if line.starts_with('{') => sealing::answer(&store, line),
+        line if line.starts_with('{') => {
+            policies::answer(&store, line).unwrap_or_else(|| sealing::answer(&store, line))
+        }
         other => Err(format!(
-            "unknown command {other:?}; known are: list, and seal as JSON"
+            "unknown command {other:?}; known are: list, and seal and policies as JSON"
         )),
     });
     match Control::open(data) {

@@ -28,7 +28,7 @@ pub(crate) fn open_to_serve(data: &Path) -> Result<Store, Failure> {
 }
 
 /// Opens a data directory that nobody serves, to read it.
-fn open_to_read(data: &Path) -> Result<Store, Failure> {
+pub(crate) fn open_to_read(data: &Path) -> Result<Store, Failure> {
     Store::open_read_only(Arc::new(RealDisk), Arc::new(SystemClock), &Options::new(data))
         .map_err(|error| not_opened(&error))
 }

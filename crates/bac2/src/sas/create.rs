@@ -75,7 +75,7 @@ pub(crate) struct Arguments {
     url: Option<String>,
 }
 
-fn container(text: &str) -> Result<ContainerName, String> {
+pub(super) fn container(text: &str) -> Result<ContainerName, String> {
     ContainerName::new(text).map_err(|_| {
         "a container's name is 3 to 63 lower-case letters, digits and hyphens, such as backups".to_owned()
     })
@@ -85,14 +85,14 @@ fn blob(text: &str) -> Result<BlobName, String> {
     BlobName::new(text).map_err(|_| "a blob's name is 1 to 1,024 characters".to_owned())
 }
 
-fn permissions(text: &str) -> Result<Permissions, String> {
+pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
     match Permissions::parse(text) {
         Some(permissions) if !permissions.is_empty() => Ok(permissions),
         _ => Err("expected some of the letters racwdlt; SQL Server needs rwdl".to_owned()),
     }
 }
 
-fn policy(text: &str) -> Result<PolicyId, String> {
+pub(super) fn policy(text: &str) -> Result<PolicyId, String> {
     PolicyId::new(text).map_err(|_| "a policy's name is 1 to 64 characters".to_owned())
 }
 
@@ -233,7 +233,7 @@ impl Made {
     }
 }
 
-fn now() -> UnixMillis {
+pub(super) fn now() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

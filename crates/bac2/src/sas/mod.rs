@@ -1,4 +1,4 @@
-//! `bac2 sas`: shared access signatures, made with an account's key and no server.
+//! `bac2 sas`: shared access signatures, made with an account's key and no server, and the policies they may refer to.
 //!
 //! A token is what SQL Server keeps as the secret of its credential, so the defaults are SQL Server's: a whole container,
 //! the four letters that BACKUP and RESTORE need, a year, and never more than 256 characters. The key comes from the
@@ -6,6 +6,7 @@
 
 pub(crate) mod create;
 pub(crate) mod keys;
+pub(crate) mod policy;
 mod when;
 
 use azblob::limits::MAX_SQL_SERVER_TOKEN;
