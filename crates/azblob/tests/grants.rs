@@ -15,9 +15,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 const NOW: UnixMillis = UnixMillis(1_795_248_000_000);
 const LETTERS: &str = "racwdxyltfi";
 
+/// Method, target below the account, headers; letters; kind of resource.
+type Row = (&'static str, &'static str, Headers<'static>, &'static str, char);
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// A request, the letters of which any one will do, and the kind of resource it is asked of: the table "Account SAS
 /// permissions by operation" of "Create an account SAS", with the additions that `grant/rules.rs` names.
-const TABLE: &[(&str, &str, &[(&str, &str)], &str, char)] = &[
+const TABLE: &[Row] = &[
     ("GET", "?comp=list", &[], "l", 's'),
     ("GET", "?restype=service&comp=properties", &[], "r", 's'),
     (
@@ -135,7 +139,7 @@ fn container() -> ContainerName {
     ContainerName::new("box").unwrap()
 }
 
-fn operation((method, target, headers): (&str, &str, &[(&str, &str)])) -> Operation {
+fn operation((method, target, headers): (&str, &str, Headers<'_>)) -> Operation {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -193,7 +197,7 @@ fn blob_target() -> Target {
     })
 }
 
-fn outcome(grant: &Grant, ask: (&str, &str, &[(&str, &str)])) -> Result<(), ErrorCode> {
+fn outcome(grant: &Grant, ask: (&str, &str, Headers<'_>)) -> Result<(), ErrorCode> {
     grant.allow(&mut operation(ask)).map_err(|refusal| refusal.code)
 }
 
