@@ -50,7 +50,7 @@ struct State<S: Shelf> {
     background: VecDeque<S::Blob>,
     queued: BTreeSet<S::Blob>,
     /// Blobs found at the start.
-    cold: VecDeque<(S::Blob, S::Commit)>,
+    cold: VecDeque<S::Blob>,
     /// Judged blobs whose lease was held, each with the moment of that judgement.
     leased: BTreeMap<S::Blob, u64>,
     /// Leases that may have ended.
@@ -272,8 +272,7 @@ impl<S: Shelf> State<S> {
             self.queued.remove(&blob);
             return Some(Job::Work(blob));
         }
-        let (blob, commit) = self.cold.pop_front()?;
-        Some(Job::Verify(blob, commit))
+        self.cold.pop_front().map(Job::Verify)
     }
 
     /// Puts a blob that has work in its queue.
@@ -350,5 +349,7 @@ impl<S: Shelf> Shared<S> {
     }
 }
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;

@@ -141,7 +141,10 @@ impl<B: Clone + Eq, C: Clone, V: Default + Clone> Run<B, C, V> {
                 self.waiting_room = (self.waiting_room + room).saturating_sub(gone);
             }
             Arrival::SentAgain => {
-                self.start_over();
+                // A commit that waits for its verdict names its blocks by place: another upload of the id is none of it.
+                if self.goal.is_none() {
+                    self.start_over();
+                }
                 self.spoiled = true;
             }
         }
@@ -435,6 +438,55 @@ mod tests {
         assert!(!run.wants_bytes());
         run.committed("c", sequence(&[("b1", 11), ("b2", 2)]));
         assert_eq!(work(&mut run), [("c", vec![11, 2])]);
+    }
+
+    #[test]
+    fn an_id_sent_again_takes_no_verdict_from_the_commit_before() {
+        let mut run = TestRun::new(1);
+        run.arrived(block("b1", 1), true);
+        run.committed("c1", sequence(&[("b1", 1), ("b2", 2)]));
+        // The next upload begins before the last one is judged.
+        run.arrived(block("b1", 11), true);
+        assert_eq!(work(&mut run), [("c1", vec![1, 2])]);
+        run.committed("c2", sequence(&[("b1", 11)]));
+        assert_eq!(work(&mut run), [("c2", vec![11])]);
+    }
+
+    #[test]
+    fn a_piece_fed_in_part_goes_on_at_a_commit_that_names_it() {
+        let mut run = TestRun::new(1);
+        run.arrived(block("b1", 1), true);
+        let Some(Step::Feed {
+            piece,
+            from: 0,
+            epoch,
+            ..
+        }) = run.next()
+        else {
+            panic!("nothing to feed")
+        };
+        run.fed_in_part(piece, 100, vec![1], epoch);
+        run.committed("c", sequence(&[("b1", 1), ("b2", 2)]));
+        let Some(Step::Feed {
+            from: 100,
+            verifier,
+            epoch,
+            ..
+        }) = run.next()
+        else {
+            panic!("it goes on where it was")
+        };
+        run.fed(verifier, epoch);
+        assert_eq!(work(&mut run), [("c", vec![1, 2])]);
+        // Named no more, or with other bytes, it is fed from the start of what is.
+        let mut run = TestRun::new(2);
+        run.arrived(block("b1", 1), true);
+        let Some(Step::Feed { piece, epoch, .. }) = run.next() else {
+            panic!("nothing to feed")
+        };
+        run.fed_in_part(piece, 100, vec![1], epoch);
+        run.committed("c", sequence(&[("b1", 7)]));
+        assert!(matches!(run.next(), Some(Step::Feed { from: 0, verifier, .. }) if verifier.is_empty()));
     }
 
     #[test]

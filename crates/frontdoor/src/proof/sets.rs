@@ -104,10 +104,11 @@ impl<B: Clone + Ord, C: Clone + Eq, R: Clone + Ord> Sets<B, C, R> {
         }
     }
 
-    /// As [`Sets::remove`], for all blobs of which this holds.
-    pub(crate) fn remove_all(&mut self, gone: impl Fn(&B) -> bool) {
+    /// As [`Sets::remove`], for all blobs of which this holds: those that were known.
+    pub(crate) fn remove_all(&mut self, gone: impl Fn(&B) -> bool) -> Vec<B> {
         let blobs: Vec<B> = self.members.keys().filter(|blob| gone(blob)).cloned().collect();
         blobs.iter().for_each(|blob| self.remove(blob));
+        blobs
     }
 
     /// Something about the blob is different, its lease for one.
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(sets.take(), Some(id));
         assert_eq!(sets.members(&id).len(), 1);
         sets.put_down(&id);
-        sets.remove_all(|_| true);
+        assert_eq!(sets.remove_all(|_| true), ["a"]);
         assert_eq!(sets.take(), Some(id), "the others of a set are told");
         assert!(sets.members(&id).is_empty() && sets.sets.is_empty());
     }

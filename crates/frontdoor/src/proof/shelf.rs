@@ -46,7 +46,7 @@ pub(crate) enum Recorded {
 #[derive(Debug)]
 pub(crate) enum Unfinished<B, C> {
     /// It has no verdict.
-    Verify(B, C),
+    Verify(B),
     /// Its verdict is not final, or it is to be sealed.
     Settle(B),
     /// It is a family of a stripe set.

@@ -135,7 +135,7 @@ impl Shelf for Stored {
             }
             let commit = Commit::of(&entry.view);
             let Some(proof) = entry.proof else {
-                return tell(Unfinished::Verify(entry.path, commit));
+                return tell(Unfinished::Verify(entry.path));
             };
             if let Some(family) = family_of(&proof) {
                 tell(Unfinished::Stripe(entry.path.clone(), commit, family));

@@ -34,8 +34,8 @@ pub(super) enum Job<S: Shelf> {
     Regroup(SetId<S::Realm>),
     /// A run has work.
     Work(S::Blob),
-    /// A commit was found without a verdict.
-    Verify(S::Blob, S::Commit),
+    /// A commit was found without a verdict, and nothing else is to do.
+    Verify(S::Blob),
 }
 
 /// A piece and where its feeding begins.
@@ -46,14 +46,8 @@ impl<S: Shelf> Shared<S> {
         match job {
             Job::Scan => self.scan(),
             Job::Settle(blob, since) => self.settle(&blob, since),
-            Job::Check(blob) => self.check(&blob),
+            Job::Check(blob) | Job::Verify(blob) => self.check(&blob),
             Job::Regroup(id) => self.regroup(&id),
-            Job::Verify(blob, commit) => {
-                let seen = self.lock().runs.contains_key(&blob);
-                if !seen && self.shelf.current(&blob).as_ref() == Some(&commit) {
-                    self.verify(&blob, commit);
-                }
-            }
             Job::Work(blob) => self.work_on_blob(&blob),
         }
     }
@@ -62,7 +56,7 @@ impl<S: Shelf> Shared<S> {
         self.shelf.unfinished(&mut |found| {
             let mut state = self.lock();
             match found {
-                Unfinished::Verify(blob, commit) => state.cold.push_back((blob, commit)),
+                Unfinished::Verify(blob) => state.cold.push_back(blob),
                 Unfinished::Settle(blob) => state.watch_lease(&blob),
                 Unfinished::Stripe(blob, commit, family) => {
                     let realm = self.shelf.realm(&blob);
@@ -87,17 +81,21 @@ impl<S: Shelf> Shared<S> {
         }
     }
 
-    /// Verifies the commit that a blob has now, if it has no verdict and none is on its way; puts it into its stripe set
-    /// if it has one.
+    /// Verifies the commit that a blob has now, if it has no verdict and none is on its way; otherwise sees to its lease
+    /// and its stripe set again.
     fn check(&self, blob: &S::Blob) {
         let Some(commit) = self.shelf.current(blob) else {
             return;
         };
         if self.shelf.standing(blob, &commit).is_none() {
-            self.verify(blob, commit);
-        } else if let Some(family) = self.shelf.family(blob, &commit) {
-            let realm = self.shelf.realm(blob);
-            self.lock().sets.put_if_unknown(blob, realm, commit, family);
+            return self.verify(blob, commit);
+        }
+        let family = self.shelf.family(blob, &commit);
+        let realm = self.shelf.realm(blob);
+        let mut state = self.lock();
+        state.watch_lease(blob);
+        if let Some(family) = family {
+            state.sets.put_if_unknown(blob, realm, commit, family);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What requests leave with the prover: short, and without waiting for anything but its lock.
 
+use std::collections::BTreeSet;
+
 use super::super::budget::Kept;
 use super::super::run::{Block, Run};
 use super::super::shelf::Shelf;
@@ -38,11 +40,13 @@ impl<S: Shelf> Shared<S> {
 
     pub(super) fn forget_all(&self, gone: impl Fn(&S::Blob) -> bool) {
         let mut state = self.lock();
-        state.leased.retain(|blob, _| !gone(blob));
-        state.sets.remove_all(&gone);
-        let blobs: Vec<S::Blob> = state.runs.keys().filter(|blob| gone(blob)).cloned().collect();
+        let known = state.runs.keys().chain(state.leased.keys());
+        let mut blobs: BTreeSet<S::Blob> = known.filter(|blob| gone(blob)).cloned().collect();
+        blobs.extend(state.sets.remove_all(&gone));
         for blob in blobs {
+            state.leased.remove(&blob);
             state.runs.remove(&blob);
+            // As in `forget`.
             state.to_check.insert(blob);
         }
         self.work.notify_all();

@@ -120,8 +120,8 @@ impl Shelf for FakeShelf {
         let memory = self.memory();
         let commit = memory.current.filter(|_| memory.recorded.is_empty());
         drop(memory);
-        if let Some(commit) = commit {
-            tell(Unfinished::Verify("blob", commit));
+        if commit.is_some() {
+            tell(Unfinished::Verify("blob"));
         }
     }
 
@@ -316,4 +316,72 @@ fn under_a_lease_too_the_newer_of_two_commits_is_judged() {
         shelf.memory().recorded,
         [(1, verdict, false), (3, verdict, false)]
     );
+}
+
+/// A prover without threads, in which a blob of three slices was found without a verdict and is about to be read.
+fn with_a_large_blob_in_hand(shelf: &FakeShelf) -> (Shared<FakeShelf>, Job<FakeShelf>) {
+    let size = usize::try_from(limits::PROOF_SLICE).unwrap() * 5 / 2;
+    let mut whole = backup();
+    whole.resize(size, 0);
+    {
+        let mut memory = shelf.memory();
+        memory.current = Some((1, size as u64));
+        memory.whole = whole;
+    }
+    let shared = Shared::new(shelf.clone());
+    for _ in 0..2 {
+        let job = shared.lock().next_job().unwrap();
+        shared.work_on(job);
+    }
+    let job = shared.lock().next_job().unwrap();
+    assert!(matches!(job, Job::Work("blob")));
+    (shared, job)
+}
+
+/// A block of another blob arrives.
+fn upload_goes_on(shared: &Shared<FakeShelf>, shelf: &FakeShelf, n: u32) {
+    shelf.memory().blocks.insert(n, b"TAPE".to_vec());
+    shared.block_stored(&"hot", format!("b{n:04}").as_bytes(), n, None, n == 1);
+}
+
+#[test]
+fn a_large_blob_gives_its_thread_to_an_upload_after_a_slice() {
+    let shelf = FakeShelf::default();
+    let (shared, job) = with_a_large_blob_in_hand(&shelf);
+    upload_goes_on(&shared, &shelf, 1);
+    shared.work_on(job);
+    assert_eq!(shelf.reads.load(Ordering::Relaxed) as u64, limits::PROOF_SLICE);
+    let next = shared.lock().next_job().unwrap();
+    assert!(matches!(next, Job::Work("hot")), "the upload goes first");
+    shared.work_on(next);
+    // Nobody else wants the thread: it goes on where it was, to the end.
+    let next = shared.lock().next_job().unwrap();
+    assert!(matches!(next, Job::Work("blob")));
+    shared.work_on(next);
+    assert_eq!(shelf.memory().recorded.len(), 1);
+    let size = shelf.memory().whole.len();
+    assert_eq!(
+        shelf.reads.load(Ordering::Relaxed),
+        size + 4,
+        "no byte was read twice"
+    );
+}
+
+#[test]
+fn uploads_without_end_do_not_keep_a_large_blob_waiting_for_ever() {
+    let shelf = FakeShelf::default();
+    let (shared, job) = with_a_large_blob_in_hand(&shelf);
+    upload_goes_on(&shared, &shelf, 1);
+    shared.work_on(job);
+    let mut jobs = 0;
+    while shelf.memory().recorded.is_empty() {
+        jobs += 1;
+        upload_goes_on(&shared, &shelf, jobs + 1);
+        let job = shared.lock().next_job().unwrap();
+        shared.work_on(job);
+        assert!(
+            u64::from(jobs) <= 3 * FAIR,
+            "three more turns: two slices and the judgement"
+        );
+    }
 }
