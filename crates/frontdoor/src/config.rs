@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use azblob::names::AccountName;
 use azblob::shared_key::Secret;
 
 use crate::host::Host;
+use crate::limits;
 use crate::tls::Certificates;
 
 /// A storage account: its name in URLs, and the keys that sign its requests.
@@ -38,6 +40,9 @@ pub struct Config {
     pub proof_threads: Option<usize>,
     /// Seal each blob whose verdict is final and ok, so that nobody changes or deletes it over the protocol.
     pub seal_proved: bool,
+    /// How long nothing is written to a page or append blob before it is judged; the end of its lease ends the wait. As
+    /// [`crate::limits::PROOF_QUIET`] unless for tests.
+    pub proof_quiet: Duration,
 }
 
 impl Config {
@@ -52,6 +57,7 @@ impl Config {
             control: Some(data.into()),
             proof_threads: None,
             seal_proved: false,
+            proof_quiet: limits::PROOF_QUIET,
         }
     }
 }

@@ -98,6 +98,13 @@ pub const PROOF_READ: usize = 1024 * 1024;
 /// Bytes of one block or blob that the verifier reads back before other work gets its turn: some milliseconds.
 pub const PROOF_SLICE: u64 = 16 * 1024 * 1024;
 
+/// A page or append blob counts as finished when nothing was written to it for so long, even if its lease is held still
+/// (a backup that was interrupted); the verdict is final only without a lease.
+pub const PROOF_QUIET: Duration = Duration::from_secs(60);
+
+/// Zeros in a hole of a page blob that the verifier is fed, bytes; where a larger hole begins, the backup ends for it.
+pub const PROOF_HOLE: u64 = 1024 * 1024 * 1024;
+
 /// How often leases of judged blobs are looked at: a lease that ran out by itself sends no request.
 pub const PROOF_SWEEP: Duration = Duration::from_secs(15);
 

@@ -1,11 +1,13 @@
 //! Proof in flight: every backup is verified while it arrives, without a second read of its data where its blocks come
 //! in order, and without ever delaying an answer.
 //!
-//! [`predict`] tells from block ids in which order the blocks belong; [`run`] is the state of one blob; [`prover`] has
+//! [`predict`] tells from block ids in which order the blocks belong; [`run`] is the state of one blob, [`flow`] that of a
+//! page or append blob; [`prover`] has
 //! the threads; [`sets`] knows the stripe sets; [`budget`] bounds the memory in which blocks wait for them; [`shelf`] is what all this needs of the
 //! store, and [`stored`] the store as that. What the memory cannot hold is read back, from the page cache as a rule.
 
 mod budget;
+mod flow;
 mod log;
 mod opening;
 mod predict;
@@ -18,7 +20,9 @@ mod stored;
 mod tally;
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use azblob::block::BlockId;
 use azblob::names::{AccountName, ContainerName};
@@ -38,12 +42,13 @@ pub(crate) struct Proof(Prover<Stored>);
 
 impl Proof {
     /// Starts the threads; blobs without a final verdict are found and verified in the background. `seal`: blobs whose
-    /// verdict is final and ok are sealed, those too that were proved before.
+    /// verdict is final and ok are sealed, those too that were proved before. `quiet`: how long nothing is written to a page
+    /// or append blob before it is judged.
     ///
     /// # Errors
     /// The operating system gives no thread.
-    pub(crate) fn start(store: Arc<Store>, seal: bool, threads: usize) -> io::Result<Self> {
-        Prover::start(Stored::new(store, seal), threads).map(Proof)
+    pub(crate) fn start(store: Arc<Store>, seal: bool, threads: usize, quiet: Duration) -> io::Result<Self> {
+        Prover::start(Stored::new(store, seal), threads, quiet).map(Proof)
     }
 
     /// Room to keep a block of `bytes` in memory, when it would help and there is any.
@@ -83,6 +88,22 @@ impl Proof {
         self.0.blob_stored(blob, Commit { id: commit, size }, kept);
     }
 
+    /// A page or append blob was made, with nothing in it.
+    pub(crate) fn pages_created(&self, blob: &BlobPath) {
+        self.0.pages_created(blob);
+    }
+
+    /// Pages of a blob are about to be changed, or bytes to be appended: to be asked for before the store does it, and to
+    /// be told with [`Writing::done`] what was changed.
+    pub(crate) fn writing(self: &Arc<Self>, blob: &BlobPath) -> Writing {
+        self.0.pages_begin(blob);
+        Writing {
+            proof: Arc::clone(self),
+            blob: blob.clone(),
+            changed: None,
+        }
+    }
+
     /// A blob is gone.
     pub(crate) fn forget(&self, blob: &BlobPath) {
         self.0.forget(blob);
@@ -107,5 +128,25 @@ impl Proof {
     /// Waits until nothing is left to do.
     pub(crate) fn wait_until_idle(&self) {
         self.0.wait_until_idle();
+    }
+}
+
+/// A change of a page or append blob under way: while there is one, no verdict is given on the blob.
+pub(crate) struct Writing {
+    proof: Arc<Proof>,
+    blob: BlobPath,
+    changed: Option<Range<u64>>,
+}
+
+impl Writing {
+    /// These bytes were changed, durably.
+    pub(crate) fn done(mut self, changed: Range<u64>) {
+        self.changed = Some(changed);
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.proof.0.pages_end(&self.blob, self.changed.take());
     }
 }

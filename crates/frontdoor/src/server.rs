@@ -125,8 +125,13 @@ impl Server {
         };
         let cores = available_parallelism().map_or(1, usize::from);
         let threads = config.proof_threads.unwrap_or(cores).min(cores);
-        let proof =
-            Proof::start(Arc::clone(&store), config.seal_proved, threads).map_err(StartError::Threads)?;
+        let proof = Proof::start(
+            Arc::clone(&store),
+            config.seal_proved,
+            threads,
+            config.proof_quiet,
+        )
+        .map_err(StartError::Threads)?;
         let door = Arc::new(Door::new(accounts, Arc::clone(&store), proof));
         Ok(Server {
             listeners,

@@ -65,7 +65,7 @@ impl Door {
                     metadata: ask.metadata,
                 };
                 let made = store.create_append_blob(&path, properties, &permit)?;
-                proof.forget(&path);
+                proof.pages_created(&path);
                 Ok(made)
             })
             .await?;
@@ -96,9 +96,12 @@ impl Door {
             opening: Opening::default(),
             kept: None,
         };
+        let proof = Arc::clone(&self.proof);
         let (sums, done) = pump(body, length, upload, &self.gate, move |upload| {
             let sums = upload.check.finish()?;
+            let writing = proof.writing(&path);
             let done = may.with(|permit| upload.writer.commit(permit))?;
+            writing.done(done.offset..done.offset + length);
             Ok((sums, done))
         })
         .await?;

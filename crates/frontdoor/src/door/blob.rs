@@ -30,7 +30,7 @@ impl Door {
 
 fn act(
     store: &Store,
-    proof: &Proof,
+    proof: &Arc<Proof>,
     path: &BlobPath,
     operation: BlobOperation,
     version: ApiVersion,
@@ -93,7 +93,12 @@ fn act(
                         sequence: page.sequence,
                         http,
                     };
-                    store.change_page_blob(path, &change, &permit)?
+                    let writing = proof.writing(path);
+                    let view = store.change_page_blob(path, &change, &permit)?;
+                    if let Some(size) = page.size {
+                        writing.done(size..size);
+                    }
+                    view
                 }
             };
             let mut answer = changed(view.etag, view.last_modified);

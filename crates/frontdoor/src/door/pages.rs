@@ -77,7 +77,7 @@ impl Door {
                     },
                 };
                 let made = store.create_page_blob(&path, blob, &permit)?;
-                proof.forget(&path);
+                proof.pages_created(&path);
                 Ok(made)
             })
             .await?;
@@ -107,9 +107,12 @@ impl Door {
             opening: Opening::default(),
             kept: None,
         };
+        let proof = Arc::clone(&self.proof);
         let (sums, done) = pump(body, range.len(), upload, &self.gate, move |upload| {
             let sums = upload.check.finish()?;
+            let writing = proof.writing(&path);
             let done = may.with(|permit| upload.writer.commit(permit))?;
+            writing.done(range.start()..range.end());
             Ok((sums, done))
         })
         .await?;
@@ -123,8 +126,14 @@ impl Door {
             conditions: ask.conditions,
             sequence: ask.sequence,
         };
+        let proof = Arc::clone(&self.proof);
         let done = self
-            .call(move |store| Ok(may.with(|permit| store.clear_pages(&path, ask.range, permit))?))
+            .call(move |store| {
+                let writing = proof.writing(&path);
+                let done = may.with(|permit| store.clear_pages(&path, ask.range, permit))?;
+                writing.done(ask.range.start()..ask.range.end());
+                Ok(done)
+            })
             .await?;
         Ok(written(done, Sums::default()))
     }

@@ -9,17 +9,20 @@
 //! of the store: verdicts are stored against the commit they judge, and wherever a note may have pushed a newer one
 //! aside, the store is asked ([`jobs`], `check`).
 
+mod flows;
 mod jobs;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::{Bound, Range};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jobs::Job;
 
 use super::budget::{Budget, Kept};
+use super::flow::Flow;
 use super::run::Run;
 use super::seen::Seen;
 use super::sets::Sets;
@@ -58,6 +61,17 @@ struct State<S: Shelf> {
     /// Blobs whose notes came in an order that may have left their newest commit without a run.
     to_check: BTreeSet<S::Blob>,
     sets: Sets<S::Blob, S::Commit, S::Realm>,
+    /// Page and append blobs that have changed since they were judged.
+    flows: BTreeMap<S::Blob, Flow<Seen>>,
+    /// Changes of page and append blobs under way.
+    writing: BTreeMap<S::Blob, usize>,
+    /// Flows with work.
+    flowing: BTreeSet<S::Blob>,
+    last_flow: Option<S::Blob>,
+    /// How long a flow is quiet before it is judged.
+    quiet: Duration,
+    /// When a flow may be quiet next.
+    quiet_at: Option<Instant>,
     scan: bool,
     /// The scan is done, so that all members of the sets are known.
     scanned: bool,
@@ -86,12 +100,14 @@ pub(crate) struct Prover<S: Shelf> {
 }
 
 impl<S: Shelf> Prover<S> {
-    /// Starts `threads` verifier threads, which first look for blobs without a final verdict.
+    /// Starts `threads` verifier threads, which first look for blobs without a final verdict. A page or append blob to
+    /// which nothing is written for `quiet` is judged.
     ///
     /// # Errors
     /// The operating system gives no thread.
-    pub(crate) fn start(shelf: S, threads: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(shelf: S, threads: usize, quiet: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::new(shelf));
+        shared.lock().quiet = quiet;
         let threads = (0..threads.max(1))
             .map(|n| {
                 let shared = Arc::clone(&shared);
@@ -155,6 +171,21 @@ impl<S: Shelf> Prover<S> {
         self.shared.forget(blob);
     }
 
+    /// A page or append blob was made, with nothing in it.
+    pub(crate) fn pages_created(&self, blob: &S::Blob) {
+        self.shared.pages_created(blob);
+    }
+
+    /// Bytes of a page or append blob are about to be changed.
+    pub(crate) fn pages_begin(&self, blob: &S::Blob) {
+        self.shared.pages_begin(blob);
+    }
+
+    /// These bytes were changed, or none after all.
+    pub(crate) fn pages_end(&self, blob: &S::Blob, changed: Option<Range<u64>>) {
+        self.shared.pages_end(blob, changed);
+    }
+
     /// The lease of a blob was released, broken or may have ended in another way.
     pub(crate) fn lease_changed(&self, blob: &S::Blob) {
         self.shared.lease_changed(blob);
@@ -206,6 +237,12 @@ impl<S: Shelf> State<S> {
             to_settle: BTreeSet::new(),
             to_check: BTreeSet::new(),
             sets: Sets::new(),
+            flows: BTreeMap::new(),
+            writing: BTreeMap::new(),
+            flowing: BTreeSet::new(),
+            last_flow: None,
+            quiet: limits::PROOF_QUIET,
+            quiet_at: None,
             scan: true,
             scanned: false,
             swept: Instant::now(),
@@ -224,6 +261,7 @@ impl<S: Shelf> State<S> {
             || !self.background.is_empty()
             || !self.cold.is_empty()
             || self.sets.has_work()
+            || !self.flowing.is_empty()
     }
 
     fn next_job(&mut self) -> Option<Job<S>> {
@@ -253,9 +291,27 @@ impl<S: Shelf> State<S> {
     }
 
     fn next_hot(&mut self) -> Option<Job<S>> {
+        // In turns with the others, and each for a slice at a time.
+        if (self.hot.is_empty() || self.taken.is_multiple_of(2))
+            && let Some(blob) = self.next_flow()
+        {
+            return Some(Job::Flow(blob));
+        }
         let blob = self.hot.pop_front()?;
         self.queued.remove(&blob);
         Some(Job::Work(blob))
+    }
+
+    /// The flow after the one that was served last.
+    fn next_flow(&mut self) -> Option<S::Blob> {
+        let after = self.last_flow.take().and_then(|last| {
+            let above = (Bound::Excluded(last), Bound::Unbounded);
+            self.flowing.range(above).next().cloned()
+        });
+        let blob = after.or_else(|| self.flowing.first().cloned())?;
+        self.flowing.remove(&blob);
+        self.last_flow = Some(blob.clone());
+        Some(blob)
     }
 
     /// Keeps an eye on the lease of a blob that was just judged.
@@ -334,8 +390,10 @@ impl<S: Shelf> Shared<S> {
                 let leased: Vec<S::Blob> = state.leased.keys().cloned().collect();
                 state.to_settle.extend(leased);
             }
+            state.wake_quiet_flows(Instant::now());
             let Some(job) = state.next_job() else {
-                let waited = self.work.wait_timeout(state, limits::PROOF_SWEEP);
+                let patience = state.quiet.min(limits::PROOF_SWEEP);
+                let waited = self.work.wait_timeout(state, patience);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             };

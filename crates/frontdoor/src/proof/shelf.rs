@@ -1,6 +1,7 @@
 //! What proof needs of the store, as a small trait: bytes to read back, and a place for the verdict.
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use bak::stripes::Family;
 use bak::{Report, Verdict};
@@ -105,6 +106,24 @@ pub(crate) trait Shelf: Send + Sync + 'static {
         offset: u64,
         into: &mut [u8],
     ) -> Result<(), Unreadable>;
+
+    /// Whether the blob's bytes have places of their own, as those of page and append blobs have.
+    fn is_paged(&self, blob: &Self::Blob) -> bool;
+
+    /// Reads from a page or append blob as it is now, filling `into`.
+    ///
+    /// # Errors
+    /// [`Unreadable`]; `Gone` where the blob is shorter.
+    fn read_pages(&self, blob: &Self::Blob, offset: u64, into: &mut [u8]) -> Result<(), Unreadable>;
+
+    /// The first stretch of bytes from `offset` on that was written; `None` where only a hole follows, or nothing.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    fn written_from(&self, blob: &Self::Blob, offset: u64) -> Result<Option<Range<u64>>, Unreadable>;
+
+    /// Whether a lease is held on the blob.
+    fn is_leased(&self, blob: &Self::Blob) -> bool;
 
     /// Stores a verdict with the blob.
     fn record(&self, blob: &Self::Blob, commit: &Self::Commit, finding: &Finding) -> Recorded;

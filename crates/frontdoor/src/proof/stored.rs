@@ -1,11 +1,15 @@
 //! The real shelf: the blob store.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use azblob::lease::LeaseStatus;
 use azblob::names::AccountName;
 use bak::stripes::Family;
 use bak::{Report, Verdict};
-use blobstore::{BlobPath, BlobView, BlockRef, CommitId, Concluded, Permit, Proof, Store, StoreError};
+use blobstore::{
+    BlobKind, BlobPath, BlobView, BlockRef, CommitId, Concluded, Permit, Proof, Store, StoreError,
+};
 
 use super::shelf::{Finding, Recorded, Shelf, Standing, Unfinished, Unreadable};
 
@@ -103,6 +107,33 @@ impl Shelf for Stored {
             return Err(Unreadable::Gone);
         }
         Ok(reader.read_at(offset, into)?)
+    }
+
+    fn is_paged(&self, blob: &BlobPath) -> bool {
+        let view = self.store.blob_properties(blob, &Permit::NONE);
+        view.is_ok_and(|view| view.kind != BlobKind::Block)
+    }
+
+    fn read_pages(&self, blob: &BlobPath, offset: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        let reader = self.store.open_blob(blob, &Permit::NONE)?;
+        if offset + into.len() as u64 > reader.size() {
+            return Err(Unreadable::Gone);
+        }
+        Ok(reader.read_at(offset, into)?)
+    }
+
+    fn written_from(&self, blob: &BlobPath, offset: u64) -> Result<Option<Range<u64>>, Unreadable> {
+        let view = self.store.blob_properties(blob, &Permit::NONE)?;
+        if view.kind != BlobKind::Page {
+            return Ok((offset < view.size).then_some(offset..view.size));
+        }
+        let found = self.store.page_ranges(blob, offset..u64::MAX, 1, &Permit::NONE)?;
+        Ok(found.ranges.into_iter().next())
+    }
+
+    fn is_leased(&self, blob: &BlobPath) -> bool {
+        let view = self.store.blob_properties(blob, &Permit::NONE);
+        view.is_ok_and(|view| view.lease_view.status == LeaseStatus::Locked)
     }
 
     fn record(&self, blob: &BlobPath, commit: &Commit, finding: &Finding) -> Recorded {

@@ -7,6 +7,7 @@
 //! its set is complete; and what was sealed was proved.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use bak::Verdict;
@@ -373,6 +374,22 @@ impl Shelf for Stage {
         Ok(())
     }
 
+    fn is_paged(&self, _: &Blob) -> bool {
+        false
+    }
+
+    fn read_pages(&self, _: &Blob, _: u64, _: &mut [u8]) -> Result<(), Unreadable> {
+        Err(Unreadable::Gone)
+    }
+
+    fn written_from(&self, _: &Blob, _: u64) -> Result<Option<Range<u64>>, Unreadable> {
+        Ok(None)
+    }
+
+    fn is_leased(&self, _: &Blob) -> bool {
+        false
+    }
+
     fn record(&self, blob: &Blob, commit: &Commit, finding: &Finding) -> Recorded {
         self.others();
         let recorded = (|| {
@@ -568,6 +585,7 @@ impl Job<Stage> {
             Job::Settle(blob, _) => format!("settle {blob}"),
             Job::Check(blob) => format!("check {blob}"),
             Job::Regroup(_) => "regroup".to_owned(),
+            Job::Flow(blob) => format!("flow {blob}"),
             Job::Work(blob) => format!("work on {blob}"),
             Job::Verify(blob) => format!("verify {blob}"),
         }

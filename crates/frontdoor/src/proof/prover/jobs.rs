@@ -20,7 +20,7 @@ use super::{Held, Shared, State, TURN};
 use crate::limits;
 
 /// Why there is no better verdict when the verifier panicked, which is a fault of ours and not of the backup.
-const BROKE_DOWN: &str = "the verifier broke down on this backup";
+pub(super) const BROKE_DOWN: &str = "the verifier broke down on this backup";
 
 /// What a thread takes in hand.
 pub(super) enum Job<S: Shelf> {
@@ -32,6 +32,8 @@ pub(super) enum Job<S: Shelf> {
     Check(S::Blob),
     /// A stripe set may be complete, or not any more.
     Regroup(SetId<S::Realm>),
+    /// A flow has work.
+    Flow(S::Blob),
     /// A run has work.
     Work(S::Blob),
     /// A commit was found without a verdict, and nothing else is to do.
@@ -46,7 +48,9 @@ impl<S: Shelf> Shared<S> {
         match job {
             Job::Scan => self.scan(),
             Job::Settle(blob, since) => self.settle(&blob, since),
-            Job::Check(blob) | Job::Verify(blob) => self.check(&blob),
+            Job::Check(blob) => self.check(&blob, false),
+            Job::Verify(blob) => self.check(&blob, true),
+            Job::Flow(blob) => self.flow(&blob),
             Job::Regroup(id) => self.regroup(&id),
             Job::Work(blob) => self.work_on_blob(&blob),
         }
@@ -82,13 +86,17 @@ impl<S: Shelf> Shared<S> {
     }
 
     /// Verifies the commit that a blob has now, if it has no verdict and none is on its way; otherwise sees to its lease
-    /// and its stripe set again.
-    fn check(&self, blob: &S::Blob) {
+    /// and its stripe set again. `at_once`: a page blob too, whose verdict otherwise waits until nothing more is written.
+    fn check(&self, blob: &S::Blob, at_once: bool) {
         let Some(commit) = self.shelf.current(blob) else {
             return;
         };
         if self.shelf.standing(blob, &commit).is_none() {
-            return self.verify(blob, commit);
+            return if self.shelf.is_paged(blob) {
+                self.flow_of_unknown(blob, at_once);
+            } else {
+                self.verify(blob, commit);
+            };
         }
         let family = self.shelf.family(blob, &commit);
         let realm = self.shelf.realm(blob);
@@ -114,7 +122,7 @@ impl<S: Shelf> Shared<S> {
                 if state.stop {
                     return;
                 }
-                let busy = !state.hot.is_empty();
+                let busy = !state.hot.is_empty() || !state.flowing.is_empty();
                 state
                     .runs
                     .get_mut(blob)
@@ -246,7 +254,7 @@ impl<S: Shelf> Shared<S> {
         }
     }
 
-    fn record(
+    pub(super) fn record(
         &self,
         blob: &S::Blob,
         commit: &S::Commit,
@@ -261,7 +269,7 @@ impl<S: Shelf> Shared<S> {
     }
 
     /// Sees to what follows from a finding that was stored, or was not.
-    fn follow_up(
+    pub(super) fn follow_up(
         &self,
         state: &mut State<S>,
         blob: &S::Blob,

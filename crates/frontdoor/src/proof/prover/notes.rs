@@ -26,7 +26,7 @@ impl<S: Shelf> Shared<S> {
         if self.shelf.blob_size(&commit) == 0 {
             return self.forget(blob);
         }
-        self.lock().sets.remove(blob);
+        self.replaced(blob);
         self.change(blob, false, |run| run.committed(commit, sequence));
     }
 
@@ -34,18 +34,30 @@ impl<S: Shelf> Shared<S> {
         if self.shelf.blob_size(&commit) == 0 {
             return self.forget(blob);
         }
-        self.lock().sets.remove(blob);
+        self.replaced(blob);
         self.change(blob, false, |run| run.replaced(commit, kept));
+    }
+
+    /// What the blob was before is gone.
+    fn replaced(&self, blob: &S::Blob) {
+        let mut state = self.lock();
+        state.sets.remove(blob);
+        state.flows.remove(blob);
     }
 
     pub(super) fn forget_all(&self, gone: impl Fn(&S::Blob) -> bool) {
         let mut state = self.lock();
-        let known = state.runs.keys().chain(state.leased.keys());
+        let known = state
+            .runs
+            .keys()
+            .chain(state.leased.keys())
+            .chain(state.flows.keys());
         let mut blobs: BTreeSet<S::Blob> = known.filter(|blob| gone(blob)).cloned().collect();
         blobs.extend(state.sets.remove_all(&gone));
         for blob in blobs {
             state.leased.remove(&blob);
             state.runs.remove(&blob);
+            state.flows.remove(&blob);
             // As in `forget`.
             state.to_check.insert(blob);
         }
@@ -57,18 +69,25 @@ impl<S: Shelf> Shared<S> {
         let mut state = self.lock();
         state.leased.remove(blob);
         state.sets.remove(blob);
-        let run = state.runs.remove(blob);
+        let (run, flow) = (state.runs.remove(blob), state.flows.remove(blob));
         // It may be there again by now, and have told of its commit before this note came.
         state.to_check.insert(blob.clone());
         self.work.notify_one();
         drop(state);
-        drop(run);
+        drop((run, flow));
     }
 
     pub(super) fn lease_changed(&self, blob: &S::Blob) {
+        let flows = self.lock().flows.contains_key(blob);
+        let may_go_on = flows && self.shelf.is_leased(blob);
         let mut state = self.lock();
         if state.leased.contains_key(blob) {
             state.to_settle.insert(blob.clone());
+            self.work.notify_one();
+        }
+        if let Some(flow) = state.flows.get_mut(blob).filter(|_| !may_go_on) {
+            flow.want();
+            state.flowing.insert(blob.clone());
             self.work.notify_one();
         }
     }

@@ -4,6 +4,7 @@ use super::super::shelf::{Finding, Recorded, Standing, Unfinished, Unreadable};
 use super::*;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -83,6 +84,22 @@ impl Shelf for FakeShelf {
         }
         let whole = self.memory().whole.clone();
         self.copy(&whole, offset, into)
+    }
+
+    fn is_paged(&self, _: &&'static str) -> bool {
+        false
+    }
+
+    fn read_pages(&self, _: &&'static str, _: u64, _: &mut [u8]) -> Result<(), Unreadable> {
+        Err(Unreadable::Gone)
+    }
+
+    fn written_from(&self, _: &&'static str, _: u64) -> Result<Option<Range<u64>>, Unreadable> {
+        Ok(None)
+    }
+
+    fn is_leased(&self, _: &&'static str) -> bool {
+        false
     }
 
     fn record(&self, _: &&'static str, commit: &(u32, u64), finding: &Finding) -> Recorded {
@@ -195,7 +212,7 @@ fn free(prover: &Prover<FakeShelf>) -> usize {
 #[test]
 fn blocks_in_order_are_judged_without_reading_any_back() {
     let (shelf, bytes) = (FakeShelf::default(), backup());
-    let prover = Prover::start(shelf.clone(), 2).unwrap();
+    let prover = Prover::start(shelf.clone(), 2, limits::PROOF_QUIET).unwrap();
     let blocks: Vec<&[u8]> = bytes.chunks(100_000).collect();
     for (n, block) in (0..).zip(&blocks) {
         store(&prover, &shelf, n, block, true);
@@ -214,7 +231,7 @@ fn blocks_in_order_are_judged_without_reading_any_back() {
 #[test]
 fn without_memory_the_blocks_are_read_back_once() {
     let (shelf, bytes) = (FakeShelf::default(), backup());
-    let prover = Prover::start(shelf.clone(), 1).unwrap();
+    let prover = Prover::start(shelf.clone(), 1, limits::PROOF_QUIET).unwrap();
     let blocks: Vec<&[u8]> = bytes.chunks(100_000).collect();
     for (n, block) in (0..).zip(&blocks) {
         store(&prover, &shelf, n, block, false);
@@ -228,7 +245,7 @@ fn without_memory_the_blocks_are_read_back_once() {
 #[test]
 fn a_deleted_blob_gives_its_memory_back_at_once() {
     let shelf = FakeShelf::default();
-    let prover = Prover::start(shelf.clone(), 1).unwrap();
+    let prover = Prover::start(shelf.clone(), 1, limits::PROOF_QUIET).unwrap();
     for n in 1..5 {
         store(&prover, &shelf, n, &[7; 100_000], true);
     }
@@ -241,7 +258,7 @@ fn a_deleted_blob_gives_its_memory_back_at_once() {
 fn a_verdict_under_a_lease_becomes_final_when_the_lease_ends() {
     let (shelf, bytes) = (FakeShelf::default(), backup());
     shelf.leased.store(true, Ordering::Relaxed);
-    let prover = Prover::start(shelf.clone(), 1).unwrap();
+    let prover = Prover::start(shelf.clone(), 1, limits::PROOF_QUIET).unwrap();
     store(&prover, &shelf, 0, &bytes, true);
     commit(&prover, &shelf, 1, 0..1);
     prover.wait_until_idle();
@@ -263,13 +280,13 @@ fn damage_at_rest_is_a_verdict_and_a_start_finds_what_has_none() {
         memory.current = Some((3, bytes.len() as u64));
         memory.whole.clone_from(&bytes);
     }
-    let prover = Prover::start(shelf.clone(), 1).unwrap();
+    let prover = Prover::start(shelf.clone(), 1, limits::PROOF_QUIET).unwrap();
     prover.wait_until_idle();
     assert_eq!(shelf.memory().recorded, [(3, expected(&bytes), true)]);
     drop(prover);
     shelf.memory().recorded.clear();
     shelf.rotten.store(true, Ordering::Relaxed);
-    let prover = Prover::start(shelf.clone(), 1).unwrap();
+    let prover = Prover::start(shelf.clone(), 1, limits::PROOF_QUIET).unwrap();
     prover.wait_until_idle();
     assert_eq!(shelf.memory().recorded, [(3, Some(Verdict::Damaged), true)]);
 }
@@ -277,7 +294,7 @@ fn damage_at_rest_is_a_verdict_and_a_start_finds_what_has_none() {
 #[test]
 fn of_two_commits_that_overtook_each_other_the_newer_is_judged() {
     let (shelf, bytes) = (FakeShelf::default(), backup());
-    let prover = Prover::start(shelf.clone(), 2).unwrap();
+    let prover = Prover::start(shelf.clone(), 2, limits::PROOF_QUIET).unwrap();
     store(&prover, &shelf, 0, &bytes, false);
     commit(&prover, &shelf, 2, 0..1);
     // The note of an older commit comes late.
@@ -303,7 +320,7 @@ fn of_two_commits_that_overtook_each_other_the_newer_is_judged() {
 fn under_a_lease_too_the_newer_of_two_commits_is_judged() {
     let (shelf, bytes) = (FakeShelf::default(), backup());
     shelf.leased.store(true, Ordering::Relaxed);
-    let prover = Prover::start(shelf.clone(), 1).unwrap();
+    let prover = Prover::start(shelf.clone(), 1, limits::PROOF_QUIET).unwrap();
     store(&prover, &shelf, 0, &bytes, false);
     commit(&prover, &shelf, 1, 0..1);
     prover.wait_until_idle();
