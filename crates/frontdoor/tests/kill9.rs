@@ -11,12 +11,11 @@
 #[path = "kill9/model.rs"]
 mod model;
 mod support;
+#[path = "kill9/victim.rs"]
+mod victim;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -27,25 +26,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use model::{BlobModel, Content, Deed, LeaseModel};
 use support::client::{Ask, Client, Reply};
+use victim::{Dice, rounds_and_seed, start};
 
-const WORKERS: usize = 6;
-const BLOBS_PER_WORKER: usize = 3;
-/// Names the data directory to the child process.
-const CHILD: &str = "BAC2_KILL9_CHILD";
-
-/// A small generator, so that a seed repeats a run as far as timing allows.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-}
-
+/// Connections that are at work when the server dies.
+const WORKERS: usize = 64;
+const BLOBS_PER_WORKER: usize = 2;
 /// What one worker knows: its blobs, and the deed that was under way when the server died.
 #[derive(Default)]
 struct Worker {
@@ -53,59 +38,9 @@ struct Worker {
     pending: Option<(String, Deed)>,
 }
 
-/// The server, in the child process. Does nothing when the test is run as a test.
-#[test]
-fn child_process_of_the_kill9_test() {
-    if let Ok(data) = std::env::var(CHILD) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
-            let server = support::server::start(Path::new(&data)).await;
-            println!("listening on {}", server.address);
-            std::future::pending::<()>().await;
-        });
-    }
-}
-
-/// The server's process; killed when dropped, as at the end of every round.
-struct Victim(Child);
-
-impl Drop for Victim {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-fn start(data: &Path) -> (Victim, SocketAddr) {
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "child_process_of_the_kill9_test",
-            "--nocapture",
-            "--test-threads=1",
-        ])
-        .env(CHILD, data)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut victim = Victim(child);
-    let mut lines = BufReader::new(victim.0.stdout.take().unwrap()).lines();
-    loop {
-        let line = lines
-            .next()
-            .expect("the server ended before it was ready")
-            .unwrap();
-        if let Some((_, address)) = line.split_once("listening on ") {
-            return (victim, address.parse().unwrap());
-        }
-    }
-}
-
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
-    let rounds = std::env::var("BAC2_KILL9_ROUNDS").map_or(200, |r| r.parse().unwrap());
-    let seed = std::env::var("BAC2_KILL9_SEED").map_or_else(|_| fresh_seed(), |s| s.parse().unwrap());
-    println!("BAC2_KILL9_SEED={seed} BAC2_KILL9_ROUNDS={rounds}");
+    let (rounds, seed) = rounds_and_seed(100);
     let data = tempfile::tempdir().unwrap();
     let mut workers: Vec<Worker> = (0..WORKERS).map(new_worker).collect();
     let mut dice = Dice(seed);
@@ -140,13 +75,6 @@ fn what_was_acknowledged_survives_kill_9() {
         answered.load(Ordering::Relaxed) > rounds,
         "the workload did something"
     );
-}
-
-fn fresh_seed() -> u64 {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    now.as_nanos() as u64
 }
 
 fn new_worker(n: usize) -> Worker {
