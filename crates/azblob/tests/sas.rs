@@ -392,6 +392,14 @@ fn a_container_token_is_good_for_its_blobs_and_a_blob_token_for_that_blob() {
 }
 
 #[test]
+fn a_question_mark_before_the_token_does_no_harm() {
+    for vector in all() {
+        let query = format!("?{}", vector.query);
+        assert_eq!(Scene::of(vector).code(&query), Ok(()), "{query}");
+    }
+}
+
+#[test]
 fn a_plus_that_nobody_encoded_counts_as_one() {
     for vector in all() {
         let query = vector.query.replace("%2B", "+");

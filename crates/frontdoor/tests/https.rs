@@ -11,12 +11,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use azblob::names::AccountName;
+use azblob::names::{AccountName, ContainerName};
+use azblob::permission::Permissions;
+use azblob::sas::ServiceSas;
 use azblob::shared_key::Secret;
+use azblob::time::UnixMillis;
 use blobstore::disk::real::RealDisk;
 use blobstore::{Options, Store, SystemClock};
 use frontdoor::tls::{Certificates, OwnFiles, certificates};
 use frontdoor::{Account, Config, Reloader, Server};
+use http::Method;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -115,6 +119,32 @@ fn by_host(mut ask: Ask, host: &str) -> Ask {
         .unwrap()
         .to_owned();
     ask.header("host", host)
+}
+
+/// What SQL Server has in its credential, with the account in the host's name and a token that is good here only.
+#[test]
+fn a_token_for_https_only_is_good_here() {
+    let server = Tls::start(&["backup.example"]);
+    let host = format!("{ACCOUNT}.backup.example");
+    let mut client = server.client(&host);
+    client.ask(&Ask::put("box?restype=container")).expect(201);
+    let container = ContainerName::new("box").unwrap();
+    let mut sas = ServiceSas::of_container(container, Permissions::BACKUP, UnixMillis(4_070_908_800_000));
+    sas.https_only = true;
+    let token = sas.sign(
+        &AccountName::new(ACCOUNT).unwrap(),
+        &Secret::from_base64(KEY).unwrap(),
+    );
+    for (method, body, status) in [
+        (Method::PUT, "data", 201),
+        (Method::GET, "", 200),
+        (Method::DELETE, "", 202),
+    ] {
+        let mut ask = Ask::new(method, format!("box/db/full.bak?{token}")).body(body);
+        ask.signed = false;
+        let ask = by_host(ask.header("x-ms-blob-type", "BlockBlob"), &host);
+        client.ask(&ask).expect(status);
+    }
 }
 
 #[test]

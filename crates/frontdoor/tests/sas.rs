@@ -215,22 +215,27 @@ fn each_operation_needs_its_letter() {
     }
 }
 
+/// Of every kind; the store judges it at the moment of the change.
 #[test]
 fn create_makes_a_blob_and_never_overwrites_one() {
     let server = with_container();
     let mut client = server.client();
-    let create = signed(&token("c"));
-    client.ask(&bearing(put_blob("b"), &create)).expect(201);
-    assert_eq!(
-        client.ask(&bearing(put_blob("b"), &create)).error(),
-        (403, "UnauthorizedBlobOverwrite")
-    );
-    client
-        .ask(&bearing(put_blob("b"), &signed(&token("cw"))))
-        .expect(201);
-    client
-        .ask(&bearing(put_blob("b"), &signed(&token("w"))))
-        .expect(201);
+    let page = Ask::put("box/page").header("x-ms-blob-type", "PageBlob");
+    let page = page.header("x-ms-blob-content-length", "512");
+    let append = Ask::put("box/append").header("x-ms-blob-type", "AppendBlob");
+    for put in [put_blob("block"), page, append] {
+        let mut with = |letters: &str| {
+            let reply = client.ask(&bearing(put.clone(), &signed(&token(letters))));
+            (reply.status, reply.header("x-ms-error-code").to_owned())
+        };
+        let fine = (201, String::new());
+        let refused = (403, "UnauthorizedBlobOverwrite".to_owned());
+        assert_eq!(with("c"), fine, "{}", put.target);
+        assert_eq!(with("c"), refused, "{}", put.target);
+        assert_eq!(with("cd"), refused, "{}", put.target);
+        assert_eq!(with("cw"), fine, "{}", put.target);
+        assert_eq!(with("w"), fine, "{}", put.target);
+    }
 }
 
 #[test]

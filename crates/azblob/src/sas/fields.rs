@@ -82,7 +82,8 @@ impl Fields {
         let mut fields = Self::default();
         let mut twice = None;
         for (name, value) in query::pairs(query) {
-            let name = name.to_ascii_lowercase();
+            // Whoever puts "?TOKEN" where "TOKEN" belongs has a question mark before the first name.
+            let name = name.trim_start_matches('?').to_ascii_lowercase();
             let Some(field) = Field::ALL.iter().copied().find(|f| f.name() == name) else {
                 continue;
             };
