@@ -53,8 +53,9 @@ struct Append {
     root_at: u64,
     /// A later one that may be durable by now.
     root_to_be: Option<(u64, Ticket)>,
-    /// Roots before that one.
-    old_roots: Vec<u64>,
+    /// Frames, offset and length, that no start looks at once a later root is durable: roots before the newest two, as
+    /// headers written while the newest was on its way name the one before it; and what was given up.
+    passed: Vec<(u64, u64)>,
 }
 
 /// Where the appending starts.
@@ -96,7 +97,7 @@ impl BlobFile {
                 ends_with_root: end.with_root,
                 root_at: end.root_at,
                 root_to_be: None,
-                old_roots: Vec::new(),
+                passed: Vec::new(),
             }),
             sync: GroupSync::default(),
             turn: Mutex::new(()),
@@ -147,11 +148,9 @@ impl BlobFile {
         self.durable_below(&self.lock())
     }
 
-    /// The frames of roots that no start looks at: all but the newest two, as headers written while the newest was on
-    /// its way name the one before it.
-    pub(crate) fn take_old_roots(&self) -> Vec<(u64, u64)> {
-        let roots = std::mem::take(&mut self.lock().old_roots);
-        roots.into_iter().map(|offset| (offset, ROOT_BYTES)).collect()
+    /// The frames that no start looks at any more, now that a root is durable; each is told once.
+    pub(crate) fn take_passed(&self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.lock().passed)
     }
 
     /// Whether a sync has covered the ticket.
@@ -237,7 +236,7 @@ impl BlobFile {
         let newest = self.root_at(&append);
         let before = std::mem::replace(&mut append.root_at, newest);
         if before != newest && before != 0 {
-            append.old_roots.push(before);
+            append.passed.push((before, ROOT_BYTES));
         }
         append.root_to_be = Some((header.offset, ticket));
         Ok((header.offset, ticket))
@@ -423,6 +422,7 @@ impl BlobFile {
                 let mut append = self.lock();
                 let ticket = self.sync.draw();
                 append.unsynced.insert(header.offset, Some(ticket));
+                append.passed.push((header.offset, header.frame_len));
             }
             Err(error) => {
                 self.health.change_failed("write", &self.path, &error);

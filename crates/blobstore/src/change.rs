@@ -188,7 +188,7 @@ impl Core {
         }
         if let (Some(log), Some(map)) = (&log, map) {
             let pinned_below = blob.pinned_below(&file);
-            log.free(&file.take_old_roots());
+            log.free(&file.take_passed());
             let unneeded = log.mapped(map.frame, size, pinned_below..map.settled);
             drop(lock);
             file.punch(&unneeded, pinned_below);

@@ -195,7 +195,7 @@ impl ContentChange {
             self.file.arrived(self.header.offset);
             self.ended = true;
             let start = match deed {
-                Deed::Write(at, _) | Deed::Clear(at, _) => at,
+                Deed::Write(at, _) | Deed::Clear(at, ..) => at,
             };
             (ticket, before.after(&deed, change), start, root)
         };
@@ -216,11 +216,10 @@ impl ContentChange {
     }
 
     fn deed(&self, before: &Version) -> Deed {
-        let (at, len) = self.header.place;
         match self.header.kind {
-            Kind::Clear => Deed::Clear(at, at + len),
+            Kind::Clear => Deed::clear(&self.header),
             Kind::Append => Deed::Write(before.size, Span::of(&self.header)),
-            _ => Deed::Write(at, Span::of(&self.header)),
+            _ => Deed::Write(self.header.place.0, Span::of(&self.header)),
         }
     }
 }

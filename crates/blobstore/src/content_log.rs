@@ -71,8 +71,9 @@ struct Pending {
 pub(crate) enum Deed {
     /// Bytes of a frame become the content from this offset on.
     Write(u64, Span),
-    /// The content becomes zeros from the first offset up to the second.
-    Clear(u64, u64),
+    /// The content becomes zeros from the first offset up to the second. The last two are offset and length of the frame
+    /// that says so, which nothing needs once a map knows.
+    Clear(u64, u64, (u64, u64)),
 }
 
 /// A blob as the newest change left it.
@@ -361,7 +362,7 @@ impl Inner {
         self.replayed = changes.last().map(|(change, _)| *change);
         for (_, header) in changes {
             let deed = match header.kind {
-                Kind::Clear => Deed::Clear(header.place.0, header.place.0 + header.place.1),
+                Kind::Clear => Deed::clear(&header),
                 Kind::Append => Deed::Write(self.extents.end(), Span::of(&header)),
                 _ => Deed::Write(header.place.0, Span::of(&header)),
             };
@@ -374,10 +375,20 @@ impl Inner {
         let known = self.freed.len();
         match *deed {
             Deed::Write(at, span) => self.extents.write(at, Extent::whole(span), &mut self.freed),
-            Deed::Clear(from, end) => self.extents.clear(from, end, &mut self.freed),
+            Deed::Clear(from, end, frame) => {
+                self.extents.clear(from, end, &mut self.freed);
+                self.freed.push(frame);
+            }
         }
         self.since_map += 1;
         self.freed_bytes += self.freed[known..].iter().map(|(_, len)| len).sum::<u64>();
+    }
+}
+
+impl Deed {
+    pub(crate) fn clear(header: &Header) -> Self {
+        let (at, len) = header.place;
+        Self::Clear(at, at + len, (header.offset, header.frame_len))
     }
 }
 

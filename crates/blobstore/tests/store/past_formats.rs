@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use azblob::lease::{LeaseAction, LeaseDuration, LeaseId, LeaseState};
@@ -257,6 +258,47 @@ fn copy(from: &Path, to: &Path) {
             copy(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The program at the end of `docs/format.md` is run as it stands there, where there is a Python to run it.
+#[test]
+fn the_documented_reader_reads_all_formats() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/format.md");
+    let text = fs::read_to_string(page).unwrap();
+    let program = text.split("```python\n").nth(1).unwrap();
+    let program = program.split("```").next().unwrap();
+    for (format, expected) in [
+        (1, &["full.bak block 12100 b'the first block; '"][..]),
+        (
+            2,
+            &[
+                "full.bak block 12100 b'the first block; '",
+                "log append 13 b'one two three'",
+                "pages.bak page 1073741824 b'aaaaaaaaaaaaaaaaa'",
+            ],
+        ),
+    ] {
+        let run = Command::new("python3")
+            .arg("-c")
+            .arg(program)
+            .arg(folder(format))
+            .output();
+        let output = match run {
+            Err(error) => {
+                println!("skipped: python3: {error}");
+                return;
+            }
+            Ok(output) => output,
+        };
+        let printed = String::from_utf8_lossy(&output.stdout);
+        for line in expected {
+            assert!(
+                printed.lines().any(|printed| printed == *line),
+                "format {format}, {line}: {printed}{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
     }
 }
