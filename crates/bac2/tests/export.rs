@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use azblob::metadata::Metadata;
 use azblob::names::{AccountName, BlobName, ContainerName};
+use azblob::page::PageRange;
 use bak::writer::sample::{Sample, SampleKind};
 use blobstore::disk::real::RealDisk;
-use blobstore::{BlobPath, Options, Permit, Properties, Store, SystemClock};
+use blobstore::{BlobPath, Options, PagePermit, Permit, Properties, PutPageBlob, Store, SystemClock};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -118,6 +119,33 @@ fn put(store: &Store, container: &str, name: &str, content: &[u8]) {
         .expect("committed");
 }
 
+/// As the client of SQL Server 2012 does: declares 1 TB, and writes pieces of the backup in any order.
+fn put_pages(store: &Store, name: &str, content: &[u8]) {
+    let path = BlobPath {
+        account: account(),
+        container: ContainerName::new("backups").expect("a name"),
+        blob: BlobName::new(name).expect("a name"),
+    };
+    let blob = PutPageBlob {
+        size: 1 << 40,
+        ..PutPageBlob::default()
+    };
+    store
+        .create_page_blob(&path, blob, &Permit::NONE)
+        .expect("a new blob");
+    let mut whole = content.to_vec();
+    whole.resize(content.len().next_multiple_of(512), 0);
+    for (index, piece) in whole.chunks(60 * 1024).enumerate().rev() {
+        let start = (index * 60 * 1024) as u64;
+        let range = PageRange::new(start, start + piece.len() as u64 - 1).expect("whole pages");
+        let mut writer = store
+            .begin_pages(&path, range, &PagePermit::NONE)
+            .expect("within the blob");
+        writer.write(piece).expect("room");
+        writer.commit(&PagePermit::NONE).expect("committed");
+    }
+}
+
 /// docs/format.md: a blob's file is named by the BLAKE3 of its name.
 fn blake3_name(blob: &str) -> String {
     format!("{}.blob", blake3::hash(blob.as_bytes()).to_hex())
@@ -159,6 +187,53 @@ fn what_comes_out_is_what_went_in() {
     assert!(!vault.out().join("backups/empty.bak").exists());
     let again = vault.export(&[]);
     assert_eq!((again.0, status(&again.1, "srv/Sales FULL")), (Some(0), "same"));
+}
+
+#[test]
+fn a_page_blob_comes_out_as_sparse_as_it_is() {
+    let vault = Vault::new();
+    put_pages(&vault.store(), "paged", &vault.full);
+    let check = |file: &str, whole: bool| {
+        let path = vault.out().join(file);
+        let metadata = fs::metadata(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert_eq!(metadata.len(), 1 << 40);
+        #[cfg(unix)]
+        assert!(
+            std::os::unix::fs::MetadataExt::blocks(&metadata) * 512 < 8 << 20,
+            "holes take no space"
+        );
+        let mut content = vec![0; vault.full.len() + 1000];
+        let mut open = fs::File::open(&path).expect("readable");
+        std::io::Read::read_exact(&mut open, &mut content).expect("1 TiB");
+        let same = content[..vault.full.len()]
+            .iter()
+            .zip(&vault.full)
+            .filter(|(a, b)| a == b)
+            .count();
+        assert!(content[vault.full.len()..].iter().all(|byte| *byte == 0));
+        assert!(if whole {
+            same == vault.full.len()
+        } else {
+            same >= vault.full.len() - 2 * 65_536
+        });
+    };
+    let (code, exported) = vault.export(&["--container", "backups", "--database", "Sales"]);
+    assert_eq!((code, status(&exported, "paged")), (Some(0), "written"));
+    check("backups/paged.bak", true);
+    // One bit of it rotted, in the middle of a Put Page.
+    let file = find(&vault.data(), &blake3_name("paged")).expect("the blob's file");
+    let mut bytes = fs::read(&file).expect("readable");
+    let mut pages = vault.full[61_440 + 512..].chunks(512);
+    let page = pages.find(|page| page.iter().filter(|byte| **byte != 0).count() > 400);
+    let at = bytes.windows(512).position(|window| Some(window) == page);
+    bytes[at.expect("the page is in the file") + 7] ^= 4;
+    fs::write(&file, bytes).expect("writable");
+    let (code, exported) = vault.export(&["--container", "backups", "--yes"]);
+    assert_eq!((code, status(&exported, "paged")), (Some(1), "damaged"));
+    // Without a verdict its headers say what it is, and they may lie in what is lost.
+    let named = ["backups/paged.bak.damaged", "backups/paged.damaged"];
+    let file = named.into_iter().find(|name| vault.out().join(name).exists());
+    check(file.expect("what could be saved"), false);
 }
 
 #[test]

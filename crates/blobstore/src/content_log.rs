@@ -265,6 +265,11 @@ impl Log {
         unneeded
     }
 
+    /// Fails where it is not known what the content is.
+    pub(crate) fn check_known(&self) -> Result<(), StoreError> {
+        self.lock().lost.map_or(Ok(()), |from| Err(lost(from)))
+    }
+
     /// What lies from `at` on, `len` bytes.
     pub(crate) fn pieces(&self, at: u64, len: u64) -> Result<Vec<Piece>, StoreError> {
         let inner = self.lock();

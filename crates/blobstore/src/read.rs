@@ -254,7 +254,7 @@ impl BlobReader {
     }
 
     /// The next bytes from `from` on that are more than a hole: where they begin and end. None when only zeros follow.
-    /// Where that is not known, all that follows counts.
+    /// Only page blobs have holes. Takes longer the further the bytes go on, so ask once for each answer.
     pub fn next_data(&self, from: u64) -> Option<Range<u64>> {
         let all = (from < self.size()).then(|| from..self.size());
         match &self.content {
@@ -284,7 +284,11 @@ impl Core {
         let file = self.file(blob, &mut state)?;
         let content = match root.log {
             None => Content::Blocks(state.list(blob, &self.opening())?),
-            Some(_) => Content::Log(state.log(blob, &self.opening())?),
+            Some(_) => {
+                let log = state.log(blob, &self.opening())?;
+                log.check_known()?;
+                Content::Log(log)
+            }
         };
         let view = state
             .view(blob, &self.opening(), now)?

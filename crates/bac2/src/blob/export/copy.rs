@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use blobstore::limits::CHECKSUM_BYTES;
@@ -92,16 +92,24 @@ fn copy(reader: &BlobReader, partial: &Path, done: &mut impl FnMut(u64)) -> io::
     let mut buffer = vec![0; PIECE_BYTES];
     let mut holes: Option<Holes> = None;
     let mut at = 0;
-    while at < reader.size() {
-        let piece = piece(&mut buffer, reader.size() - at);
-        if let Err(error) = reader.read_at(at, piece) {
-            lost_or_failed(error)?;
-            salvage(reader, at, piece, &mut holes)?;
+    // What was never written into a page blob is not written here either: the file is as sparse as the blob.
+    while let Some(data) = reader.next_data(at) {
+        done(data.start - at);
+        at = data.start;
+        file.seek(SeekFrom::Start(at))?;
+        while at < data.end {
+            let piece = piece(&mut buffer, data.end - at);
+            if let Err(error) = reader.read_at(at, piece) {
+                lost_or_failed(error)?;
+                salvage(reader, at, piece, &mut holes)?;
+            }
+            file.write_all(piece)?;
+            at += piece.len() as u64;
+            done(piece.len() as u64);
         }
-        file.write_all(piece)?;
-        at += piece.len() as u64;
-        done(piece.len() as u64);
     }
+    done(reader.size() - at);
+    file.set_len(reader.size())?;
     file.sync_all()?;
     Ok(holes)
 }
