@@ -70,6 +70,8 @@ enum BlobCommand {
     List(blob::list::Arguments),
     /// Write backups out as files, from the folder alone
     Export(blob::export::Arguments),
+    /// Print what a SQL Server needs to back up here, ready to paste
+    Connect(blob::connect::Arguments),
     /// Seal blobs: nobody changes or deletes them over the protocol any more
     Seal(blob::seal::Arguments),
     /// Lift the seal of blobs
@@ -145,6 +147,9 @@ impl Arguments {
             Command::Blob(Blob {
                 command: BlobCommand::Export(arguments),
             }) => blob::export::run(&arguments, console),
+            Command::Blob(Blob {
+                command: BlobCommand::Connect(arguments),
+            }) => blob::connect::run(&arguments, console),
             Command::Blob(Blob {
                 command: BlobCommand::Seal(arguments),
             }) => blob::seal::run(&arguments, true, console),

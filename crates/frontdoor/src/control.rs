@@ -9,6 +9,7 @@
 //! | `list`                      | the JSON array of [`crate::listing`]                       |
 //! | `{"command":"seal", ...}`   | the deeds of [`crate::sealing`], a JSON array              |
 //! | `{"command":"policies", ...}` | the answer of [`crate::policies`], a JSON object         |
+//! | `{"command":"createContainer", ...}` | whether [`crate::creating`] made it, a JSON object |
 //! | other                       | `{"error": "..."}`                                         |
 //!
 //! Only the owner of the data directory may connect (mode 0600); there is no authentication beyond that. What the owner

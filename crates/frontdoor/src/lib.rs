@@ -9,7 +9,8 @@
 //! - `intake`, `download`, `buffers`: bytes in and out. An async worker never waits for the disk.
 //! - `proof`: the verifier, beside the requests. It delays none of them.
 //! - [`tls`]: certificates, our own or the user's, renewed while the server runs. `host`: what clients call it.
-//! - [`control`], [`listing`], [`sealing`], [`policies`]: what a running server tells its owner, and does for them.
+//! - [`control`], [`listing`], [`sealing`], [`policies`], [`creating`]: what a running server tells its owner, and does
+//!   for them.
 //! - [`limits`]: all of them.
 //!
 //! Deliberately absent: HTTP/2, because SQL Server's client fails where it is offered; logging into `$logs`, metrics
@@ -23,6 +24,7 @@ mod buffers;
 mod checks;
 mod config;
 pub mod control;
+pub mod creating;
 mod door;
 mod download;
 mod fault;

@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::accept::{self, Reception};
 use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::creating;
 use crate::door::{Door, now};
 use crate::health::{self, Watched};
 use crate::host::Host;
@@ -278,10 +279,11 @@ fn open_control(data: &Path, store: &Arc<Store>) -> Option<Task> {
     let answerer: Answerer = Arc::new(move |line| match line {
         "list" => listing::json(&store).map_err(|error| error.to_string()),
         line if line.starts_with('{') => {
-            policies::answer(&store, line).unwrap_or_else(|| sealing::answer(&store, line))
+            let answered = policies::answer(&store, line).or_else(|| creating::answer(&store, line));
+            answered.unwrap_or_else(|| sealing::answer(&store, line))
         }
         other => Err(format!(
-            "unknown command {other:?}; known are: list, and seal and policies as JSON"
+            "unknown command {other:?}; known are: list, and seal, policies and createContainer as JSON"
         )),
     });
     match Control::open(data) {

@@ -71,6 +71,22 @@ pub(super) fn read(path: &Path) -> Result<Vec<Account>, Failure> {
     Ok(accounts)
 }
 
+/// The first key of an account as it is written in a file, for the one who must paste it into SQL Server.
+pub(crate) fn key_text(path: &Path, name: &AccountName) -> Result<String, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
+    let key = text.lines().find_map(|line| {
+        let (account, key) = line.split('#').next()?.trim().split_once('=')?;
+        (account == name.as_str()).then(|| key.to_owned())
+    });
+    key.ok_or_else(|| {
+        Failure::unusable(
+            "WhichAccount",
+            format!("{} has no account {name} any more", path.display()),
+            "run it again",
+        )
+    })
+}
+
 /// One account a name. A name that is given again brings a second key, for the days while keys are changed.
 pub(crate) fn joined(given: Vec<Account>) -> Result<Vec<frontdoor::Account>, Failure> {
     let mut accounts: Vec<frontdoor::Account> = Vec::new();

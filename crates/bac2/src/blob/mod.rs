@@ -4,6 +4,7 @@
 //! when nobody holds it; `export` reads files alone and needs nothing but them.
 
 pub(crate) mod accounts;
+pub(crate) mod connect;
 pub(crate) mod export;
 pub(crate) mod list;
 mod listening;

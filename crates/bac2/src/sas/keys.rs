@@ -39,12 +39,22 @@ fn account_name(text: &str) -> Result<AccountName, String> {
 }
 
 impl Keys {
-    /// Reads the file and picks the account.
-    pub(crate) fn choose(&self, console: &Console) -> Result<Chosen, Failure> {
-        let file = match (&self.accounts_file, &self.data) {
+    /// The data directory, if one was given.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    /// The file with the keys.
+    pub(crate) fn file(&self) -> PathBuf {
+        match (&self.accounts_file, &self.data) {
             (Some(file), _) => file.clone(),
             (None, data) => accounts::in_data(data.as_deref().unwrap_or(Path::new("."))),
-        };
+        }
+    }
+
+    /// Reads the file and picks the account.
+    pub(crate) fn choose(&self, console: &Console) -> Result<Chosen, Failure> {
+        let file = self.file();
         let mut found = accounts::joined(accounts::from_file(&file, console)?)?;
         let alone = found.len() == 1;
         let names: Vec<String> = found.iter().map(|account| account.name.to_string()).collect();
