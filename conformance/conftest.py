@@ -16,7 +16,7 @@ EMULATOR = "devstoreaccount1"
 EMULATOR_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 # What the product is asked over.
-SCHEMES = ["http"]
+SCHEMES = ["http", "https"]
 
 
 @dataclass

@@ -432,16 +432,6 @@ def test_dots_in_names_are_only_dots(bac2, own, name):
     assert send("DELETE")[0] == 202
 
 
-def test_what_is_not_offered_says_so(own):
-    blob = own.get_blob_client("pages")
-    status, code = refused(blob.create_page_blob, 512)
-    assert (status, code) == (501, "NotImplemented")
-    plain = own.upload_blob("plain", b"x")
-    assert refused(plain.create_snapshot)[0] == 501
-    assert refused(plain.set_standard_blob_tier, "Cool")[0] == 501
-    assert plain.download_blob().readall() == b"x"
-
-
 def test_errors_carry_what_azure_says(own):
     blob = own.upload_blob("leased", b"x")
     blob.acquire_lease()

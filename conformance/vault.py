@@ -10,6 +10,9 @@ import time
 
 from sql_server_sequence_client import ACCOUNT, KEY, NEW, Client
 
+# The one line that tells whoever started it that it serves.
+READY = '"ready":true'
+
 
 class Vault:
     """A server on a free port. `arguments` are further ones of `bac2 blob serve`."""
@@ -20,6 +23,9 @@ class Vault:
         self.log = str(data) + ".log"
         self.arguments = list(arguments) + (["--tls"] if tls else [])
         self.ca = str(data) + ".ca.pem" if tls else None
+        self.accounts = str(data) + ".accounts"
+        with open(os.open(self.accounts, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(f"{ACCOUNT}={KEY}\n")
 
     @property
     def origin(self):
@@ -28,24 +34,25 @@ class Vault:
     def start(self):
         listen = f"{self.address[0]}:{self.address[1]}"
         command = [self.binary, "blob", "serve", "--data", str(self.data), "--listen", listen]
-        command += ["--account", f"{ACCOUNT}={KEY}", *self.arguments]
+        command += ["--accounts-file", self.accounts, *self.arguments]
         with open(self.log, "ab") as log:
+            before = log.tell()
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(self.address, timeout=1).close()
-                break
-            except OSError:
-                ended = self.process.poll()
-                if ended is not None or time.monotonic() > deadline:
-                    self.kill()
-                    said = open(self.log, errors="replace").read()
-                    raise AssertionError(f"the server does not listen (exit {ended}): {said}") from None
-                time.sleep(0.05)
+        while READY not in (said := self.said(before)):
+            ended = self.process.poll()
+            if ended is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"the server does not get ready (exit {ended}): {said}")
+            time.sleep(0.02)
         if self.tls:
             self.export_ca()
         return self
+
+    def said(self, since=0):
+        with open(self.log, errors="replace") as log:
+            log.seek(since)
+            return log.read()
 
     def export_ca(self):
         """What whoever sets up a client does: the certificate to trust, from the command line."""
@@ -76,7 +83,7 @@ class Vault:
         said = self.run("blob", "list", "--data", str(self.data), "-o", "json").stdout
         return {entry["name"]: entry for entry in json.loads(said)}
 
-    def verdict(self, name, patience=60):
+    def verdict(self, name, patience=30):
         """The entry of a blob once its verdict is no longer pending."""
         deadline = time.monotonic() + patience
         while True:

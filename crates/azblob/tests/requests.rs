@@ -324,6 +324,22 @@ fn an_empty_header_asks_for_nothing() {
 }
 
 #[test]
+fn a_batch_of_the_account_however_its_client_writes_it() {
+    // The JavaScript SDK takes the account of a path-style URL for a container.
+    let kind = [
+        ("content-type", "multipart/mixed; boundary=b"),
+        ("content-length", "9"),
+    ];
+    for uri in ["/vault?comp=batch", "/vault?comp=batch&restype=container"] {
+        let Operation::Service(ServiceOperation::Batch(body)) = parse("POST", uri, &kind).unwrap().operation
+        else {
+            panic!("not a batch of the account: {uri}")
+        };
+        assert_eq!((body.length, body.boundary.as_str()), (9, "b"));
+    }
+}
+
+#[test]
 fn checksums_one_at_a_time() {
     let put = |headers: &[(&str, &str)]| {
         let mut all = vec![("x-ms-blob-type", "BlockBlob"), ("content-length", "0")];

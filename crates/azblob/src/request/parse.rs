@@ -133,7 +133,10 @@ fn service(fields: &Fields<'_>) -> Result<Operation, Refusal> {
             account_information(fields)?;
             Ok(Operation::Service(ServiceOperation::AccountInformation))
         }
-        ("POST", "", "batch") => Ok(Operation::Service(ServiceOperation::Batch(batch(fields)?))),
+        // The JavaScript SDK takes the account of a path-style URL for a container.
+        ("POST", "" | "container", "batch") => {
+            Ok(Operation::Service(ServiceOperation::Batch(batch(fields)?)))
+        }
         (_, "", "blobs") => Err(not_offered("Find Blobs by Tags")),
         _ => Err(unknown(fields)),
     }
