@@ -151,11 +151,11 @@ impl Door {
             let found = store.page_ranges(&path, window, most, &Permit::lease(ask.lease_id))?;
             check_read(&ask.conditions, &found.view)?;
             let size = found.view.size;
-            if let Some(range) = ask.range.filter(|range| range.start >= size && range.start > 0) {
-                return Err(Fault::range_beyond(
-                    ErrorCode::InvalidRange,
-                    range.start.min(size),
-                ));
+            if ask
+                .range
+                .is_some_and(|range| range.start >= size && range.start > 0)
+            {
+                return Err(Fault::range_beyond(ErrorCode::InvalidRange, size));
             }
             let list = PageList {
                 ranges: found.ranges.into_iter().map(listed).collect::<Result<_, _>>()?,
