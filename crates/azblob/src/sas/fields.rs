@@ -76,11 +76,11 @@ impl Fields {
     /// Picks the token's parameters out of a query; `None` where there is no signature.
     ///
     /// # Errors
-    /// 403 for a parameter that is given twice: which of the two was meant is anybody's guess, and a server and what
+    /// 403 for a parameter with a control character in it, or one that is given twice: which of the two was meant is anybody's guess, and a server and what
     /// stands before it might guess differently.
     pub(super) fn of_query(query: &str) -> Result<Option<Self>, Refusal> {
         let mut fields = Self::default();
-        let mut twice = None;
+        let (mut twice, mut control) = (None, None);
         for (name, value) in query::pairs(query) {
             // Whoever puts "?TOKEN" where "TOKEN" belongs has a question mark before the first name.
             let name = name.trim_start_matches('?').to_ascii_lowercase();
@@ -92,16 +92,23 @@ impl Fields {
                 Field::Sig | Field::St | Field::Se => value.replace(' ', "+"),
                 _ => value,
             };
+            // The text that is signed parts its fields by line breaks: none of them may hold one.
+            control = control.or(value.contains(|c: char| c.is_ascii_control()).then_some(field));
             if fields.0.insert(field, value).is_some() {
                 twice = Some(field);
             }
         }
         fields.0.retain(|_, value| !value.is_empty());
-        match (fields.get(Field::Sig), twice) {
-            (None, _) => Ok(None),
-            (Some(_), None) => Ok(Some(fields)),
-            (Some(_), Some(field)) => Err(failed(format!("{} is given more than once.", field.name()))),
+        if fields.get(Field::Sig).is_none() {
+            return Ok(None);
         }
+        if let Some(field) = twice {
+            return Err(failed(format!("{} is given more than once.", field.name())));
+        }
+        if let Some(field) = control {
+            return Err(failed(format!("{} is not well formed.", field.name())));
+        }
+        Ok(Some(fields))
     }
 
     pub(super) fn get(&self, field: Field) -> Option<&str> {
