@@ -12,6 +12,7 @@ mod logged;
 mod model;
 mod page_blobs;
 mod past_formats;
+mod policies;
 mod service_record;
 mod snapshots;
 mod support;
