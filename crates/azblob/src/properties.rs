@@ -15,6 +15,10 @@ use crate::error::Refusal;
 /// What Azure says of a blob whose writer named no type.
 pub const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
+/// The tier of every block blob. Nothing here is colder or dearer to read than the rest, so asking for another one
+/// is refused rather than noted and not kept.
+pub const ONLY_TIER: &str = "Hot";
+
 /// The HTTP properties of one blob. A missing one is not sent, except the type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -64,6 +68,20 @@ impl HttpProperties {
             cache_control: read("x-ms-blob-cache-control", &CACHE_CONTROL)?,
             content_md5: md5,
         })
+    }
+
+    /// These, and where one is missing that of `others`.
+    #[must_use]
+    pub fn or(self, others: &Self) -> Self {
+        let others = others.clone();
+        Self {
+            content_type: self.content_type.or(others.content_type),
+            content_encoding: self.content_encoding.or(others.content_encoding),
+            content_language: self.content_language.or(others.content_language),
+            content_disposition: self.content_disposition.or(others.content_disposition),
+            cache_control: self.cache_control.or(others.cache_control),
+            content_md5: self.content_md5.or(others.content_md5),
+        }
     }
 
     /// Adds the `x-ms-blob-...` headers to a request.

@@ -4,11 +4,12 @@
 //! signature checked, then [`Request::parse`] reads what is asked. A client goes the other way with
 //! [`Request::build`]; what is built parses to an equal value.
 //!
-//! Not offered yet, and answered so by a clear error: versions, copies, tiers, tags, queries.
+//! Not offered yet, and answered so by a clear error: versions, queries.
 
 mod address;
 mod append_blob;
 mod build;
+mod copy;
 mod fields;
 mod listing;
 mod operation;
@@ -21,6 +22,7 @@ mod target;
 pub use address::{Address, AddressStyle};
 pub use append_blob::{AppendBlock, PutAppendBlob, SealAppend};
 pub use build::{Endpoint, encode_path};
+pub use copy::{BlockFromUrl, CopyBlob, CopySource, PutFromUrl};
 pub use listing::{ListBlobs, ListContainers, Marker};
 pub use operation::{
     BatchBody, BlobOperation, BlobPath, Checksum, ContainerOperation, DocumentBody, GetBlob, Operation,

@@ -24,6 +24,7 @@ pub use container_head::ContainerHead;
 pub use container_list::{ContainerPage, ListedContainer};
 pub use failure::Failure;
 pub use page_list::{PageList, PageState};
+pub(crate) use read_headers::{put, text};
 pub use stamp::Stamp;
 pub use stats::ServiceStats;
 
@@ -55,7 +56,11 @@ pub fn success_status(operation: &Operation) -> u16 {
             | BlobOperation::PutPage(_)
             | BlobOperation::ClearPages(_)
             | BlobOperation::AppendBlock(_)
+            | BlobOperation::PutFromUrl(_)
+            | BlobOperation::BlockFromUrl(_)
             | BlobOperation::Snapshot { .. } => 201,
+            BlobOperation::Copy(_) => 202,
+            BlobOperation::AbortCopy { .. } | BlobOperation::SetTags { .. } => 204,
             BlobOperation::Delete { .. } => 202,
             BlobOperation::Lease { action, .. } => lease_status(action),
             _ => 200,

@@ -12,11 +12,12 @@ use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::properties::HttpProperties;
 use azblob::range::ByteRange;
 use azblob::request::{
-    Address, AddressStyle, BlobOperation, BlobPath, Checksum, ContainerOperation, Endpoint, GetBlob,
-    ListBlobs, ListContainers, Marker, Operation, PageChange, PutBlob, PutBlock, PutBlockList, Request,
-    ServiceOperation,
+    Address, AddressStyle, BlobOperation, BlobPath, BlockFromUrl, Checksum, ContainerOperation, CopyBlob,
+    CopySource, Endpoint, GetBlob, ListBlobs, ListContainers, Marker, Operation, PageChange, PutBlob,
+    PutBlock, PutBlockList, PutFromUrl, Request, ServiceOperation,
 };
 use azblob::snapshot::{DeleteSnapshots, SnapshotTime};
+use azblob::tags::Tags;
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -274,7 +275,7 @@ fn what_is_not_offered_says_so() {
         refusal("PUT", uri, &[("content-length", "0")]),
         ErrorCode::MissingRequiredHeader
     );
-    for comp in ["copy", "tier", "tags", "undelete", "legalhold"] {
+    for comp in ["incrementalcopy", "expiry", "undelete", "legalhold"] {
         let code = refusal("PUT", &format!("{uri}?comp={comp}"), &[]);
         assert_eq!((code, code.status()), (ErrorCode::NotImplemented, 501), "{comp}");
     }
@@ -283,9 +284,9 @@ fn what_is_not_offered_says_so() {
         &format!("{uri}?comp=tier"),
         &[("x-ms-access-tier", "Cool")],
     );
-    assert_eq!(tier, ErrorCode::NotImplemented);
-    let said = parse("PUT", &format!("{uri}?comp=tier"), &[]).unwrap_err();
-    assert_eq!(said.message(), "Set Blob Tier is not offered by this server.");
+    assert_eq!(tier, ErrorCode::InvalidBlobTier);
+    let said = parse("PUT", &format!("{uri}?comp=expiry"), &[]).unwrap_err();
+    assert_eq!(said.message(), "Set Blob Expiry is not offered by this server.");
     assert_eq!(
         refusal("PUT", &format!("{uri}?comp=nonsense"), &[]),
         ErrorCode::InvalidQueryParameterValue
@@ -320,7 +321,7 @@ fn an_empty_header_asks_for_nothing() {
         parse("PUT", "/vault/backups/b", &headers).map_err(|r| r.code)
     };
     assert!(put("").is_ok());
-    assert_eq!(put("Archive").err(), Some(ErrorCode::UnsupportedHeader));
+    assert_eq!(put("Archive").err(), Some(ErrorCode::InvalidBlobTier));
 }
 
 #[test]
@@ -361,7 +362,8 @@ fn checksums_one_at_a_time() {
 
 #[test]
 fn listings() {
-    let uri = "/vault/backups?restype=container&comp=list&prefix=a%2Fb&delimiter=%2F&include=metadata,snapshots,uncommittedblobs,deleted\
+    let uri = "/vault/backups?restype=container&comp=list&prefix=a%2Fb&delimiter=%2F&include=metadata,snapshots,uncommittedblobs,deleted,tags,copy\
+        &startFrom=a%2Fc\
         &maxresults=70000&marker=YS9i";
     let Operation::Container(_, ContainerOperation::ListBlobs(list)) =
         parse("GET", uri, &[]).unwrap().operation
@@ -375,7 +377,10 @@ fn listings() {
         max_results: 5000,
         max_results_given: true,
         include_metadata: true,
+        start_from: Some("a/c".to_owned()),
         include_snapshots: true,
+        include_copy: true,
+        include_tags: true,
         include_uncommitted: true,
     };
     assert_eq!(list, want);
@@ -421,7 +426,10 @@ fn every_request() -> Vec<Operation> {
         max_results: 17,
         max_results_given: true,
         include_metadata: true,
+        start_from: Some("a/c".to_owned()),
         include_snapshots: true,
+        include_copy: true,
+        include_tags: true,
         include_uncommitted: true,
     };
     let containers = ListContainers {
@@ -473,10 +481,19 @@ fn every_request() -> Vec<Operation> {
         ContainerOperation::ListBlobs(ListBlobs::default()),
     ];
     let block = BlockId::from_bytes(&[0xfb, 0xef, 0xbe, 0xff]).unwrap();
+    let tags = Tags::from_header("a=b%20c&d=").unwrap();
+    let source = CopySource {
+        url: "http://127.0.0.1:10000/vault/box/a%20b?snapshot=2011-03-09T01:42:34.9360000Z".to_owned(),
+        lease_id,
+        conditions: conditions.clone(),
+        md5: Some(Md5([9; 16])),
+        crc64: None,
+    };
     let put = PutBlob {
         length: 5,
         properties: properties.clone(),
         metadata: metadata.clone(),
+        tags: tags.clone(),
         lease_id,
         conditions: Conditions::if_absent(),
         checksum: Some(Checksum::Md5(Md5([9; 16]))),
@@ -485,6 +502,7 @@ fn every_request() -> Vec<Operation> {
         length: 6,
         properties: properties.clone(),
         metadata: metadata.clone(),
+        tags: tags.clone(),
         lease_id,
         conditions: conditions.clone(),
         checksum: Some(Checksum::Crc64(Crc64(u64::MAX - 1))),
@@ -499,6 +517,7 @@ fn every_request() -> Vec<Operation> {
         range_crc64: false,
     };
     let own = metadata.clone();
+    let other_block = block.clone();
     let on_blob = [
         BlobOperation::Put(put),
         BlobOperation::Put(PutBlob::default()),
@@ -531,11 +550,57 @@ fn every_request() -> Vec<Operation> {
             conditions: conditions.clone(),
         },
         BlobOperation::SetProperties {
-            properties: Some(properties),
+            properties: Some(properties.clone()),
             page: PageChange::default(),
             lease_id,
             conditions: conditions.clone(),
         },
+        BlobOperation::Copy(CopyBlob {
+            source: source.clone(),
+            at_once: true,
+            metadata: Some(own.clone()),
+            tags: tags.clone(),
+            tags_of_source: false,
+            lease_id,
+            conditions: conditions.clone(),
+        }),
+        BlobOperation::Copy(CopyBlob {
+            source: source.clone(),
+            tags_of_source: true,
+            ..CopyBlob::default()
+        }),
+        BlobOperation::PutFromUrl(PutFromUrl {
+            source: source.clone(),
+            properties: properties.clone(),
+            tags: tags.clone(),
+            lease_id,
+            ..PutFromUrl::default()
+        }),
+        BlobOperation::PutFromUrl(PutFromUrl {
+            source: source.clone(),
+            properties_of_source: true,
+            ..PutFromUrl::default()
+        }),
+        BlobOperation::BlockFromUrl(BlockFromUrl {
+            id: other_block,
+            source,
+            range: Some(ByteRange {
+                start: 3,
+                last: Some(9),
+            }),
+            lease_id,
+        }),
+        BlobOperation::AbortCopy {
+            id: "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0".to_owned(),
+            lease_id,
+        },
+        BlobOperation::GetTags { snapshot, lease_id },
+        BlobOperation::SetTags {
+            length: 7,
+            lease_id,
+            checksum: None,
+        },
+        BlobOperation::SetTier { snapshot, lease_id },
         BlobOperation::Snapshot {
             metadata: Some(own),
             lease_id,

@@ -1,6 +1,7 @@
 //! Answers: written in Azure's form, read back equal, and nothing panics on what is none.
 #![allow(clippy::unwrap_used)] // A sample that does not parse shall fail loudly.
 
+use azblob::copy::{CopyState, CopyStatus};
 use azblob::digest::Md5;
 use azblob::error::{self, ErrorCode, Refusal};
 use azblob::etag::ETag;
@@ -14,6 +15,7 @@ use azblob::response::{
     ListedContainer, ListedEntry, Stamp,
 };
 use azblob::snapshot::SnapshotTime;
+use azblob::tags::Tags;
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use http::{HeaderMap, HeaderValue};
@@ -33,6 +35,18 @@ fn metadata() -> Metadata {
     metadata
 }
 
+fn copied() -> CopyState {
+    CopyState {
+        id: "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0".to_owned(),
+        source: "https://vault.example/box/b".to_owned(),
+        status: CopyStatus::Failed,
+        copied: 3,
+        total: 5,
+        completed: Some(CHANGED),
+        description: Some("The server was restarted.".to_owned()),
+    }
+}
+
 fn head() -> BlobHead {
     BlobHead {
         etag: TAG.to_string(),
@@ -47,6 +61,8 @@ fn head() -> BlobHead {
         },
         metadata: metadata(),
         lease: LEASED,
+        copy: Some(copied()),
+        tag_count: 2,
         sequence_number: None,
         block_count: None,
         append_sealed: false,
@@ -210,6 +226,8 @@ fn listed(name: &str) -> ListedBlob {
         append_sealed: false,
         lease: LEASED,
         metadata: Some(metadata()),
+        copy: None,
+        tags: None,
     }
 }
 
@@ -226,6 +244,8 @@ fn pages_of_blobs() {
     let snapshot = ListedBlob {
         snapshot: Some(SnapshotTime(12_996_349_549_360_000)),
         lease: LeaseView::NONE,
+        copy: Some(copied()),
+        tags: Some(Tags::from_header("a=b&c=").unwrap()),
         ..listed("snapped")
     };
     let page = BlobPage {
@@ -262,7 +282,7 @@ fn pages_of_blobs() {
         <Content-Length>5</Content-Length><Content-Type>application/octet-stream</Content-Type>\
         <Content-MD5>AwMDAwMDAwMDAwMDAwMDAw==</Content-MD5><BlobType>BlockBlob</BlobType>\
         <LeaseStatus>locked</LeaseStatus><LeaseState>leased</LeaseState><LeaseDuration>infinite</LeaseDuration>\
-        </Properties><Metadata><name>a &lt;b&gt; &amp; &quot;c&quot;</name></Metadata></Blob>\
+        <AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred></Properties><Metadata><name>a &lt;b&gt; &amp; &quot;c&quot;</name></Metadata></Blob>\
         <BlobPrefix><Name>dir/</Name></BlobPrefix>";
     assert!(body.starts_with(begins), "{body}");
     assert!(

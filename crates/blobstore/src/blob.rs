@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use azblob::copy::CopyState;
 use azblob::etag::ETag;
 use azblob::lease::{Lease, LeaseView};
 use azblob::names::BlobName;
@@ -22,6 +23,7 @@ use azblob::time::UnixMillis;
 use crate::blob_file::{BlobFile, End, Writing};
 use crate::block_list::CommittedList;
 use crate::content_log::{Log, Source};
+use crate::copy::shown;
 use crate::disk::{Access, Disk, SyncPoint};
 use crate::error::StoreError;
 use crate::frame::{Kind, ROOT_PAYLOAD_MAX};
@@ -96,6 +98,8 @@ pub struct BlobView {
     pub properties: Arc<Properties>,
     /// The state of the content.
     pub commit: CommitId,
+    /// The copy that made the blob, or is making it.
+    pub copy: Option<Box<CopyState>>,
     /// Which snapshot this is; none for the blob itself.
     pub snapshot: Option<SnapshotTime>,
     /// Page blobs: the number that clients agree on, from 0 to 2^63 - 1; else 0.
@@ -309,6 +313,7 @@ impl State {
         let Some(root) = self.root.clone() else {
             return Ok(None);
         };
+        let properties = self.properties(blob, opening)?;
         Ok(Some(BlobView {
             kind: root.kind,
             committed: root.committed,
@@ -319,7 +324,11 @@ impl State {
             lease: root.lease,
             lease_view: root.lease.view(now),
             sealed: root.sealed,
-            properties: self.properties(blob, opening)?,
+            copy: properties
+                .copy
+                .as_ref()
+                .map(|copy| Box::new(shown(copy, root.copying))),
+            properties,
             commit: root.commit,
             snapshot: blob.snapshot.as_ref().map(|place| place.time),
             sequence_number: root.log.as_ref().map_or(0, |log| log.sequence_number),

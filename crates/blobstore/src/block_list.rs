@@ -6,6 +6,7 @@
 
 use azblob::block::{BlockId, MAX_BLOCK_ID_BYTES};
 
+use crate::copy::Part;
 use crate::extents::Piece;
 use crate::frame::{Header, Kind, frame_len};
 
@@ -82,6 +83,17 @@ impl CommittedList {
             starts,
             size,
         }
+    }
+
+    /// What a copy of the content consists of.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let parts = self.entries.iter().zip(&self.starts).map(|(entry, start)| Part {
+            start: *start,
+            len: entry.span.len,
+            frame: entry.span.offset,
+            id: entry.id.clone(),
+        });
+        parts.collect()
     }
 
     /// Bytes of content.

@@ -7,6 +7,7 @@ use azblob::error::ErrorCode;
 use azblob::lease::{LeaseAction, LeaseId, LeaseReply};
 use azblob::metadata::Metadata;
 use azblob::properties::HttpProperties;
+use azblob::tags::Tags;
 use azblob::time::UnixMillis;
 
 use crate::blob::{Blob, BlobView, State, write_root};
@@ -61,6 +62,9 @@ impl Store {
         let reply = core.with_reserve(|| {
             core.change_root(&blob, |root, now| {
                 condition(root.committed.then(|| (root.etag(), root.last_modified)))?;
+                if root.copying {
+                    return Err(ErrorCode::PendingCopyOperation.into());
+                }
                 let (lease, reply) = root.lease.apply(action, now, fresh)?;
                 root.lease = lease;
                 Ok(reply)
@@ -93,7 +97,32 @@ impl Store {
         http: &HttpProperties,
         permit: &Permit<'_>,
     ) -> Result<BlobView, StoreError> {
-        self.set_properties(path, permit, |properties| properties.http = http.clone())
+        self.set_properties(path, permit, |properties| {
+            properties.http = http.clone();
+            // It is no longer what the copy made.
+            properties.copy = None;
+        })
+    }
+
+    /// Replaces the tags of a committed blob. ETag and time of change stay.
+    ///
+    /// # Errors
+    /// As [`Store::set_metadata`].
+    pub fn set_tags(&self, path: &BlobPath, tags: &Tags, permit: &Permit<'_>) -> Result<(), StoreError> {
+        let core = &self.core;
+        core.check_writable()?;
+        let (container, blob) = core.blob(path)?;
+        let _gate = container.enter()?;
+        core.change_root(&blob, |root, now| {
+            root.lease = permit.check_change(root, now)?;
+            if !root.committed {
+                return Err(ErrorCode::BlobNotFound.into());
+            }
+            let mut properties = (*blob.state().properties(&blob, &core.opening())?).clone();
+            properties.tags = tags.clone();
+            root.properties = Held::Inline(properties);
+            Ok(())
+        })
     }
 
     fn set_properties(

@@ -23,6 +23,7 @@ use azblob::time::UnixMillis;
 
 use crate::blob_file::{BlobFile, read_frame, read_trailer};
 use crate::block_list::Span;
+use crate::copy::Part;
 use crate::disk::DiskFile;
 use crate::error::StoreError;
 use crate::extents::{Extent, Extents, Piece};
@@ -288,6 +289,11 @@ impl Log {
     /// Whether these bytes of a frame's payload are all still content; see [`Extents::holds`].
     pub(crate) fn holds(&self, start: u64, span: Span, within: u64, len: u64) -> bool {
         self.lock().extents.holds(start, span, within, len)
+    }
+
+    /// What a copy of the content before `size` consists of.
+    pub(crate) fn parts(&self, size: u64) -> Vec<Part> {
+        self.lock().extents.parts(size)
     }
 
     /// The ranges that were written and not cleared; see [`Extents::ranges`].

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::block_list::Span;
+use crate::copy::Part;
 use crate::frame::{Kind, PAGE, frame_len, to_pages};
 use crate::limits::CHECKSUM_BYTES;
 
@@ -263,6 +264,18 @@ impl Extents {
             }
         }
         (ranges, None)
+    }
+
+    /// Every stretch before `size`, as a part of a copy.
+    pub(crate) fn parts(&self, size: u64) -> Vec<Part> {
+        let before = self.by_start.range(..size);
+        let part = |(start, extent): (&u64, &Extent)| Part {
+            start: *start,
+            len: u64::from(extent.len).min(size - start),
+            frame: extent.frame,
+            id: None,
+        };
+        before.map(part).collect()
     }
 
     /// The frames in use, each with its length: by offset, without doubles.

@@ -9,7 +9,7 @@
 //! - `content_log`: the content of page and append blobs, which changes without a root.
 //! - `survey`, `recovery`, `load`: what is found at a start, and making it whole.
 //! - One module for each deed: `put_block`, `put_blob`, `put_block_list`, `page_blob`, `append_blob`, `read`,
-//!   `change`, `delete`, `snapshot`, `containers`, `listing`, `proof`, `seal`, `sweep`.
+//!   `change`, `delete`, `snapshot`, `copy`, `containers`, `listing`, `proof`, `seal`, `sweep`.
 //!
 //! Invariants:
 //! - A page that was acknowledged is never written again.
@@ -34,6 +34,7 @@ mod clock;
 mod container;
 mod containers;
 mod content_log;
+mod copy;
 mod data_dir;
 mod delete;
 mod error;
@@ -67,6 +68,7 @@ pub use append_blob::{AppendPermit, AppendWriter, Appended};
 pub use blob::BlobView;
 pub use clock::{Clock, SystemClock};
 pub use container::ContainerView;
+pub use copy::{CopyRight, CopyWriter};
 pub use data_dir::FORMAT;
 pub use error::{OpenError, StoreError};
 pub use listing::{InventoryEntry, ListEntry, ListMarker, ListPage, ListQuery};

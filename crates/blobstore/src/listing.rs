@@ -25,6 +25,8 @@ pub struct ListQuery {
     pub max: usize,
     /// Uncommitted blobs too.
     pub include_uncommitted: bool,
+    /// Only names that are not before this one.
+    pub start_from: Option<String>,
     /// Snapshots too: before their blob, the oldest first.
     pub include_snapshots: bool,
 }
@@ -91,7 +93,8 @@ impl Store {
         let blobs = container.blobs();
         let marker = query.marker.as_ref();
         let marked = marker.map_or("", |marker| marker.name.as_str());
-        let mut from = query.prefix.as_str().max(marked).to_owned();
+        let wanted = query.start_from.as_deref().unwrap_or_default();
+        let mut from = query.prefix.as_str().max(marked).max(wanted).to_owned();
         'seek: loop {
             let mut past = None;
             for (name_text, blob) in blobs.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded))

@@ -18,7 +18,7 @@ use crate::content_log::{Log, Source};
 use crate::data_dir::{DataDir, blob_file_name, io_error, read_file};
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{OpenError, StoreError};
-use crate::frame::{Kind, ROOT_BYTES};
+use crate::frame::Kind;
 use crate::recovery::recover;
 use crate::reserve::Reserve;
 use crate::root::Root;
@@ -125,7 +125,7 @@ impl Loading<'_> {
                     .iter()
                     .filter_map(|name| SnapshotName::parse(name))
                     .filter(|name| file_name.starts_with(name.hash))
-                    .fold(0, |below, name| below.max(name.root.saturating_add(ROOT_BYTES)));
+                    .fold(0, |below, name| name.pins_below().max(below));
                 if let Some(blob) = self.file(&container, &shard_dir, &file_name, pinned_below)
                     && !snapshots.is_empty()
                 {
@@ -244,11 +244,11 @@ impl Loading<'_> {
             let name = name_of(&*file, path, &found, file_name)?;
             drop(file);
             let Some(repair) = found.repair.take() else {
-                return Ok((name, found.root));
+                return Ok((name, at_rest(found.root)));
             };
             let Some(reserve) = self.reserve else {
                 self.bring_up(path, &mut found, &repair)?;
-                return Ok((name, found.root));
+                return Ok((name, at_rest(found.root)));
             };
             match recover(
                 self.disk,
@@ -259,11 +259,19 @@ impl Loading<'_> {
                 self.writing,
                 self.now,
             ) {
-                Ok(root) => return Ok((name, root)),
+                Ok(root) => return Ok((name, at_rest(root))),
                 Err(StoreError::DiskFull) if reserve.give_up_step(self.disk) => {}
                 Err(error) => return Err(format!("recovery failed: {error}")),
             }
         }
+    }
+}
+
+/// A root as a start takes it over: nobody is at a copy that was under way.
+fn at_rest(root: Root) -> Root {
+    Root {
+        copying: false,
+        ..root
     }
 }
 

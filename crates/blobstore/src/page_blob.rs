@@ -27,6 +27,7 @@ use crate::properties::{BlobKind, Properties};
 use crate::put_blob::Committed;
 use crate::put_block::BlockRef;
 use crate::root::{CommitId, Held, LogRecord, Root};
+use crate::snapshot::Which;
 use crate::store::{BlobPath, Store};
 
 /// Where the bytes of one Put Page lie, to read them again by [`Store::read_block`] as long as none of them was written
@@ -242,6 +243,7 @@ impl Store {
             if let Some(http) = &change.http {
                 let mut properties = (*blob.state().properties(&blob, &core.opening())?).clone();
                 properties.http = http.clone();
+                properties.copy = None;
                 root.properties = Held::Inline(properties);
             }
             if let (Some(sequence), Some(log)) = (change.sequence, &mut root.log) {
@@ -264,15 +266,15 @@ impl Store {
     /// # Errors
     /// The protocol's: [`ErrorCode::BlobNotFound`], [`ErrorCode::InvalidBlobType`], lease, condition.
     /// [`StoreError::Damaged`].
-    pub fn page_ranges(
+    pub fn page_ranges<'a>(
         &self,
-        path: &BlobPath,
+        blob: impl Into<Which<'a>>,
         window: Range<u64>,
         max: usize,
         permit: &Permit<'_>,
     ) -> Result<PageRanges, StoreError> {
         let core = &self.core;
-        let (_, blob) = core.blob(path)?;
+        let (_, blob) = core.which(blob.into())?;
         let now = core.now();
         let mut state = blob.state();
         let root = state.root.clone().filter(|root| root.committed);

@@ -68,6 +68,9 @@ pub(crate) fn check_open(root: &Root) -> Result<(), ErrorCode> {
     if root.sealed {
         return Err(ErrorCode::BlobImmutableDueToPolicy);
     }
+    if root.copying {
+        return Err(ErrorCode::PendingCopyOperation);
+    }
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! What a blob carries beside its bytes.
 
+use azblob::copy::CopyState;
 use azblob::metadata::Metadata;
 use azblob::properties::HttpProperties;
+use azblob::tags::Tags;
 use serde::{Deserialize, Serialize};
 
 /// Which operations a blob has.
@@ -35,4 +37,10 @@ pub struct Properties {
     pub http: HttpProperties,
     /// `x-ms-meta-*`.
     pub metadata: Metadata,
+    /// The blob's tags.
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+    /// The copy that made the blob, as it was noted; [`crate::BlobView::copy`] is how it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy: Option<CopyState>,
 }

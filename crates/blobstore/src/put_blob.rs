@@ -178,7 +178,7 @@ impl NewFile {
     }
 
     /// Removes what never got its name.
-    fn remove(&mut self) {
+    pub(crate) fn remove(&mut self) {
         if self.file.take().is_some()
             && self.core.check_writable().is_ok()
             && let Err(error) = self.core.disk.remove_file(&self.path)
@@ -272,6 +272,7 @@ impl Core {
             last_block: None,
             line: number,
             last_snapshot: None,
+            copying: false,
             taken: None,
             log: None,
         }

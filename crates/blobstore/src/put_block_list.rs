@@ -158,6 +158,7 @@ impl Core {
             arriving: resolved.arriving.clone(),
             // Of blocks that are acknowledged later, their own headers tell.
             last_block: (!resolved.arriving.is_empty()).then_some(now),
+            copying: false,
             taken: None,
             ..(*old).clone()
         };

@@ -17,6 +17,7 @@ use crate::blob_file::BlobFile;
 use crate::block_list::CommittedList;
 use crate::container::Container;
 use crate::content_log::Log;
+use crate::copy::Part;
 use crate::error::StoreError;
 use crate::extents::Piece;
 use crate::permit::Permit;
@@ -172,6 +173,14 @@ impl BlobReader {
     /// The state that the content belongs to.
     pub fn view(&self) -> &BlobView {
         &self.view
+    }
+
+    /// What a copy of the content consists of, in order.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        match &self.content {
+            Content::Blocks(list) => list.parts(),
+            Content::Log(log) => log.parts(self.view.size),
+        }
     }
 
     /// Bytes of content.

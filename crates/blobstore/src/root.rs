@@ -63,6 +63,10 @@ pub(crate) struct Root {
     /// The newest snapshot ever taken in this line, whether it is still there or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last_snapshot: Option<SnapshotTime>,
+    /// The blob is the empty destination of a copy that is under way. True only in the memory of the process that
+    /// copies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) copying: bool,
     /// This root is a snapshot too, if a file name says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) taken: Option<Taken>,

@@ -103,6 +103,9 @@ impl Store {
         let before = blob.state().root.clone().filter(|root| root.committed);
         let before = before.ok_or(ErrorCode::BlobNotFound)?;
         permit.check_read(&before, now)?;
+        if before.copying {
+            return Err(ErrorCode::PendingCopyOperation.into());
+        }
         let newest = blob.snapshots().last_key_value().map(|(time, _)| *time);
         let time = SnapshotTime::next(now, before.last_snapshot.max(newest));
         let file = {
@@ -248,7 +251,7 @@ pub(crate) struct SnapshotName<'a> {
     /// Hash of the blob's name, as in the name of the blob's file.
     pub(crate) hash: &'a str,
     time: SnapshotTime,
-    pub(crate) root: u64,
+    root: u64,
 }
 
 impl<'a> SnapshotName<'a> {
@@ -261,6 +264,13 @@ impl<'a> SnapshotName<'a> {
             root: u64::from_str_radix(parts.next()?, 16).ok()?,
         };
         parts.next().is_none().then_some(name)
+    }
+}
+
+impl SnapshotName<'_> {
+    /// Frames that begin below it may belong to the snapshot, its root among them.
+    pub(crate) fn pins_below(&self) -> u64 {
+        self.root.saturating_add(ROOT_BYTES)
     }
 }
 

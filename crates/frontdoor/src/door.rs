@@ -7,20 +7,22 @@ mod append;
 mod batch;
 mod blob;
 mod container;
+mod copy;
 mod document;
 mod get;
 mod list;
 mod pages;
 mod put;
 mod service;
+mod tags;
 
+use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use azblob::lease::LeaseId;
 use azblob::request::{Address, BlobOperation, ContainerOperation, Operation, Request, ServiceOperation};
 use azblob::response::{Stamp, success_status};
-use azblob::sas::Overrides;
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use blobstore::{BlobPath, Store};
@@ -34,7 +36,9 @@ use self::batch::Batched;
 use crate::accept::Service;
 use crate::accounts::{AccountSet, Accounts};
 use crate::answer::AnswerBody;
+use crate::authorise::Caller;
 use crate::buffers::Buffers;
+use crate::copies::Copies;
 use crate::fault::Fault;
 use crate::intake::{Gate, drain, off_worker};
 use crate::limits;
@@ -44,11 +48,14 @@ use crate::proof::{Census, Proof};
 use crate::reply::with_status;
 use crate::request_log::{LoggedBody, RequestLog};
 
+use copy::Asker;
+
 /// Everything that answers requests.
 pub(crate) struct Door {
     accounts: Accounts,
     store: Arc<Store>,
     proof: Arc<Proof>,
+    copies: Arc<Copies>,
     gate: Gate,
     buffers: Arc<Buffers>,
     metrics: Arc<Metrics>,
@@ -57,8 +64,8 @@ pub(crate) struct Door {
 /// A request that is let through.
 struct Admitted {
     request: Request,
-    /// Headers of the answer to a read that the token sets.
-    overrides: Overrides,
+    /// Who asks, with the headers that their token sets in the answer to a read.
+    caller: Caller,
 }
 
 /// An answer that is not a fault.
@@ -66,15 +73,21 @@ pub(crate) type Answer = Result<Response<AnswerBody>, Fault>;
 
 impl Door {
     /// A door to this store.
-    pub(crate) fn new(accounts: Accounts, store: Arc<Store>, proof: Proof) -> Self {
-        Door {
+    ///
+    /// # Errors
+    /// The operating system gives no threads.
+    pub(crate) fn new(accounts: Accounts, store: Arc<Store>, proof: Proof) -> io::Result<Self> {
+        let proof = Arc::new(proof);
+        let copies = Copies::start(Arc::clone(&store), Arc::clone(&proof))?;
+        Ok(Door {
             accounts,
             store,
-            proof: Arc::new(proof),
+            proof,
+            copies: Arc::new(copies),
             gate: Gate::new(limits::BYTES_IN_FLIGHT),
             buffers: Buffers::new(limits::READ_CHUNK, limits::IDLE_BUFFERS),
             metrics: Arc::default(),
-        }
+        })
     }
 
     /// The accounts, which may change while the door is open.
@@ -121,16 +134,25 @@ impl Door {
             return self.preflight(&address.account, &head.headers);
         }
         let default = self.default_version(&address.account);
-        let Admitted { request, overrides } =
-            self.admit(&accounts, &address, head, default, peer, log).await?;
+        let Admitted { request, caller } = self.admit(&accounts, &address, head, default, peer, log).await?;
         let status = success_status(&request.operation);
         let read = matches!(
             request.operation,
             Operation::Blob(_, BlobOperation::Get(_) | BlobOperation::GetProperties { .. })
         );
-        let mut answer = self.carry_out(request, head, peer, body).await?;
+        let mut answer = self
+            .carry_out(
+                request,
+                Asker {
+                    caller: &caller,
+                    head,
+                    peer,
+                },
+                body,
+            )
+            .await?;
         if read {
-            overrides.apply(answer.headers_mut());
+            caller.overrides.apply(answer.headers_mut());
         }
         // Get Blob alone has two ways to succeed.
         Ok(if answer.status() == StatusCode::PARTIAL_CONTENT {
@@ -158,13 +180,11 @@ impl Door {
         log.version = Some(request.version);
         log.operation = request.operation.name();
         caller.grant.allow(&mut request.operation)?;
-        Ok(Admitted {
-            request,
-            overrides: caller.overrides,
-        })
+        Ok(Admitted { request, caller })
     }
 
-    async fn carry_out(&self, request: Request, head: &Parts, peer: Peer, body: &mut Incoming) -> Answer {
+    async fn carry_out(&self, request: Request, asker: Asker<'_>, body: &mut Incoming) -> Answer {
+        let (head, peer) = (asker.head, asker.peer);
         let Request {
             account,
             operation,
@@ -207,7 +227,7 @@ impl Door {
                     container: path.container,
                     blob: path.blob,
                 };
-                self.carry_out_on(path, operation, version, body).await
+                self.carry_out_on(path, operation, (version, asker), body).await
             }
         }
     }
@@ -216,7 +236,7 @@ impl Door {
         &self,
         path: BlobPath,
         operation: BlobOperation,
-        version: ApiVersion,
+        (version, asker): (ApiVersion, Asker<'_>),
         body: &mut Incoming,
     ) -> Answer {
         match operation {
@@ -231,6 +251,17 @@ impl Door {
             BlobOperation::AppendBlock(append) => self.append_block(path, append, version, body).await,
             BlobOperation::SealAppend(seal) => self.seal_append(path, seal).await,
             BlobOperation::Get(get) => self.get_blob(path, get, version).await,
+            BlobOperation::Copy(copy) => self.copy_blob(path, copy, asker).await,
+            BlobOperation::PutFromUrl(put) => self.put_from_url(path, put, version, asker).await,
+            BlobOperation::BlockFromUrl(put) => self.block_from_url(path, put, version, asker).await,
+            BlobOperation::AbortCopy { id, lease_id } => self.abort_copy(path, id, lease_id).await,
+            BlobOperation::GetTags { snapshot, lease_id } => self.get_tags(path, snapshot, lease_id).await,
+            BlobOperation::SetTags {
+                length,
+                lease_id,
+                checksum,
+            } => self.set_tags(path, (length, checksum), lease_id, body).await,
+            BlobOperation::SetTier { snapshot, lease_id } => self.set_tier(path, snapshot, lease_id).await,
             other => self.blob(path, other, version).await,
         }
     }

@@ -70,6 +70,16 @@ impl Fault {
         fault
     }
 
+    /// The source of a copy cannot be used; Azure has one code for it and several statuses.
+    pub(crate) fn copy_source(status: StatusCode, message: impl Into<String>) -> Self {
+        Fault::own(status, ErrorCode::CannotVerifyCopySource.as_str(), message)
+    }
+
+    /// What is said.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// A blocking call ended without a result.
     pub(crate) fn lost() -> Self {
         Fault::from(ErrorCode::InternalError)

@@ -24,6 +24,7 @@ mod buffers;
 mod checks;
 mod config;
 pub mod control;
+mod copies;
 pub mod creating;
 mod door;
 mod download;

@@ -108,6 +108,16 @@ pub const PROOF_HOLE: u64 = 1024 * 1024 * 1024;
 /// How often leases of judged blobs are looked at: a lease that ran out by itself sends no request.
 pub const PROOF_SWEEP: Duration = Duration::from_secs(15);
 
+/// Copies inside the server that take longer than a request should are carried out by so many threads.
+pub const COPY_THREADS: usize = 2;
+
+/// Copies that may wait for one of them; beyond it 503 `ServerBusy`. Each holds two files open.
+pub const COPIES_WAITING: usize = 64;
+
+/// Largest source, bytes, that is copied before the answer: one or two seconds of work. Azure: Copy Blob From URL takes
+/// no larger one; how long Copy Blob stays pending is not told.
+pub const COPY_AT_ONCE: u64 = 256 << 20;
+
 /// How often the store is swept: uncommitted blocks a week old are dropped, deleted containers purged.
 pub const SWEEP: Duration = Duration::from_secs(3600);
 

@@ -50,6 +50,8 @@ pub(crate) fn blob_head(view: &BlobView) -> BlobHead {
         properties: view.properties.http.clone(),
         metadata: view.properties.metadata.clone(),
         lease: view.lease_view,
+        copy: view.copy.as_deref().cloned(),
+        tag_count: view.properties.tags.len(),
         sequence_number: (view.kind == BlobKind::Page).then_some(view.sequence_number),
         block_count: (view.kind == BlobKind::Append).then_some(view.block_count),
         append_sealed: view.append_sealed,

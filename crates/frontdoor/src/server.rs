@@ -133,7 +133,8 @@ impl Server {
             config.proof_quiet,
         )
         .map_err(StartError::Threads)?;
-        let door = Arc::new(Door::new(accounts, Arc::clone(&store), proof));
+        let door = Door::new(accounts, Arc::clone(&store), proof).map_err(StartError::Threads)?;
+        let door = Arc::new(door);
         Ok(Server {
             listeners,
             addresses,

@@ -169,7 +169,6 @@ fn verbs_and_operations_that_are_none() {
     }
     // Each of these exists at Azure and not here, and says so.
     for (method, target) in [
-        (Method::PUT, "box/b?comp=tier"),
         (Method::PUT, "box/b?comp=undelete"),
         (Method::PUT, "box/b?comp=expiry"),
         (Method::PUT, "box/b?comp=immutabilityPolicies"),

@@ -9,6 +9,7 @@ use crate::conditions::Conditions;
 use crate::lease::LeaseAction;
 use crate::permission::Permissions;
 use crate::request::{BlobOperation, ContainerOperation, Operation, ServiceOperation};
+use crate::tags::Tags;
 
 /// What an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,14 @@ impl Rule {
         self.overwrites = true;
         self
     }
+
+    /// Giving tags along needs their own letter too ("Set Blob Tags", authorization).
+    fn tagging(mut self, tags: &Tags) -> Self {
+        if !tags.is_empty() {
+            self.all_of = Permissions::TAGS;
+        }
+        self
+    }
 }
 
 const CREATE: Permissions = Permissions::CREATE;
@@ -132,7 +141,13 @@ fn of_container(operation: &ContainerOperation) -> Rule {
         ContainerOperation::SetMetadata { .. } => Rule::container(WRITE),
         ContainerOperation::Lease { action, .. } => Rule::container(for_lease(action)),
         ContainerOperation::GetAcl { .. } | ContainerOperation::SetAcl { .. } => Rule::BY_KEY_ALONE,
-        ContainerOperation::ListBlobs(_) => Rule::listing(LIST),
+        ContainerOperation::ListBlobs(list) => {
+            let mut rule = Rule::listing(LIST);
+            if list.include_tags {
+                rule.all_of = Permissions::TAGS;
+            }
+            rule
+        }
         ContainerOperation::AccountInformation => Rule::ABOUT_THE_ACCOUNT,
         ContainerOperation::Batch(_) => Rule::BATCH,
     }
@@ -140,11 +155,18 @@ fn of_container(operation: &ContainerOperation) -> Rule {
 
 fn of_blob(operation: &BlobOperation) -> Rule {
     match operation {
-        BlobOperation::Put(_) | BlobOperation::PutPageBlob(_) | BlobOperation::PutAppendBlob(_) => {
-            Rule::blob(CREATE | WRITE).overwriting()
-        }
+        BlobOperation::Put(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
+        BlobOperation::PutPageBlob(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
+        BlobOperation::PutAppendBlob(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
+        // What the source needs is judged by the signature in its URL.
+        BlobOperation::Copy(copy) => Rule::blob(CREATE | WRITE).overwriting().tagging(&copy.tags),
+        BlobOperation::PutFromUrl(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
+        BlobOperation::PutBlockList(put) => Rule::blob(WRITE).tagging(&put.tags),
+        BlobOperation::GetTags { .. } | BlobOperation::SetTags { .. } => Rule::blob(Permissions::TAGS),
         BlobOperation::PutBlock(_)
-        | BlobOperation::PutBlockList(_)
+        | BlobOperation::BlockFromUrl(_)
+        | BlobOperation::AbortCopy { .. }
+        | BlobOperation::SetTier { .. }
         | BlobOperation::PutPage(_)
         | BlobOperation::ClearPages(_)
         | BlobOperation::SetMetadata { .. }
@@ -187,6 +209,8 @@ pub(super) fn is_of_snapshot(operation: &Operation) -> bool {
         BlobOperation::GetBlockList { snapshot, .. }
         | BlobOperation::GetProperties { snapshot, .. }
         | BlobOperation::GetMetadata { snapshot, .. }
+        | BlobOperation::GetTags { snapshot, .. }
+        | BlobOperation::SetTier { snapshot, .. }
         | BlobOperation::Delete { snapshot, .. } => snapshot.is_some(),
         _ => false,
     }
@@ -199,6 +223,8 @@ pub(super) fn conditions_of_creation(operation: &mut Operation) -> Option<&mut C
     };
     match operation {
         BlobOperation::Put(put) => Some(&mut put.conditions),
+        BlobOperation::Copy(copy) => Some(&mut copy.conditions),
+        BlobOperation::PutFromUrl(put) => Some(&mut put.conditions),
         BlobOperation::PutPageBlob(put) => Some(&mut put.conditions),
         BlobOperation::PutAppendBlob(put) => Some(&mut put.conditions),
         _ => None,

@@ -13,6 +13,7 @@ use crate::lease::LeaseId;
 use crate::limits::max_append_block_bytes;
 use crate::metadata::Metadata;
 use crate::properties::HttpProperties;
+use crate::tags::Tags;
 use crate::version::ApiVersion;
 
 const POSITION: &str = "x-ms-blob-condition-appendpos";
@@ -25,6 +26,8 @@ pub struct PutAppendBlob {
     pub properties: HttpProperties,
     /// Metadata of the blob.
     pub metadata: Metadata,
+    /// Tags of the blob.
+    pub tags: Tags,
     /// Needed while the blob is leased.
     pub lease_id: Option<LeaseId>,
     /// When to go ahead.
@@ -64,6 +67,7 @@ pub(super) fn put_append_blob(fields: &Fields<'_>) -> Result<BlobOperation, Refu
     Ok(BlobOperation::PutAppendBlob(PutAppendBlob {
         properties: HttpProperties::from_headers(fields.headers, true)?,
         metadata: Metadata::from_headers(fields.headers)?,
+        tags: fields.tags()?,
         lease_id: fields.lease_id()?,
         conditions: fields.conditions()?,
     }))
@@ -106,6 +110,7 @@ impl Draft {
         );
         self.header("x-ms-blob-type", "AppendBlob");
         put.properties.write_request(&mut self.headers);
+        self.tags(&put.tags, false);
     }
 
     pub(super) fn append_block(&mut self, append: &AppendBlock) {

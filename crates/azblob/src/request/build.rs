@@ -12,6 +12,7 @@ use crate::batch;
 use crate::conditions::Conditions;
 use crate::lease::{LeaseAction, LeaseDuration, LeaseId};
 use crate::metadata::Metadata;
+use crate::properties::ONLY_TIER;
 use crate::shared_key::{self, Secret};
 use crate::snapshot::SnapshotTime;
 use crate::time::UnixMillis;
@@ -120,7 +121,7 @@ impl Request {
 /// A request in the making.
 pub(super) struct Draft {
     method: Method,
-    query: Vec<(&'static str, String)>,
+    pub(super) query: Vec<(&'static str, String)>,
     pub(super) headers: HeaderMap,
     length: u64,
 }
@@ -232,6 +233,7 @@ impl Draft {
                 );
                 self.header("x-ms-blob-type", "BlockBlob");
                 put.properties.write_request(&mut self.headers);
+                self.tags(&put.tags, false);
                 self.body(put.length, put.checksum);
             }
             BlobOperation::PutPageBlob(put) => self.put_page_blob(put),
@@ -265,6 +267,7 @@ impl Draft {
                     Some(&put.conditions),
                 );
                 put.properties.write_request(&mut self.headers);
+                self.tags(&put.tags, false);
                 self.body(put.length, put.checksum);
             }
             BlobOperation::GetBlockList {
@@ -337,6 +340,27 @@ impl Draft {
                 }
                 self.page_change(*page);
             }
+            BlobOperation::Copy(copy) => self.copy(copy),
+            BlobOperation::PutFromUrl(put) => self.put_from_url(put),
+            BlobOperation::BlockFromUrl(put) => self.block_from_url(put),
+            BlobOperation::AbortCopy { id, lease_id } => self.abort_copy(id, *lease_id),
+            BlobOperation::GetTags { snapshot, lease_id } => {
+                self.read(Method::GET, Some("tags"), *lease_id, None);
+                self.snapshot(*snapshot);
+            }
+            BlobOperation::SetTags {
+                length,
+                lease_id,
+                checksum,
+            } => {
+                self.read(Method::PUT, Some("tags"), *lease_id, None);
+                self.body(*length, *checksum);
+            }
+            BlobOperation::SetTier { snapshot, lease_id } => {
+                self.read(Method::PUT, Some("tier"), *lease_id, None);
+                self.snapshot(*snapshot);
+                self.header("x-ms-access-tier", ONLY_TIER);
+            }
             BlobOperation::Snapshot {
                 metadata,
                 lease_id,
@@ -406,6 +430,8 @@ impl Draft {
         let words = [
             ("metadata", list.include_metadata),
             ("snapshots", list.include_snapshots),
+            ("copy", list.include_copy),
+            ("tags", list.include_tags),
             ("uncommittedblobs", list.include_uncommitted),
         ];
         let include: Vec<&str> = words
@@ -416,6 +442,7 @@ impl Draft {
         let max = list.max_results_given.then(|| list.max_results.to_string());
         self.optional("prefix", list.prefix.clone());
         self.optional("delimiter", list.delimiter.clone());
+        self.optional("startFrom", list.start_from.clone());
         self.optional("marker", list.marker.as_ref().map(super::Marker::to_wire));
         self.optional("maxresults", max);
         self.optional("include", (!include.is_empty()).then(|| include.join(",")));

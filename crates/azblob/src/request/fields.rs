@@ -9,13 +9,15 @@ use crate::error::{ErrorCode, Refusal};
 use crate::lease::{
     LeaseAction, LeaseDuration, LeaseId, MAX_BREAK_SECONDS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS,
 };
+use crate::properties::ONLY_TIER;
 use crate::query;
 use crate::snapshot::SnapshotTime;
+use crate::tags::Tags;
 use crate::version::ApiVersion;
 
 /// Headers that ask for something which is not offered. To ignore one would be a lie: the data would lie
-/// there unencrypted, untagged or unprotected while the client believes otherwise.
-const NOT_OFFERED: [&str; 13] = [
+/// there unencrypted or unprotected while the client believes otherwise.
+const NOT_OFFERED: [&str; 12] = [
     "x-ms-structured-body",
     "x-ms-encryption-key",
     "x-ms-encryption-key-sha256",
@@ -23,8 +25,7 @@ const NOT_OFFERED: [&str; 13] = [
     "x-ms-encryption-scope",
     "x-ms-if-tags",
     "x-ms-source-if-tags",
-    "x-ms-tags",
-    "x-ms-access-tier",
+    "x-ms-copy-source-authorization",
     "x-ms-immutability-policy-until-date",
     "x-ms-immutability-policy-mode",
     "x-ms-legal-hold",
@@ -185,6 +186,26 @@ impl<'r> Fields<'r> {
             .ok_or_else(|| Refusal::query("marker", text, "Not a marker of this server."))
     }
 
+    /// `x-ms-tags`.
+    pub(super) fn tags(&self) -> Result<Tags, Refusal> {
+        let text = self.header("x-ms-tags")?;
+        Ok(text.map(Tags::from_header).transpose()?.unwrap_or_default())
+    }
+
+    /// Refuses a tier other than the only one there is. Whether there is one at all is said.
+    pub(super) fn only_hot(&self) -> Result<bool, Refusal> {
+        const NAME: &str = "x-ms-access-tier";
+        match self.header(NAME)? {
+            None => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case(ONLY_TIER) => Ok(true),
+            Some(text) => {
+                let words = "This server keeps all blobs in one tier, which it calls Hot.";
+                let refusal = Refusal::with_message(ErrorCode::InvalidBlobTier, words);
+                Err(refusal.detail("HeaderName", NAME).detail("HeaderValue", text))
+            }
+        }
+    }
+
     /// `snapshot=`, where a snapshot can be meant.
     pub(super) fn snapshot(&self) -> Result<Option<SnapshotTime>, Refusal> {
         let Some(text) = self.query("snapshot") else {
@@ -247,7 +268,7 @@ impl<'r> Fields<'r> {
         }
     }
 
-    fn guid(&self, name: &'static str) -> Result<Option<LeaseId>, Refusal> {
+    pub(super) fn guid(&self, name: &'static str) -> Result<Option<LeaseId>, Refusal> {
         let Some(text) = self.header(name)? else {
             return Ok(None);
         };

@@ -35,8 +35,14 @@ pub struct ListBlobs {
     pub max_results_given: bool,
     /// `include=metadata`
     pub include_metadata: bool,
+    /// The first name wanted, `startFrom`; names before it are left out.
+    pub start_from: Option<String>,
     /// `include=snapshots`
     pub include_snapshots: bool,
+    /// `include=copy`
+    pub include_copy: bool,
+    /// `include=tags`
+    pub include_tags: bool,
     /// `include=uncommittedblobs`: blobs of which only blocks were put.
     pub include_uncommitted: bool,
 }
@@ -56,12 +62,12 @@ pub struct ListContainers {
     pub include_metadata: bool,
 }
 
+const OFFERED: [&str; 5] = ["metadata", "snapshots", "uncommittedblobs", "copy", "tags"];
+
 /// What else may be asked to be included. There is none of it here, so leaving it out is the whole truth.
-const NOTHING_OF_THESE: [&str; 9] = [
-    "copy",
+const NOTHING_OF_THESE: [&str; 7] = [
     "deleted",
     "versions",
-    "tags",
     "immutabilitypolicy",
     "legalhold",
     "deletedwithversions",
@@ -78,7 +84,10 @@ impl Default for ListBlobs {
             max_results: MAX_LIST_RESULTS,
             max_results_given: false,
             include_metadata: false,
+            start_from: None,
             include_snapshots: false,
+            include_copy: false,
+            include_tags: false,
             include_uncommitted: false,
         }
     }
@@ -128,7 +137,7 @@ impl Marker {
 
 impl ListBlobs {
     pub(super) fn parse(fields: &Fields<'_>) -> Result<Self, Refusal> {
-        for unknown in ["showonly", "startfrom", "endbefore"] {
+        for unknown in ["showonly", "endbefore"] {
             if fields.query(unknown).is_some() {
                 return Err(fields.unsupported_query(unknown));
             }
@@ -142,7 +151,10 @@ impl ListBlobs {
             max_results,
             max_results_given,
             include_metadata: include.contains(&"metadata"),
+            start_from: fields.query("startfrom").map(str::to_owned),
             include_snapshots: include.contains(&"snapshots"),
+            include_copy: include.contains(&"copy"),
+            include_tags: include.contains(&"tags"),
             include_uncommitted: include.contains(&"uncommittedblobs"),
         })
     }
@@ -166,7 +178,7 @@ fn include<'f>(fields: &'f Fields<'_>) -> Result<Vec<&'f str>, Refusal> {
     let text = fields.query("include").unwrap_or_default();
     let words: Vec<&str> = text.split(',').map(str::trim).filter(|w| !w.is_empty()).collect();
     for word in &words {
-        if !["metadata", "snapshots", "uncommittedblobs"].contains(word) && !NOTHING_OF_THESE.contains(word) {
+        if !OFFERED.contains(word) && !NOTHING_OF_THESE.contains(word) {
             return Err(Refusal::query("include", word, "Unknown value."));
         }
     }

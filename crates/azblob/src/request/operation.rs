@@ -9,10 +9,11 @@ use crate::names::{BlobName, ContainerName};
 use crate::properties::HttpProperties;
 use crate::range::ByteRange;
 use crate::snapshot::{DeleteSnapshots, SnapshotTime};
+use crate::tags::Tags;
 
 use super::{
-    AppendBlock, ClearPages, GetPageRanges, ListBlobs, ListContainers, PageChange, PutAppendBlob, PutPage,
-    PutPageBlob, SealAppend,
+    AppendBlock, BlockFromUrl, ClearPages, CopyBlob, GetPageRanges, ListBlobs, ListContainers, PageChange,
+    PutAppendBlob, PutFromUrl, PutPage, PutPageBlob, SealAppend,
 };
 
 /// An operation and what it is asked of.
@@ -188,6 +189,42 @@ pub enum BlobOperation {
         /// When to go ahead.
         conditions: Conditions,
     },
+    /// Copy Blob and Copy Blob From URL.
+    Copy(CopyBlob),
+    /// Put Blob From URL.
+    PutFromUrl(PutFromUrl),
+    /// Put Block From URL.
+    BlockFromUrl(BlockFromUrl),
+    /// Abort Copy Blob.
+    AbortCopy {
+        /// Which copy.
+        id: String,
+        /// Needed while the blob is leased.
+        lease_id: Option<LeaseId>,
+    },
+    /// Get Blob Tags.
+    GetTags {
+        /// Of which snapshot; of the blob without.
+        snapshot: Option<SnapshotTime>,
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+    },
+    /// Set Blob Tags: replaces all of them; the body is [`crate::tags::Tags`].
+    SetTags {
+        /// Bytes of body.
+        length: u64,
+        /// Needed while the blob is leased.
+        lease_id: Option<LeaseId>,
+        /// What the body must sum up to.
+        checksum: Option<Checksum>,
+    },
+    /// Set Blob Tier, to the only one there is.
+    SetTier {
+        /// Of which snapshot; of the blob without.
+        snapshot: Option<SnapshotTime>,
+        /// Must match when given.
+        lease_id: Option<LeaseId>,
+    },
     /// Snapshot Blob.
     Snapshot {
         /// The snapshot's own metadata; the blob's without.
@@ -246,6 +283,8 @@ pub struct PutBlob {
     pub properties: HttpProperties,
     /// Metadata of the blob.
     pub metadata: Metadata,
+    /// Tags of the blob.
+    pub tags: Tags,
     /// Needed while the blob is leased.
     pub lease_id: Option<LeaseId>,
     /// When to go ahead.
@@ -276,6 +315,8 @@ pub struct PutBlockList {
     pub properties: HttpProperties,
     /// Metadata of the blob.
     pub metadata: Metadata,
+    /// Tags of the blob.
+    pub tags: Tags,
     /// Needed while the blob is leased.
     pub lease_id: Option<LeaseId>,
     /// When to go ahead.
@@ -376,6 +417,14 @@ impl BlobOperation {
             Self::GetMetadata { .. } => "GetBlobMetadata",
             Self::SetMetadata { .. } => "SetBlobMetadata",
             Self::SetProperties { .. } => "SetBlobProperties",
+            Self::Copy(copy) if copy.at_once => "CopyBlobFromURL",
+            Self::Copy(_) => "CopyBlob",
+            Self::PutFromUrl(_) => "PutBlobFromURL",
+            Self::BlockFromUrl(_) => "PutBlockFromURL",
+            Self::AbortCopy { .. } => "AbortCopyBlob",
+            Self::GetTags { .. } => "GetBlobTags",
+            Self::SetTags { .. } => "SetBlobTags",
+            Self::SetTier { .. } => "SetBlobTier",
             Self::Snapshot { .. } => "SnapshotBlob",
             Self::Delete { .. } => "DeleteBlob",
             Self::Lease { action, .. } => match action {

@@ -21,6 +21,7 @@ use crate::page::{
 use crate::properties::HttpProperties;
 use crate::range::ByteRange;
 use crate::snapshot::SnapshotTime;
+use crate::tags::Tags;
 use crate::version::ApiVersion;
 
 const SIZE: &str = "x-ms-blob-content-length";
@@ -38,6 +39,8 @@ pub struct PutPageBlob {
     pub properties: HttpProperties,
     /// Metadata of the blob.
     pub metadata: Metadata,
+    /// Tags of the blob.
+    pub tags: Tags,
     /// Needed while the blob is leased.
     pub lease_id: Option<LeaseId>,
     /// When to go ahead.
@@ -132,6 +135,7 @@ pub(super) fn put_page_blob(fields: &Fields<'_>) -> Result<BlobOperation, Refusa
         sequence_number: sequence_number(fields, SEQUENCE)?.unwrap_or(0),
         properties: HttpProperties::from_headers(fields.headers, true)?,
         metadata: Metadata::from_headers(fields.headers)?,
+        tags: fields.tags()?,
         lease_id: fields.lease_id()?,
         conditions: fields.conditions()?,
     }))
@@ -271,6 +275,7 @@ impl Draft {
             self.header(SEQUENCE, &put.sequence_number.to_string());
         }
         put.properties.write_request(&mut self.headers);
+        self.tags(&put.tags, false);
     }
 
     pub(super) fn put_page(&mut self, put: &PutPage) {

@@ -2,7 +2,9 @@
 
 use super::fields::Fields;
 use super::parse::{not_offered, unknown};
-use super::{BlobOperation, GetBlob, PageChange, PutBlob, PutBlock, PutBlockList, append_blob, page_blob};
+use super::{
+    BlobOperation, GetBlob, PageChange, PutBlob, PutBlock, PutBlockList, append_blob, copy, page_blob,
+};
 use crate::block::{BlockId, BlockListKind};
 use crate::error::{ErrorCode, Refusal};
 use crate::limits::{MAX_BLOCK_LIST_BODY, max_block_bytes, max_put_blob_bytes};
@@ -10,6 +12,7 @@ use crate::metadata::Metadata;
 use crate::properties::HttpProperties;
 use crate::range::ByteRange;
 use crate::snapshot::DeleteSnapshots;
+use crate::tags::MAX_TAGS_BODY;
 use crate::version::ApiVersion;
 
 pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
@@ -46,6 +49,17 @@ pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<Blob
             conditions: fields.conditions()?,
         }),
         ("PUT", "properties") => set_properties(fields),
+        ("PUT", "copy") => copy::abort(fields),
+        ("GET", "tags") => Ok(BlobOperation::GetTags {
+            snapshot: fields.snapshot()?,
+            lease_id: fields.lease_id()?,
+        }),
+        ("PUT", "tags") => Ok(BlobOperation::SetTags {
+            length: fields.body_length(MAX_TAGS_BODY)?,
+            lease_id: fields.lease_id()?,
+            checksum: fields.checksum()?,
+        }),
+        ("PUT", "tier") => set_tier(fields),
         ("PUT", "snapshot") => take_snapshot(fields),
         ("DELETE", "") => delete(fields),
         ("PUT" | "POST", "lease") => Ok(BlobOperation::Lease {
@@ -58,10 +72,7 @@ pub(super) fn operation(fields: &Fields<'_>, version: ApiVersion) -> Result<Blob
 
 fn not_offered_blob_operation(comp: &str) -> Option<&'static str> {
     Some(match comp {
-        "copy" => "Abort Copy Blob",
         "incrementalcopy" => "Incremental Copy Blob",
-        "tier" => "Set Blob Tier",
-        "tags" => "Get or Set Blob Tags",
         "undelete" => "Undelete Blob",
         "expiry" => "Set Blob Expiry",
         "immutabilitypolicies" => "Set or Delete Blob Immutability Policy",
@@ -72,8 +83,8 @@ fn not_offered_blob_operation(comp: &str) -> Option<&'static str> {
 }
 
 fn put_blob(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
-    if fields.header("x-ms-copy-source")?.is_some() {
-        return Err(not_offered("Copy Blob"));
+    if let Some(operation) = copy::copy_or_put(fields)? {
+        return Ok(operation);
     }
     let kind = fields.required("x-ms-blob-type")?;
     match kind.to_ascii_lowercase().as_str() {
@@ -82,10 +93,12 @@ fn put_blob(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, R
         "appendblob" => return append_blob::put_append_blob(fields),
         _ => return Err(Refusal::header("x-ms-blob-type", kind)),
     }
+    fields.only_hot()?;
     Ok(BlobOperation::Put(PutBlob {
         length: fields.body_length(max_put_blob_bytes(version))?,
         properties: HttpProperties::from_headers(fields.headers, true)?,
         metadata: Metadata::from_headers(fields.headers)?,
+        tags: fields.tags()?,
         lease_id: fields.lease_id()?,
         conditions: fields.conditions()?,
         checksum: fields.checksum()?,
@@ -93,14 +106,14 @@ fn put_blob(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, R
 }
 
 fn put_block(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
-    if fields.header("x-ms-copy-source")?.is_some() {
-        return Err(not_offered("Put Block From URL"));
-    }
     let text = fields.query("blockid").ok_or_else(|| {
         Refusal::from(ErrorCode::MissingRequiredQueryParameter).detail("QueryParameterName", "blockid")
     })?;
     let id = BlockId::from_base64(text)
         .map_err(|error| Refusal::query("blockid", text, &format!("Not a block id: {error}.")))?;
+    if let Some(operation) = copy::block(fields, &id)? {
+        return Ok(operation);
+    }
     let length = fields.body_length(max_block_bytes(version))?;
     if length == 0 {
         return Err(Refusal::header("Content-Length", "0"));
@@ -114,10 +127,12 @@ fn put_block(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, 
 }
 
 fn put_block_list(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    fields.only_hot()?;
     Ok(BlobOperation::PutBlockList(PutBlockList {
         length: fields.body_length(MAX_BLOCK_LIST_BODY as u64)?,
         properties: HttpProperties::from_headers(fields.headers, false)?,
         metadata: Metadata::from_headers(fields.headers)?,
+        tags: fields.tags()?,
         lease_id: fields.lease_id()?,
         conditions: fields.conditions()?,
         checksum: fields.checksum()?,
@@ -170,6 +185,17 @@ fn set_properties(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
     })
 }
 
+/// To the only tier, of the blob or of a snapshot.
+fn set_tier(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
+    if !fields.only_hot()? {
+        return Err(Refusal::missing_header("x-ms-access-tier"));
+    }
+    Ok(BlobOperation::SetTier {
+        snapshot: fields.snapshot()?,
+        lease_id: fields.lease_id()?,
+    })
+}
+
 fn take_snapshot(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
     let metadata = Metadata::from_headers(fields.headers)?;
     Ok(BlobOperation::Snapshot {
@@ -206,6 +232,8 @@ fn refuse_changing_a_snapshot(fields: &Fields<'_>, comp: &str) -> Result<(), Ref
         return Ok(());
     };
     match (fields.method.as_str(), comp) {
+        // It changes nothing.
+        ("PUT", "tier") => Ok(()),
         ("PUT" | "POST", "lease") => Err(Refusal::with_message(
             ErrorCode::InvalidOperation,
             "A snapshot cannot be leased.",

@@ -9,11 +9,12 @@ use http::header::{
 
 use super::BadHeader;
 use super::read_headers::{put, put_state, read_state, text};
+use crate::copy::CopyState;
 use crate::digest::Md5;
 use crate::etag::ETag;
 use crate::lease::LeaseView;
 use crate::metadata::Metadata;
-use crate::properties::HttpProperties;
+use crate::properties::{HttpProperties, ONLY_TIER};
 use crate::range::ResolvedRange;
 use crate::time::UnixMillis;
 use crate::version::ApiVersion;
@@ -49,6 +50,10 @@ pub struct BlobHead {
     pub metadata: Metadata,
     /// Its lease.
     pub lease: LeaseView,
+    /// The copy that made it, or is making it.
+    pub copy: Option<CopyState>,
+    /// How many tags it has.
+    pub tag_count: usize,
     /// Of a page blob.
     pub sequence_number: Option<u64>,
     /// Of an append blob: how many blocks it has.
@@ -92,6 +97,16 @@ impl BlobHead {
         self.properties.write_reply(headers);
         self.metadata.write_headers(headers);
         self.lease.write_headers(headers);
+        if let Some(copy) = &self.copy {
+            copy.write_headers(headers);
+        }
+        if self.tag_count > 0 {
+            put(headers, "x-ms-tag-count", &self.tag_count.to_string());
+        }
+        if self.blob_type == BlobType::Block {
+            put(headers, "x-ms-access-tier", ONLY_TIER);
+            put(headers, "x-ms-access-tier-inferred", "true");
+        }
         if let Some(number) = self.sequence_number {
             put(headers, "x-ms-blob-sequence-number", &number.to_string());
         }
@@ -173,6 +188,10 @@ impl BlobHead {
             properties,
             metadata: Metadata::from_headers(headers).map_err(|_| BadHeader("x-ms-meta-"))?,
             lease: LeaseView::read(headers).unwrap_or(LeaseView::NONE),
+            copy: CopyState::read(headers),
+            tag_count: text(headers, "x-ms-tag-count")
+                .and_then(|t| t.parse().ok())
+                .unwrap_or(0),
             sequence_number: number(headers, "x-ms-blob-sequence-number"),
             block_count: number(headers, "x-ms-blob-committed-block-count"),
             append_sealed: text(headers, "x-ms-blob-sealed") == Some("true"),

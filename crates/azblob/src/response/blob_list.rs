@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 
 use super::BlobType;
+use crate::copy::{CopyState, CopyStatus};
 use crate::digest::Md5;
 use crate::lease::LeaseView;
 use crate::metadata::Metadata;
-use crate::properties::HttpProperties;
+use crate::properties::{HttpProperties, ONLY_TIER};
 use crate::request::{ListBlobs, Marker};
 use crate::snapshot::SnapshotTime;
+use crate::tags::Tags;
 use crate::time::UnixMillis;
 use crate::version::ApiVersion;
 use crate::xml::{self, Step, Walker, XmlError};
@@ -59,8 +61,12 @@ pub struct ListedBlob {
     pub sequence_number: Option<u64>,
     /// Of an append blob: nothing is added any more.
     pub append_sealed: bool,
+    /// The copy that made it, or is making it, where that was asked for.
+    pub copy: Option<CopyState>,
     /// Its metadata, where it was asked for.
     pub metadata: Option<Metadata>,
+    /// Its tags, where they were asked for and there are any.
+    pub tags: Option<Tags>,
 }
 
 impl BlobPage {
@@ -187,8 +193,18 @@ impl ListedBlob {
         if self.snapshot.is_none() {
             push_lease(out, self.lease);
         }
+        if let Some(copy) = &self.copy {
+            copy.push_xml(out);
+        }
+        if self.blob_type == BlobType::Block && self.etag.is_some() {
+            xml::element(out, "AccessTier", ONLY_TIER);
+            xml::element(out, "AccessTierInferred", "true");
+        }
         xml::close(out, "Properties");
         push_metadata(out, self.metadata.as_ref());
+        if let Some(tags) = &self.tags {
+            tags.push_xml(out);
+        }
         xml::close(out, "Blob");
     }
 }
@@ -216,6 +232,8 @@ pub(super) struct Reading {
     pub(super) name: Option<String>,
     pub(super) metadata: Option<Metadata>,
     name_encoded: bool,
+    tags: Option<Tags>,
+    tag_name: Option<String>,
     pub(super) in_metadata: bool,
     fields: HashMap<String, String>,
 }
@@ -224,6 +242,7 @@ impl Reading {
     pub(super) fn open(&mut self, name: &str, encoded: bool) {
         match name {
             "Name" => self.name_encoded = encoded,
+            "Tags" => self.tags = Some(Tags::default()),
             "Metadata" => {
                 self.in_metadata = true;
                 self.metadata = Some(Metadata::default());
@@ -238,6 +257,12 @@ impl Reading {
             _ if self.in_metadata => {
                 let metadata = self.metadata.get_or_insert_default();
                 metadata.insert(&name, &text).map_err(|_| XmlError::Syntax)?;
+            }
+            "Key" => self.tag_name = Some(text),
+            "Value" => {
+                let name = self.tag_name.take().ok_or(XmlError::Syntax)?;
+                let tags = self.tags.get_or_insert_default();
+                tags.insert(&name, &text).map_err(|_| XmlError::Syntax)?;
             }
             "Name" => {
                 self.name = Some(xml::decode_name(&text, self.name_encoded).ok_or(XmlError::Syntax)?);
@@ -262,6 +287,20 @@ impl Reading {
         let duration = self.take("LeaseDuration");
         let read = || LeaseView::of_words(&status?, &state?, duration.as_deref());
         read().unwrap_or(LeaseView::NONE)
+    }
+
+    fn copy(&mut self) -> Option<CopyState> {
+        let progress = self.take("CopyProgress")?;
+        let (copied, total) = progress.split_once('/')?;
+        Some(CopyState {
+            id: self.take("CopyId")?,
+            source: self.take("CopySource")?,
+            status: CopyStatus::parse(&self.take("CopyStatus")?)?,
+            copied: copied.parse().ok()?,
+            total: total.parse().ok()?,
+            completed: self.date("CopyCompletionTime"),
+            description: self.take("CopyStatusDescription"),
+        })
     }
 
     fn blob(&mut self) -> Result<ListedBlob, XmlError> {
@@ -295,6 +334,8 @@ impl Reading {
                 .and_then(|t| t.parse().ok()),
             append_sealed: self.take("Sealed").as_deref() == Some("true"),
             lease: self.lease(),
+            copy: self.copy(),
+            tags: self.tags.take(),
             metadata: self.metadata.take(),
         };
         self.fields.clear();

@@ -7,13 +7,13 @@ use crate::etag::ETag;
 use crate::time::UnixMillis;
 
 /// Sets a header; text that no header can hold is left out.
-pub(super) fn put(headers: &mut HeaderMap, name: &'static str, text: &str) {
+pub(crate) fn put(headers: &mut HeaderMap, name: &'static str, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(HeaderName::from_static(name), value);
     }
 }
 
-pub(super) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers
         .get(name)?
         .to_str()

@@ -366,6 +366,22 @@ impl Logged {
     }
 
     /// How a blob differs from this, but for its bytes.
+    /// A page blob, as against an append blob.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.valid.is_some()
+    }
+
+    /// A blob of the kind with nothing in it.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            data: Vec::new(),
+            valid: self.valid.as_ref().map(|_| Vec::new()),
+            sequence: 0,
+            blocks: 0,
+            append_sealed: false,
+        }
+    }
+
     pub(crate) fn difference(&self, store: &Store, path: &BlobPath, view: &BlobView) -> Option<String> {
         let kind = if self.valid.is_some() {
             BlobKind::Page

@@ -6,6 +6,7 @@ mod append_blobs;
 #[cfg(unix)]
 mod cached_read;
 mod contract;
+mod copies;
 mod crash;
 mod faults;
 mod logged;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use azblob::copy::CopyStatus;
 use azblob::error::ErrorCode;
 use azblob::lease::Lease;
 use azblob::metadata::Metadata;
@@ -238,6 +239,13 @@ fn blob_difference(store: &Store, path: &BlobPath, view: &BlobView, expected: &B
         .collect();
     if uncommitted != wanted {
         return Some(format!("uncommitted {uncommitted:?}, expected {wanted:?}"));
+    }
+    if view
+        .copy
+        .as_ref()
+        .is_some_and(|copy| copy.status == CopyStatus::Pending)
+    {
+        return Some("a copy is pending that nobody is at".to_owned());
     }
     let committed = expected.committed.as_ref()?;
     if committed.etag != 0 && committed.etag != view.etag.0 {

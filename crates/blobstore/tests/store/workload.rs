@@ -1,12 +1,15 @@
 //! A random workload of all operations, mirrored in a model of what was acknowledged.
 
 use azblob::block::{BlockId, BlockList, BlockSource};
+use azblob::copy::{CopyState, CopyStatus};
 use azblob::lease::{Lease, LeaseAction, LeaseDuration, LeaseId};
 use azblob::names::{BlobName, ContainerName};
 use azblob::snapshot::{DeleteSnapshots, SnapshotTime};
 use bak::Verdict;
 use blobstore::disk::simulated::Random;
-use blobstore::{BlobPath, BlockWriter, ListEntry, ListQuery, Permit, Proof, Properties, Store, StoreError};
+use blobstore::{
+    BlobPath, BlockWriter, CopyRight, ListEntry, ListQuery, Permit, Proof, Properties, Store, StoreError,
+};
 
 use crate::logged::{ArrivingChange, Change, change_model};
 use crate::model::{BlobState, Committed, ContainerState, Contents, SnapshotState, mark};
@@ -29,6 +32,8 @@ pub(crate) enum Deed {
     EndBlock(Ending),
     Commit(Target, Vec<&'static str>, u64),
     Delete(Target),
+    /// Of a blob, or of its snapshot with this index.
+    Copy(Target, Option<usize>, Target, u64, CopyWay),
     /// With metadata of its own, unless that is 0.
     Snapshot(Target, u64),
     /// The snapshot with this index, the oldest being 0.
@@ -40,6 +45,17 @@ pub(crate) enum Deed {
     Prove(Target, Verdict),
     Change(Target, Change),
     Sweep,
+}
+
+/// How a copy goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CopyWay {
+    /// In one step.
+    AtOnce,
+    /// With a destination that waits for it.
+    Pending,
+    /// Likewise, and then it fails.
+    PendingAndFailed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,12 +128,12 @@ impl Workload {
                 .and_then(|b| b.committed.as_ref())
                 .is_some_and(|c| c.logged.is_some());
             // What is sent in blocks, only to what has blocks.
-            let which = match self.random.below(56) {
+            let which = match self.random.below(60) {
                 5..=20 if logged => 36,
                 drawn => drawn,
             };
             let deed = match which {
-                36.. if !sealed => match self.draw_change(target, blob.as_ref()) {
+                36..56 if !sealed => match self.draw_change(target, blob.as_ref()) {
                     Some(change) => Deed::Change(target, change),
                     None => continue,
                 },
@@ -143,6 +159,12 @@ impl Workload {
                 30..=33 if committed && snapshots < 3 => {
                     let mark = if self.random.one_in(2) { self.number() } else { 0 };
                     Deed::Snapshot(target, mark)
+                }
+                56..=59 if committed => {
+                    let Some(deed) = self.copy(target, snapshots) else {
+                        continue;
+                    };
+                    deed
                 }
                 34 if !sealed && snapshots > 0 => {
                     Deed::DeleteSnapshot(target, self.random.below(snapshots as u64) as usize)
@@ -205,6 +227,7 @@ impl Workload {
                 return Ok(done.committed.etag.0);
             }
             Deed::Delete(target) => store.delete_blob(&target.path(), &permit(target))?,
+            Deed::Copy(..) => return self.carry_out_copy(store, deed),
             Deed::Snapshot(target, m) => {
                 let metadata = (*m != 0).then(|| mark(*m));
                 let taken = store.snapshot_blob(&target.path(), metadata.as_ref(), &Permit::NONE)?;
@@ -245,6 +268,44 @@ impl Workload {
             }
         }
         Ok(0)
+    }
+
+    fn carry_out_copy(&mut self, store: &Store, deed: &Deed) -> Result<u64, StoreError> {
+        let Deed::Copy(from, snapshot, to, m, way) = deed else {
+            panic!("{deed:?} is no copy");
+        };
+        let time = snapshot.map(|index| time_of_snapshot(store, *from, index));
+        let (from, to, permit) = (from.path(), to.path(), Permit::lease(self.held(*to)));
+        let source = store.open_blob((&from, time), &Permit::NONE)?;
+        let mut right = CopyRight::Permit {
+            permit,
+            endless: false,
+            same_kind: true,
+        };
+        if *way != CopyWay::AtOnce {
+            let state = CopyState {
+                id: "copy".to_owned(),
+                source: String::new(),
+                status: CopyStatus::Pending,
+                copied: 0,
+                total: source.size(),
+                completed: None,
+                description: None,
+            };
+            let properties = Properties {
+                copy: Some(state),
+                ..marked(*m)
+            };
+            let pending = store.begin_pending_copy(&to, &source, properties, &right)?;
+            right = CopyRight::Pending(pending.etag);
+        }
+        if *way == CopyWay::PendingAndFailed {
+            store.end_copy(&to, "copy", CopyStatus::Failed, Some("for a test"), None)?;
+            return Ok(store.blob_properties(&to, &Permit::NONE)?.etag.0);
+        }
+        let mut writer = store.begin_copy(&to, source, &right)?;
+        while writer.step()? {}
+        Ok(writer.commit(marked(*m), &right)?.etag.0)
     }
 
     /// The deeds of Put Block.
@@ -296,6 +357,7 @@ impl Workload {
         self.arriving.retain(|arriving| match deed {
             Deed::DeleteContainer(name) => arriving.ending.target.0 != *name,
             Deed::PutBlob(target, ..)
+            | Deed::Copy(_, _, target, ..)
             | Deed::Delete(target)
             | Deed::DeleteSnapshots(target, _)
             | Deed::Seal(target, _)
@@ -309,6 +371,7 @@ impl Workload {
         self.arriving_changes.retain(|arriving| match deed {
             Deed::DeleteContainer(name) => arriving.target.0 != *name,
             Deed::PutBlob(target, ..)
+            | Deed::Copy(_, _, target, ..)
             | Deed::Delete(target)
             | Deed::DeleteSnapshots(target, _)
             | Deed::Seal(target, _)
@@ -333,6 +396,18 @@ impl Workload {
             }
             Deed::MarkContainer(name, mark) => {
                 contents.get_mut(*name).unwrap().mark = *mark;
+            }
+            Deed::Copy(from, index, target, mark, way) => {
+                let mut content = source(&contents, *from, *index).clone();
+                if *way == CopyWay::PendingAndFailed {
+                    content.blocks.clear();
+                    content.logged = content.logged.map(|logged| logged.emptied());
+                }
+                replace(
+                    blob_of(&mut contents, *target),
+                    Committed { etag, ..content },
+                    *mark,
+                );
             }
             Deed::Snapshot(target, mark) => snapshot(blob_of(&mut contents, *target), *mark, etag),
             Deed::DeleteSnapshot(target, index) => {
@@ -372,18 +447,12 @@ impl Workload {
                 } else {
                     vec![(String::new(), data.clone())]
                 };
-                *blob = BlobState {
-                    committed: Some(Committed {
-                        blocks,
-                        etag,
-                        logged: None,
-                    }),
-                    lease: blob.lease,
-                    mark: *mark,
-                    snapshots: std::mem::take(&mut blob.snapshots),
-                    newest: blob.newest,
-                    ..BlobState::default()
+                let content = Committed {
+                    blocks,
+                    etag,
+                    logged: None,
                 };
+                replace(blob, content, *mark);
             }
             Deed::Commit(target, ids, mark) => commit(blob_of(&mut contents, *target), ids, *mark, etag),
             Deed::Mark(target, mark) => {
@@ -406,6 +475,11 @@ impl Workload {
     /// first, that alone; of several snapshots, some.
     pub(crate) fn possible_after(&self, deed: &Deed) -> Vec<Contents> {
         let mut possible = vec![self.expected.clone(), self.after(deed, 0)];
+        if let Deed::Copy(from, index, target, mark, _) = deed {
+            // The destination that waits.
+            let waiting = Deed::Copy(*from, *index, *target, *mark, CopyWay::PendingAndFailed);
+            possible.push(self.after(&waiting, 0));
+        }
         if let Deed::DeleteSnapshots(target, DeleteSnapshots::Only) = deed {
             let all = self.expected[target.0].blobs[target.1].snapshots.len();
             for kept in 0..1_usize << all {
@@ -437,6 +511,26 @@ impl Workload {
             possible.push(only_made);
         }
         possible
+    }
+
+    fn copy(&mut self, from: Target, snapshots: usize) -> Option<Deed> {
+        let to = Target(self.pick(&CONTAINERS), self.pick(&BLOBS));
+        let there = self.expected.get(to.0)?.blobs.get(to.1).cloned();
+        let sealed = there.as_ref().is_some_and(|b| b.sealed);
+        let index = self.random.below(snapshots as u64 + 1) as usize;
+        let way = self.pick(&[
+            CopyWay::AtOnce,
+            CopyWay::AtOnce,
+            CopyWay::Pending,
+            CopyWay::PendingAndFailed,
+        ]);
+        let snapshot = (index < snapshots).then_some(index);
+        let kind = |content: &Committed| content.logged.as_ref().map(|logged| logged.has_pages());
+        let wanted = kind(source(&self.expected, from, snapshot));
+        let same = there
+            .and_then(|b| b.committed)
+            .is_none_or(|there| kind(&there) == wanted);
+        (!sealed && same).then(|| Deed::Copy(from, snapshot, to, self.number(), way))
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -548,18 +642,34 @@ fn commit(blob: &mut BlobState, ids: &[&str], mark: u64, etag: u64) {
         .iter()
         .map(|id| ((*id).to_owned(), find(blob, id).unwrap().clone()))
         .collect();
+    let content = Committed {
+        blocks,
+        etag,
+        logged: None,
+    };
+    replace(blob, content, mark);
+}
+
+/// Other content under the same lease and beside the same snapshots.
+fn replace(blob: &mut BlobState, content: Committed, mark: u64) {
+    written(blob);
     *blob = BlobState {
-        committed: Some(Committed {
-            blocks,
-            etag,
-            logged: None,
-        }),
+        committed: Some(content),
         lease: blob.lease,
         mark,
         snapshots: std::mem::take(&mut blob.snapshots),
         newest: blob.newest,
         ..BlobState::default()
     };
+}
+
+/// What a copy of a blob, or of one of its snapshots, takes over.
+fn source(contents: &Contents, from: Target, snapshot: Option<usize>) -> &Committed {
+    let blob = &contents[from.0].blobs[from.1];
+    match snapshot {
+        Some(index) => &blob.snapshots[index].content,
+        None => blob.committed.as_ref().unwrap(),
+    }
 }
 
 fn snapshot(blob: &mut BlobState, mark: u64, time: u64) {

@@ -63,6 +63,8 @@ impl Door {
                 let properties = Properties {
                     http: ask.properties,
                     metadata: ask.metadata,
+                    tags: ask.tags,
+                    copy: None,
                 };
                 let made = store.create_append_blob(&path, properties, &permit)?;
                 proof.pages_created(&path);

@@ -15,6 +15,7 @@ use azblob::version::ApiVersion;
 use blobstore::{BlobKind, BlobPath, BlobView, PageBlobChange, Permit, Store, Which};
 
 use super::{Answer, Door};
+use crate::copies::Copies;
 use crate::fault::Fault;
 use crate::proof::Proof;
 use crate::reply::{blob_head, changed, document, empty, put};
@@ -22,15 +23,14 @@ use crate::reply::{blob_head, changed, document, empty, put};
 impl Door {
     /// Carries out an operation of a blob other than those with content.
     pub(super) async fn blob(&self, path: BlobPath, operation: BlobOperation, version: ApiVersion) -> Answer {
-        let proof = Arc::clone(&self.proof);
-        self.call(move |store| act(store, &proof, &path, operation, version))
+        let (proof, copies) = (Arc::clone(&self.proof), Arc::clone(&self.copies));
+        self.call(move |store| act((store, &proof, &copies), &path, operation, version))
             .await
     }
 }
 
 fn act(
-    store: &Store,
-    proof: &Arc<Proof>,
+    (store, proof, copies): (&Store, &Arc<Proof>, &Copies),
     path: &BlobPath,
     operation: BlobOperation,
     version: ApiVersion,
@@ -41,7 +41,8 @@ fn act(
             lease_id,
             conditions,
         } => {
-            let view = readable(store, (path, snapshot).into(), lease_id, &conditions)?;
+            let mut view = readable(store, (path, snapshot).into(), lease_id, &conditions)?;
+            copies.tell_progress(&mut view);
             let mut answer = empty();
             blob_head(&view).write_headers(None, version, answer.headers_mut());
             Ok(answer)
@@ -164,6 +165,13 @@ fn act(
         | BlobOperation::SealAppend(_)
         | BlobOperation::AccountInformation
         | BlobOperation::Put(_)
+        | BlobOperation::Copy(_)
+        | BlobOperation::PutFromUrl(_)
+        | BlobOperation::BlockFromUrl(_)
+        | BlobOperation::AbortCopy { .. }
+        | BlobOperation::GetTags { .. }
+        | BlobOperation::SetTags { .. }
+        | BlobOperation::SetTier { .. }
         | BlobOperation::PutBlock(_)
         | BlobOperation::PutBlockList(_)
         | BlobOperation::Get(_) => {

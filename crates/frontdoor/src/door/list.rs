@@ -1,5 +1,7 @@
 //! List Blobs and List Containers.
 
+use std::sync::Arc;
+
 use azblob::names::{AccountName, ContainerName};
 use azblob::request::{ListBlobs, ListContainers, Marker};
 use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedContainer, ListedEntry};
@@ -22,6 +24,7 @@ impl Door {
         head: &Parts,
     ) -> Answer {
         let endpoint = endpoint(head, &account);
+        let copies = Arc::clone(&self.copies);
         self.call(move |store| {
             let query = ListQuery {
                 prefix: asked.prefix.clone().unwrap_or_default(),
@@ -33,12 +36,14 @@ impl Door {
                 max: asked.max_results as usize,
                 include_uncommitted: asked.include_uncommitted,
                 include_snapshots: asked.include_snapshots,
+                start_from: asked.start_from.clone(),
             };
             let page = store.list_blobs(&account, &container, &query)?;
             let entries = page.entries.into_iter().map(|entry| match entry {
                 ListEntry::Prefix(prefix) => ListedEntry::Prefix(prefix),
-                ListEntry::Blob(name, view) => {
-                    ListedEntry::Blob(Box::new(listed(name.as_str(), &view, asked.include_metadata)))
+                ListEntry::Blob(name, mut view) => {
+                    copies.tell_progress(&mut view);
+                    ListedEntry::Blob(Box::new(listed(name.as_str(), &view, &asked)))
                 }
             });
             let page = BlobPage {
@@ -91,7 +96,7 @@ impl Door {
     }
 }
 
-fn listed(name: &str, view: &BlobView, with_metadata: bool) -> ListedBlob {
+fn listed(name: &str, view: &BlobView, asked: &ListBlobs) -> ListedBlob {
     let committed = view.committed;
     ListedBlob {
         name: name.to_owned(),
@@ -105,7 +110,12 @@ fn listed(name: &str, view: &BlobView, with_metadata: bool) -> ListedBlob {
         sequence_number: (view.kind == BlobKind::Page).then_some(view.sequence_number),
         append_sealed: view.append_sealed,
         lease: view.lease_view,
-        metadata: with_metadata.then(|| view.properties.metadata.clone()),
+        copy: view.copy.as_deref().filter(|_| asked.include_copy).cloned(),
+        metadata: asked.include_metadata.then(|| view.properties.metadata.clone()),
+        tags: asked
+            .include_tags
+            .then(|| view.properties.tags.clone())
+            .filter(|tags| !tags.is_empty()),
     }
 }
 

@@ -74,6 +74,8 @@ impl Door {
                     properties: Properties {
                         http: ask.properties,
                         metadata: ask.metadata,
+                        tags: ask.tags,
+                        copy: None,
                     },
                 };
                 let made = store.create_page_blob(&path, blob, &permit)?;
@@ -148,7 +150,8 @@ impl Door {
         self.call(move |store| {
             let window = window(&ask)?;
             let most = ask.max_results.map_or(usize::MAX, |most| most as usize);
-            let found = store.page_ranges(&path, window, most, &Permit::lease(ask.lease_id))?;
+            let found =
+                store.page_ranges((&path, ask.snapshot), window, most, &Permit::lease(ask.lease_id))?;
             check_read(&ask.conditions, &found.view)?;
             let size = found.view.size;
             if ask

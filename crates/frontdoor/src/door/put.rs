@@ -106,6 +106,8 @@ impl Door {
         let mut properties = Properties {
             http: ask.properties,
             metadata: ask.metadata,
+            tags: ask.tags,
+            copy: None,
         };
         let writer = self
             .call(move |store| {
@@ -161,6 +163,8 @@ impl Door {
         let properties = Properties {
             http: ask.properties,
             metadata: ask.metadata,
+            tags: ask.tags,
+            copy: None,
         };
         let done = self
             .call(move |store| {

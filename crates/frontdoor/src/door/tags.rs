@@ -1,0 +1,63 @@
+//! Get and Set Blob Tags, and Set Blob Tier.
+
+use azblob::error::ErrorCode;
+use azblob::lease::LeaseId;
+use azblob::request::Checksum;
+use azblob::snapshot::SnapshotTime;
+use azblob::tags::Tags;
+use blobstore::{BlobKind, BlobPath, Permit};
+use hyper::body::Incoming;
+
+use super::{Answer, Door, document};
+use crate::checks::BodyCheck;
+use crate::reply;
+
+impl Door {
+    /// Get Blob Tags.
+    pub(super) async fn get_tags(
+        &self,
+        path: BlobPath,
+        snapshot: Option<SnapshotTime>,
+        lease: Option<LeaseId>,
+    ) -> Answer {
+        self.call(move |store| {
+            let view = store.blob_properties((&path, snapshot), &Permit::lease(lease))?;
+            Ok(reply::document(view.properties.tags.render()))
+        })
+        .await
+    }
+
+    /// Set Blob Tags.
+    pub(super) async fn set_tags(
+        &self,
+        path: BlobPath,
+        (length, checksum): (u64, Option<Checksum>),
+        lease: Option<LeaseId>,
+        body: &mut Incoming,
+    ) -> Answer {
+        let (bytes, _) = document::read(body, length, BodyCheck::of(checksum)).await?;
+        let tags = Tags::parse(&bytes)?;
+        self.call(move |store| {
+            store.set_tags(&path, &tags, &Permit::lease(lease))?;
+            Ok(reply::empty())
+        })
+        .await
+    }
+
+    /// Set Blob Tier, to the tier that every block blob is in.
+    pub(super) async fn set_tier(
+        &self,
+        path: BlobPath,
+        snapshot: Option<SnapshotTime>,
+        lease: Option<LeaseId>,
+    ) -> Answer {
+        self.call(move |store| {
+            let view = store.blob_properties((&path, snapshot), &Permit::lease(lease))?;
+            if view.kind != BlobKind::Block {
+                return Err(ErrorCode::InvalidBlobType.into());
+            }
+            Ok(reply::empty())
+        })
+        .await
+    }
+}
