@@ -201,6 +201,77 @@ fn a_host_that_the_authority_does_not_cover_is_refused_with_the_way_out() {
 }
 
 #[test]
+fn a_new_certificate_of_ones_own_is_taken_at_a_signal() {
+    let (folder, data) = vault(&format!("vault01={KEY}\n"));
+    let authorities = folder.path().join("other");
+    for _ in 0..2 {
+        drop(Served::start(
+            &authorities,
+            &["--account", &format!("vault01={KEY}")],
+        ));
+        said(&bac2(&[
+            "ca",
+            "renew",
+            "--data",
+            authorities.to_str().expect("text"),
+        ]));
+    }
+    // Any certificate with its key will do here.
+    let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+    let bring = |number: u32| {
+        for (own, kind) in [(&certificate, "pem"), (&key, "key")] {
+            fs::copy(authorities.join(format!("tls/ca-{number}.{kind}")), own).expect("readable");
+        }
+    };
+    bring(1);
+    let log = folder.path().join("log");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bac2"))
+        .args([
+            "blob",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            data.to_str().expect("text"),
+        ])
+        .arg("--tls-cert")
+        .arg(&certificate)
+        .arg("--tls-key")
+        .arg(&key)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(&log).expect("writable"))
+        .spawn()
+        .expect("the binary starts");
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    out.read_line(&mut line).expect("a line");
+    let told = |word: &str| {
+        let pid = child.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-HUP", &pid])
+            .status()
+            .expect("kill is there");
+        assert!(sent.success());
+        let since = std::time::Instant::now();
+        while !fs::read_to_string(&log).expect("readable").contains(word) {
+            assert!(
+                since.elapsed().as_secs() < 10,
+                "{word}: {}",
+                fs::read_to_string(&log).expect("readable")
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    bring(2);
+    told("serving a new certificate");
+    fs::write(&key, "nonsense").expect("writable");
+    told("k.pem cannot be used");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+}
+
+#[test]
 fn a_certificate_that_does_not_fit_its_key_is_refused() {
     let (folder, data) = vault(&format!("vault01={KEY}\n"));
     drop(Served::start(&data, &[]));

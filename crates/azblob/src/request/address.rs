@@ -2,7 +2,8 @@
 //!
 //! Path style, `http://host:port/ACCOUNT/container/blob`: a first segment equal to the name of an account is
 //! always the account. Otherwise host style: the first label of the host names it, or there is only one
-//! account and the first segment is the container (how SQL Server with a shared access signature writes).
+//! account and the first segment is the container (how SQL Server with a shared access signature writes). Which hosts a
+//! server was configured with does not matter here: whose request it is, its signature decides.
 
 use http::header::HOST;
 use http::{HeaderMap, Uri};
@@ -50,7 +51,11 @@ impl Address {
             .or_else(|| headers.get(HOST)?.to_str().ok())
             .unwrap_or_default();
         let label = host.split(['.', ':']).next().unwrap_or_default();
-        let named = accounts.iter().find(|a| a.as_str().eq_ignore_ascii_case(label));
+        // The first number of an address is no name, although an account may be called 127.
+        let is_address = (host.bytes()).all(|b| b.is_ascii_digit() || matches!(b, b'.' | b':'));
+        let named = accounts
+            .iter()
+            .find(|a| !is_address && a.as_str().eq_ignore_ascii_case(label));
         let account = match (named, accounts) {
             (Some(account), _) | (None, [account]) => account.clone(),
             _ => {
@@ -109,5 +114,10 @@ mod tests {
         );
         assert_eq!(locate("/c/b", "backup.local", &two), None);
         assert_eq!(locate("/", "backup.local", &two), None);
+        assert_eq!(locate("/c/b", "127.0.0.1:10000", &["127", "beta"]), None);
+        assert_eq!(
+            locate("/c/b", "127.example", &["127", "beta"]),
+            found("127", host, "c/b")
+        );
     }
 }
