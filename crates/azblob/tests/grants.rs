@@ -5,7 +5,7 @@ use azblob::error::ErrorCode;
 use azblob::grant::{Grant, ResourceTypes};
 use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::permission::Permissions;
-use azblob::request::{Address, BlobOperation, BlobPath, Operation, Request, Target};
+use azblob::request::{Address, AddressStyle, BlobOperation, BlobPath, Endpoint, Operation, Request, Target};
 use azblob::sas::{AccountSas, Presented, ServiceSas, Token};
 use azblob::shared_key::Secret;
 use azblob::time::UnixMillis;
@@ -120,10 +120,37 @@ const TABLE: &[Row] = &[
         'o',
     ),
     ("PUT", "box/b?comp=seal", &[], "w", 'o'),
+    ("PUT", "box/b", &[COPY, EMPTY], "cw", 'o'),
+    (
+        "PUT",
+        "box/b",
+        &[COPY, ("x-ms-requires-sync", "true"), EMPTY],
+        "cw",
+        'o',
+    ),
+    (
+        "PUT",
+        "box/b",
+        &[COPY, ("x-ms-blob-type", "BlockBlob"), EMPTY],
+        "cw",
+        'o',
+    ),
+    ("PUT", "box/b?comp=block&blockid=QUE%3D", &[COPY, EMPTY], "w", 'o'),
+    (
+        "PUT",
+        "box/b?comp=copy&copyid=0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+        &[("x-ms-copy-action", "abort")],
+        "w",
+        'o',
+    ),
+    ("PUT", "box/b?comp=tier", &[("x-ms-access-tier", "Hot")], "w", 'o'),
+    ("GET", "box/b?comp=tags", &[], "t", 'o'),
+    ("PUT", "box/b?comp=tags", &[("content-length", "9")], "t", 'o'),
 ];
 
 const ACQUIRE: [(&str, &str); 2] = [("x-ms-lease-action", "acquire"), ("x-ms-lease-duration", "-1")];
 const BREAK: (&str, &str) = ("x-ms-lease-action", "break");
+const COPY: (&str, &str) = ("x-ms-copy-source", "http://localhost/vault/box/other");
 const EMPTY: (&str, &str) = ("content-length", "0");
 const PAGE: (&str, &str) = ("x-ms-range", "bytes=0-511");
 
@@ -273,10 +300,60 @@ fn who_may_create_only_meets_no_blob_and_who_may_write_meets_any() {
                 Operation::Blob(_, BlobOperation::Put(put)) => put.conditions,
                 Operation::Blob(_, BlobOperation::PutPageBlob(put)) => put.conditions,
                 Operation::Blob(_, BlobOperation::PutAppendBlob(put)) => put.conditions,
+                Operation::Blob(_, BlobOperation::Copy(copy)) => copy.conditions,
+                Operation::Blob(_, BlobOperation::PutFromUrl(put)) => put.conditions,
                 other => panic!("{other:?}"),
             };
             assert_eq!(conditions.only_new, only_new, "{headers:?} sp={sp}");
         }
+    }
+}
+
+#[test]
+fn tags_that_go_along_need_their_own_letter_as_well() {
+    let tagged = [("x-ms-blob-type", "BlockBlob"), ("x-ms-tags", "a=b"), EMPTY];
+    let put = ("PUT", "box/b", &tagged[..]);
+    let list = ("GET", "box?restype=container&comp=list&include=tags", &[][..]);
+    let with = |letters: &str, ask| outcome(&grant(&service_token(letters, None), &blob_target()), ask);
+    let mismatch = Err(ErrorCode::AuthorizationPermissionMismatch);
+    for (letters, put_is, list_is) in [
+        ("w", mismatch, mismatch),
+        ("t", mismatch, mismatch),
+        ("wt", Ok(()), mismatch),
+        ("l", mismatch, mismatch),
+        ("lt", mismatch, Ok(())),
+    ] {
+        assert_eq!(with(letters, put), put_is, "{letters}");
+        assert_eq!(with(letters, list), list_is, "{letters}");
+    }
+}
+
+#[test]
+fn a_client_puts_its_token_into_the_query() {
+    let token = service_token("r", None);
+    let endpoint = Endpoint {
+        origin: "http://127.0.0.1:10000".to_owned(),
+        style: AddressStyle::Path,
+    };
+    for ask in [("GET", "box/b", &[][..]), ("GET", "box/b?comp=blocklist", &[])] {
+        let request = Request {
+            account: account(),
+            operation: operation(ask),
+            version: ApiVersion::CURRENT,
+            client_request_id: None,
+        };
+        let sent = request
+            .build_with_token(&endpoint, NOW, &format!("?{token}"))
+            .unwrap();
+        assert!(!sent.headers().contains_key("authorization"));
+        let address = Address::locate(sent.uri(), sent.headers(), &[account()]).unwrap();
+        let parsed = Request::parse(&address, sent.method(), sent.uri(), sent.headers()).unwrap();
+        assert_eq!(parsed, request);
+        let read = grant(
+            sent.uri().query().unwrap(),
+            &Target::of(&address, sent.uri()).unwrap(),
+        );
+        assert_eq!(outcome(&read, ask), Ok(()));
     }
 }
 

@@ -57,14 +57,43 @@ impl Request {
         now: UnixMillis,
         secret: Option<&Secret>,
     ) -> Result<http::Request<()>, http::Error> {
+        let mut request = self.unsigned(endpoint, now, "")?;
+        if let Some(secret) = secret {
+            let (method, uri) = (request.method().clone(), request.uri().clone());
+            shared_key::sign(&method, &uri, request.headers_mut(), &self.account, secret);
+        }
+        Ok(request)
+    }
+
+    /// [`Request::build`] for a client that has a shared access signature instead of a key. A question mark before it
+    /// does no harm.
+    ///
+    /// # Errors
+    /// When the origin of the endpoint, or the token, is not what a URI can hold.
+    pub fn build_with_token(
+        &self,
+        endpoint: &Endpoint,
+        now: UnixMillis,
+        token: &str,
+    ) -> Result<http::Request<()>, http::Error> {
+        self.unsigned(endpoint, now, token.trim().trim_start_matches('?'))
+    }
+
+    fn unsigned(
+        &self,
+        endpoint: &Endpoint,
+        now: UnixMillis,
+        token: &str,
+    ) -> Result<http::Request<()>, http::Error> {
         let mut draft = Draft::new();
         draft.operation(&self.operation);
-        let uri: Uri = format!(
-            "{}{}",
-            endpoint.origin,
-            self.path_and_query(endpoint.style, &draft)
-        )
-        .parse()?;
+        let joint = match (token.is_empty(), draft.query.is_empty()) {
+            (true, _) => "",
+            (false, true) => "?",
+            (false, false) => "&",
+        };
+        let path = self.path_and_query(endpoint.style, &draft);
+        let uri: Uri = format!("{}{path}{joint}{token}", endpoint.origin).parse()?;
         let Draft {
             method,
             mut headers,
@@ -81,9 +110,6 @@ impl Request {
         headers.insert("x-ms-version", HeaderValue::from_str(&self.version.to_string())?);
         if let Some(id) = &self.client_request_id {
             headers.insert("x-ms-client-request-id", HeaderValue::from_str(id)?);
-        }
-        if let Some(secret) = secret {
-            shared_key::sign(&method, &uri, &mut headers, &self.account, secret);
         }
         let mut request = http::Request::builder().method(method).uri(uri).body(())?;
         *request.headers_mut() = headers;
