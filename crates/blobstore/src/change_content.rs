@@ -172,7 +172,7 @@ impl ContentChange {
     /// [`Self::commit`] but for the map. None when a lease that ended has to be forgotten first. The caller shares the
     /// blob's change lock.
     fn try_commit(&mut self, judge: &Judge<'_>, checksums: &[u64]) -> Result<Option<Changed>, StoreError> {
-        let (ticket, version, start, root) = {
+        let (ticket, version, start, sequence_number) = {
             let state = self.blob.state();
             let same = state.file.as_ref().is_some_and(|f| Arc::ptr_eq(f, &self.file));
             if !same {
@@ -197,7 +197,8 @@ impl ContentChange {
             let start = match deed {
                 Deed::Write(at, _) | Deed::Clear(at, ..) => at,
             };
-            (ticket, before.after(&deed, change), start, root)
+            let sequence_number = root.log.as_ref().map_or(0, |log| log.sequence_number);
+            (ticket, before.after(&deed, change), start, sequence_number)
         };
         self.file.wait(ticket, SyncPoint::Change)?;
         let mut state = self.blob.state();
@@ -206,7 +207,7 @@ impl ContentChange {
         }
         Ok(Some(Changed {
             version,
-            sequence_number: root.log.as_ref().map_or(0, |log| log.sequence_number),
+            sequence_number,
             block: BlockRef {
                 identity: self.file.identity(),
                 span: Span::of(&self.header),

@@ -457,3 +457,39 @@ fn lost(from: u64) -> StoreError {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use azblob::error::ErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn a_blob_in_too_many_stretches_takes_no_more_of_them() {
+        let mut inner = Inner::default();
+        for n in 0..PAGE_EXTENTS_MAX as u64 {
+            let span = Span {
+                offset: (n + 1) << 14,
+                len: 1024,
+                sequence: n,
+                is_change: true,
+            };
+            inner.apply(&Deed::Write(n * 2048, span));
+        }
+        let log = Log {
+            inner: Mutex::new(inner),
+        };
+        let refused = |result| {
+            matches!(
+                result,
+                Err(StoreError::Protocol(ErrorCode::BlobOperationNotSupported))
+            )
+        };
+        assert!(refused(log.check_room(1024, 512, true)), "one stretch more");
+        assert!(
+            refused(log.check_room(100, 512, false)),
+            "a hole splits one in two"
+        );
+        log.check_room(0, 1 << 40, false).unwrap();
+    }
+}

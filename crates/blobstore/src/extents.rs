@@ -349,3 +349,128 @@ fn chunks(within: u32, len: u32) -> u64 {
     let (first, last) = (chunk(within), chunk(within + len - 1));
     (u64::MAX >> (63 - last)) & (u64::MAX << first)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, proptest};
+
+    use super::*;
+
+    /// Bytes of a page of the model.
+    const UNIT: u64 = 16 << 10;
+    const UNITS: usize = 64;
+
+    fn extent(frame: u64, units: u64) -> Extent {
+        Extent::whole(Span {
+            offset: frame,
+            len: units * UNIT,
+            sequence: frame,
+            is_change: true,
+        })
+    }
+
+    /// Where the content of each unit lies: frame, and offset in its payload.
+    fn model_of(extents: &Extents) -> Vec<Option<(u64, u64)>> {
+        let mut model = Vec::new();
+        for piece in extents.pieces(0, UNITS as u64 * UNIT) {
+            for unit in 0..piece.len() / UNIT {
+                model.push(match piece {
+                    Piece::Hole { .. } => None,
+                    Piece::Data { span, within, .. } => Some((span.offset, within + unit * UNIT)),
+                });
+            }
+        }
+        model
+    }
+
+    fn step() -> impl Strategy<Value = (bool, u64, u64)> {
+        (proptest::bool::weighted(0.7), 0..UNITS as u64, 1..20_u64)
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_are_a_vector_and_no_byte_in_use_is_freed(
+            steps in proptest::collection::vec(step(), 1..60)
+        ) {
+            let mut extents = Extents::default();
+            let mut model = vec![None; UNITS];
+            let mut freed = Vec::new();
+            for (n, (writes, at, len)) in steps.into_iter().enumerate() {
+                let len = len.min(UNITS as u64 - at);
+                // Each frame in a place of its own.
+                let frame = (n as u64 + 1) << 20;
+                let most = extents.count() + extents.growth(at * UNIT, len * UNIT, writes);
+                if writes {
+                    extents.write(at * UNIT, extent(frame, len), &mut freed);
+                } else {
+                    extents.clear(at * UNIT, (at + len) * UNIT, &mut freed);
+                }
+                for unit in 0..len {
+                    model[(at + unit) as usize] = writes.then_some((frame, unit * UNIT));
+                }
+                assert!(extents.count() <= most);
+                assert_eq!(model_of(&extents), model);
+                assert_eq!(Extents::decode(&extents.encode(u64::MAX)), Some(extents.clone()));
+            }
+            let is_freed = |at: u64| freed.iter().any(|(offset, len)| (*offset..offset + len).contains(&at));
+            for (frame, within) in model.iter().flatten() {
+                // Nothing under the checksum of a byte in use may go, nor what says where the payload is.
+                let chunk = within - within % CHECKSUM_BYTES as u64;
+                for at in (chunk..chunk + CHECKSUM_BYTES as u64).step_by(UNIT as usize) {
+                    let whole = extents.frames().iter().any(|(f, len)| f == frame && PAGE + at + PAGE < *len);
+                    assert!(!whole || !is_freed(frame + PAGE + at));
+                }
+                assert!(!is_freed(*frame), "its header");
+            }
+            let used = extents.frames();
+            for n in 1..=60_u64 {
+                let (frame, written) = (n << 20, freed.iter().any(|(offset, _)| offset >> 20 == n));
+                if written && !used.iter().any(|(offset, _)| *offset == frame) {
+                    assert!(is_freed(frame), "frame {n} is in no use, and kept");
+                }
+            }
+            let valid: Vec<bool> = model.iter().map(Option::is_some).collect();
+            let mut held = vec![false; UNITS];
+            let (ranges, _) = extents.ranges(0..UNITS as u64 * UNIT, usize::MAX);
+            assert!(ranges.windows(2).all(|pair| pair[0].end < pair[1].start));
+            for range in ranges {
+                held[(range.start / UNIT) as usize..(range.end / UNIT) as usize].fill(true);
+            }
+            assert_eq!(held, valid);
+        }
+    }
+
+    #[test]
+    fn a_chunk_goes_when_its_last_byte_does() {
+        let (mut extents, mut freed) = (Extents::default(), Vec::new());
+        extents.write(0, extent(1 << 20, 12), &mut freed);
+        // The second chunk of 65,536 bytes but for its last unit.
+        extents.clear(4 * UNIT, 7 * UNIT, &mut freed);
+        assert_eq!(freed, []);
+        extents.clear(7 * UNIT, 8 * UNIT, &mut freed);
+        assert_eq!(freed, [((1 << 20) + PAGE + 65_536, 65_536)]);
+        freed.clear();
+        extents.clear(0, 12 * UNIT, &mut freed);
+        assert_eq!(freed, [(1 << 20, frame_len(Kind::Pages, 12 * UNIT))]);
+    }
+
+    #[test]
+    fn no_damaged_map_is_taken() {
+        let mut extents = Extents::default();
+        extents.write(UNIT, extent(1 << 20, 2), &mut Vec::new());
+        extents.write(9 * UNIT, extent(2 << 20, 1), &mut Vec::new());
+        let bytes = extents.encode(u64::MAX);
+        assert_eq!(
+            bytes.len(),
+            8 + 2 * 36,
+            "docs/format.md: 36 bytes for each of two"
+        );
+        for cut in 0..bytes.len() {
+            assert_eq!(Extents::decode(&bytes[..cut]), None, "cut at {cut}");
+        }
+        // The second begins within the first.
+        let mut overlapping = bytes.clone();
+        overlapping[44..52].copy_from_slice(&(2 * UNIT).to_le_bytes());
+        assert_eq!(Extents::decode(&overlapping), None);
+    }
+}

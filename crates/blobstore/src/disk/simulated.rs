@@ -153,6 +153,21 @@ impl SimulatedDisk {
         self.lock_state().used()
     }
 
+    /// Another disk with the same files, as they are now.
+    pub fn copy(&self) -> Self {
+        let state = self.lock_state();
+        Self {
+            state: Arc::new(Mutex::new(State {
+                random: state.random.clone(),
+                names: state.names.clone(),
+                files: state.files.clone(),
+                locks: BTreeMap::new(),
+                faults: BTreeMap::new(),
+                ..*state
+            })),
+        }
+    }
+
     /// Ends all handles and locks and brings the disk back as a crash leaves it.
     pub fn crash(&self, crash: Crash) {
         let mut state = self.lock_state();

@@ -1,5 +1,6 @@
 //! Page blobs from outside: what they promise, one promise a test.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,15 +8,16 @@ use azblob::error::ErrorCode;
 use azblob::lease::{LeaseAction, LeaseDuration, LeaseId};
 use azblob::metadata::Metadata;
 use azblob::page::{MAX_PAGE_BLOB_BYTES, MAX_SEQUENCE_NUMBER, PageRange, SequenceChange, SequenceCondition};
-use blobstore::disk::SyncPoint;
 use blobstore::disk::simulated::{Crash, Fault, SimulatedDisk};
+use blobstore::disk::{Access, Disk, SyncPoint};
 use blobstore::{
-    BlobKind, PageBlobChange, PagePermit, PagesDone, Permit, Properties, PutPageBlob, Store, StoreError,
+    BlobKind, Clock, PageBlobChange, PagePermit, PagesDone, Permit, Properties, PutPageBlob, Store,
+    StoreError,
 };
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 
 use crate::support::{
-    TestClock, account, bytes, commit, container, open, path, put_blob, put_block, read, read_part,
+    TestClock, account, bytes, commit, container, open, path, put_blob, put_block, read, read_part, small,
 };
 
 const DIR: &str = "/data";
@@ -488,6 +490,68 @@ fn a_reader_meets_whole_pages_while_they_are_replaced() {
             }
         }
     });
+}
+
+#[test]
+fn rot_anywhere_in_the_file_gives_an_error_or_the_right_bytes() {
+    let (disk, clock, store) = fresh();
+    create(&store, "b", 256 << 10);
+    put_pages(&store, "b", 0, &bytes(1, 100_352));
+    put_pages(&store, "b", 512, &bytes(2, 512));
+    store.sweep(azblob::time::UnixMillis(0)).unwrap();
+    put_pages(&store, "b", 1024, &bytes(3, 1024));
+    store
+        .clear_pages(&path("b"), range(4096, 512), &PagePermit::NONE)
+        .unwrap();
+    put_pages(&store, "b", 200_704, &bytes(4, 512));
+    let content = read(&store, "b").unwrap();
+    drop(store);
+    let file = find_blob_file(&disk, Path::new(DIR)).unwrap();
+    let len = disk.open(&file, Access::Read).unwrap().len().unwrap();
+    let mut errors = 0;
+    for offset in (0..len).step_by(101) {
+        disk.rot(&file, offset, 0x40).unwrap();
+        for server in [false, true] {
+            if server && offset % 9 != 0 {
+                continue;
+            }
+            // The server repairs what it takes for a crash, on a copy: what is not durable may look like that.
+            let disk = disk.copy();
+            let store = if server {
+                open(Arc::new(disk), &clock, DIR).unwrap()
+            } else {
+                let clock = Arc::clone(&clock) as Arc<dyn Clock>;
+                Store::open_unlocked(Arc::new(disk), clock, &small(DIR)).unwrap()
+            };
+            match read(&store, "b") {
+                Ok(data) => {
+                    // The last frame may not have been durable, as far as the file can tell.
+                    let cut_off = data[..200_704] == content[..200_704] && data[200_704..] == [0; 61_440];
+                    assert!(
+                        data == content || cut_off,
+                        "wrong bytes with rot at {offset}, server: {server}"
+                    );
+                }
+                Err(StoreError::Damaged { .. } | StoreError::Protocol(ErrorCode::BlobNotFound)) => {
+                    errors += 1;
+                }
+                Err(other) => panic!("rot at {offset}: {other}"),
+            }
+        }
+        disk.rot(&file, offset, 0x40).unwrap();
+    }
+    assert!(errors > 300, "{errors}");
+}
+
+fn find_blob_file(disk: &SimulatedDisk, dir: &Path) -> Option<PathBuf> {
+    disk.list(dir).unwrap().into_iter().find_map(|entry| {
+        let path = dir.join(&entry.name);
+        if entry.is_dir {
+            find_blob_file(disk, &path)
+        } else {
+            path.extension().is_some_and(|end| end == "blob").then_some(path)
+        }
+    })
 }
 
 /// One step of the property below: offset and length in pages.

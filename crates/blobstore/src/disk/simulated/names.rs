@@ -23,7 +23,7 @@ struct Change {
     unsynced: BTreeSet<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Names {
     dirs: BTreeMap<u64, Dir>,
     pending: Vec<Change>,
