@@ -1,5 +1,6 @@
 //! What a Put Page costs beside a Put Block: eight threads send pieces of 1 MiB to one block blob and, in turn, to one
-//! page blob, each acknowledged when it is durable. Prints both rates, and how long a start takes with the page blob.
+//! page blob, each acknowledged when it is durable; each begins every second round. Prints both rates, and how long a
+//! start takes with the page blob.
 //!
 //! `cargo run --release -p bac2-blobstore --example put_page -- DIR [MIB] [ROUNDS]`
 
@@ -42,13 +43,20 @@ fn main() -> Result<(), Failure> {
     let (blocks, pages) = (path("blocks")?, path("pages")?);
     let data: Vec<u8> = (0..PIECE).map(|i| (i * 7 % 251) as u8).collect();
     for round in 1..=rounds {
-        let block_rate = rate(pieces, |n| put_block(&store, &blocks, n, &data));
+        let send_blocks = || rate(pieces, |n| put_block(&store, &blocks, n, &data));
         let blob = PutPageBlob {
             size: 1 << 40,
             ..PutPageBlob::default()
         };
         store.create_page_blob(&pages, blob, &Permit::NONE)?;
-        let page_rate = rate(pieces, |n| put_page(&store, &pages, n, &data));
+        let send_pages = || rate(pieces, |n| put_page(&store, &pages, n, &data));
+        // Disks are slower while they still deal with what came before: the one that begins has the better of it.
+        let (block_rate, page_rate) = if round % 2 == 1 {
+            (send_blocks(), send_pages())
+        } else {
+            let page_rate = send_pages();
+            (send_blocks(), page_rate)
+        };
         drop(store);
         let start = Instant::now();
         store = open()?;
