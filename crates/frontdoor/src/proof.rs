@@ -89,8 +89,8 @@ impl Proof {
     }
 
     /// A page or append blob was made, with nothing in it.
-    pub(crate) fn pages_created(&self, blob: &BlobPath) {
-        self.0.pages_created(blob);
+    pub(crate) fn pages_created(&self, blob: &BlobPath, commit: CommitId) {
+        self.0.pages_created(blob, Commit { id: commit, size: 0 });
     }
 
     /// Pages of a blob are about to be changed, or bytes to be appended: to be asked for before the store does it, and to
@@ -135,13 +135,13 @@ impl Proof {
 pub(crate) struct Writing {
     proof: Arc<Proof>,
     blob: BlobPath,
-    changed: Option<Range<u64>>,
+    changed: Option<(Range<u64>, Commit)>,
 }
 
 impl Writing {
-    /// These bytes were changed, durably.
-    pub(crate) fn done(mut self, changed: Range<u64>) {
-        self.changed = Some(changed);
+    /// These bytes were changed, durably, which made this commit.
+    pub(crate) fn done(mut self, changed: Range<u64>, commit: CommitId) {
+        self.changed = Some((changed, Commit { id: commit, size: 0 }));
     }
 }
 

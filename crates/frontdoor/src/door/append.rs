@@ -67,7 +67,7 @@ impl Door {
                     copy: None,
                 };
                 let made = store.create_append_blob(&path, properties, &permit)?;
-                proof.pages_created(&path);
+                proof.pages_created(&path, made.commit);
                 Ok(made)
             })
             .await?;
@@ -103,7 +103,7 @@ impl Door {
             let sums = upload.check.finish()?;
             let writing = proof.writing(&path);
             let done = may.with(|permit| upload.writer.commit(permit))?;
-            writing.done(done.offset..done.offset + length);
+            writing.done(done.offset..done.offset + length, done.commit);
             Ok((sums, done))
         })
         .await?;

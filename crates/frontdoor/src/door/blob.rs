@@ -97,7 +97,7 @@ fn act(
                     let writing = proof.writing(path);
                     let view = store.change_page_blob(path, &change, &permit)?;
                     if let Some(size) = page.size {
-                        writing.done(size..size);
+                        writing.done(size..size, view.commit);
                     }
                     view
                 }

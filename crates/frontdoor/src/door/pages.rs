@@ -79,7 +79,7 @@ impl Door {
                     },
                 };
                 let made = store.create_page_blob(&path, blob, &permit)?;
-                proof.pages_created(&path);
+                proof.pages_created(&path, made.commit);
                 Ok(made)
             })
             .await?;
@@ -114,7 +114,7 @@ impl Door {
             let sums = upload.check.finish()?;
             let writing = proof.writing(&path);
             let done = may.with(|permit| upload.writer.commit(permit))?;
-            writing.done(range.start()..range.end());
+            writing.done(range.start()..range.end(), done.commit);
             Ok((sums, done))
         })
         .await?;
@@ -133,7 +133,7 @@ impl Door {
             .call(move |store| {
                 let writing = proof.writing(&path);
                 let done = may.with(|permit| store.clear_pages(&path, ask.range, permit))?;
-                writing.done(ask.range.start()..ask.range.end());
+                writing.done(ask.range.start()..ask.range.end(), done.commit);
                 Ok(done)
             })
             .await?;

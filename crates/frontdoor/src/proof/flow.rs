@@ -25,9 +25,9 @@ pub(crate) enum FlowStep<V> {
     Judge(u64, V),
 }
 
-/// The state of one blob. `V`: the verifier.
+/// The state of one blob. `V`: the verifier, `C`: identity of a commit, of which the later is the greater.
 #[derive(Debug)]
-pub(crate) struct Flow<V> {
+pub(crate) struct Flow<V, C> {
     /// What has seen everything before `fed`.
     verifier: Option<V>,
     fed: u64,
@@ -42,10 +42,12 @@ pub(crate) struct Flow<V> {
     wanted: bool,
     busy: bool,
     version: u64,
+    /// The newest content that this has been told of, or has begun to read.
+    known: Option<C>,
     changed_at: Instant,
 }
 
-impl<V: Default> Flow<V> {
+impl<V: Default, C: Ord + Copy> Flow<V, C> {
     /// A blob of which nothing is written yet. `streams`: there is room for its verifier.
     pub(crate) fn new(now: Instant, streams: bool) -> Self {
         Flow {
@@ -58,6 +60,7 @@ impl<V: Default> Flow<V> {
             wanted: false,
             busy: false,
             version: 0,
+            known: None,
             changed_at: now,
         }
     }
@@ -70,8 +73,9 @@ impl<V: Default> Flow<V> {
         }
     }
 
-    /// These bytes were written, cleared, cut off or added.
-    pub(crate) fn changed(&mut self, bytes: &Range<u64>, now: Instant) {
+    /// These bytes were written, cleared, cut off or added, which made this commit.
+    pub(crate) fn changed(&mut self, bytes: &Range<u64>, commit: C, now: Instant) {
+        self.known = self.known.max(Some(commit));
         self.version += 1;
         self.wanted = false;
         self.changed_at = now;
@@ -91,6 +95,20 @@ impl<V: Default> Flow<V> {
         self.verifier = None;
         self.fed = 0;
         self.ahead.clear();
+    }
+
+    /// A judgement goes on at byte `from` of what is this commit now. False when what was fed is of another one of which
+    /// nobody has told yet: then everything is read again.
+    pub(crate) fn judges(&mut self, from: u64, commit: C) -> bool {
+        if from == 0 {
+            self.known = Some(commit);
+        }
+        if self.known == Some(commit) {
+            return true;
+        }
+        self.put_down();
+        self.worthless = true;
+        false
     }
 
     /// Judge it now.
@@ -190,14 +208,14 @@ impl<V: Default> Flow<V> {
 mod tests {
     use super::*;
 
-    type TestFlow = Flow<Vec<Range<u64>>>;
+    type TestFlow = Flow<Vec<Range<u64>>, u32>;
 
     fn flow() -> TestFlow {
         Flow::new(Instant::now(), true)
     }
 
     fn write(flow: &mut TestFlow, from: u64, to: u64) {
-        flow.changed(&(from..to), Instant::now());
+        flow.changed(&(from..to), 1, Instant::now());
     }
 
     /// Feeds what has arrived.
@@ -238,10 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_fed_is_worth_nothing_for_content_that_nobody_told_of() {
+        let mut flow = flow();
+        write(&mut flow, 0, 8192);
+        feed(&mut flow);
+        flow.want();
+        assert!(matches!(flow.next(), Some(FlowStep::Judge(8192, _))));
+        assert!(!flow.judges(8192, 2), "the blob was made anew");
+        assert!(matches!(flow.next(), Some(FlowStep::Judge(0, seen)) if seen.is_empty()));
+        assert!(flow.judges(0, 2));
+        flow.fed(Vec::new(), 4096);
+        assert!(matches!(flow.next(), Some(FlowStep::Judge(4096, _))));
+        assert!(flow.judges(4096, 2), "it goes on");
+    }
+
+    #[test]
     fn it_is_judged_when_nothing_was_written_for_long() {
         let mut flow = flow();
         let (written, quiet) = (Instant::now(), Duration::from_secs(60));
-        flow.changed(&(4096..8192), written);
+        flow.changed(&(4096..8192), 1, written);
         let due = flow.want_if_quiet(written + quiet / 2, quiet);
         assert_eq!(due, Some(written + quiet));
         assert!(!flow.has_work());

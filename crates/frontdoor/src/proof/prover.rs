@@ -39,6 +39,9 @@ const TURN: usize = 16;
 /// Of so many jobs, one is taken from the background although there is work that keeps up with uploads.
 const FAIR: u64 = 16;
 
+/// Of so many sweeps, one looks at all stripe sets.
+const REGROUP_SWEEPS: u64 = 20;
+
 struct Held<S: Shelf> {
     run: RunOf<S>,
     touched: u64,
@@ -62,7 +65,7 @@ struct State<S: Shelf> {
     to_check: BTreeSet<S::Blob>,
     sets: Sets<S::Blob, S::Commit, S::Realm>,
     /// Page and append blobs that have changed since they were judged.
-    flows: BTreeMap<S::Blob, Flow<Seen>>,
+    flows: BTreeMap<S::Blob, Flow<Seen, S::Commit>>,
     /// Changes of page and append blobs under way.
     writing: BTreeMap<S::Blob, usize>,
     /// Flows with work.
@@ -76,6 +79,7 @@ struct State<S: Shelf> {
     /// The scan is done, so that all members of the sets are known.
     scanned: bool,
     swept: Instant,
+    sweeps: u64,
     tick: u64,
     taken: u64,
     stop: bool,
@@ -172,8 +176,8 @@ impl<S: Shelf> Prover<S> {
     }
 
     /// A page or append blob was made, with nothing in it.
-    pub(crate) fn pages_created(&self, blob: &S::Blob) {
-        self.shared.pages_created(blob);
+    pub(crate) fn pages_created(&self, blob: &S::Blob, commit: S::Commit) {
+        self.shared.pages_created(blob, commit);
     }
 
     /// Bytes of a page or append blob are about to be changed.
@@ -181,8 +185,8 @@ impl<S: Shelf> Prover<S> {
         self.shared.pages_begin(blob);
     }
 
-    /// These bytes were changed, or none after all.
-    pub(crate) fn pages_end(&self, blob: &S::Blob, changed: Option<Range<u64>>) {
+    /// These bytes were changed, which made this commit, or none after all.
+    pub(crate) fn pages_end(&self, blob: &S::Blob, changed: Option<(Range<u64>, S::Commit)>) {
         self.shared.pages_end(blob, changed);
     }
 
@@ -246,6 +250,7 @@ impl<S: Shelf> State<S> {
             scan: true,
             scanned: false,
             swept: Instant::now(),
+            sweeps: 0,
             tick: 0,
             taken: 0,
             stop: false,
@@ -389,6 +394,11 @@ impl<S: Shelf> Shared<S> {
                 state.swept = Instant::now();
                 let leased: Vec<S::Blob> = state.leased.keys().cloned().collect();
                 state.to_settle.extend(leased);
+                state.sweeps += 1;
+                if state.sweeps.is_multiple_of(REGROUP_SWEEPS) {
+                    // A family that was found damaged when it was read told nobody.
+                    state.sets.touch_all();
+                }
             }
             state.wake_quiet_flows(Instant::now());
             let Some(job) = state.next_job() else {

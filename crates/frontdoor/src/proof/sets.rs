@@ -118,6 +118,11 @@ impl<B: Clone + Ord, C: Clone + Eq, R: Clone + Ord> Sets<B, C, R> {
         }
     }
 
+    /// Something may be different anywhere.
+    pub(crate) fn touch_all(&mut self) {
+        self.changed.extend(self.sets.keys().cloned());
+    }
+
     /// Whether a set is to be looked at.
     pub(crate) fn has_work(&self) -> bool {
         !self.changed.is_empty()

@@ -69,8 +69,8 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     type Blob: Clone + Ord + Debug + Send + 'static;
     /// Names the bytes of one uploaded block.
     type Place: Clone + Eq + Debug + Send + 'static;
-    /// Names one commit of a blob.
-    type Commit: Clone + Eq + Debug + Send + 'static;
+    /// Names one commit of a blob; the later is the greater.
+    type Commit: Copy + Ord + Debug + Send + 'static;
     /// Names what the members of a stripe set lie in together.
     type Realm: Clone + Ord + Debug + Send + 'static;
 

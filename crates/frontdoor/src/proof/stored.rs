@@ -1,5 +1,6 @@
 //! The real shelf: the blob store.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,13 +15,34 @@ use blobstore::{
 use super::shelf::{Finding, Recorded, Shelf, Standing, Unfinished, Unreadable};
 
 /// One commit of a blob, and how long it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Commit {
     /// Which.
     pub(crate) id: CommitId,
     /// Bytes.
     pub(crate) size: u64,
 }
+
+/// The id is unique in a store and rises; the size goes with it, and is not always known.
+impl Ord for Commit {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+impl PartialOrd for Commit {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Commit {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Commit {}
 
 impl Commit {
     fn of(view: &BlobView) -> Self {

@@ -1,8 +1,8 @@
 //! Page and append blobs: what requests tell of them, and what the threads do with them.
 //!
-//! Every change of such a blob is announced before the store makes it and told afterwards, so that a moment without
-//! changes under way is one in which the flow knows of all of them: only then is a verdict begun, and it is stored against
-//! the commit of that moment.
+//! Every change of such a blob makes another commit, is announced before the store makes it and told afterwards. A verdict
+//! is begun when no change is under way, on a commit that the flow was told of (or on all bytes read anew), and stored
+//! against that commit, which fails when there is a newer one.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,13 +43,14 @@ impl<S: Shelf> State<S> {
 }
 
 impl<S: Shelf> Shared<S> {
-    pub(super) fn pages_created(&self, blob: &S::Blob) {
+    pub(super) fn pages_created(&self, blob: &S::Blob, commit: S::Commit) {
         let mut state = self.lock();
         state.sets.remove(blob);
         state.leased.remove(blob);
         let run = state.runs.remove(blob);
         let with_verifier = state.flows.values().filter(|flow| flow.streams()).count();
-        let flow = Flow::new(Instant::now(), with_verifier < limits::PROOF_RUNS);
+        let mut flow = Flow::new(Instant::now(), with_verifier < limits::PROOF_RUNS);
+        flow.changed(&(0..0), commit, Instant::now());
         let before = state.flows.insert(blob.clone(), flow);
         // As with every note that takes away what was known.
         state.to_check.insert(blob.clone());
@@ -61,7 +62,7 @@ impl<S: Shelf> Shared<S> {
         *self.lock().writing.entry(blob.clone()).or_default() += 1;
     }
 
-    pub(super) fn pages_end(&self, blob: &S::Blob, changed: Option<Range<u64>>) {
+    pub(super) fn pages_end(&self, blob: &S::Blob, changed: Option<(Range<u64>, S::Commit)>) {
         let mut state = self.lock();
         let under_way = state.writing.get_mut(blob).map(|count| {
             *count = count.saturating_sub(1);
@@ -70,7 +71,7 @@ impl<S: Shelf> Shared<S> {
         if under_way == Some(0) {
             state.writing.remove(blob);
         }
-        let Some(bytes) = changed else {
+        let Some((bytes, commit)) = changed else {
             // A judgement may have waited for this.
             return self.look_again(&mut state, blob);
         };
@@ -80,7 +81,7 @@ impl<S: Shelf> Shared<S> {
             .flows
             .entry(blob.clone())
             .or_insert_with(|| Flow::of_unknown(now));
-        flow.changed(&bytes, now);
+        flow.changed(&bytes, commit, now);
         self.look_again(&mut state, blob);
     }
 
@@ -174,6 +175,13 @@ impl<S: Shelf> Shared<S> {
             self.lock().flows.remove(blob);
             return;
         };
+        {
+            let mut state = self.lock();
+            let known = state.flows.get_mut(blob).map(|flow| flow.judges(from, commit));
+            if known != Some(true) {
+                return self.look_again(&mut state, blob);
+            }
+        }
         let facts = seen.clone();
         let read = self.guarded(seen, |seen| self.feed_written(blob, from, seen));
         let finding = match read {

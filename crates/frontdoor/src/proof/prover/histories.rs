@@ -24,7 +24,7 @@ type Commit = (u64, u64);
 const BLOBS: [Blob; 3] = ["a", "b", "c"];
 /// Thirty thousand have been run; each defect they found showed itself within the first some hundred, but for one.
 const HISTORIES: u64 = 1000;
-const DEEDS: usize = 14;
+const DEEDS: usize = 18;
 /// Other threads that may be at work inside a call.
 const DEPTH: u32 = 2;
 
@@ -59,7 +59,20 @@ struct Kept {
     leased: bool,
     judged: Option<Judged>,
     sealed: bool,
+    /// A page blob.
+    paged: bool,
 }
+
+/// A Put Page that was announced and not yet done.
+struct PageWrite {
+    blob: Blob,
+    at: usize,
+    bytes: Vec<u8>,
+}
+
+/// Bytes of every page blob, and of one write.
+const PAGED: usize = 256 * 1024;
+const WRITE: usize = 32 * 1024;
 
 #[derive(Clone)]
 struct Judged {
@@ -77,6 +90,8 @@ enum Note {
     Whole(Blob, Commit),
     Gone(Blob),
     Lease(Blob),
+    PagesCreated(Blob, Commit),
+    Pages(Blob, Option<(Range<u64>, Commit)>),
 }
 
 struct World {
@@ -87,6 +102,9 @@ struct World {
     numbers: u64,
     deeds_left: usize,
     notes: Vec<Note>,
+    writes: Vec<PageWrite>,
+    /// Whose announcements the prover is still to be given, before anything else happens.
+    announced: Vec<Blob>,
     seal: bool,
     /// What happened, for whoever has to find out why.
     told: Vec<String>,
@@ -104,7 +122,7 @@ struct Stage {
 /// What clients upload.
 struct Samples {
     whole: Vec<Vec<u8>>,
-    verdicts: Mutex<HashMap<Vec<u8>, (Option<Verdict>, Option<Family>)>>,
+    verdicts: Mutex<HashMap<(Vec<u8>, bool), (Option<Verdict>, Option<Family>)>>,
 }
 
 impl Samples {
@@ -131,12 +149,18 @@ impl Samples {
     }
 
     /// What the verifier alone says of these bytes.
-    fn verdict(&self, bytes: &[u8]) -> (Option<Verdict>, Option<Family>) {
+    fn verdict(&self, kept: &Kept) -> (Option<Verdict>, Option<Family>) {
         let mut known = self.verdicts.lock().unwrap();
-        let found = known.entry(bytes.to_vec()).or_insert_with(|| {
+        let found = known.entry((kept.bytes.clone(), kept.paged)).or_insert_with(|| {
             let mut seen = Seen::default();
-            seen.push(bytes);
-            match seen.finish() {
+            let finding = if kept.paged {
+                seen.push_padded(&kept.bytes);
+                seen.finish_padded()
+            } else {
+                seen.push(&kept.bytes);
+                seen.finish()
+            };
+            match finding {
                 Finding::Backup(report) => (Some(report.verdict), Family::of(&report)),
                 _ => (None, None),
             }
@@ -158,7 +182,28 @@ impl World {
         kept.commit = Some(commit);
         kept.bytes = bytes;
         kept.judged = None;
+        kept.paged = false;
         commit
+    }
+
+    /// A Put Page that was announced is done, or refused.
+    fn write_pages(&mut self) {
+        if self.writes.is_empty() {
+            return;
+        }
+        let which = self.writes.len();
+        let which = self.rng.below(which);
+        let PageWrite { blob, at, bytes } = self.writes.swap_remove(which);
+        let number = self.number();
+        let kept = self.blobs.get_mut(blob).filter(|kept| kept.paged && !kept.sealed);
+        let done = kept.map(|kept| {
+            kept.bytes[at..at + bytes.len()].copy_from_slice(&bytes);
+            let commit = (number, PAGED as u64);
+            kept.commit = Some(commit);
+            kept.judged = None;
+            (at as u64..(at + bytes.len()) as u64, commit)
+        });
+        self.notes.push(Note::Pages(blob, done));
     }
 
     /// Some client does something; its note is on its way.
@@ -177,7 +222,30 @@ impl World {
             return;
         }
         let sample = samples.whole[self.rng.below(samples.whole.len())].clone();
-        match self.rng.below(12) {
+        match self.rng.below(20) {
+            12..=13 => {
+                let commit = self.commit(blob, vec![0; PAGED]);
+                self.blobs.entry(blob).or_default().paged = true;
+                self.notes.push(Note::PagesCreated(blob, commit));
+            }
+            14..=19 => {
+                if self.blobs.get(blob).is_some_and(|kept| kept.paged) {
+                    // Often the next stretch of one backup, so that some become whole.
+                    let sample = &samples.whole[if self.rng.below(4) > 0 { 1 } else { 2 }];
+                    let stretches = sample.len().div_ceil(WRITE);
+                    for n in 0..stretches.min(1 + self.rng.below(stretches)) {
+                        let n = if self.rng.below(8) == 0 {
+                            stretches - 1 - n
+                        } else {
+                            n
+                        };
+                        let (at, end) = (n * WRITE, sample.len().min((n + 1) * WRITE));
+                        let bytes = sample[at..end].to_vec();
+                        self.announced.push(blob);
+                        self.writes.push(PageWrite { blob, at, bytes });
+                    }
+                }
+            }
             0..=2 => {
                 let commit = self.commit(blob, sample);
                 self.notes.push(Note::Whole(blob, commit));
@@ -186,6 +254,7 @@ impl World {
                 let commit = self.commit(blob, Vec::new());
                 self.notes.push(Note::Whole(blob, commit));
             }
+            4..=6 if self.blobs.get(blob).is_some_and(|kept| kept.paged) => {}
             4..=6 => {
                 let pieces = sample.chunks(sample.len().div_ceil(2));
                 for (n, piece) in pieces.enumerate() {
@@ -250,10 +319,11 @@ impl Stage {
             let choice = self.world().rng.below(8);
             match choice {
                 0 => {
-                    let mut world = self.world();
-                    if world.deeds_left > 0 {
-                        world.deed(&self.samples);
+                    let go_on = self.world().deeds_left > 0;
+                    if go_on {
+                        self.deed();
                     }
+                    self.world().write_pages();
                 }
                 1..=2 => self.deliver(),
                 3 => {
@@ -266,6 +336,15 @@ impl Stage {
                 }
                 _ => return,
             }
+        }
+    }
+
+    /// Some client does something.
+    fn deed(&self) {
+        self.world().deed(&self.samples);
+        let announced = std::mem::take(&mut self.world().announced);
+        for blob in announced {
+            self.prover().pages_begin(&blob);
         }
     }
 
@@ -289,6 +368,8 @@ impl Stage {
             Note::Gone(blob) if self.world().rng.below(2) == 0 => prover.forget_all(|other| *other == blob),
             Note::Gone(blob) => prover.forget(&blob),
             Note::Lease(blob) => prover.lease_changed(&blob),
+            Note::PagesCreated(blob, commit) => prover.pages_created(&blob, commit),
+            Note::Pages(blob, done) => prover.pages_end(&blob, done),
         }
     }
 
@@ -309,15 +390,25 @@ impl Stage {
     /// Everything is told and done, and the prover has looked at leases that ended by themselves.
     fn come_to_rest(&self) {
         loop {
-            while !self.world().notes.is_empty() {
+            while !self.world().notes.is_empty() || !self.world().writes.is_empty() {
+                self.world().write_pages();
                 self.deliver();
+            }
+            // Nothing is written to page blobs for long.
+            let prover = self.prover();
+            {
+                let mut state = prover.lock();
+                state.quiet = Duration::ZERO;
+                state.quiet_at = None;
+                state.wake_quiet_flows(Instant::now());
             }
             let mut jobs = 0;
             while self.one_job() {
                 jobs += 1;
                 assert!(jobs < 10_000, "the prover comes to rest");
             }
-            if self.world().notes.is_empty() {
+            let resting = prover.lock().flows.is_empty();
+            if self.world().notes.is_empty() && resting {
                 return;
             }
         }
@@ -374,20 +465,31 @@ impl Shelf for Stage {
         Ok(())
     }
 
-    fn is_paged(&self, _: &Blob) -> bool {
-        false
+    fn is_paged(&self, blob: &Blob) -> bool {
+        self.others();
+        self.world().blobs.get(blob).is_some_and(|kept| kept.paged)
     }
 
-    fn read_pages(&self, _: &Blob, _: u64, _: &mut [u8]) -> Result<(), Unreadable> {
-        Err(Unreadable::Gone)
+    fn read_pages(&self, blob: &Blob, offset: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        self.others();
+        let world = self.world();
+        let kept = world.blobs.get(blob).ok_or(Unreadable::Gone)?;
+        let start = usize::try_from(offset).unwrap();
+        let bytes = kept.bytes.get(start..start + into.len());
+        into.copy_from_slice(bytes.ok_or(Unreadable::Gone)?);
+        Ok(())
     }
 
-    fn written_from(&self, _: &Blob, _: u64) -> Result<Option<Range<u64>>, Unreadable> {
-        Ok(None)
+    fn written_from(&self, blob: &Blob, offset: u64) -> Result<Option<Range<u64>>, Unreadable> {
+        self.others();
+        let world = self.world();
+        let size = world.blobs.get(blob).ok_or(Unreadable::Gone)?.bytes.len() as u64;
+        Ok((offset < size).then_some(offset..size))
     }
 
-    fn is_leased(&self, _: &Blob) -> bool {
-        false
+    fn is_leased(&self, blob: &Blob) -> bool {
+        self.others();
+        self.world().blobs.get(blob).is_some_and(|kept| kept.leased)
     }
 
     fn record(&self, blob: &Blob, commit: &Commit, finding: &Finding) -> Recorded {
@@ -406,7 +508,7 @@ impl Shelf for Stage {
                 Finding::Backup(report) => (Some(report.verdict), Family::of(report)),
                 _ => (None, None),
             };
-            let told = self.samples.verdict(&kept.bytes);
+            let told = self.samples.verdict(kept);
             assert_eq!(
                 (verdict, family.clone()),
                 told,
@@ -541,7 +643,7 @@ fn check(world: &World, samples: &Samples, seed: u64) {
     let with_content = |kept: &&Kept| kept.commit.is_some_and(|commit| commit.1 > 0);
     let mut finished: Vec<Family> = Vec::new();
     for kept in world.blobs.values().filter(with_content) {
-        let (_, family) = samples.verdict(&kept.bytes);
+        let (_, family) = samples.verdict(kept);
         if let (Some(family), Some(judged)) = (family, &kept.judged)
             && judged.is_final
         {
@@ -555,7 +657,7 @@ fn check(world: &World, samples: &Samples, seed: u64) {
                 world.told.join("\n")
             );
         };
-        let (alone, family) = samples.verdict(&kept.bytes);
+        let (alone, family) = samples.verdict(kept);
         let wanted = match family {
             Some(family) if family.is_sound => {
                 Some(Company::of(&family, &finished).judge(&family, "").verdict)
@@ -602,6 +704,8 @@ fn history(seed: u64, samples: &Arc<Samples>) {
         numbers: 0,
         deeds_left: DEEDS,
         notes: Vec::new(),
+        writes: Vec::new(),
+        announced: Vec::new(),
         seal,
         told: Vec::new(),
     };
@@ -618,6 +722,8 @@ fn history(seed: u64, samples: &Arc<Samples>) {
             world.deed(samples);
         }
         world.notes.clear();
+        world.writes.clear();
+        world.announced.clear();
         world.blobs.values_mut().for_each(|kept| kept.staged.clear());
     }
     let prover = Arc::new(Shared::new(stage.clone()));
@@ -626,8 +732,11 @@ fn history(seed: u64, samples: &Arc<Samples>) {
         stage.others();
         let choice = stage.world().rng.below(4);
         match choice {
-            0 => stage.world().deed(samples),
-            1 => stage.deliver(),
+            0 => stage.deed(),
+            1 => {
+                stage.world().write_pages();
+                stage.deliver();
+            }
             _ => {
                 stage.one_job();
             }
