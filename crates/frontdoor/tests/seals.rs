@@ -75,6 +75,12 @@ fn changes(name: &str) -> Vec<(&'static str, Ask)> {
         ),
         ("Delete Blob", Ask::delete(&at)),
         (
+            "Copy Blob",
+            Ask::put(&at).header("x-ms-copy-source", format!("http://localhost/vault/{at}")),
+        ),
+        ("Set Blob Tags", comp("tags").body(*b"<Tags><TagSet/></Tags>")),
+        ("Undelete Blob", comp("undelete")),
+        (
             "Delete Blob, with its snapshots",
             Ask::delete(&at).header("x-ms-delete-snapshots", "include"),
         ),
@@ -90,8 +96,10 @@ fn refuses(name: &str, answer: (u16, &str)) -> bool {
         "Append Blob Seal",
         "Resize",
         "Sequence number",
-        "Put Blob, page",
-        "Put Blob, append",
+        // These may not be offered at all, and an undelete of what is there has nothing to change.
+        "Copy Blob",
+        "Set Blob Tags",
+        "Undelete Blob",
     ];
     answer == IMMUTABLE || (of_another_kind.contains(&name) && (400..=501).contains(&answer.0))
 }
@@ -104,6 +112,7 @@ fn a_sealed_blob_refuses_every_change_whatever_the_lease() {
     server.wait_for_proof();
     server.store().seal(&path("box", "full.bak"), true).unwrap();
     let before = server.client().ask(&Ask::head("box/full.bak")).expect(200);
+    assert_eq!(before.header("x-ms-legal-hold"), "true");
     for leased in [false, true] {
         if leased {
             server.client().ask(&acquire("full.bak")).expect(201);
@@ -134,6 +143,8 @@ fn a_sealed_blob_refuses_every_change_whatever_the_lease() {
     let server = server.restart();
     assert!(is_sealed(&server, "full.bak"));
     server.store().seal(&path("box", "full.bak"), false).unwrap();
+    let after = server.client().ask(&Ask::head("box/full.bak")).expect(200);
+    assert_eq!(after.header("x-ms-legal-hold"), "");
     server.client().ask(&Ask::delete("box/full.bak")).expect(202);
     server
         .client()

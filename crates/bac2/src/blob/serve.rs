@@ -43,6 +43,7 @@ A configuration file, whole; flags win over it:
   accounts-file = \"accounts\"
   health-listen = \"127.0.0.1:9180\"
   log-format = \"json\"
+  seal-proved = true
   [tls]                             # this line alone: the vault's own authority
   certificate = \"fullchain.pem\"
   key = \"privkey.pem\"
@@ -97,7 +98,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(super) accounts_file: Option<PathBuf>,
 
-    /// Seal each blob that is proved: no key, SAS or lease changes or deletes it any more (see bac2 blob unseal)
+    /// Seal each blob whose verdict is final and ok: no key, SAS or lease changes or deletes it any more
+    ///
+    /// The stripes of a backup are sealed when all of them are there; a family of an incomplete set is not ok. What was
+    /// proved before is sealed at the start, a blob under a lease when the lease ends. bac2 blob unseal lifts a seal.
     #[arg(long)]
     pub(super) seal_proved: bool,
 }
@@ -151,7 +155,7 @@ async fn serve(
         tls: settings.tls,
         hosts: settings.hosts,
         health: settings.health,
-        seal_proved: arguments.seal_proved,
+        seal_proved: settings.seal_proved,
         ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), accounts, &arguments.data)
     };
     let server = Server::bind(config, store)

@@ -34,6 +34,8 @@ pub(super) struct Settings {
     pub(super) log_format: Option<LogFormat>,
     /// The file with accounts and keys.
     pub(super) accounts_file: Option<PathBuf>,
+    /// Whether what is proved is sealed.
+    pub(super) seal_proved: bool,
 }
 
 /// The configuration file, as written.
@@ -47,6 +49,8 @@ struct File {
     accounts_file: Option<PathBuf>,
     health_listen: Option<String>,
     log_format: Option<LogFormat>,
+    #[serde(default)]
+    seal_proved: bool,
     tls: Option<FileTls>,
 }
 
@@ -95,6 +99,7 @@ impl Settings {
             tls,
             health,
             log_format: arguments.log_format.or(file.log_format),
+            seal_proved: arguments.seal_proved || file.seal_proved,
             accounts_file: arguments
                 .accounts_file
                 .clone()
@@ -284,6 +289,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bac2.toml");
         let text = "listen = [\"127.0.0.1:7\"]\nhosts = [\"a.example\"]\naccounts-file = \"keys\"\nhealth-listen = \"127.0.0.1:9\"\nlog-format = \"text\"\n\
+                    seal-proved = true\n\
                     [tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
         fs::write(&path, text).unwrap();
         let config = ["--config", path.to_str().unwrap()];
@@ -292,6 +298,7 @@ mod tests {
         assert_eq!(from_file.accounts_file, Some(folder.path().join("keys")));
         assert_eq!(from_file.health, Some("127.0.0.1:9".parse().unwrap()));
         assert_eq!(from_file.log_format, Some(LogFormat::Text));
+        assert!(from_file.seal_proved);
         let own = Certificates::Own(OwnFiles {
             certificate: folder.path().join("c.pem"),
             key: "/k.pem".into(),

@@ -18,7 +18,7 @@ use super::{Answer, Door};
 use crate::copies::Copies;
 use crate::fault::Fault;
 use crate::proof::Proof;
-use crate::reply::{blob_head, changed, document, empty, put};
+use crate::reply::{blob_head, changed, document, empty, put, put_seal};
 
 impl Door {
     /// Carries out an operation of a blob other than those with content.
@@ -45,6 +45,7 @@ fn act(
             copies.tell_progress(&mut view);
             let mut answer = empty();
             blob_head(&view).write_headers(None, version, answer.headers_mut());
+            put_seal(&view, answer.headers_mut());
             Ok(answer)
         }
         BlobOperation::GetMetadata {

@@ -20,7 +20,7 @@ use crate::answer::{AnswerBody, BrokenOff};
 use crate::buffers::Buffers;
 use crate::download::{Download, Source};
 use crate::fault::Fault;
-use crate::reply::{blob_head, empty, put};
+use crate::reply::{blob_head, empty, put, put_seal};
 
 /// An open blob on its way out. Damage that a read meets is logged and remembered by the store.
 struct Outgoing(BlobReader);
@@ -162,6 +162,7 @@ fn cut(ask: &GetBlob, total: u64) -> Result<Cut, Fault> {
 fn head(source: &Outgoing, ask: &GetBlob, cut: &Cut, version: ApiVersion) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::new();
     blob_head(source.0.view()).write_headers(cut.range, version, &mut headers);
+    put_seal(source.0.view(), &mut headers);
     if ask.range_md5 || ask.range_crc64 {
         let mut bytes = vec![0; usize::try_from(cut.end - cut.start).expect("at most 4 MiB")];
         source.read(cut.start, &mut bytes)?;
