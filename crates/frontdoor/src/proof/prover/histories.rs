@@ -119,10 +119,14 @@ struct Stage {
     samples: Arc<Samples>,
 }
 
+/// What a verifier says of bytes alone.
+type Alone = (Option<Verdict>, Option<Family>);
+
 /// What clients upload.
 struct Samples {
     whole: Vec<Vec<u8>>,
-    verdicts: Mutex<HashMap<(Vec<u8>, bool), (Option<Verdict>, Option<Family>)>>,
+    /// By content, and whether it is that of a page blob.
+    verdicts: Mutex<HashMap<(Vec<u8>, bool), Alone>>,
 }
 
 impl Samples {
@@ -149,7 +153,7 @@ impl Samples {
     }
 
     /// What the verifier alone says of these bytes.
-    fn verdict(&self, kept: &Kept) -> (Option<Verdict>, Option<Family>) {
+    fn verdict(&self, kept: &Kept) -> Alone {
         let mut known = self.verdicts.lock().unwrap();
         let found = known.entry((kept.bytes.clone(), kept.paged)).or_insert_with(|| {
             let mut seen = Seen::default();
@@ -307,7 +311,7 @@ impl Stage {
         self.prover.get().unwrap().upgrade().unwrap()
     }
 
-    fn tell(&self, what: String) {
+    fn tell(&self, what: &str) {
         let depth = *self.depth.lock().unwrap();
         let indent = "  ".repeat(depth as usize);
         self.world().told.push(format!("{indent}{what}"));
@@ -360,7 +364,7 @@ impl Stage {
             world.notes.swap_remove(at)
         };
         let prover = self.prover();
-        self.tell(format!("note {note:?}"));
+        self.tell(&format!("note {note:?}"));
         match note {
             Note::Block(blob, id, place, opens) => prover.block_stored(&blob, &id, place, None, opens),
             Note::Committed(blob, commit, sequence) => prover.committed(&blob, commit, sequence),
@@ -378,9 +382,9 @@ impl Stage {
         let job = prover.lock().next_job();
         match job {
             Some(job) => {
-                self.tell(job.name());
+                self.tell(&job.name());
                 prover.work_on(job);
-                self.tell("done".to_owned());
+                self.tell("done");
                 true
             }
             None => false,

@@ -286,7 +286,7 @@ impl<S: Shelf> Shared<S> {
             match family {
                 Some(family) => {
                     let realm = self.shelf.realm(blob);
-                    state.sets.put(blob, realm, commit.clone(), family);
+                    state.sets.put(blob, realm, *commit, family);
                 }
                 None => state.sets.remove(blob),
             }
