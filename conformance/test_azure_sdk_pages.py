@@ -33,7 +33,8 @@ def refused(call, *arguments, **options):
 
 
 def ranges(blob, **options):
-    return [(one["start"], one["end"]) for one in blob.get_page_ranges(**options)[0]]
+    """(first, last) of every range, both included."""
+    return [(one.start, one.end) for one in blob.list_page_ranges(**options)]
 
 
 # Page blobs
@@ -70,6 +71,17 @@ def test_the_sdk_uploads_a_file_as_pages(container):
     blob = container.upload_blob("as pages", data, blob_type=BlobType.PageBlob, max_concurrency=4, overwrite=True)
     assert blob.download_blob(max_concurrency=4).readall() == data
     assert ranges(blob)[0][0] == 0
+
+
+def test_many_ranges_come_in_pages(blob):
+    blob.create_page_blob(512 * 100)
+    wanted = [(at, at + 511) for at in range(0, 512 * 100, 1024)]
+    for first, _ in wanted:
+        blob.upload_page(b"\x05" * 512, offset=first, length=512)
+    assert ranges(blob) == wanted
+    assert ranges(blob, results_per_page=7) == wanted
+    pages = blob.list_page_ranges(results_per_page=20).by_page()
+    assert [len(list(page)) for page in pages] == [20, 20, 10]
 
 
 def test_resizing_cuts_and_grows(blob):
