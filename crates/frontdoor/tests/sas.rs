@@ -543,3 +543,48 @@ fn keys_are_rotated_while_the_server_serves() {
     stranger.target = format!("/{OTHER_ACCOUNT}?comp=list");
     assert_ne!(client.ask(&stranger).status, 200, "the account is gone");
 }
+
+/// The URL of a copy's source has a signature of its own, which is judged like any other and shown to nobody.
+#[test]
+fn the_source_of_a_copy_needs_its_own_signature() {
+    let server = with_container();
+    let mut client = server.client();
+    client.ask(&put_blob("from")).expect(201);
+    client.ask(&Ask::put("other?restype=container")).expect(201);
+    let write = signed(&token("rw"));
+    let copy = |source: &str, by_token: bool| {
+        let ask = Ask::put("box/to").header(
+            "x-ms-copy-source",
+            format!("http://localhost/vault/box/from{source}"),
+        );
+        if by_token { bearing(ask, &write) } else { ask }
+    };
+    let with = |token: &ServiceSas| format!("?{}", signed(token));
+    client.ask(&copy("", false)).expect(202);
+    client.ask(&copy(&with(&token("r")), true)).expect(202);
+    client.ask(&copy(&with(&of_blob("r", "from")), true)).expect(202);
+    let late = ServiceSas {
+        expiry: Some(UnixMillis(now().0 - 2000)),
+        ..token("r")
+    };
+    for source in [
+        String::new(),
+        with(&token("w")),
+        with(&of_blob("r", "other")),
+        with(&late),
+        format!("?{}", signed_by(&token("r"), OTHER_KEY)),
+    ] {
+        let refused = client.ask(&copy(&source, true));
+        assert_eq!(refused.error(), (403, "CannotVerifyCopySource"), "{source}");
+        assert!(!refused.text().contains("sig="), "{}", refused.text());
+    }
+    let head = client.ask(&Ask::head("box/to")).expect(200);
+    let shown = head.header("x-ms-copy-source");
+    assert!(
+        shown.ends_with("/vault/box/from") && !shown.contains("sig="),
+        "{shown}"
+    );
+    // Another account's blob: the key of this one is no signature there.
+    let stranger = Ask::put("box/to").header("x-ms-copy-source", "http://localhost/stranger/box/from");
+    assert_eq!(client.ask(&stranger).error(), (403, "CannotVerifyCopySource"));
+}
