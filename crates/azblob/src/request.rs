@@ -22,7 +22,7 @@ mod target;
 pub use address::{Address, AddressStyle};
 pub use append_blob::{AppendBlock, PutAppendBlob, SealAppend};
 pub use build::{Endpoint, encode_path};
-pub use copy::{BlockFromUrl, CopyBlob, CopySource, PutFromUrl};
+pub use copy::{AppendFromUrl, BlockFromUrl, CopyBlob, CopySource, PageFromUrl, PutFromUrl};
 pub use listing::{ListBlobs, ListContainers, Marker};
 pub use operation::{
     BatchBody, BlobOperation, BlobPath, Checksum, ContainerOperation, DocumentBody, GetBlob, Operation,

@@ -58,6 +58,8 @@ pub fn success_status(operation: &Operation) -> u16 {
             | BlobOperation::AppendBlock(_)
             | BlobOperation::PutFromUrl(_)
             | BlobOperation::BlockFromUrl(_)
+            | BlobOperation::PageFromUrl(_)
+            | BlobOperation::AppendFromUrl(_)
             | BlobOperation::Snapshot { .. } => 201,
             BlobOperation::Copy(_) => 202,
             BlobOperation::AbortCopy { .. } | BlobOperation::SetTags { .. } => 204,

@@ -9,12 +9,14 @@ use azblob::etag::ETag;
 use azblob::lease::{LeaseAction, LeaseDuration, LeaseId};
 use azblob::metadata::Metadata;
 use azblob::names::{AccountName, BlobName, ContainerName};
+use azblob::page::{PageRange, SequenceCondition};
 use azblob::properties::HttpProperties;
 use azblob::range::ByteRange;
 use azblob::request::{
-    Address, AddressStyle, BlobOperation, BlobPath, BlockFromUrl, Checksum, ContainerOperation, CopyBlob,
-    CopySource, Endpoint, GetBlob, ListBlobs, ListContainers, Marker, Operation, PageChange, PutBlob,
-    PutBlock, PutBlockList, PutFromUrl, Request, ServiceOperation,
+    Address, AddressStyle, AppendBlock, AppendFromUrl, BlobOperation, BlobPath, BlockFromUrl, Checksum,
+    ContainerOperation, CopyBlob, CopySource, Endpoint, GetBlob, ListBlobs, ListContainers, Marker,
+    Operation, PageChange, PageFromUrl, PutBlob, PutBlock, PutBlockList, PutFromUrl, PutPage, Request,
+    ServiceOperation,
 };
 use azblob::snapshot::{DeleteSnapshots, SnapshotTime};
 use azblob::tags::Tags;
@@ -580,6 +582,29 @@ fn every_request() -> Vec<Operation> {
             source: source.clone(),
             properties_of_source: true,
             ..PutFromUrl::default()
+        }),
+        BlobOperation::PageFromUrl(PageFromUrl {
+            put: PutPage {
+                range: PageRange::new(512, 1535).unwrap(),
+                lease_id,
+                conditions: conditions.clone(),
+                sequence: SequenceCondition::default(),
+                checksum: None,
+            },
+            source: source.clone(),
+            source_range: ByteRange {
+                start: 0,
+                last: Some(1023),
+            },
+        }),
+        BlobOperation::AppendFromUrl(AppendFromUrl {
+            append: AppendBlock {
+                at: Some(7),
+                lease_id,
+                ..AppendBlock::default()
+            },
+            source: source.clone(),
+            range: None,
         }),
         BlobOperation::BlockFromUrl(BlockFromUrl {
             id: other_block,

@@ -9,6 +9,7 @@ mod blob;
 mod container;
 mod copy;
 mod document;
+mod from_url;
 mod get;
 mod list;
 mod pages;
@@ -254,6 +255,8 @@ impl Door {
             BlobOperation::Copy(copy) => self.copy_blob(path, copy, asker).await,
             BlobOperation::PutFromUrl(put) => self.put_from_url(path, put, version, asker).await,
             BlobOperation::BlockFromUrl(put) => self.block_from_url(path, put, version, asker).await,
+            BlobOperation::PageFromUrl(put) => self.page_from_url(path, put, version, asker).await,
+            BlobOperation::AppendFromUrl(append) => self.append_from_url(path, append, version, asker).await,
             BlobOperation::AbortCopy { id, lease_id } => self.abort_copy(path, id, lease_id).await,
             BlobOperation::GetTags { snapshot, lease_id } => self.get_tags(path, snapshot, lease_id).await,
             BlobOperation::SetTags {

@@ -348,6 +348,64 @@ fn blobs_and_blocks_come_from_urls() {
 }
 
 #[test]
+fn page_and_append_blobs_are_copied_and_filled_from_urls() {
+    let server = with_container();
+    let mut client = server.client();
+    let content: Vec<u8> = (0..4096_u32).map(|n| (n % 251) as u8).collect();
+    client.ask(&put_blob("b", content.clone())).expect(201);
+    let pages = Ask::put("box/p")
+        .header("x-ms-blob-type", "PageBlob")
+        .header("x-ms-blob-content-length", "1048576");
+    client.ask(&pages).expect(201);
+    let page = |from: &str| {
+        Ask::put("box/p?comp=page")
+            .header("x-ms-page-write", "update")
+            .header("x-ms-range", "bytes=512-1535")
+            .header("x-ms-source-range", from)
+            .header("x-ms-copy-source", url("box/b"))
+    };
+    client.ask(&page("bytes=1024-2047")).expect(201);
+    assert_eq!(
+        client.ask(&page("bytes=1024-2048")).error(),
+        (416, "InvalidRange")
+    );
+    let time = snapshot(&mut client, "p");
+    let cleared = Ask::put("box/p?comp=page").header("x-ms-page-write", "clear");
+    client
+        .ask(&cleared.header("x-ms-range", "bytes=512-1023"))
+        .expect(201);
+    client.ask(&copy(&format!("p?snapshot={time}"), "q")).expect(202);
+    let read = |name: &str| Ask::get(format!("box/{name}")).header("x-ms-range", "bytes=512-1535");
+    assert_eq!(client.ask(&read("q")).expect(206).body, content[1024..2048]);
+    let ranges = client.ask(&Ask::get("box/q?comp=pagelist")).expect(200);
+    assert_eq!(
+        (texts(&ranges, "Start"), texts(&ranges, "End")),
+        (vec!["512"], vec!["1535"])
+    );
+    let then = client
+        .ask(&Ask::get(format!("box/p?comp=pagelist&snapshot={time}")))
+        .expect(200);
+    assert_eq!(texts(&then, "Start"), ["512"]);
+    let now = client.ask(&Ask::get("box/p?comp=pagelist")).expect(200);
+    assert_eq!(texts(&now, "Start"), ["1024"]);
+    assert_eq!(client.ask(&copy("b", "q")).error(), (409, "InvalidBlobType"));
+
+    client
+        .ask(&Ask::put("box/a").header("x-ms-blob-type", "AppendBlob"))
+        .expect(201);
+    let append = || Ask::put("box/a?comp=appendblock").header("x-ms-copy-source", url("box/b"));
+    client
+        .ask(&append().header("x-ms-source-range", "bytes=0-9"))
+        .expect(201);
+    let done = client.ask(&append()).expect(201);
+    assert_eq!(done.header("x-ms-blob-append-offset"), "10");
+    client.ask(&copy("a", "c")).expect(202);
+    let copied = client.ask(&Ask::get("box/c")).expect(200);
+    assert_eq!(copied.body, [&content[..10], &content].concat());
+    assert_eq!(copied.header("x-ms-blob-committed-block-count"), "2");
+}
+
+#[test]
 fn tags_come_and_go_and_the_tier_is_hot() {
     let server = with_container();
     let mut client = server.client();

@@ -165,6 +165,7 @@ fn of_blob(operation: &BlobOperation) -> Rule {
         BlobOperation::GetTags { .. } | BlobOperation::SetTags { .. } => Rule::blob(Permissions::TAGS),
         BlobOperation::PutBlock(_)
         | BlobOperation::BlockFromUrl(_)
+        | BlobOperation::PageFromUrl(_)
         | BlobOperation::AbortCopy { .. }
         | BlobOperation::SetTier { .. }
         | BlobOperation::PutPage(_)
@@ -172,7 +173,9 @@ fn of_blob(operation: &BlobOperation) -> Rule {
         | BlobOperation::SetMetadata { .. }
         | BlobOperation::SetProperties { .. } => Rule::blob(WRITE),
         // The tables have no line for Append Blob Seal; its reference says "Write".
-        BlobOperation::AppendBlock(_) => Rule::blob(Permissions::ADD | WRITE),
+        BlobOperation::AppendBlock(_) | BlobOperation::AppendFromUrl(_) => {
+            Rule::blob(Permissions::ADD | WRITE)
+        }
         BlobOperation::SealAppend(_) => Rule::blob(WRITE),
         BlobOperation::GetBlockList { .. }
         | BlobOperation::GetPageRanges(_)

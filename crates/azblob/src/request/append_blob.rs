@@ -3,9 +3,9 @@
 use http::Method;
 
 use super::build::Draft;
+use super::copy;
 use super::fields::Fields;
 use super::page_blob::no_body;
-use super::parse::not_offered;
 use super::{BlobOperation, Checksum};
 use crate::conditions::Conditions;
 use crate::error::Refusal;
@@ -74,8 +74,18 @@ pub(super) fn put_append_blob(fields: &Fields<'_>) -> Result<BlobOperation, Refu
 }
 
 pub(super) fn append_block(fields: &Fields<'_>, version: ApiVersion) -> Result<BlobOperation, Refusal> {
-    if fields.header("x-ms-copy-source")?.is_some() {
-        return Err(not_offered("Append Block From URL"));
+    let from_url = copy::append(fields, || {
+        Ok(AppendBlock {
+            length: 0,
+            at: fields.unsigned(POSITION)?,
+            max_size: fields.unsigned(MOST)?,
+            lease_id: fields.lease_id()?,
+            conditions: fields.conditions()?,
+            checksum: None,
+        })
+    })?;
+    if let Some(operation) = from_url {
+        return Ok(operation);
     }
     let length = fields.body_length(max_append_block_bytes(version))?;
     if length == 0 {

@@ -149,7 +149,7 @@ pub(super) struct Draft {
     method: Method,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) headers: HeaderMap,
-    length: u64,
+    pub(super) length: u64,
 }
 
 impl Draft {
@@ -369,6 +369,8 @@ impl Draft {
             BlobOperation::Copy(copy) => self.copy(copy),
             BlobOperation::PutFromUrl(put) => self.put_from_url(put),
             BlobOperation::BlockFromUrl(put) => self.block_from_url(put),
+            BlobOperation::PageFromUrl(put) => self.page_from_url(put),
+            BlobOperation::AppendFromUrl(append) => self.append_from_url(append),
             BlobOperation::AbortCopy { id, lease_id } => self.abort_copy(id, *lease_id),
             BlobOperation::GetTags { snapshot, lease_id } => {
                 self.read(Method::GET, Some("tags"), *lease_id, None);

@@ -1,12 +1,12 @@
 //! The operations that take their bytes from another blob: Copy Blob, Copy Blob From URL, Put Blob From URL, Put
-//! Block From URL. Which blob a URL means, and whether its content may be read, is for the server to say.
+//! Block, Put Page and Append Block From URL. Which blob a URL means, and whether its content may be read, is for the server to say.
 
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, Method};
 
-use super::BlobOperation;
 use super::build::Draft;
 use super::fields::Fields;
+use super::{AppendBlock, BlobOperation, PutPage};
 use crate::block::BlockId;
 use crate::conditions::Conditions;
 use crate::digest::{Crc64, Md5};
@@ -105,6 +105,28 @@ pub struct BlockFromUrl {
     pub lease_id: Option<LeaseId>,
 }
 
+/// Put Page From URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageFromUrl {
+    /// What is written where; without a checksum, that of the source counts.
+    pub put: PutPage,
+    /// From where.
+    pub source: CopySource,
+    /// Which bytes of it: as many as pages are written.
+    pub source_range: ByteRange,
+}
+
+/// Append Block From URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppendFromUrl {
+    /// What it must meet; without length and checksum, those of the source count.
+    pub append: AppendBlock,
+    /// From where.
+    pub source: CopySource,
+    /// Which bytes of it; all without.
+    pub range: Option<ByteRange>,
+}
+
 /// Reads Copy Blob or Put Blob From URL, if the request names a source.
 pub(super) fn copy_or_put(fields: &Fields<'_>) -> Result<Option<BlobOperation>, Refusal> {
     let Some(source) = source(fields)? else {
@@ -156,6 +178,37 @@ pub(super) fn block(fields: &Fields<'_>, id: &BlockId) -> Result<Option<BlobOper
         source,
         range: range(fields)?,
         lease_id: fields.lease_id()?,
+    })))
+}
+
+/// Reads Put Page From URL, if the request names a source.
+pub(super) fn page(
+    fields: &Fields<'_>,
+    put: impl FnOnce() -> Result<PutPage, Refusal>,
+) -> Result<Option<BlobOperation>, Refusal> {
+    let Some(source) = source(fields)? else {
+        return Ok(None);
+    };
+    let source_range = range(fields)?.ok_or_else(|| Refusal::missing_header(SOURCE_RANGE))?;
+    Ok(Some(BlobOperation::PageFromUrl(PageFromUrl {
+        put: put()?,
+        source,
+        source_range,
+    })))
+}
+
+/// Reads Append Block From URL, if the request names a source.
+pub(super) fn append(
+    fields: &Fields<'_>,
+    append: impl FnOnce() -> Result<AppendBlock, Refusal>,
+) -> Result<Option<BlobOperation>, Refusal> {
+    let Some(source) = source(fields)? else {
+        return Ok(None);
+    };
+    Ok(Some(BlobOperation::AppendFromUrl(AppendFromUrl {
+        append: append()?,
+        source,
+        range: range(fields)?,
     })))
 }
 
@@ -253,6 +306,21 @@ impl Draft {
         self.query.push(("blockid", put.id.to_base64()));
         self.source(&put.source);
         if let Some(range) = put.range {
+            self.header(SOURCE_RANGE, &range.header());
+        }
+    }
+
+    pub(super) fn page_from_url(&mut self, ask: &PageFromUrl) {
+        self.put_page(&ask.put);
+        self.length = 0;
+        self.source(&ask.source);
+        self.header(SOURCE_RANGE, &ask.source_range.header());
+    }
+
+    pub(super) fn append_from_url(&mut self, ask: &AppendFromUrl) {
+        self.append_block(&ask.append);
+        self.source(&ask.source);
+        if let Some(range) = ask.range {
             self.header(SOURCE_RANGE, &range.header());
         }
     }

@@ -12,8 +12,8 @@ use crate::snapshot::{DeleteSnapshots, SnapshotTime};
 use crate::tags::Tags;
 
 use super::{
-    AppendBlock, BlockFromUrl, ClearPages, CopyBlob, GetPageRanges, ListBlobs, ListContainers, PageChange,
-    PutAppendBlob, PutFromUrl, PutPage, PutPageBlob, SealAppend,
+    AppendBlock, AppendFromUrl, BlockFromUrl, ClearPages, CopyBlob, GetPageRanges, ListBlobs, ListContainers,
+    PageChange, PageFromUrl, PutAppendBlob, PutFromUrl, PutPage, PutPageBlob, SealAppend,
 };
 
 /// An operation and what it is asked of.
@@ -195,6 +195,10 @@ pub enum BlobOperation {
     PutFromUrl(PutFromUrl),
     /// Put Block From URL.
     BlockFromUrl(BlockFromUrl),
+    /// Put Page From URL.
+    PageFromUrl(PageFromUrl),
+    /// Append Block From URL.
+    AppendFromUrl(AppendFromUrl),
     /// Abort Copy Blob.
     AbortCopy {
         /// Which copy.
@@ -421,6 +425,8 @@ impl BlobOperation {
             Self::Copy(_) => "CopyBlob",
             Self::PutFromUrl(_) => "PutBlobFromURL",
             Self::BlockFromUrl(_) => "PutBlockFromURL",
+            Self::PageFromUrl(_) => "PutPageFromURL",
+            Self::AppendFromUrl(_) => "AppendBlockFromURL",
             Self::AbortCopy { .. } => "AbortCopyBlob",
             Self::GetTags { .. } => "GetBlobTags",
             Self::SetTags { .. } => "SetBlobTags",

@@ -6,6 +6,7 @@
 use http::Method;
 
 use super::build::Draft;
+use super::copy;
 use super::fields::Fields;
 use super::parse::not_offered;
 use super::{BlobOperation, Checksum, Marker};
@@ -143,8 +144,17 @@ pub(super) fn put_page_blob(fields: &Fields<'_>) -> Result<BlobOperation, Refusa
 
 pub(super) fn put_page(fields: &Fields<'_>) -> Result<BlobOperation, Refusal> {
     const WRITE: &str = "x-ms-page-write";
-    if fields.header("x-ms-copy-source")?.is_some() {
-        return Err(not_offered("Put Page From URL"));
+    let from_url = copy::page(fields, || {
+        Ok(PutPage {
+            range: page_range(fields)?,
+            lease_id: fields.lease_id()?,
+            conditions: fields.conditions()?,
+            sequence: sequence_condition(fields)?,
+            checksum: None,
+        })
+    })?;
+    if let Some(operation) = from_url {
+        return Ok(operation);
     }
     let write = fields.required(WRITE)?;
     let range = page_range(fields)?;

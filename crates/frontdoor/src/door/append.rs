@@ -8,12 +8,14 @@ use azblob::lease::LeaseId;
 use azblob::request::{AppendBlock, PutAppendBlob, SealAppend};
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
-use blobstore::{AppendPermit, AppendWriter, BlobPath, Permit, Properties};
+use blobstore::{AppendPermit, AppendWriter, Appended, BlobPath, Permit, Properties};
+use http::Response;
 use hyper::body::Incoming;
 
 use super::put::{Upload, Writer};
 use super::{Answer, Door};
-use crate::checks::BodyCheck;
+use crate::answer::AnswerBody;
+use crate::checks::{BodyCheck, Sums};
 use crate::fault::Fault;
 use crate::intake::pump;
 use crate::proof::Opening;
@@ -27,15 +29,15 @@ impl Writer for AppendWriter {
 
 /// What a request brings along to add to a blob; the store's own permit borrows from it.
 #[derive(Clone)]
-struct MayAppend {
-    lease_id: Option<LeaseId>,
-    conditions: Conditions,
-    at: Option<u64>,
-    max_size: Option<u64>,
+pub(super) struct MayAppend {
+    pub(super) lease_id: Option<LeaseId>,
+    pub(super) conditions: Conditions,
+    pub(super) at: Option<u64>,
+    pub(super) max_size: Option<u64>,
 }
 
 impl MayAppend {
-    fn with<R>(&self, run: impl FnOnce(&AppendPermit<'_>) -> R) -> R {
+    pub(super) fn with<R>(&self, run: impl FnOnce(&AppendPermit<'_>) -> R) -> R {
         let condition =
             |current: Option<(ETag, UnixMillis)>| self.conditions.check_write(current, WriteKind::Change);
         run(&AppendPermit {
@@ -107,16 +109,7 @@ impl Door {
             Ok((sums, done))
         })
         .await?;
-        let mut answer = changed(done.etag, done.last_modified);
-        let headers = answer.headers_mut();
-        put(headers, "x-ms-blob-append-offset", &done.offset.to_string());
-        put(
-            headers,
-            "x-ms-blob-committed-block-count",
-            &done.block_count.to_string(),
-        );
-        sums.write_headers(headers);
-        Ok(answer)
+        Ok(appended(&done, sums))
     }
 
     /// Append Blob Seal.
@@ -135,4 +128,18 @@ impl Door {
         put(answer.headers_mut(), "x-ms-blob-sealed", "true");
         Ok(answer)
     }
+}
+
+/// The answer to an appended block.
+pub(super) fn appended(done: &Appended, sums: Sums) -> Response<AnswerBody> {
+    let mut answer = changed(done.etag, done.last_modified);
+    let headers = answer.headers_mut();
+    put(headers, "x-ms-blob-append-offset", &done.offset.to_string());
+    put(
+        headers,
+        "x-ms-blob-committed-block-count",
+        &done.block_count.to_string(),
+    );
+    sums.write_headers(headers);
+    answer
 }

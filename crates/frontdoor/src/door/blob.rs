@@ -169,6 +169,8 @@ fn act(
         | BlobOperation::Copy(_)
         | BlobOperation::PutFromUrl(_)
         | BlobOperation::BlockFromUrl(_)
+        | BlobOperation::PageFromUrl(_)
+        | BlobOperation::AppendFromUrl(_)
         | BlobOperation::AbortCopy { .. }
         | BlobOperation::GetTags { .. }
         | BlobOperation::SetTags { .. }

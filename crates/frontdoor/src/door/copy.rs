@@ -45,7 +45,7 @@ pub(super) struct Asker<'a> {
 }
 
 /// A source that may be read.
-struct Source {
+pub(super) struct Source {
     path: BlobPath,
     snapshot: Option<SnapshotTime>,
     /// As it is noted and shown: without any signature.
@@ -102,7 +102,7 @@ impl Door {
     }
 
     /// Finds the blob that a URL means, and whether its content may be read by who asks.
-    async fn source(
+    pub(super) async fn source(
         &self,
         asked: CopySource,
         account: &AccountName,
@@ -152,7 +152,7 @@ impl Door {
 
 impl Source {
     /// Opens it, if it is what the request wants it to be.
-    fn open(&self, store: &Store) -> Result<BlobReader, Fault> {
+    pub(super) fn open(&self, store: &Store) -> Result<BlobReader, Fault> {
         let conditions = &self.asked.conditions;
         let condition = |current: Option<(ETag, UnixMillis)>| match current {
             Some((etag, modified)) => conditions
@@ -175,7 +175,7 @@ impl Source {
     }
 
     /// What its bytes must sum up to.
-    fn checksum(&self) -> Option<Checksum> {
+    pub(super) fn checksum(&self) -> Option<Checksum> {
         let md5 = self.asked.md5.map(Checksum::Md5);
         md5.or(self.asked.crc64.map(Checksum::Crc64))
     }
@@ -344,7 +344,7 @@ fn put_block(
 }
 
 /// Reads a range of a blob piece by piece.
-fn read_through(
+pub(super) fn read_through(
     reader: &BlobReader,
     start: u64,
     len: u64,

@@ -37,14 +37,14 @@ impl Writer for PageWriter {
 
 /// What a request brings along to write pages; the store's own permit borrows from it.
 #[derive(Clone)]
-struct MayWrite {
-    lease_id: Option<LeaseId>,
-    conditions: Conditions,
-    sequence: SequenceCondition,
+pub(super) struct MayWrite {
+    pub(super) lease_id: Option<LeaseId>,
+    pub(super) conditions: Conditions,
+    pub(super) sequence: SequenceCondition,
 }
 
 impl MayWrite {
-    fn with<R>(&self, run: impl FnOnce(&PagePermit<'_>) -> R) -> R {
+    pub(super) fn with<R>(&self, run: impl FnOnce(&PagePermit<'_>) -> R) -> R {
         let condition =
             |current: Option<(ETag, UnixMillis)>| self.conditions.check_write(current, WriteKind::Change);
         run(&PagePermit {
@@ -194,7 +194,7 @@ fn listed(range: Range<u64>) -> Result<(PageRange, PageState), Fault> {
     Ok((pages, PageState::Written))
 }
 
-fn written(done: PagesDone, sums: Sums) -> Response<AnswerBody> {
+pub(super) fn written(done: PagesDone, sums: Sums) -> Response<AnswerBody> {
     let mut answer = changed(done.etag, done.last_modified);
     put(
         answer.headers_mut(),
