@@ -371,7 +371,7 @@ fn is_ours(uri: &Uri, head: &Parts, accounts: &[AccountName]) -> bool {
         return false;
     };
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let here = head.uri.authority().map(|authority| authority.as_str()).or(host);
+    let here = head.uri.authority().map(http::uri::Authority::as_str).or(host);
     here.is_some_and(|here| bare(here, accounts) == bare(source.as_str(), accounts))
 }
 

@@ -48,7 +48,7 @@ impl Door {
             let sums = check.finish()?;
             let writing = proof.writing(&path);
             let done = may.with(|permit| writer.commit(permit))?;
-            writing.done(range.start()..range.end());
+            writing.done(range.start()..range.end(), done.commit);
             Ok(written(done, sums))
         })
         .await
@@ -92,7 +92,7 @@ impl Door {
             let sums = check.finish()?;
             let writing = proof.writing(&path);
             let done = may.with(|permit| writer.commit(permit))?;
-            writing.done(done.offset..done.offset + len);
+            writing.done(done.offset..done.offset + len, done.commit);
             Ok(appended(&done, sums))
         })
         .await
