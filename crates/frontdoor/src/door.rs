@@ -58,6 +58,8 @@ pub(crate) struct Door {
     proof: Arc<Proof>,
     copies: Arc<Copies>,
     gate: Gate,
+    /// Room for bodies that are gathered in memory.
+    documents: Gate,
     buffers: Arc<Buffers>,
     metrics: Arc<Metrics>,
 }
@@ -86,6 +88,7 @@ impl Door {
             proof,
             copies: Arc::new(copies),
             gate: Gate::new(limits::BYTES_IN_FLIGHT),
+            documents: Gate::new(limits::DOCUMENTS_IN_FLIGHT),
             buffers: Buffers::new(limits::READ_CHUNK, limits::IDLE_BUFFERS),
             metrics: Arc::default(),
         })

@@ -229,20 +229,46 @@ where
     }
 }
 
-/// Gathers a small body in memory.
+/// A body gathered in memory, and the room it takes there.
+pub(crate) struct Collected {
+    /// All of it.
+    pub(crate) bytes: Vec<u8>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Gathers a body of `length` bytes in memory. A large one waits until `room` has space for all of it, so that none waits
+/// for the rest of its space while it holds a part, and must then arrive within [`limits::DOCUMENT_TIME`].
 ///
 /// # Errors
-/// [`IntakeError::Client`] when the body is longer than `most` bytes or does not arrive whole.
-pub(crate) async fn collect<B>(body: &mut B, most: u64) -> Result<Vec<u8>, IntakeError<()>>
+/// [`IntakeError::Client`] when the body does not arrive whole, or not in time.
+pub(crate) async fn collect<B>(body: &mut B, length: u64, room: &Gate) -> Result<Collected, IntakeError<()>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let small = length <= limits::SMALL_DOCUMENT;
+    let room = match usize::try_from(length) {
+        _ if small => None,
+        Ok(length) => Some(room.enter(length).await),
+        Err(_) => return Err(IntakeError::Client("the body is too long")),
+    };
+    let gathered = timeout(limits::DOCUMENT_TIME, gather(body, length)).await;
+    let bytes = gathered.map_err(|_| IntakeError::Client("the body took too long to arrive"))??;
+    Ok(Collected { bytes, _room: room })
+}
+
+async fn gather<B>(body: &mut B, length: u64) -> Result<Vec<u8>, IntakeError<()>>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut all = Vec::new();
     while let Next::Frame(frame) = next_frame::<B, ()>(body, false).await? {
-        if (all.len() + frame.len()) as u64 > most {
-            return Err(IntakeError::Client("the body is too long"));
+        if (all.len() + frame.len()) as u64 > length {
+            return Err(IntakeError::Client("the body is longer than its Content-Length"));
         }
         all.extend_from_slice(&frame);
+    }
+    if (all.len() as u64) < length {
+        return Err(IntakeError::Client("the body is shorter than its Content-Length"));
     }
     Ok(all)
 }
@@ -411,5 +437,38 @@ mod tests {
         .await;
         assert_eq!(outcome, Err(IntakeError::Client("the client stopped sending")));
         assert_eq!(gate.0.available_permits(), 1 << 20);
+    }
+
+    #[tokio::test]
+    async fn documents_that_share_too_little_room_all_arrive() {
+        let room = Gate::new(1_000_000);
+        let documents = (0..8).map(|_| {
+            let room = room.clone();
+            tokio::spawn(async move {
+                let document = collect(&mut body(vec![Some(100_000); 7]), 700_000, &room).await;
+                document.map(|document| document.bytes.len())
+            })
+        });
+        for document in documents.collect::<Vec<_>>() {
+            let length = timeout(Duration::from_secs(20), document).await.unwrap().unwrap();
+            assert_eq!(length, Ok(700_000));
+        }
+        assert_eq!(room.0.available_permits(), 1_000_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_document_that_trickles_is_let_go_and_leaves_its_room() {
+        let room = Gate::new(1 << 20);
+        let (sender, receiver) = channel(1);
+        tokio::spawn(async move {
+            // Always in time to count as alive, and never done.
+            while sender.send(Bytes::from_static(b"x")).await.is_ok() {
+                tokio::time::sleep(limits::BODY_STALL / 2).await;
+            }
+        });
+        let gathered = collect(&mut TestBody(receiver), 100_000, &room).await;
+        let why = gathered.map(|_| ()).unwrap_err();
+        assert_eq!(why, IntakeError::Client("the body took too long to arrive"));
+        assert_eq!(room.0.available_permits(), 1 << 20);
     }
 }

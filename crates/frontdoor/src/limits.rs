@@ -66,6 +66,17 @@ pub const GATHER_PAUSE: Duration = Duration::from_millis(200);
 /// Body bytes received and not yet handed to the file, over all connections.
 pub const BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
 
+/// Bodies gathered in memory (block lists, batches, properties) that are longer than [`SMALL_DOCUMENT`], over all
+/// connections, bytes. More than the longest one, so that each finds room in the end.
+pub const DOCUMENTS_IN_FLIGHT: usize = 64 * 1024 * 1024;
+
+/// Bodies gathered in memory that are no longer than this wait for no room: all connections together hold at most 64 MiB
+/// of them.
+pub const SMALL_DOCUMENT: u64 = 64 * 1024;
+
+/// How long a body that is gathered in memory may take from its first byte to its last; the longest one needs 56 KB/s.
+pub const DOCUMENT_TIME: Duration = Duration::from_secs(300);
+
 /// Bytes of one read chunk of a download; each is verified whole before it is sent.
 pub const READ_CHUNK: usize = 256 * 1024;
 

@@ -19,8 +19,9 @@ use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use uuid::Uuid;
 
-use super::{Answer, Door, document, now};
+use super::{Answer, Door, now};
 use crate::answer::AnswerBody;
+use crate::checks::BodyCheck;
 use crate::fault::Fault;
 use crate::peer::Peer;
 use crate::reply::{put, with_status};
@@ -58,8 +59,8 @@ impl Batched {
 impl Door {
     /// Blob Batch.
     pub(super) async fn batch(&self, common: Batched, ask: BatchBody, body: &mut Incoming) -> Answer {
-        let bytes = document::read_plain(body, ask.length, None).await?;
-        let batch = Batch::parse(&bytes, &ask.boundary)?;
+        let document = self.document(body, ask.length, BodyCheck::of(None)).await?;
+        let batch = Batch::parse(document.bytes(), &ask.boundary)?;
         let mut answers = Vec::with_capacity(batch.requests.len());
         for request in batch.requests {
             answers.push(self.one_of_batch(&common, request).await);

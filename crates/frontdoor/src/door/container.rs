@@ -10,7 +10,8 @@ use azblob::response::{Changed, ContainerHead};
 use blobstore::{ContainerView, Store};
 use hyper::body::Incoming;
 
-use super::{Answer, Door, document, now};
+use super::{Answer, Door, now};
+use crate::checks::BodyCheck;
 use crate::fault::Fault;
 use crate::reply::{self, changed, empty};
 
@@ -50,8 +51,9 @@ impl Door {
         (announced, lease, conditions): (DocumentBody, Option<LeaseId>, Conditions),
         body: &mut Incoming,
     ) -> Answer {
-        let bytes = document::read_plain(body, announced.length, announced.checksum).await?;
-        let policies = access_policy::parse(&bytes)?;
+        let check = BodyCheck::of(announced.checksum);
+        let document = self.document(body, announced.length, check).await?;
+        let policies = access_policy::parse(document.bytes())?;
         self.call(move |store| {
             readable(store, &account, &name, lease)?;
             let condition = |view: &ContainerView| {

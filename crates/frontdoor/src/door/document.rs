@@ -1,50 +1,49 @@
-//! Bodies that are small documents: gathered in memory, counted and checked.
+//! Bodies that are documents (block lists, batches, properties): gathered in memory, counted and checked.
 
 use azblob::error::ErrorCode;
-use azblob::request::Checksum;
-use bytes::Bytes;
-use http_body::Body;
+use hyper::body::Incoming;
 
+use super::Door;
 use crate::checks::{BodyCheck, Sums};
 use crate::fault::Fault;
-use crate::intake::{IntakeError, collect};
+use crate::intake::{Collected, IntakeError, collect};
 
-/// The body of a request that announces `length` bytes, which is within its limit.
-///
-/// # Errors
-/// The body does not arrive whole, or does not sum up to what was sent.
-pub(crate) async fn read<B>(body: &mut B, length: u64, mut check: BodyCheck) -> Result<(Vec<u8>, Sums), Fault>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let bytes = collect(body, length)
-        .await
-        .map_err(|error| not_collected(&error))?;
-    if bytes.len() as u64 != length {
-        return Err(not_collected(&IntakeError::Client(
-            "the body is not as long as its Content-Length",
-        )));
-    }
-    check.update(&bytes);
-    let sums = check.finish()?;
-    Ok((bytes, sums))
+/// A document and what it sums up to. Its room in memory is taken until it is dropped.
+pub(crate) struct Document {
+    body: Collected,
+    sums: Sums,
 }
 
-/// [`read`] for a document whose answer repeats no checksum.
-///
-/// # Errors
-/// Those of [`read`].
-pub(crate) async fn read_plain<B>(
-    body: &mut B,
-    length: u64,
-    checksum: Option<Checksum>,
-) -> Result<Vec<u8>, Fault>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    read(body, length, BodyCheck::of(checksum))
-        .await
-        .map(|(bytes, _)| bytes)
+impl Document {
+    /// The body.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.body.bytes
+    }
+
+    /// What it sums up to, as far as that was to be computed.
+    pub(crate) fn sums(&self) -> Sums {
+        self.sums
+    }
+}
+
+impl Door {
+    /// The body of a request that announces `length` bytes, which is within its limit.
+    ///
+    /// # Errors
+    /// The body does not arrive whole, or does not sum up to what was sent.
+    pub(super) async fn document(
+        &self,
+        body: &mut Incoming,
+        length: u64,
+        mut check: BodyCheck,
+    ) -> Result<Document, Fault> {
+        let body = collect(body, length, &self.documents)
+            .await
+            .map_err(|error| not_collected(&error))?;
+        check.update(&body.bytes);
+        let sums = check.finish()?;
+        Ok(Document { body, sums })
+    }
 }
 
 fn not_collected(error: &IntakeError<()>) -> Fault {

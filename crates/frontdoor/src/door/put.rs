@@ -13,7 +13,7 @@ use blobstore::{BlobPath, BlobWriter, BlockWriter, Permit, Properties};
 use bytes::Bytes;
 use hyper::body::Incoming;
 
-use super::{Answer, Door, document};
+use super::{Answer, Door};
 use crate::checks::BodyCheck;
 use crate::fault::Fault;
 use crate::intake::{Sink, pump};
@@ -156,8 +156,8 @@ impl Door {
         body: &mut Incoming,
     ) -> Answer {
         let check = BodyCheck::of_block(ask.checksum, version);
-        let (bytes, sums) = document::read(body, ask.length, check).await?;
-        let list = BlockList::parse(&bytes)?;
+        let document = self.document(body, ask.length, check).await?;
+        let list = BlockList::parse(document.bytes())?;
         let proof = Arc::clone(&self.proof);
         let (conditions, lease) = (ask.conditions, ask.lease_id);
         let properties = Properties {
@@ -179,7 +179,7 @@ impl Door {
             })
             .await?;
         let mut answer = changed(done.etag, done.last_modified);
-        sums.write_headers(answer.headers_mut());
+        document.sums().write_headers(answer.headers_mut());
         Ok(answer)
     }
 }

@@ -10,8 +10,9 @@ use http::header::ORIGIN;
 use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 
-use super::{Answer, Door, document as read_document};
+use super::{Answer, Door};
 use crate::answer::AnswerBody;
+use crate::checks::BodyCheck;
 use crate::reply::{document, empty};
 
 impl Door {
@@ -27,8 +28,10 @@ impl Door {
             ServiceOperation::AccountInformation => Ok(account_information()),
             ServiceOperation::GetProperties => Ok(document(self.store.service_properties(&account).render())),
             ServiceOperation::SetProperties(ask) => {
-                let bytes = read_document::read_plain(body, ask.length, ask.checksum).await?;
-                let change = ServiceChange::parse(&bytes)?;
+                let document = self
+                    .document(body, ask.length, BodyCheck::of(ask.checksum))
+                    .await?;
+                let change = ServiceChange::parse(document.bytes())?;
                 self.call(move |store| Ok(store.change_service_properties(&account, change)?))
                     .await?;
                 Ok(empty())
