@@ -1,7 +1,6 @@
-//! Blob Batch: up to 256 deletions in one request, each signed, judged and answered by itself.
+//! Blob Batch: up to 256 deletions, or settings of a tier, in one request, each signed, judged and answered by itself.
 //!
-//! One after the other, in the order in which they stand. Setting tiers, the other operation that Azure's batches may
-//! hold, is not offered, and says so in its own answer.
+//! One after the other, in the order in which they stand.
 
 use std::sync::Arc;
 
@@ -78,7 +77,7 @@ impl Door {
         let mut log = RequestLog::new(&head, common.peer, id, Arc::clone(&self.metrics));
         let mut stamp = Stamp::of_headers(&head.headers, id, now());
         stamp.version = common.version;
-        let mut response = match self.delete_of_batch(common, &head, &mut log).await {
+        let mut response = match self.carry_out_of_batch(common, &head, &mut log).await {
             Ok(response) => response,
             Err(fault) => {
                 log.code = Some(fault.code());
@@ -90,7 +89,7 @@ impl Door {
         part(content_id, response)
     }
 
-    async fn delete_of_batch(&self, common: &Batched, head: &Parts, log: &mut RequestLog) -> Answer {
+    async fn carry_out_of_batch(&self, common: &Batched, head: &Parts, log: &mut RequestLog) -> Answer {
         log.account = Some(common.account.clone());
         // Only the account of the batch: a path that does not begin with its name begins with the container's.
         let only = std::slice::from_ref(&common.account);
@@ -104,9 +103,8 @@ impl Door {
             .admit(&accounts, &address, head, common.version, common.peer, log)
             .await?;
         let status = success_status(&admitted.request.operation);
-        let Operation::Blob(path, operation @ BlobOperation::Delete { .. }) = admitted.request.operation
-        else {
-            return Err(refused("A batch can hold Delete Blob only."));
+        let Operation::Blob(path, operation) = admitted.request.operation else {
+            return Err(not_in_a_batch());
         };
         if common
             .within
@@ -120,9 +118,17 @@ impl Door {
             container: path.container,
             blob: path.blob,
         };
-        let answer = self.blob(path, operation, common.version).await?;
+        let answer = match operation {
+            BlobOperation::Delete { .. } => self.blob(path, operation, common.version).await?,
+            BlobOperation::SetTier { snapshot, lease_id } => self.set_tier(path, snapshot, lease_id).await?,
+            _ => return Err(not_in_a_batch()),
+        };
         Ok(with_status(answer, status))
     }
+}
+
+fn not_in_a_batch() -> Fault {
+    refused("A batch can hold Delete Blob and Set Blob Tier only.")
 }
 
 fn refused(why: &str) -> Fault {

@@ -8,7 +8,7 @@ use azblob::tags::Tags;
 use blobstore::{BlobKind, BlobPath, Permit};
 use hyper::body::Incoming;
 
-use super::{Answer, Door, document};
+use super::{Answer, Door};
 use crate::checks::BodyCheck;
 use crate::reply;
 
@@ -35,8 +35,8 @@ impl Door {
         lease: Option<LeaseId>,
         body: &mut Incoming,
     ) -> Answer {
-        let (bytes, _) = document::read(body, length, BodyCheck::of(checksum)).await?;
-        let tags = Tags::parse(&bytes)?;
+        let document = self.document(body, length, BodyCheck::of(checksum)).await?;
+        let tags = Tags::parse(document.bytes())?;
         self.call(move |store| {
             store.set_tags(&path, &tags, &Permit::lease(lease))?;
             Ok(reply::empty())
