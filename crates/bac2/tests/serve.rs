@@ -2,8 +2,8 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -161,4 +161,62 @@ fn a_newer_format_is_refused_and_left_alone() {
         fs::read_to_string(&record).expect("still there"),
         value.to_string()
     );
+}
+
+#[test]
+fn the_request_log_says_who_did_what_and_no_secret() {
+    let folder = TempDir::new().expect("a folder");
+    let log = folder.path().join("log");
+    let mut child = serve(&folder.path().join("vault"), "127.0.0.1:0")
+        .env("BAC2_LOG", "info,frontdoor::request_log=debug")
+        .env("BAC2_LOG_FORMAT", "json")
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(&log).expect("writable"))
+        .spawn()
+        .expect("the binary starts");
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    out.read_line(&mut line).expect("a line");
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let url = ready["urls"][0].as_str().expect("a URL");
+    let address = url.trim_start_matches("http://").trim_end_matches("/vault01");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let request = "GET /vault01/box/sales/a.bak?sv=2021-12-02&sig=c2VjcmV0 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+                   User-Agent: SQLBLOBACCESS\r\nx-ms-client-request-id: 4711\r\n\
+                   Authorization: SharedKey vault01:c2VjcmV0\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let request_id = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("x-ms-request-id: "))
+        .expect("an id");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let text = fs::read_to_string(&log).expect("readable");
+    assert!(!text.contains("c2VjcmV0"), "{text}");
+    let line = text
+        .lines()
+        .find(|line| line.contains("\"message\":\"request\""))
+        .expect("a line of the request");
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    for (field, value) in [
+        ("request_id", request_id),
+        ("client_request_id", "4711"),
+        ("scheme", "http"),
+        ("account", "vault01"),
+        ("blob", "box/sales/a.bak"),
+        ("agent", "SQLBLOBACCESS"),
+    ] {
+        assert_eq!(line[field], value, "{field} in {line}");
+    }
+    let status = answer.split(' ').nth(1).expect("a status");
+    assert_eq!(line["status"].to_string(), status);
+    assert!(
+        line["code"].is_string() && line["ms"].is_number() && line["operation"].is_string(),
+        "{line}"
+    );
+    assert!(line["client"].as_str().expect("text").starts_with("127.0.0.1:"));
+    let body = answer.split_once("\r\n\r\n").expect("a body").1;
+    assert_eq!(line["bytes_out"], body.len());
 }
