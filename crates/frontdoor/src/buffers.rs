@@ -3,6 +3,7 @@
 //! A fresh 256 KiB buffer costs more in page faults than reading the bytes into it, so a download takes its chunks from
 //! here. A filled buffer goes to hyper as [`Bytes`] without a copy and comes back when the socket has taken it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ pub(crate) struct Buffers {
     size: usize,
     keep: usize,
     idle: Mutex<Vec<Vec<u8>>>,
+    out: AtomicUsize,
 }
 
 impl Buffers {
@@ -22,12 +24,19 @@ impl Buffers {
             size,
             keep,
             idle: Mutex::new(Vec::new()),
+            out: AtomicUsize::new(0),
         })
+    }
+
+    /// Bytes of buffers in use, over all downloads.
+    pub(crate) fn bytes_out(&self) -> usize {
+        self.out.load(Ordering::Relaxed) * self.size
     }
 
     /// A buffer; what it holds is left over from its last use.
     pub(crate) fn take(self: &Arc<Self>) -> Buffer {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        self.out.fetch_add(1, Ordering::Relaxed);
         Buffer {
             memory: idle.unwrap_or_else(|| vec![0; self.size]),
             filled: 0,
@@ -65,6 +74,7 @@ impl AsRef<[u8]> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        self.home.out.fetch_sub(1, Ordering::Relaxed);
         let mut idle = self.home.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.home.keep {
             idle.push(std::mem::take(&mut self.memory));
@@ -83,9 +93,11 @@ mod tests {
         buffer.space()[..3].copy_from_slice(b"abc");
         let frame = buffer.into_bytes(3);
         let other = pool.take();
+        assert_eq!(pool.bytes_out(), 16);
         assert_eq!(frame.as_ref(), b"abc");
         drop(frame);
         drop(other);
         assert_eq!(pool.idle.lock().unwrap().len(), 1, "no more than `keep` lie idle");
+        assert_eq!(pool.bytes_out(), 0);
     }
 }

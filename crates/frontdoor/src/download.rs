@@ -129,7 +129,13 @@ impl Download {
     /// Asks for as many chunks as may be ahead.
     fn read_on(&mut self) {
         let (from, mut to) = (self.next, self.next);
-        while to < self.end && self.ahead < limits::READ_AHEAD {
+        // Clients that are slow to take what was read ahead for them share a bound; beyond it each has one chunk.
+        let ahead = if self.buffers.bytes_out() < limits::READ_BYTES {
+            limits::READ_AHEAD
+        } else {
+            1
+        };
+        while to < self.end && self.ahead < ahead {
             to = chunk_end(to, self.end);
             self.ahead += 1;
         }
@@ -226,6 +232,28 @@ mod tests {
             );
             assert_eq!(all.len() as u64, end - start);
         }
+    }
+
+    #[tokio::test]
+    async fn beyond_the_bound_a_download_has_one_chunk_and_goes_on() {
+        let source = Arc::new(Pattern {
+            broken_at: u64::MAX,
+            in_memory: 0..0,
+        });
+        let buffers = Buffers::new(limits::READ_CHUNK, 4);
+        let others: Vec<_> = (0..limits::READ_BYTES / limits::READ_CHUNK)
+            .map(|_| buffers.take())
+            .collect();
+        let end = 5_000_003;
+        let first = read_chunk(source.as_ref(), &buffers, 0, end).unwrap();
+        let mut download = Download::new(source, Arc::clone(&buffers), first, 0, end);
+        let mut bytes = 0;
+        while let Some(chunk) = poll_fn(|cx| download.poll_chunk(cx)).await {
+            bytes += chunk.unwrap_or_default().len() as u64;
+            assert!(download.ahead <= 1 && buffers.bytes_out() <= limits::READ_BYTES + limits::READ_CHUNK);
+        }
+        assert_eq!(bytes, end);
+        drop(others);
     }
 
     #[tokio::test]

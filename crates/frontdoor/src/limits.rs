@@ -83,6 +83,10 @@ pub const READ_CHUNK: usize = 256 * 1024;
 /// Chunks one blocking call reads at most, and so how far a download reads ahead of its client.
 pub const READ_AHEAD: usize = 4;
 
+/// Bytes read and not yet taken by clients, over all downloads, up to which downloads read ahead; beyond it each has one
+/// chunk, so that all together never hold more than this and [`CONNECTIONS`] chunks.
+pub const READ_BYTES: usize = 64 * 1024 * 1024;
+
 /// Idle read buffers kept for reuse.
 pub const IDLE_BUFFERS: usize = 64;
 
