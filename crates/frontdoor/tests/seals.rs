@@ -96,8 +96,7 @@ fn refuses(name: &str, answer: (u16, &str)) -> bool {
         "Append Blob Seal",
         "Resize",
         "Sequence number",
-        // These may not be offered at all, and an undelete of what is there has nothing to change.
-        "Copy Blob",
+        // Tags may not be offered at all, and an undelete of what is there has nothing to change.
         "Set Blob Tags",
         "Undelete Blob",
     ];
