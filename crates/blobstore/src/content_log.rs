@@ -296,6 +296,15 @@ impl Log {
         self.lock().extents.parts(size)
     }
 
+    /// The first bytes that are there; see [`Extents::run`]. All of the window where that is not known.
+    pub(crate) fn run(&self, window: Range<u64>, enough: u64) -> Option<Range<u64>> {
+        let inner = self.lock();
+        match inner.lost {
+            Some(_) => Some(window).filter(|window| !window.is_empty()),
+            None => inner.extents.run(window, enough),
+        }
+    }
+
     /// The ranges that were written and not cleared; see [`Extents::ranges`].
     pub(crate) fn ranges(
         &self,

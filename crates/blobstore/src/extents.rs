@@ -278,6 +278,31 @@ impl Extents {
         before.map(part).collect()
     }
 
+    /// The first bytes in a window that are there. A run is followed until `enough` of it are known, so that walking a
+    /// blob run by run takes no longer than walking its stretches once.
+    pub(crate) fn run(&self, window: Range<u64>, enough: u64) -> Option<Range<u64>> {
+        let first = self
+            .before(window.start)
+            .filter(|(start, e)| start + u64::from(e.len) > window.start);
+        let from_here = self.by_start.range(window.clone()).map(|(s, e)| (*s, *e));
+        let mut run: Option<Range<u64>> = None;
+        for (start, extent) in first.into_iter().chain(from_here) {
+            let (start, end) = (
+                start.max(window.start),
+                (start + u64::from(extent.len)).min(window.end),
+            );
+            match &mut run {
+                None => run = Some(start..end),
+                Some(run) if run.end == start => run.end = end,
+                Some(_) => break,
+            }
+            if end - run.as_ref().map_or(end, |run| run.start) >= enough {
+                break;
+            }
+        }
+        run
+    }
+
     /// The frames in use, each with its length: by offset, without doubles.
     pub(crate) fn frames(&self) -> Vec<(u64, u64)> {
         let mut frames: Vec<(u64, u64)> = self
@@ -437,6 +462,16 @@ mod tests {
                 held[(range.start / UNIT) as usize..(range.end / UNIT) as usize].fill(true);
             }
             assert_eq!(held, valid);
+            // Run by run, the same comes out, whatever is enough.
+            for enough in [1, 5 * UNIT, u64::MAX] {
+                let (mut held, mut at) = (vec![false; UNITS], 0);
+                while let Some(run) = extents.run(at..UNITS as u64 * UNIT, enough) {
+                    assert!(run.start >= at && run.end > run.start);
+                    held[(run.start / UNIT) as usize..(run.end / UNIT) as usize].fill(true);
+                    at = run.end;
+                }
+                assert_eq!(held, valid);
+            }
         }
     }
 

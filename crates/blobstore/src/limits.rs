@@ -37,3 +37,6 @@ pub const CHANGES_PER_MAP: u64 = 8_192;
 
 /// Bytes of replaced content after which the map is written, so that their space goes back.
 pub const DEAD_BYTES_PER_MAP: u64 = 64 << 20;
+
+/// How far a run of bytes in a page blob is followed before it is told to a reader who looks for holes.
+pub const RUN_BYTES: u64 = 64 << 20;

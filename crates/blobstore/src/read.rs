@@ -20,6 +20,7 @@ use crate::content_log::Log;
 use crate::copy::Part;
 use crate::error::StoreError;
 use crate::extents::Piece;
+use crate::limits::RUN_BYTES;
 use crate::permit::Permit;
 use crate::put_block::BlockRef;
 use crate::root::{CommitId, ProofRecord};
@@ -262,16 +263,13 @@ impl BlobReader {
         true
     }
 
-    /// The next bytes from `from` on that are more than a hole: where they begin and end. None when only zeros follow.
-    /// Only page blobs have holes. Takes longer the further the bytes go on, so ask once for each answer.
+    /// The next bytes from `from` on that are more than a hole: where they begin, and where they end, or at least
+    /// [`crate::limits::RUN_BYTES`] later; more of them may follow. None when only zeros follow. Only page blobs have holes.
     pub fn next_data(&self, from: u64) -> Option<Range<u64>> {
-        let all = (from < self.size()).then(|| from..self.size());
+        let window = from..self.size().max(from);
         match &self.content {
-            Content::Blocks(_) => all,
-            Content::Log(log) => match log.ranges(from..self.size().max(from), 1) {
-                Ok((ranges, _)) => ranges.into_iter().next(),
-                Err(_) => all,
-            },
+            Content::Blocks(_) => Some(window).filter(|window| !window.is_empty()),
+            Content::Log(log) => log.run(window, RUN_BYTES),
         }
     }
 }

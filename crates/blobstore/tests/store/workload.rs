@@ -2,6 +2,7 @@
 
 use azblob::block::{BlockId, BlockList, BlockSource};
 use azblob::copy::{CopyState, CopyStatus};
+use azblob::error::ErrorCode;
 use azblob::lease::{Lease, LeaseAction, LeaseDuration, LeaseId};
 use azblob::names::{BlobName, ContainerName};
 use azblob::snapshot::{DeleteSnapshots, SnapshotTime};
@@ -236,7 +237,7 @@ impl Workload {
                 return Ok(taken.time.0);
             }
             Deed::DeleteSnapshot(target, index) => {
-                let time = time_of_snapshot(store, *target, *index);
+                let time = time_of_snapshot(store, *target, *index)?;
                 store.delete_snapshot(&target.path(), time, &Permit::NONE)?;
             }
             Deed::DeleteSnapshots(target, how) => {
@@ -274,7 +275,9 @@ impl Workload {
         let Deed::Copy(from, snapshot, to, m, way) = deed else {
             panic!("{deed:?} is no copy");
         };
-        let time = snapshot.map(|index| time_of_snapshot(store, *from, index));
+        let time = snapshot
+            .map(|index| time_of_snapshot(store, *from, index))
+            .transpose()?;
         let (from, to, permit) = (from.path(), to.path(), Permit::lease(self.held(*to)));
         let source = store.open_blob((&from, time), &Permit::NONE)?;
         let mut right = CopyRight::Permit {
@@ -687,7 +690,8 @@ fn snapshot(blob: &mut BlobState, mark: u64, time: u64) {
     blob.newest = blob.newest.max(time);
 }
 
-fn time_of_snapshot(store: &Store, target: Target, index: usize) -> SnapshotTime {
+/// A listing leaves out what it cannot read, as when the power went unnoticed just before it.
+fn time_of_snapshot(store: &Store, target: Target, index: usize) -> Result<SnapshotTime, StoreError> {
     let path = target.path();
     let query = ListQuery {
         prefix: target.1.to_owned(),
@@ -699,5 +703,5 @@ fn time_of_snapshot(store: &Store, target: Target, index: usize) -> SnapshotTime
         ListEntry::Blob(name, view) if name == path.blob => view.snapshot,
         _ => None,
     });
-    times.nth(index).unwrap()
+    Ok(times.nth(index).ok_or(ErrorCode::BlobNotFound)?)
 }

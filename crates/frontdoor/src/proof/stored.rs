@@ -145,12 +145,7 @@ impl Shelf for Stored {
     }
 
     fn written_from(&self, blob: &BlobPath, offset: u64) -> Result<Option<Range<u64>>, Unreadable> {
-        let view = self.store.blob_properties(blob, &Permit::NONE)?;
-        if view.kind != BlobKind::Page {
-            return Ok((offset < view.size).then_some(offset..view.size));
-        }
-        let found = self.store.page_ranges(blob, offset..u64::MAX, 1, &Permit::NONE)?;
-        Ok(found.ranges.into_iter().next())
+        Ok(self.store.open_blob(blob, &Permit::NONE)?.next_data(offset))
     }
 
     fn is_leased(&self, blob: &BlobPath) -> bool {
