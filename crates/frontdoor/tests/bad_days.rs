@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use azblob::block::BlockListing;
@@ -12,7 +14,7 @@ use blobstore::{Options, Store, SystemClock};
 use tokio::runtime::Runtime;
 
 use support::client::{Ask, Client};
-use support::server::start_on;
+use support::server::{start_as, start_on};
 use support::upload::{LEASE, acquire, commit, put_block};
 
 const CAPACITY: u64 = 64 << 20;
@@ -107,4 +109,46 @@ fn after_a_failed_write_nothing_is_changed_and_everything_is_read() {
         assert_eq!(client.ask(&Ask::get("box/b.bak")).expect(200).text(), "whole");
         assert!(uncommitted(&mut client).is_empty());
     });
+}
+
+/// Status and body of the health page.
+fn health(address: SocketAddr) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let ask = "GET /-/health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn health_names_a_full_disk_and_a_store_that_takes_no_changes() {
+    let runtime = Runtime::new().unwrap();
+    let disk = SimulatedDisk::new(1, 4 << 30);
+    let control = tempfile::tempdir().unwrap();
+    let options = Options {
+        reserve_bytes: 4 << 20,
+        ..Options::new("/data")
+    };
+    let store = Store::open(Arc::new(disk.clone()), Arc::new(SystemClock), &options).unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let watch = free.local_addr().unwrap();
+    drop(free);
+    let started = runtime.block_on(start_as(Arc::new(store), control.path(), |config| {
+        config.health = Some(watch);
+    }));
+    assert_eq!(health(watch).0, 200);
+    disk.set_capacity(disk.used() + (5 << 20));
+    let (status, body) = health(watch);
+    assert_eq!(status, 503);
+    assert!(body.contains("nearly full: 5 MiB are free"), "{body}");
+    disk.set_capacity(4 << 30);
+    assert_eq!(health(watch).0, 200, "it recovers by itself");
+    disk.plan_fault(0, Fault::Broken);
+    let mut client = Client::connect(started.address).unwrap();
+    assert!(client.ask(&Ask::put("box?restype=container")).status >= 500);
+    let (status, body) = health(watch);
+    assert_eq!(status, 503);
+    assert!(body.contains("the store takes no changes: "), "{body}");
 }

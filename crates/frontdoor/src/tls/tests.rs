@@ -227,6 +227,18 @@ fn an_authority_added_beside_a_running_server_is_noticed() {
     renew(data.path(), &[], TODAY).unwrap();
     assert!(keeper.tend(&accounts(), TODAY));
     assert!(!keeper.tend(&accounts(), TODAY));
+    // And one that is taken away.
+    let both = certificates(data.path()).unwrap();
+    for kind in ["pem", "key"] {
+        fs::remove_file(data.path().join(format!("tls/ca-1.{kind}"))).unwrap();
+    }
+    assert!(keeper.tend(&accounts(), TODAY));
+    assert!(trusted(
+        &both[1..],
+        &keeper.served().shown(None),
+        "backup.example",
+        TODAY
+    ));
 }
 
 /// A certificate that some authority of the user's may have made, and its key.
