@@ -5,8 +5,10 @@ a backup made by the project's own writer, or bytes that are no backup at all wh
 """
 
 import base64
+import time
 
 import pytest
+from killed_client import killed
 from real_backups import real_backup
 from sql_server_sequence_client import (
     BLOCK,
@@ -19,6 +21,7 @@ from sql_server_sequence_client import (
     RESTORE_LEASE,
     RESTORE_LEASE_DASHED,
     back_up,
+    back_up_until_killed,
     block_id,
     cut,
     killed_half_way,
@@ -154,6 +157,28 @@ def test_a_killed_client_leaves_a_locked_blob_that_is_no_recovery_point(vault):
     assert NAME not in vault.list()
 
 
+def test_a_killed_process_leaves_its_lease_and_its_blocks(vault):
+    client, lease = vault.client(), new_lease()
+
+    def under_way():
+        deadline = time.monotonic() + 30
+        listing = {"comp": "blocklist", "blocklisttype": "uncommitted"}
+        while client.call("GET", PATH, listing).body.count(b"<Block>") < 4:
+            assert time.monotonic() < deadline, "the backup does not get on"
+            time.sleep(0.02)
+
+    killed(back_up_until_killed, vault.address, vault.ca, lease, ready=under_way)
+    refused = client.put_empty(PATH)
+    assert (refused.status, refused.code) == (412, "LeaseIdMissing")
+    restore_lease = client.lease(PATH, "Acquire", lease_duration=-1, proposed_lease_id=RESTORE_LEASE)
+    assert (restore_lease.status, restore_lease.code) == (409, "LeaseAlreadyPresent")
+    assert client.lease(PATH, "break", lease_break_period=0).status == 202
+    data = noise(HEADER + 1000)
+    assert client.call("DELETE", PATH).status == 202
+    back_up(vault, data)
+    assert restore(vault) == data
+
+
 def test_sql_server_cleans_up_after_itself_with_its_lease(vault):
     """A failed BACKUP whose server lives deletes its blob, the lease held."""
     lease = killed_half_way(vault)
@@ -249,6 +274,20 @@ def test_a_real_backup_is_proved_on_the_way(vault, name):
         assert ours["lastLsn"] == str(theirs["last_lsn"])
         assert ours["complete"] is True
     assert restore(vault, piece=200_000) == data
+
+
+def test_the_stripes_of_a_real_backup_are_proved_together(vault):
+    """Two URLs at once: neither family is a recovery point, both are."""
+    folder = "dbatools-lab/RestoreTimeStripe/"
+    families = ["Stripe1/RestoreTimeStripe.bak.zst", "Stripe2/RestoreTimeStripe1.bak.zst"]
+    first, second = (real_backup(folder + family)[0] for family in families)
+    back_up(vault, first, size=256 << 10, path=CONTAINER + "/set/1.bak")
+    assert vault.verdict("set/1.bak")["verdict"] == "incomplete"
+    back_up(vault, second, size=256 << 10, path=CONTAINER + "/set/2.bak")
+    deadline = time.monotonic() + 30
+    while {entry["verdict"] for entry in vault.list().values()} != {"ok"}:
+        assert time.monotonic() < deadline, vault.list()
+        time.sleep(0.1)
 
 
 # Both are covered by checksums in every byte that matters: of the pages, and of the compressed records.

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import http.client
 import random
+import ssl
 import threading
 import urllib.parse
 import uuid
@@ -51,15 +52,18 @@ class Reply:
 class Client:
     """One keep-alive connection. Not for several threads."""
 
-    def __init__(self, address, version=NEW, *, secure=None, sas=None, shuffle=None, path_style=True):
+    def __init__(self, address, version=NEW, *, secure=None, sas=None, shuffle=None, path_style=True, host=None):
         """`secure`: the TLS context of https. `sas`: sent as it is instead of a signature, its parts mixed among the
-        other parts of the query by `shuffle`. `path_style`: whether URLs name the account before the container."""
+        other parts of the query by `shuffle`. `path_style`: whether URLs name the account before the container.
+        `host`: the name in the URL; `address` is then that of a tunnel which leads there."""
         self.version, self.sas, self.shuffle, self.path_style = version, sas, shuffle, path_style
         self.connection = (
             http.client.HTTPSConnection(*address, timeout=60, context=secure)
             if secure
             else http.client.HTTPConnection(*address, timeout=60)
         )
+        if host:
+            self.connection.set_tunnel(host, 443)
 
     def close(self):
         self.connection.close()
@@ -235,6 +239,17 @@ def back_up(vault, data, *, encoding="utf-8", size=BLOCK, commits=1, path=PATH, 
     assert client.lease(path, "Release", lease_id=lease).status == 200
     client.close()
     return lease
+
+
+def back_up_until_killed(address, ca, lease, path=PATH):
+    """For a process of its own: a backup without end."""
+    client = Client(address, secure=ssl.create_default_context(cafile=ca) if ca else None)
+    assert client.put_empty(path).status == 201
+    assert client.lease(path, "Acquire", lease_duration=-1, proposed_lease_id=lease).status == 201
+    number = 0
+    while True:
+        assert client.put_block(path, block_id(number), noise(HEADER, number), lease).status == 201
+        number += 1
 
 
 def restore(vault, *, path=PATH, piece=1 << 20, **way):

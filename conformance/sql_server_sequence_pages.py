@@ -3,12 +3,12 @@
 The interrupted backup is the one that Microsoft's "Managing Interrupted Backups" walks through, step by step.
 """
 
-import multiprocessing
 import os
 import time
 import xml.etree.ElementTree as tree
 
 import pytest
+from killed_client import killed
 from real_backups import real_backup
 from sql_server_sequence_client import (
     CONTAINER,
@@ -160,18 +160,6 @@ def written_when_quiet(client):
         time.sleep(0.3)
         if page_ranges(client) == seen:
             return seen
-
-
-def killed(work, *arguments, ready):
-    """Runs a client in a process of its own and kills it once `ready` returns."""
-    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments, daemon=True)
-    process.start()
-    try:
-        ready()
-        assert process.is_alive()
-    finally:
-        process.kill()
-        process.join()
 
 
 def listed(client):
