@@ -11,7 +11,7 @@ use bak::writer::sample::{Sample, SampleKind};
 use blobstore::BlobKind;
 use frontdoor::listing::{Entry, ShownVerdict, ask};
 
-use support::client::{Ask, Client};
+use support::client::{ACCOUNT, Ask, Client};
 use support::server::{TestServer, path};
 use support::upload::{LEASE, acquire, release, server};
 
@@ -116,6 +116,44 @@ fn a_page_blob_of_a_terabyte_is_judged_when_its_lease_ends() {
     server.client().ask(&acquire("full.bak")).expect(201);
     server.client().ask(&release("full.bak")).expect(200);
     assert_eq!(verdict(&server, "full.bak"), Some(Verdict::Damaged));
+}
+
+#[test]
+fn a_copy_of_a_page_blob_is_judged_by_its_pages() {
+    let server = server();
+    let bytes = backup();
+    // Small enough to be copied before the answer, with more holes than pages.
+    begin(&mut server.client(), "full.bak", 64 << 20);
+    write(&server, "full.bak", &bytes, Some(LEASE));
+    server.client().ask(&release("full.bak")).expect(200);
+    assert_eq!(verdict(&server, "full.bak"), Some(Verdict::Ok));
+    for (name, size) in [("copy.bak", 64u64 << 20), ("large-copy.bak", TERABYTE)] {
+        if size > 64 << 20 {
+            let resize =
+                Ask::put("box/full.bak?comp=properties").header("x-ms-blob-content-length", size.to_string());
+            server.client().ask(&resize).expect(200);
+        }
+        let source = format!("http://localhost/{ACCOUNT}/box/full.bak");
+        let copy = Ask::put(format!("box/{name}")).header("x-ms-copy-source", source);
+        server.client().ask(&copy).expect(202);
+        let copied = (0..600).find_map(|_| {
+            let head = server.client().ask(&Ask::head(format!("box/{name}"))).expect(200);
+            if head.header("x-ms-copy-status") != "pending" {
+                return Some(head);
+            }
+            thread::sleep(Duration::from_millis(50));
+            None
+        });
+        let copied = copied.expect("the copy ends within half a minute: holes are not copied");
+        assert_eq!(copied.header("x-ms-copy-status"), "success");
+        let entry = listed(&server, name);
+        assert_eq!(
+            (entry.verdict, entry.kind, entry.size),
+            (Some(ShownVerdict::Judged(Verdict::Ok)), BlobKind::Page, size),
+            "{:?}",
+            entry.reasons
+        );
+    }
 }
 
 #[test]

@@ -35,6 +35,10 @@ impl<S: Shelf> Shared<S> {
             return self.forget(blob);
         }
         self.replaced(blob);
+        // A copy may be of any kind. The holes of a page blob are no bytes of a backup: a flow knows them.
+        if kept.is_none() && self.shelf.is_paged(blob) {
+            return self.flow_of_unknown(blob, true);
+        }
         self.change(blob, false, |run| run.replaced(commit, kept));
     }
 
