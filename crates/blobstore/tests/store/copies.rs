@@ -95,10 +95,10 @@ fn of_a_page_blob_only_what_was_written_is_copied() {
             let ranges = store
                 .page_ranges(&path(name), 0..2_000_000, 9, &Permit::NONE)
                 .unwrap();
-            assert_eq!(ranges.ranges, [0..1_000_960]);
+            assert_eq!(ranges.ranges, vec![0..1_000_960; 1]);
         }
         let then = store.page_ranges((&path("p"), Some(taken.time)), 0..u64::MAX, 9, &Permit::NONE);
-        assert_eq!(then.unwrap().ranges, [512..1_000_960]);
+        assert_eq!(then.unwrap().ranges, vec![512..1_000_960; 1]);
     });
 }
 

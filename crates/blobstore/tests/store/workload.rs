@@ -12,7 +12,7 @@ use blobstore::{
     BlobPath, BlockWriter, CopyRight, ListEntry, ListQuery, Permit, Proof, Properties, Store, StoreError,
 };
 
-use crate::logged::{ArrivingChange, Change, change_model};
+use crate::logged::{ArrivingChange, Change, Logged, change_model};
 use crate::model::{BlobState, Committed, ContainerState, Contents, SnapshotState, mark};
 use crate::support::{account, bytes, id};
 
@@ -528,7 +528,7 @@ impl Workload {
             CopyWay::PendingAndFailed,
         ]);
         let snapshot = (index < snapshots).then_some(index);
-        let kind = |content: &Committed| content.logged.as_ref().map(|logged| logged.has_pages());
+        let kind = |content: &Committed| content.logged.as_ref().map(Logged::has_pages);
         let wanted = kind(source(&self.expected, from, snapshot));
         let same = there
             .and_then(|b| b.committed)
