@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContentSettings
+from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContentSettings, SequenceNumberAction
 from sql_server_sequence_client import ACCOUNT, KEY
 from vault import Vault, find_binary
 
@@ -139,6 +139,31 @@ BLOB_READS = {
     "properties": lambda b, who: b.get_blob_properties(**lease(b, who)),
     "block list": lambda b, who: b.get_block_list("all", **lease(b, who)),
 }
+# A snapshot needs no lease id, but one that is given must be right: it behaves as a read.
+BLOB_READS["snapshot"] = lambda b, who: b.create_snapshot(**lease(b, who))
+
+# The same for page blobs and append blobs, which the table's words are about as well.
+PAGE_WRITES = {
+    "put page": lambda b, who: b.upload_page(bytes(512), 0, 512, **lease(b, who)),
+    "clear page": lambda b, who: b.clear_page(0, 512, **lease(b, who)),
+    "resize": lambda b, who: b.resize_blob(1024, **lease(b, who)),
+    "sequence number": lambda b, who: b.set_sequence_number(SequenceNumberAction.Increment, **lease(b, who)),
+    "put blob": lambda b, who: b.create_page_blob(512, **lease(b, who)),
+    "delete": lambda b, who: b.delete_blob(**lease(b, who)),
+}
+PAGE_READS = {
+    "page ranges": lambda b, who: list(b.list_page_ranges(**lease(b, who))),
+    "get range": lambda b, who: b.download_blob(offset=1, length=1, **lease(b, who)).readall(),
+}
+APPEND_WRITES = {
+    "append block": lambda b, who: b.append_block(b"more", **lease(b, who)),
+    "put blob": lambda b, who: b.create_append_blob(**lease(b, who)),
+}
+OTHER_KINDS = {
+    **{("page", operation): (call, WRITES) for operation, call in PAGE_WRITES.items()},
+    **{("page", operation): (call, READS) for operation, call in PAGE_READS.items()},
+    **{("append", operation): (call, WRITES) for operation, call in APPEND_WRITES.items()},
+}
 CONTAINER_OPERATIONS = {
     "delete": lambda c, who: c.delete_container(**lease(c, who)),
     "properties": lambda c, who: c.get_container_properties(**lease(c, who)),
@@ -195,7 +220,11 @@ class Walk:
     def __init__(self, server):
         self.server = server
         self.container = server.service().create_container(f"walk-{uuid.uuid4().hex[:8]}")
-        self.blobs = Rack(self.make_blob, len(OPERATIONS) + 3 * (len(BLOB_WRITES) + len(BLOB_READS)) + 1)
+        self.blobs = {
+            "block": Rack(self.make_blob, len(OPERATIONS) + 3 * (len(BLOB_WRITES) + len(BLOB_READS)) + 1),
+            "page": Rack(self.make_page_blob, 3 * (len(PAGE_WRITES) + len(PAGE_READS))),
+            "append": Rack(self.make_append_blob, 3 * len(APPEND_WRITES)),
+        }
         self.containers = None
         if offers_container_leases(self.make_container()):
             self.containers = Rack(self.make_container, len(OPERATIONS) + len(CONTAINER_USES) + 1)
@@ -203,6 +232,16 @@ class Walk:
     def make_blob(self):
         blob = self.container.get_blob_client(f"blob/{uuid.uuid4().hex}")
         blob.upload_blob(b"content")
+        return blob
+
+    def make_page_blob(self):
+        blob = self.container.get_blob_client(f"page/{uuid.uuid4().hex}")
+        blob.create_page_blob(2048)
+        return blob
+
+    def make_append_blob(self):
+        blob = self.container.get_blob_client(f"append/{uuid.uuid4().hex}")
+        blob.create_append_blob()
         return blob
 
     def make_container(self):
@@ -234,10 +273,12 @@ def offers_container_leases(container):
 
 @pytest.fixture
 def blob_in(walk):
-    def give(state):
+    make = {"block": walk.make_blob, "page": walk.make_page_blob, "append": walk.make_append_blob}
+
+    def give(state, kind="block"):
         if state == "expired":
-            return walk.blobs.take()
-        blob = walk.make_blob()
+            return walk.blobs[kind].take()
+        blob = make[kind]()
         put_into(blob, state)
         return blob
 
@@ -374,6 +415,15 @@ def test_read_of_a_leased_blob(blob_in, operation, who, state):
     blob = blob_in(state)
     call = BLOB_READS[operation]
     check_use(blob, lambda _: call(blob, who), cell(READS[who], state), state, False)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("who", WRITES)
+@pytest.mark.parametrize(("kind", "operation"), OTHER_KINDS)
+def test_use_of_a_leased_blob_of_another_kind(blob_in, kind, operation, who, state):
+    blob = blob_in(state, kind)
+    call, table = OTHER_KINDS[(kind, operation)]
+    check_use(blob, lambda _: call(blob, who), cell(table[who], state), state, operation == "delete")
 
 
 @pytest.mark.parametrize("state", STATES)

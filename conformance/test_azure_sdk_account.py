@@ -180,3 +180,13 @@ def test_what_is_not_offered_says_so(door, container):
     with pytest.raises(ResourceNotFoundError):
         container.get_blob_client("absent").download_blob()
     assert blob.download_blob().readall() == b"x"
+
+
+def test_there_is_one_tier(container):
+    blob = container.upload_blob("plain", b"x")
+    blob.set_standard_blob_tier("Hot")
+    assert blob.get_blob_properties().blob_tier == "Hot"
+    with pytest.raises(HttpResponseError) as error:
+        blob.set_standard_blob_tier("Cool")
+    assert error.value.status_code in (400, 409, 501)
+    assert blob.get_blob_properties().blob_tier == "Hot"

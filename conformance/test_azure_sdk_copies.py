@@ -201,6 +201,19 @@ def test_put_from_url(door, container):
     assert blocks.download_blob().readall() == data[1000:6000]
 
 
+def test_pages_and_appends_from_url(door, container):
+    data = noise(10_000)
+    url = readable(door, container.upload_blob("source", data))
+    pages = container.get_blob_client("pages")
+    pages.create_page_blob(2048)
+    pages.upload_pages_from_url(url, offset=512, length=1024, source_offset=1024)
+    assert pages.download_blob().readall() == bytes(512) + data[1024:2048] + bytes(512)
+    log = container.get_blob_client("log")
+    log.create_append_blob()
+    log.append_block_from_url(url, source_offset=10, source_length=20)
+    assert log.download_blob().readall() == data[10:30]
+
+
 def test_a_source_elsewhere_is_refused(container):
     """The server fetches nothing from other machines, and says so."""
     target = container.get_blob_client("target")
