@@ -22,8 +22,9 @@ use crate::paint::{cell, figures, table};
   bac2 ca export --data ./vault > bac2-ca.pem
   curl --cacert bac2-ca.pem https://localhost/
 
-Prints all authorities of the vault that are valid, oldest first: more than one when a successor has been announced or
-`bac2 ca renew` made one. Clients should trust all of them. `bac2 blob connect` prints how a SQL Server is made to.")]
+Prints all authorities of the vault that are valid, oldest first: more than one when a successor has
+been announced or `bac2 ca renew` made one. Clients should trust all of them. `bac2 blob connect`
+prints how a SQL Server is made to.")]
 pub(crate) struct Export {
     /// The data directory
     #[arg(long, value_name = "DIR")]
@@ -47,14 +48,16 @@ pub(crate) struct Show {
   bac2 ca renew --data ./vault --host backup2.example     clients shall use a new name
   bac2 ca renew --data ./vault                            the old authority shall be retired, see below
 
-An authority vouches only for the hosts it was made for, so a new host needs a new authority. The new one vouches for all
-hosts of the old ones too, but the old hosts stay with the old authority until it ends: clients that use the old names
-need nothing new. Clients of the new host must trust the new authority: `bac2 ca export` prints it. A running server
-serves it within a minute, for the hosts that it was started with.
+An authority vouches only for the hosts it was made for, so a new host needs a new authority. The
+new one vouches for all hosts of the old ones too, but the old hosts stay with the old authority
+until it ends: clients that use the old names need nothing new. Clients of the new host must trust
+the new authority: `bac2 ca export` prints it. A running server serves it within a minute, for the
+hosts that it was started with.
 
-To retire an authority early, because its key may have been seen say: renew, have all clients trust the new one, then
-remove ca-N.pem and ca-N.key of the old one (N: bac2 ca show) from the folder tls in the data directory. The running
-server goes over to the new one within a minute. Remove the old certificate from the clients too.")]
+To retire an authority early, because its key may have been seen say: renew, have all clients trust
+the new one, then remove ca-N.pem and ca-N.key of the old one (N: bac2 ca show) from the folder tls
+in the data directory. The running server goes over to the new one within a minute. Remove the old
+certificate from the clients too.")]
 pub(crate) struct Renew {
     /// The data directory
     #[arg(long, value_name = "DIR")]

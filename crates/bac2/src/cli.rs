@@ -24,7 +24,8 @@ use crate::{blob, ca, demo, inspect, sas, verify};
   bac2 verify --recursive /backups           is every page and log block intact?
   bac2 blob serve --data ./vault --listen 127.0.0.1:10000 --accounts-file ./accounts
 
-Exit code: 0 done, 1 the thing asked for failed or was found damaged, 2 wrong usage or unreadable input."
+Exit code: 0 done, 1 the thing asked for failed or was found damaged, 2 wrong usage or unreadable
+input."
 )]
 pub(crate) struct Arguments {
     /// How to answer; a table on a terminal and json elsewhere, unless given

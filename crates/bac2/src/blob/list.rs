@@ -23,8 +23,8 @@ use crate::quantity::{counted, size};
   bac2 blob list --data ./vault
   bac2 blob list --data ./vault -o json | jq '.[] | select(.leaseState == \"leased\") | .name'
 
-Works while a server runs on the folder, and without one. Verdicts: as bac2 verify; pending while a backup is still
-being written or checked; none for what is no SQL Server backup.")]
+Works while a server runs on the folder, and without one. Verdicts: as bac2 verify; pending while a
+backup is still being written or checked; none for what is no SQL Server backup.")]
 pub(crate) struct Arguments {
     /// The data directory
     #[arg(long, value_name = "DIR")]

@@ -22,11 +22,12 @@ use crate::quantity::{counted, size};
   bac2 blob seal --data ./vault --container backups sales/full-1.bak sales/full-2.bak
   bac2 blob unseal --data ./vault --container backups --prefix sales/2025- --dry-run
 
-A sealed blob answers every change and deletion with 409 BlobImmutableDueToPolicy, whatever the key, SAS or lease, and its
-container cannot be deleted. Without names, all blobs with content are meant. Empty blobs and blobs whose lease is held
-are never sealed. unseal asks for the typed name (of the blob, or of the container where several are meant), or takes
---yes; a server that runs with --seal-proved seals a proved blob again at its next start. Works while a server runs on the
-folder, and without one. Exit code 1 when a blob that was named could not be sealed or unsealed.")]
+A sealed blob answers every change and deletion with 409 BlobImmutableDueToPolicy, whatever the key,
+SAS or lease, and its container cannot be deleted. Without names, all blobs with content are meant.
+Empty blobs and blobs whose lease is held are never sealed. unseal asks for the typed name (of the
+blob, or of the container where several are meant), or takes --yes; a server that runs with
+--seal-proved seals a proved blob again at its next start. Works while a server runs on the folder,
+and without one. Exit code 1 when a blob that was named could not be sealed or unsealed.")]
 pub(crate) struct Arguments {
     /// The data directory
     #[arg(long, value_name = "DIR")]

@@ -28,14 +28,15 @@ use crate::logging::{self, LogFormat};
   bac2 blob serve --data ./vault --listen 127.0.0.1:10000 --accounts-file ./accounts
   bac2 blob serve --data ./vault --config /etc/bac2.toml
 
-The accounts file has one NAME=BASE64KEY a line; a name may have two lines while its key is being changed. It is
-read again when it changes, and on SIGHUP; without --accounts-file it is the file `accounts` in the data directory. This
-makes one:
+The accounts file has one NAME=BASE64KEY a line; a name may have two lines while its key is being
+changed. It is read again when it changes, and on SIGHUP; without --accounts-file it is the file
+`accounts` in the data directory. This makes one:
   printf 'vault01=%s\\n' \"$(openssl rand -base64 64 | tr -d '\\n')\" > accounts && chmod 600 accounts
 
-With --tls the vault makes its own certificate authority in the data directory, and certificates that it renews by itself;
-`bac2 ca export` prints what clients must trust. With --tls-cert and --tls-key your own are served; they are read again
-when the files change, and on SIGHUP. Plain http is served on loopback addresses only.
+With --tls the vault makes its own certificate authority in the data directory, and certificates
+that it renews by itself; `bac2 ca export` prints what clients must trust. With --tls-cert and
+--tls-key your own are served; they are read again when the files change, and on SIGHUP. Plain http
+is served on loopback addresses only.
 
 A configuration file, whole; flags win over it:
   listen = [\"[::]:443\"]
@@ -48,11 +49,13 @@ A configuration file, whole; flags win over it:
   certificate = \"fullchain.pem\"
   key = \"privkey.pem\"
 
-An account is the first part of the path (https://HOST/vault01/container/blob), or the first label of the host
-(https://vault01.HOST/container/blob), or the only one there is (https://HOST/container/blob).
+An account is the first part of the path (https://HOST/vault01/container/blob), or the first label
+of the host (https://vault01.HOST/container/blob), or the only one there is
+(https://HOST/container/blob).
 
-Prints one line when it is ready. Ctrl-C or SIGTERM stops it in order. The log goes to standard error; BAC2_LOG sets its
-level (error, warn, info, debug), and BAC2_LOG=info,frontdoor::request_log=debug adds a line for every request.")]
+Prints one line when it is ready. Ctrl-C or SIGTERM stops it in order. The log goes to standard
+error; BAC2_LOG sets its level (error, warn, info, debug), and
+BAC2_LOG=info,frontdoor::request_log=debug adds a line for every request.")]
 pub(crate) struct Arguments {
     /// The data directory; made where it does not exist
     #[arg(long, value_name = "DIR")]

@@ -41,8 +41,8 @@ const CLIENT: &str = "a simulation of SQL Server's backup client; no SQL Server 
   bac2 demo --backup sales.bak --backup crm.bak   with backups of yours; they are only read
   bac2 demo -o json                               the outcome for a program
 
-It needs room for about three copies of the largest backup in the folder for temporary files (TMPDIR).
-Exit code 1 when anything it shows did not hold.")]
+It needs room for about three copies of the largest backup in the folder for temporary files
+(TMPDIR). Exit code 1 when anything it shows did not hold.")]
 pub(crate) struct Arguments {
     /// A backup to send through the vault; may be given several times
     #[arg(long = "backup", value_name = "FILE", num_args = 1..)]

@@ -28,12 +28,15 @@ const LONG_LIFE_MS: i64 = 2 * 366 * 86_400_000;
   bac2 sas create --data ./vault --container backups --policy nightly
   bac2 sas create --data ./vault --container backups --blob sales.bak --expiry 12h --url backup.example
 
-Prints the token and nothing else on standard output, without a leading question mark, as CREATE CREDENTIAL takes it:
+Prints the token and nothing else on standard output, without a leading question mark, as CREATE
+CREDENTIAL takes it:
   CREATE CREDENTIAL [https://HOST/CONTAINER] WITH IDENTITY = 'SHARED ACCESS SIGNATURE', SECRET = 'TOKEN'
-Whoever has the token can use it until it expires: it cannot be taken back, unless it refers to a stored policy (--policy),
-which can be changed or removed at any time, or the account's key is replaced. It is signed with the account's first key.
+Whoever has the token can use it until it expires: it cannot be taken back, unless it refers to a
+stored policy (--policy), which can be changed or removed at any time, or the account's key is
+replaced. It is signed with the account's first key.
 
-Letters: r read, a add to an append blob, c create, w write, d delete, l list, t tags. SQL Server needs rwdl.")]
+Letters: r read, a add to an append blob, c create, w write, d delete, l list, t tags. SQL Server
+needs rwdl.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     keys: Keys,

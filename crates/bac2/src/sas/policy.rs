@@ -54,8 +54,9 @@ pub(crate) struct List {
   bac2 sas policy set --data ./vault --container backups nightly --permissions rl --expiry 2027-12-31
   bac2 sas create --data ./vault --container backups --policy nightly
 
-A container has at most five. What a policy says, a token that refers to it must not say again. Set it again to let its
-tokens live longer: nothing has to be changed on any SQL Server. Works while a server runs on the folder, and without one.")]
+A container has at most five. What a policy says, a token that refers to it must not say again. Set
+it again to let its tokens live longer: nothing has to be changed on any SQL Server. Works while a
+server runs on the folder, and without one.")]
 pub(crate) struct Set {
     #[command(flatten)]
     place: Place,

@@ -30,7 +30,8 @@ pub(crate) use show::{finding, log_blocks, pages};
   zstd -dc sales.bak.zst | bac2 verify -
 
 Verdicts: ok; damaged; truncated; incomplete (sound, but a stripe is missing from the files given);
-cannotVerify (encrypted, or a form this version does not know). Exit code 0 only when every verdict is ok.")]
+cannotVerify (encrypted, or a form this version does not know). Exit code 0 only when every verdict
+is ok.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,

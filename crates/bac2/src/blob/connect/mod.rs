@@ -34,9 +34,10 @@ use tsql::{DEVICE_MAX, Facts, Mode, NAME_MAX, Statements};
 
 Prints a secret: an access signature that is good for a year, or in page mode the account's key.
 
-SQL Server's client wants a DNS name and port 443: it takes no address and no other port in an https URL. With several
-accounts the account's name stands before the host (https://vault01.backup.example/backups), so that name must resolve
-too; the vault's own certificate covers it. SQL Server never creates the container: --create-container does.")]
+SQL Server's client wants a DNS name and port 443: it takes no address and no other port in an https
+URL. With several accounts the account's name stands before the host
+(https://vault01.backup.example/backups), so that name must resolve too; the vault's own certificate
+covers it. SQL Server never creates the container: --create-container does.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     keys: Keys,

@@ -29,8 +29,9 @@ use names::Names;
   bac2 blob export --data ./vault --database Sales --to ./out
   bac2 blob export --data ./vault --container backups --to ./out --dry-run
 
-Needs the folder and nothing else. A file that is there already is kept; --yes replaces it. A blob of which parts are lost
-is written as NAME.damaged with zeros in their place. Exit code 1 when anything was damaged or could not be written.")]
+Needs the folder and nothing else. A file that is there already is kept; --yes replaces it. A blob
+of which parts are lost is written as NAME.damaged with zeros in their place. Exit code 1 when
+anything was damaged or could not be written.")]
 pub(crate) struct Arguments {
     /// The data directory
     #[arg(long, value_name = "DIR")]
