@@ -313,6 +313,11 @@ fn who_may_create_only_meets_no_blob_and_who_may_write_meets_any() {
 fn tags_that_go_along_need_their_own_letter_as_well() {
     let tagged = [("x-ms-blob-type", "BlockBlob"), ("x-ms-tags", "a=b"), EMPTY];
     let put = ("PUT", "box/b", &tagged[..]);
+    let copied = [
+        ("x-ms-copy-source", "http://localhost/vault/box/a"),
+        ("x-ms-copy-source-tag-option", "COPY"),
+    ];
+    let copy = ("PUT", "box/b", &copied[..]);
     let list = ("GET", "box?restype=container&comp=list&include=tags", &[][..]);
     let with = |letters: &str, ask| outcome(&grant(&service_token(letters, None), &blob_target()), ask);
     let mismatch = Err(ErrorCode::AuthorizationPermissionMismatch);
@@ -324,6 +329,7 @@ fn tags_that_go_along_need_their_own_letter_as_well() {
         ("lt", mismatch, Ok(())),
     ] {
         assert_eq!(with(letters, put), put_is, "{letters}");
+        assert_eq!(with(letters, copy), put_is, "the source's tags, {letters}");
         assert_eq!(with(letters, list), list_is, "{letters}");
     }
 }

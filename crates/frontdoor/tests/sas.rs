@@ -578,6 +578,20 @@ fn the_source_of_a_copy_needs_its_own_signature() {
         assert_eq!(refused.error(), (403, "CannotVerifyCopySource"), "{source}");
         assert!(!refused.text().contains("sig="), "{}", refused.text());
     }
+    // Who may read the content of the source may not for that read its tags, by way of the copy.
+    let tagging = signed(&token("rwt"));
+    let with_tags = |source: &str| {
+        let ask = Ask::put("box/to")
+            .header(
+                "x-ms-copy-source",
+                format!("http://localhost/vault/box/from{source}"),
+            )
+            .header("x-ms-copy-source-tag-option", "COPY");
+        bearing(ask, &tagging)
+    };
+    let refused = client.ask(&with_tags(&with(&token("r"))));
+    assert_eq!(refused.error(), (403, "CannotVerifyCopySource"));
+    client.ask(&with_tags(&with(&token("rt")))).expect(202);
     let head = client.ask(&Ask::head("box/to")).expect(200);
     let shown = head.header("x-ms-copy-source");
     assert!(

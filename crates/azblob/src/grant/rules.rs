@@ -97,9 +97,9 @@ impl Rule {
         self
     }
 
-    /// Giving tags along needs their own letter too ("Set Blob Tags", authorization).
-    fn tagging(mut self, tags: &Tags) -> Self {
-        if !tags.is_empty() {
+    /// Giving tags along needs their own letter too ("Set Blob Tags", authorization), those of a source likewise.
+    fn tagging(mut self, tags: &Tags, of_source: bool) -> Self {
+        if of_source || !tags.is_empty() {
             self.all_of = Permissions::TAGS;
         }
         self
@@ -155,13 +155,19 @@ fn of_container(operation: &ContainerOperation) -> Rule {
 
 fn of_blob(operation: &BlobOperation) -> Rule {
     match operation {
-        BlobOperation::Put(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
-        BlobOperation::PutPageBlob(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
-        BlobOperation::PutAppendBlob(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
+        BlobOperation::Put(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags, false),
+        BlobOperation::PutPageBlob(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags, false),
+        BlobOperation::PutAppendBlob(put) => {
+            Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags, false)
+        }
         // What the source needs is judged by the signature in its URL.
-        BlobOperation::Copy(copy) => Rule::blob(CREATE | WRITE).overwriting().tagging(&copy.tags),
-        BlobOperation::PutFromUrl(put) => Rule::blob(CREATE | WRITE).overwriting().tagging(&put.tags),
-        BlobOperation::PutBlockList(put) => Rule::blob(WRITE).tagging(&put.tags),
+        BlobOperation::Copy(copy) => Rule::blob(CREATE | WRITE)
+            .overwriting()
+            .tagging(&copy.tags, copy.tags_of_source),
+        BlobOperation::PutFromUrl(put) => Rule::blob(CREATE | WRITE)
+            .overwriting()
+            .tagging(&put.tags, put.tags_of_source),
+        BlobOperation::PutBlockList(put) => Rule::blob(WRITE).tagging(&put.tags, false),
         BlobOperation::GetTags { .. } | BlobOperation::SetTags { .. } => Rule::blob(Permissions::TAGS),
         BlobOperation::PutBlock(_)
         | BlobOperation::BlockFromUrl(_)

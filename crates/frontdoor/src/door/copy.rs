@@ -56,7 +56,8 @@ pub(super) struct Source {
 impl Door {
     /// Copy Blob and Copy Blob From URL.
     pub(super) async fn copy_blob(&self, path: BlobPath, ask: CopyBlob, asker: Asker<'_>) -> Answer {
-        let source = self.source(ask.source.clone(), &path.account, &asker).await?;
+        let source = (ask.source.clone(), ask.tags_of_source);
+        let source = self.source(source, &path.account, &asker).await?;
         let (proof, copies) = (Arc::clone(&self.proof), Arc::clone(&self.copies));
         self.call(move |store| copy(store, &proof, &copies, path, &ask, &source))
             .await
@@ -70,7 +71,8 @@ impl Door {
         version: ApiVersion,
         asker: Asker<'_>,
     ) -> Answer {
-        let source = self.source(ask.source.clone(), &path.account, &asker).await?;
+        let source = (ask.source.clone(), ask.tags_of_source);
+        let source = self.source(source, &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
         self.call(move |store| put_blob((store, &proof), &path, &ask, &source, version))
             .await
@@ -84,7 +86,8 @@ impl Door {
         version: ApiVersion,
         asker: Asker<'_>,
     ) -> Answer {
-        let source = self.source(ask.source.clone(), &path.account, &asker).await?;
+        let source = (ask.source.clone(), false);
+        let source = self.source(source, &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
         self.call(move |store| put_block((store, &proof), &path, &ask, &source, version))
             .await
@@ -101,10 +104,11 @@ impl Door {
         .await
     }
 
-    /// Finds the blob that a URL means, and whether its content may be read by who asks.
+    /// Finds the blob that a URL means, and whether its content, and its tags where they are wanted too, may be read by
+    /// who asks.
     pub(super) async fn source(
         &self,
-        asked: CopySource,
+        (asked, with_tags): (CopySource, bool),
         account: &AccountName,
         asker: &Asker<'_>,
     ) -> Result<Source, Fault> {
@@ -132,9 +136,19 @@ impl Door {
                 snapshot,
                 ..GetBlob::default()
             });
-            let mut get = Operation::Blob(path.clone(), get);
+            let tags = BlobOperation::GetTags {
+                snapshot,
+                lease_id: None,
+            };
+            let mut reads = vec![get];
+            reads.extend(with_tags.then_some(tags));
             let caller = self.authenticate(owner, &address, signed, asker.peer).await;
-            let allowed = caller.and_then(|caller| Ok(caller.grant.allow(&mut get)?));
+            let allowed =
+                caller.and_then(|caller| {
+                    let mut reads = reads.into_iter();
+                    Ok(reads
+                        .try_for_each(|read| caller.grant.allow(&mut Operation::Blob(path.clone(), read)))?)
+                });
             allowed.map_err(|fault| Fault::copy_source(StatusCode::FORBIDDEN, fault.message()))?;
         }
         Ok(Source {

@@ -25,7 +25,7 @@ impl Door {
         version: ApiVersion,
         asker: Asker<'_>,
     ) -> Answer {
-        let source = self.source(ask.source, &path.account, &asker).await?;
+        let source = self.source((ask.source, false), &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
         self.call(move |store| {
             let (reader, range) = (source.open(store)?, ask.put.range);
@@ -62,7 +62,7 @@ impl Door {
         version: ApiVersion,
         asker: Asker<'_>,
     ) -> Answer {
-        let source = self.source(ask.source, &path.account, &asker).await?;
+        let source = self.source((ask.source, false), &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
         self.call(move |store| {
             let reader = source.open(store)?;
