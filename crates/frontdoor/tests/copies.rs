@@ -348,6 +348,42 @@ fn blobs_and_blocks_come_from_urls() {
 }
 
 #[test]
+fn what_comes_from_a_url_is_no_larger_than_what_comes_in_a_body() {
+    let server = with_container();
+    let mut client = server.client();
+    // 68 MiB; before 2016-05-31 a block has at most 4 MiB and a body of Put Blob at most 64 MiB.
+    put_repeated(&mut client, "large", &vec![7; 4 << 20], 17);
+    client.ask(&put_blob("empty", "")).expect(201);
+    let from = |ask: Ask, name: &str| ask.header("x-ms-copy-source", url(&format!("box/{name}")));
+    let old = |ask: Ask| Ask {
+        version: Some("2015-12-11"),
+        ..ask
+    };
+    let block = |name: &str| {
+        let at = format!("box/parts?comp=block&blockid={}", id("a"));
+        from(Ask::put(at), name)
+    };
+    let blob = || {
+        from(
+            Ask::put("box/whole").header("x-ms-blob-type", "BlockBlob"),
+            "large",
+        )
+    };
+    let too_large = (413, "RequestBodyTooLarge");
+    assert_eq!(client.ask(&old(block("large"))).error(), too_large);
+    assert_eq!(client.ask(&old(blob())).error(), too_large);
+    client.ask(&block("large")).expect(201);
+    client.ask(&blob()).expect(201);
+    // As Put Block without a body.
+    assert_eq!(client.ask(&block("empty")).error(), (400, "InvalidHeaderValue"));
+    let append = from(Ask::put("box/log?comp=appendblock"), "empty");
+    client
+        .ask(&Ask::put("box/log").header("x-ms-blob-type", "AppendBlob"))
+        .expect(201);
+    assert_eq!(client.ask(&append).error(), (400, "InvalidHeaderValue"));
+}
+
+#[test]
 fn page_and_append_blobs_are_copied_and_filled_from_urls() {
     let server = with_container();
     let mut client = server.client();

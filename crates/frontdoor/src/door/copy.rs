@@ -13,7 +13,9 @@ use azblob::copy::{CopyState, CopyStatus};
 use azblob::error::{ErrorCode, Refusal};
 use azblob::etag::ETag;
 use azblob::lease::LeaseId;
+use azblob::limits::{max_block_bytes, max_put_blob_bytes};
 use azblob::names::AccountName;
+use azblob::range::ByteRange;
 use azblob::request::{
     Address, BlobOperation, BlockFromUrl, Checksum, CopyBlob, CopySource, GetBlob, Operation, PutFromUrl,
     Request,
@@ -235,10 +237,7 @@ fn copy(
         description: None,
     };
     if state.total > limits::COPY_AT_ONCE && ask.at_once {
-        let refusal = Refusal::from(ErrorCode::RequestBodyTooLarge);
-        return Err(refusal
-            .detail("MaxLimit", limits::COPY_AT_ONCE.to_string())
-            .into());
+        return Err(too_large(limits::COPY_AT_ONCE));
     }
     let (done, status) = if state.total <= limits::COPY_AT_ONCE {
         properties.copy = Some(state);
@@ -293,6 +292,10 @@ fn put_blob(
         lease: ask.lease_id,
         condition: &condition,
     };
+    let most = max_put_blob_bytes(version);
+    if reader.size() > most {
+        return Err(too_large(most));
+    }
     let mut writer = store.begin_blob(path, reader.size(), &permit)?;
     let mut check = BodyCheck::of_blob(source.checksum(), version);
     read_through(&reader, 0, reader.size(), |bytes| {
@@ -332,15 +335,7 @@ fn put_block(
     version: ApiVersion,
 ) -> Answer {
     let reader = source.open(store)?;
-    let (start, len) = match ask.range {
-        None => (0, reader.size()),
-        Some(range) => {
-            let cut = range
-                .resolve(reader.size())
-                .map_err(|code| Fault::range_beyond(code, reader.size()))?;
-            (cut.start, cut.len)
-        }
-    };
+    let (start, len) = portion(&reader, ask.range, max_block_bytes(version))?;
     let mut writer = store.begin_block(path, &ask.id, len, ask.lease_id)?;
     let mut check = BodyCheck::of_block(source.checksum(), version);
     let mut opening = Opening::default();
@@ -355,6 +350,30 @@ fn put_block(
     let mut answer = empty();
     sums.write_headers(answer.headers_mut());
     Ok(answer)
+}
+
+/// What a request takes of its source to make one block of it: offset and length. As one that comes in a body, a block has
+/// `most` bytes and is not empty.
+pub(super) fn portion(reader: &BlobReader, range: Option<ByteRange>, most: u64) -> Result<(u64, u64), Fault> {
+    let size = reader.size();
+    let (start, len) = match range {
+        None if size == 0 => return Err(Refusal::header("x-ms-copy-source", "(an empty blob)").into()),
+        None => (0, size),
+        Some(range) => {
+            let cut = range.resolve(size);
+            let cut = cut.map_err(|code| Fault::range_beyond(code, size))?;
+            (cut.start, cut.len)
+        }
+    };
+    if len > most {
+        return Err(too_large(most));
+    }
+    Ok((start, len))
+}
+
+fn too_large(most: u64) -> Fault {
+    let refusal = Refusal::from(ErrorCode::RequestBodyTooLarge);
+    refusal.detail("MaxLimit", most.to_string()).into()
 }
 
 /// Reads a range of a blob piece by piece.

@@ -10,7 +10,7 @@ use azblob::version::ApiVersion;
 use blobstore::BlobPath;
 
 use super::append::{MayAppend, appended};
-use super::copy::{Asker, read_through};
+use super::copy::{Asker, portion, read_through};
 use super::pages::{MayWrite, written};
 use super::{Answer, Door};
 use crate::checks::BodyCheck;
@@ -66,17 +66,7 @@ impl Door {
         let proof = Arc::clone(&self.proof);
         self.call(move |store| {
             let reader = source.open(store)?;
-            let (start, len) = match ask.range {
-                None => (0, reader.size()),
-                Some(range) => {
-                    let read = range.resolve(reader.size());
-                    let read = read.map_err(|code| Fault::range_beyond(code, reader.size()))?;
-                    (read.start, read.len)
-                }
-            };
-            if len > max_append_block_bytes(version) {
-                return Err(ErrorCode::RequestBodyTooLarge.into());
-            }
+            let (start, len) = portion(&reader, ask.range, max_append_block_bytes(version))?;
             let may = MayAppend {
                 lease_id: ask.append.lease_id,
                 conditions: ask.append.conditions,
