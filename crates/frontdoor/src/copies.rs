@@ -163,23 +163,9 @@ impl Shared {
 
     fn copy(&self, job: Job, progress: &Progress) {
         let (path, id) = (job.path.clone(), job.id.clone());
-        let why = match self.carry_out(job, progress) {
-            Ok(()) | Err(StoreError::Protocol(ErrorCode::NoPendingCopyOperation)) => return,
-            // The store says it, in a root or by its silence after a restart.
-            Err(StoreError::ReadOnly { .. }) => return,
-            Err(error) => error,
-        };
-        tracing::warn!(blob = ?path, %id, error = %why, "a copy failed");
-        let words = format!("500 InternalError \"{why}.\"");
-        let words: String = words
-            .chars()
-            .filter(|c| c.is_ascii_graphic() || *c == ' ')
-            .collect();
-        let ended = self
-            .store
-            .end_copy(&path, &id, CopyStatus::Failed, Some(&words), None);
-        if let Err(error) = ended {
-            tracing::warn!(blob = ?path, %id, %error, "the failure of a copy could not be noted");
+        match self.carry_out(job, progress) {
+            Ok(()) | Err(StoreError::Protocol(ErrorCode::NoPendingCopyOperation)) => {}
+            Err(error) => give_up(&self.store, &path, &id, &error),
         }
     }
 
@@ -203,5 +189,59 @@ impl Shared {
         let done = job.writer.commit(job.properties, &right)?;
         self.proof.blob_stored(&job.path, done.commit, size, None);
         Ok(())
+    }
+}
+
+/// Lets the destination of a copy say that the copy failed, and why. Blocking.
+pub(crate) fn give_up(store: &Store, path: &BlobPath, id: &str, why: &StoreError) {
+    if matches!(why, StoreError::ReadOnly { .. }) {
+        // It cannot say so before a restart, and then says it by itself.
+        return;
+    }
+    tracing::warn!(blob = ?path, %id, error = %why, "a copy failed");
+    let ended = store.end_copy(path, id, CopyStatus::Failed, Some(&description(why)), None);
+    if let Err(error) = ended {
+        tracing::warn!(blob = ?path, %id, %error, "the failure of a copy could not be noted");
+    }
+}
+
+/// What clients are told of a failure: a status, a code and a sentence, as Azure does it; nothing of files and paths.
+fn description(why: &StoreError) -> String {
+    match why {
+        StoreError::Protocol(code) => format!("{} {} \"{}\"", code.status(), code.as_str(), code.message()),
+        StoreError::DiskFull => {
+            "507 InsufficientStorage \"The disk of the backup store is full.\"".to_owned()
+        }
+        StoreError::Damaged { .. } => {
+            "500 BlobContentIsDamaged \"The stored bytes of the source are not what was uploaded.\""
+                .to_owned()
+        }
+        _ => format!("500 InternalError \"{}\"", ErrorCode::InternalError.message()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_described_without_the_servers_files() {
+        let damaged = StoreError::Damaged {
+            what: "/srv/vault/blobs/x".to_owned(),
+        };
+        let code = StoreError::Protocol(ErrorCode::SourceConditionNotMet);
+        for (why, begins) in [
+            (damaged, "500 BlobContentIsDamaged \""),
+            (code, "412 SourceConditionNotMet \""),
+            (StoreError::DiskFull, "507 InsufficientStorage \""),
+            (StoreError::BlockIsGone, "500 InternalError \""),
+        ] {
+            let told = description(&why);
+            assert!(told.starts_with(begins) && !told.contains("vault"), "{told}");
+            assert!(
+                told.chars().all(|c| c.is_ascii_graphic() || c == ' '),
+                "it stands in a header: {told}"
+            );
+        }
     }
 }

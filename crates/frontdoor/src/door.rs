@@ -188,7 +188,7 @@ impl Door {
     }
 
     async fn carry_out(&self, request: Request, asker: Asker<'_>, body: &mut Incoming) -> Answer {
-        let (head, peer) = (asker.head, asker.peer);
+        let peer = asker.peer;
         let Request {
             account,
             operation,
@@ -197,7 +197,7 @@ impl Door {
         } = request;
         match operation {
             Operation::Service(ServiceOperation::ListContainers(query)) => {
-                self.list_containers(account, query, version, head).await
+                self.list_containers(account, query, version, asker).await
             }
             Operation::Service(ServiceOperation::Batch(ask)) => {
                 let common = Batched::new(account, None, version, peer);
@@ -211,7 +211,7 @@ impl Door {
             Operation::Container(_, ContainerOperation::AccountInformation)
             | Operation::Blob(_, BlobOperation::AccountInformation) => Ok(service::account_information()),
             Operation::Container(container, ContainerOperation::ListBlobs(query)) => {
-                self.list_blobs(account, container, query, version, head).await
+                self.list_blobs(account, container, query, version, asker).await
             }
             Operation::Container(
                 container,

@@ -167,6 +167,18 @@ fn a_blob_goes_in_and_out_under_every_name() {
     ] {
         assert!(server.client(name).ask(&get).expect(200).body == body, "{name}");
     }
+    // Listings name the place as the client reached it.
+    for (list, place) in [
+        (Ask::get("?comp=list"), format!("https://localhost/{ACCOUNT}/")),
+        (
+            by_host(Ask::get("box?restype=container&comp=list"), &host),
+            format!("https://{host}/"),
+        ),
+    ] {
+        let listed = client.ask(&list).expect(200);
+        let said = format!("ServiceEndpoint=\"{place}\"");
+        assert!(listed.text().contains(&said), "{}", listed.text());
+    }
     let nobody = by_host(Ask::get("box/a.bak"), "backup.example");
     let refused = server.client("backup.example").ask(&nobody);
     assert_eq!(

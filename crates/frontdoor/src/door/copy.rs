@@ -32,7 +32,7 @@ use uuid::Uuid;
 use super::{Answer, Door, now};
 use crate::authorise::Caller;
 use crate::checks::BodyCheck;
-use crate::copies::{Copies, Job};
+use crate::copies::{self, Copies, Job};
 use crate::fault::Fault;
 use crate::limits;
 use crate::peer::Peer;
@@ -254,7 +254,9 @@ fn copy(
         properties.copy = Some(state);
         let done = store.begin_pending_copy(&path, &reader, properties.clone(), &right)?;
         proof.forget(&path);
-        let writer = store.begin_copy(&path, reader, &CopyRight::Pending(done.etag))?;
+        let writer = store
+            .begin_copy(&path, reader, &CopyRight::Pending(done.etag))
+            .inspect_err(|error| copies::give_up(store, &path, &id, error))?;
         copies.add(Job {
             path,
             id: id.clone(),

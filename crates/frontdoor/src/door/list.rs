@@ -8,8 +8,8 @@ use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedContainer, Lis
 use azblob::version::ApiVersion;
 use blobstore::{BlobKind, BlobView, ListEntry, ListMarker, ListQuery};
 use http::header::HOST;
-use http::request::Parts;
 
+use super::copy::Asker;
 use super::{Answer, Door, now};
 use crate::reply::{blob_type, document};
 
@@ -21,9 +21,9 @@ impl Door {
         container: ContainerName,
         asked: ListBlobs,
         version: ApiVersion,
-        head: &Parts,
+        asker: Asker<'_>,
     ) -> Answer {
-        let endpoint = endpoint(head, &account);
+        let endpoint = endpoint(&asker, &account);
         let copies = Arc::clone(&self.copies);
         self.call(move |store| {
             let query = ListQuery {
@@ -69,9 +69,9 @@ impl Door {
         account: AccountName,
         asked: ListContainers,
         version: ApiVersion,
-        head: &Parts,
+        asker: Asker<'_>,
     ) -> Answer {
-        let endpoint = endpoint(head, &account);
+        let endpoint = endpoint(&asker, &account);
         self.call(move |store| {
             let prefix = asked.prefix.as_deref().unwrap_or_default();
             let from = asked.marker.as_ref().map_or("", |marker| marker.name.as_str());
@@ -125,7 +125,8 @@ fn unquoted(tag: &str) -> String {
 }
 
 /// The URL of the account as the client wrote it.
-fn endpoint(head: &Parts, account: &AccountName) -> String {
+fn endpoint(asker: &Asker<'_>, account: &AccountName) -> String {
+    let (head, scheme) = (asker.head, asker.peer.scheme());
     let host = head
         .headers
         .get(HOST)
@@ -133,8 +134,8 @@ fn endpoint(head: &Parts, account: &AccountName) -> String {
         .unwrap_or_default();
     let path_style = head.uri.path().trim_start_matches('/').split('/').next() == Some(account.as_str());
     if path_style {
-        format!("http://{host}/{account}/")
+        format!("{scheme}://{host}/{account}/")
     } else {
-        format!("http://{host}/")
+        format!("{scheme}://{host}/")
     }
 }

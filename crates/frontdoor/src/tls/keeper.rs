@@ -101,8 +101,8 @@ impl Keeper {
     /// changed.
     pub(crate) fn tend(&mut self, accounts: &[AccountName], now: UnixMillis) -> bool {
         let covered = Host::covered(&self.names.hosts, accounts);
-        let renamed = covered != self.names.covered;
-        self.names.covered = covered;
+        let before = std::mem::replace(&mut self.names.covered, covered);
+        let renamed = before != self.names.covered;
         let outcome = match &mut self.source {
             Source::Vault { data, authorities } => {
                 fresh_leaves(data, authorities, &self.names, &self.served, renamed, now)
@@ -121,7 +121,11 @@ impl Keeper {
                 self.served.not_after().http_date()
             )),
             Ok(None) => return false,
-            Err(error) => Some(error.to_string()),
+            Err(error) => {
+                // The next look tries again.
+                self.names.covered = before;
+                Some(error.to_string())
+            }
         };
         if self.complaint != complaint {
             let why = complaint.as_deref().unwrap_or_default();

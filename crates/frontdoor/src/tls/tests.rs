@@ -220,6 +220,20 @@ fn a_new_account_is_covered_without_a_restart() {
 }
 
 #[test]
+fn a_new_account_that_could_not_be_covered_is_tried_again() {
+    let data = tempfile::tempdir().unwrap();
+    let mut keeper = keeper(data.path(), &["backup.example"], TODAY).unwrap();
+    let two = ["vault01", "vault02"].map(|name| AccountName::new(name).unwrap());
+    let (key, aside) = ["ca-1.key", "aside"]
+        .map(|name| data.path().join("tls").join(name))
+        .into();
+    fs::rename(&key, &aside).unwrap();
+    assert!(!keeper.tend(&two, TODAY));
+    fs::rename(&aside, &key).unwrap();
+    assert!(keeper.tend(&two, TODAY));
+}
+
+#[test]
 fn an_authority_added_beside_a_running_server_is_noticed() {
     let data = tempfile::tempdir().unwrap();
     let mut keeper = keeper(data.path(), &["backup.example"], TODAY).unwrap();
