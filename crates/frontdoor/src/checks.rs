@@ -60,6 +60,22 @@ impl BodyCheck {
         }
     }
 
+    /// The MD5, with nothing to compare it with.
+    pub(crate) fn with_md5() -> Self {
+        Self {
+            md5: Some(md5::Md5::new()),
+            ..Self::of(None)
+        }
+    }
+
+    /// The CRC-64, likewise.
+    pub(crate) fn with_crc64() -> Self {
+        Self {
+            crc64: Some(crc64()),
+            ..Self::of(None)
+        }
+    }
+
     /// Of Put Block, Append Block and Put Block List: the CRC-64 unless an MD5 was sent, from 2019-02-02 on.
     pub(crate) fn of_block(sent: Option<Checksum>, version: ApiVersion) -> Self {
         match sent {

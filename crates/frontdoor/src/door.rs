@@ -31,6 +31,7 @@ use http::header::EXPECT;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::batch::Batched;
@@ -57,6 +58,8 @@ pub(crate) struct Door {
     store: Arc<Store>,
     proof: Arc<Proof>,
     copies: Arc<Copies>,
+    /// Seats of the copies that are done before their answer.
+    copying: Arc<Semaphore>,
     gate: Gate,
     /// Room for bodies that are gathered in memory.
     documents: Gate,
@@ -87,6 +90,7 @@ impl Door {
             store,
             proof,
             copies: Arc::new(copies),
+            copying: Arc::new(Semaphore::new(limits::COPIES_AT_ONCE)),
             gate: Gate::new(limits::BYTES_IN_FLIGHT),
             documents: Gate::new(limits::DOCUMENTS_IN_FLIGHT),
             buffers: Buffers::new(limits::READ_CHUNK, limits::IDLE_BUFFERS),

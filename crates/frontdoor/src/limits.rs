@@ -133,6 +133,14 @@ pub const COPIES_WAITING: usize = 64;
 /// no larger one; how long Copy Blob stays pending is not told.
 pub const COPY_AT_ONCE: u64 = 256 << 20;
 
+/// Copies carried out before their answer (Copy Blob up to [`COPY_AT_ONCE`], Put Blob, Put Block, Put Page and Append
+/// Block From URL), over all connections. Each takes a blocking thread, which everybody needs, for up to some seconds, and
+/// a few megabytes; the disk is busy with fewer.
+pub const COPIES_AT_ONCE: usize = 8;
+
+/// How long one may wait for its turn; then 503 `ServerBusy`.
+pub const COPY_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often the store is swept: uncommitted blocks a week old are dropped, deleted containers purged.
 pub const SWEEP: Duration = Duration::from_secs(3600);
 

@@ -347,6 +347,25 @@ fn blobs_and_blocks_come_from_urls() {
     assert_eq!(parts, [&content[1_000_000..2_000_000], &content[..10]].concat());
 }
 
+/// More of them than are carried out at a time.
+#[test]
+fn many_copies_at_once_all_come_to_their_turn() {
+    let server = with_container();
+    put_repeated(&mut server.client(), "b", &vec![7; 4 << 20], 4);
+    std::thread::scope(|scope| {
+        for n in 0..24 {
+            let server = &server;
+            scope.spawn(move || {
+                let mut client = server.client();
+                let to = format!("c{n}");
+                client.ask(&copy("b", &to)).expect(202);
+                let last = Ask::get(format!("box/{to}")).header("x-ms-range", "bytes=16777215-");
+                assert_eq!(client.ask(&last).expect(206).body, [7]);
+            });
+        }
+    });
+}
+
 #[test]
 fn what_comes_from_a_url_is_no_larger_than_what_comes_in_a_body() {
     let server = with_container();

@@ -27,6 +27,7 @@ use blobstore::{BlobPath, BlobReader, CopyRight, CopyWriter, Permit, Properties,
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Answer, Door, now};
@@ -61,7 +62,7 @@ impl Door {
         let source = (ask.source.clone(), ask.tags_of_source);
         let source = self.source(source, &path.account, &asker).await?;
         let (proof, copies) = (Arc::clone(&self.proof), Arc::clone(&self.copies));
-        self.call(move |store| copy(store, &proof, &copies, path, &ask, &source))
+        self.copying(move |store| copy(store, &proof, &copies, path, &ask, &source))
             .await
     }
 
@@ -76,7 +77,7 @@ impl Door {
         let source = (ask.source.clone(), ask.tags_of_source);
         let source = self.source(source, &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
-        self.call(move |store| put_blob((store, &proof), &path, &ask, &source, version))
+        self.copying(move |store| put_blob((store, &proof), &path, &ask, &source, version))
             .await
     }
 
@@ -91,7 +92,7 @@ impl Door {
         let source = (ask.source.clone(), false);
         let source = self.source(source, &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
-        self.call(move |store| put_block((store, &proof), &path, &ask, &source, version))
+        self.copying(move |store| put_block((store, &proof), &path, &ask, &source, version))
             .await
     }
 
@@ -102,6 +103,24 @@ impl Door {
             store.end_copy(&path, &id, CopyStatus::Aborted, None, lease)?;
             copies.abort(&id);
             Ok(empty())
+        })
+        .await
+    }
+
+    /// Copies on a blocking thread, when there is a seat. A client that goes away meanwhile does not free it: the copy goes
+    /// on.
+    pub(super) async fn copying<R: Send + 'static>(
+        &self,
+        copy: impl FnOnce(&Store) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let seat = Arc::clone(&self.copying).acquire_owned();
+        let Ok(seat) = timeout(limits::COPY_PATIENCE, seat).await else {
+            return Err(ErrorCode::ServerBusy.into());
+        };
+        let seat = seat.expect("the seats are never closed");
+        self.call(move |store| {
+            let _seat = seat;
+            copy(store)
         })
         .await
     }
@@ -385,7 +404,7 @@ pub(super) fn read_through(
     len: u64,
     mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut buffer = vec![0; limits::BATCH];
+    let mut buffer = vec![0; limits::READ_CHUNK];
     let mut done = 0;
     while done < len {
         let n = usize::try_from(len - done).map_or(buffer.len(), |left| left.min(buffer.len()));

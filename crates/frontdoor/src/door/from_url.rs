@@ -27,7 +27,7 @@ impl Door {
     ) -> Answer {
         let source = self.source((ask.source, false), &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
-        self.call(move |store| {
+        self.copying(move |store| {
             let (reader, range) = (source.open(store)?, ask.put.range);
             let read = ask.source_range.resolve(reader.size());
             let read = read.map_err(|code| Fault::range_beyond(code, reader.size()))?;
@@ -64,7 +64,7 @@ impl Door {
     ) -> Answer {
         let source = self.source((ask.source, false), &path.account, &asker).await?;
         let proof = Arc::clone(&self.proof);
-        self.call(move |store| {
+        self.copying(move |store| {
             let reader = source.open(store)?;
             let (start, len) = portion(&reader, ask.range, max_append_block_bytes(version))?;
             let may = MayAppend {

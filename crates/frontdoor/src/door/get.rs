@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use azblob::digest::{Crc64, Md5};
 use azblob::error::{ErrorCode, Refusal};
 use azblob::limits::MAX_RANGE_CHECKSUM;
 use azblob::range::ResolvedRange;
@@ -10,17 +9,16 @@ use azblob::request::GetBlob;
 use azblob::version::ApiVersion;
 use blobstore::{BlobPath, BlobReader, Permit};
 use bytes::Bytes;
-use crc_fast::{CrcAlgorithm, checksum};
 use http::{HeaderMap, Response, StatusCode};
-use md5::Digest;
 
 use super::blob::check_read;
 use super::{Answer, Door};
 use crate::answer::{AnswerBody, BrokenOff};
 use crate::buffers::Buffers;
+use crate::checks::BodyCheck;
 use crate::download::{Download, Source};
 use crate::fault::Fault;
-use crate::reply::{blob_head, empty, put, put_seal};
+use crate::reply::{blob_head, empty, put_seal};
 
 /// An open blob on its way out. Damage that a read meets is logged and remembered by the store.
 struct Outgoing(BlobReader);
@@ -84,7 +82,7 @@ impl Door {
         let source = Outgoing(self.store.open_blob_at_once((path, ask.snapshot), &permit)?);
         check_read(&ask.conditions, source.0.view()).ok()?;
         let cut = cut(ask, source.0.size()).ok()?;
-        let headers = head(&source, ask, &cut, version).ok()?;
+        let headers = head(&source, &cut, version);
         let read = |source: &Outgoing, into: &mut [u8]| {
             let read = source.fill_at_once(cut.start, into);
             read.then_some(()).ok_or(BrokenOff)
@@ -126,7 +124,8 @@ fn begin(
 ) -> Result<Begun, Fault> {
     check_read(&ask.conditions, source.0.view())?;
     let cut = cut(ask, source.0.size())?;
-    let headers = head(&source, ask, &cut, version)?;
+    let mut headers = head(&source, &cut, version);
+    write_sums(&source, buffers, ask, &cut, &mut headers)?;
     let read = |source: &Outgoing, into: &mut [u8]| source.read(cut.start, into);
     let first = first_chunk(&source, buffers, &cut, read)?;
     Ok(Begun {
@@ -159,25 +158,36 @@ fn cut(ask: &GetBlob, total: u64) -> Result<Cut, Fault> {
     })
 }
 
-fn head(source: &Outgoing, ask: &GetBlob, cut: &Cut, version: ApiVersion) -> Result<HeaderMap, Fault> {
+fn head(source: &Outgoing, cut: &Cut, version: ApiVersion) -> HeaderMap {
     let mut headers = HeaderMap::new();
     blob_head(source.0.view()).write_headers(cut.range, version, &mut headers);
     put_seal(source.0.view(), &mut headers);
-    if ask.range_md5 || ask.range_crc64 {
-        let mut bytes = vec![0; usize::try_from(cut.end - cut.start).expect("at most 4 MiB")];
-        source.read(cut.start, &mut bytes)?;
-        if ask.range_md5 {
-            put(
-                &mut headers,
-                "content-md5",
-                &Md5(md5::Md5::digest(&bytes).into()).to_string(),
-            );
-        } else {
-            let crc = Crc64(checksum(CrcAlgorithm::Crc64Nvme, &bytes));
-            put(&mut headers, "x-ms-content-crc64", &crc.to_string());
-        }
+    headers
+}
+
+/// Adds what the range sums up to, where that is wanted. It is read for it piece by piece, and again for the answer.
+fn write_sums(
+    source: &Outgoing,
+    buffers: &Arc<Buffers>,
+    ask: &GetBlob,
+    cut: &Cut,
+    headers: &mut HeaderMap,
+) -> Result<(), Fault> {
+    let mut check = match (ask.range_md5, ask.range_crc64) {
+        (true, _) => BodyCheck::with_md5(),
+        (false, true) => BodyCheck::with_crc64(),
+        (false, false) => return Ok(()),
+    };
+    let (mut at, mut buffer) = (cut.start, buffers.take());
+    while at < cut.end {
+        let piece = Download::first_length(at, cut.end);
+        let piece = &mut buffer.space()[..piece];
+        source.read(at, piece)?;
+        check.update(piece);
+        at += piece.len() as u64;
     }
-    Ok(headers)
+    check.finish()?.write_headers(headers);
+    Ok(())
 }
 
 /// The first chunk, read before the answer begins, so that what is wrong with it becomes an error answer.
