@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.parse
 
 from sql_server_sequence_client import ACCOUNT, KEY, NEW, Client
 
@@ -15,11 +16,11 @@ READY = '"ready":true'
 
 
 class Vault:
-    """A server on a free port. `arguments` are further ones of `bac2 blob serve`."""
+    """A server on a port that it takes itself at its first start. `arguments` are further ones of `bac2 blob serve`."""
 
     def __init__(self, binary, data, *, tls=False, arguments=()):
         self.binary, self.data, self.tls, self.process = binary, data, tls, None
-        self.address = ("127.0.0.1", free_port())
+        self.address = ("127.0.0.1", 0)
         self.log = str(data) + ".log"
         self.arguments = list(arguments) + (["--tls"] if tls else [])
         self.ca = str(data) + ".ca.pem" if tls else None
@@ -45,6 +46,8 @@ class Vault:
                 self.kill()
                 raise AssertionError(f"the server does not get ready (exit {ended}): {said}")
             time.sleep(0.02)
+        ready = json.loads(next(line for line in said.splitlines() if READY in line))
+        self.address = (self.address[0], urllib.parse.urlsplit(ready["urls"][0]).port)
         if self.tls:
             self.export_ca()
         return self
