@@ -9,6 +9,7 @@ use azblob::snapshot::SnapshotTime;
 
 use crate::blob::{Blob, BlobView};
 use crate::error::StoreError;
+use crate::limits::LISTING_BYTES;
 use crate::proof::Proof;
 use crate::store::{BlobPath, Store};
 
@@ -21,7 +22,8 @@ pub struct ListQuery {
     pub delimiter: Option<String>,
     /// Begin with the first name (or common prefix) that is not before this one.
     pub marker: Option<ListMarker>,
-    /// At most so many entries, from 1 to [`MAX_LIST_RESULTS`], which 0 stands for.
+    /// At most so many entries, from 1 to [`MAX_LIST_RESULTS`], which 0 stands for; fewer where they are long
+    /// ([`LISTING_BYTES`]).
     pub max: usize,
     /// Uncommitted blobs too.
     pub include_uncommitted: bool,
@@ -88,6 +90,7 @@ impl Store {
         let max = if query.max == 0 { most } else { query.max.min(most) };
         let mut page = Page {
             max,
+            bytes: 0,
             page: ListPage::default(),
         };
         let blobs = container.blobs();
@@ -197,13 +200,16 @@ impl Store {
 /// A page being filled.
 struct Page {
     max: usize,
+    /// Of the entries, as [`ListEntry::bytes`] counts them.
+    bytes: usize,
     page: ListPage,
 }
 
 impl Page {
     /// Takes an entry; on a full page it becomes the marker of the next one, and the answer is false.
     fn push(&mut self, entry: ListEntry) -> bool {
-        if self.page.entries.len() < self.max {
+        if self.page.entries.len() < self.max && self.bytes < LISTING_BYTES {
+            self.bytes += entry.bytes();
             self.page.entries.push(entry);
             return true;
         }
@@ -216,6 +222,30 @@ impl Page {
             },
         });
         false
+    }
+}
+
+impl ListEntry {
+    /// About how much there is to say of it: all that clients may have made long.
+    fn bytes(&self) -> usize {
+        let (name, view) = match self {
+            Self::Prefix(name) => return name.len(),
+            Self::Blob(name, view) => (name, view),
+        };
+        let properties = &view.properties;
+        let http = &properties.http;
+        let headers = [
+            &http.content_type,
+            &http.content_encoding,
+            &http.content_language,
+            &http.content_disposition,
+            &http.cache_control,
+        ];
+        let headers = headers.into_iter().flatten().map(String::len).sum::<usize>();
+        let pairs = properties.metadata.iter().chain(properties.tags.iter());
+        let pairs = pairs.map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let copy = view.copy.as_ref().map_or(0, |copy| copy.source.len());
+        name.as_str().len() + headers + pairs + copy
     }
 }
 

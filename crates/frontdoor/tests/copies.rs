@@ -487,6 +487,20 @@ fn tags_come_and_go_and_the_tier_is_hot() {
     let tier = |tier: &str| Ask::put("box/b?comp=tier").header("x-ms-access-tier", tier);
     client.ask(&tier("Hot")).expect(200);
     assert_eq!(client.ask(&tier("Archive")).error(), (400, "InvalidBlobTier"));
+    let lease = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+    let acquire = Ask::put("box/b?comp=lease")
+        .header("x-ms-lease-action", "acquire")
+        .header("x-ms-proposed-lease-id", lease)
+        .header("x-ms-lease-duration", "-1");
+    client.ask(&acquire).expect(201);
+    let retag = || Ask::put("box/b?comp=tags").body(body);
+    for write in [tier("Hot"), retag()] {
+        assert_eq!(client.ask(&write).error(), (412, "LeaseIdMissing"));
+    }
+    client
+        .ask(&tier("Hot").header("x-ms-lease-id", lease))
+        .expect(200);
+    client.ask(&retag().header("x-ms-lease-id", lease)).expect(204);
     assert_eq!(head.header("x-ms-access-tier"), "Hot");
     let cold = put_blob("cold", "x").header("x-ms-access-tier", "Cool");
     assert_eq!(client.ask(&cold).error(), (400, "InvalidBlobTier"));

@@ -9,6 +9,7 @@ use azblob::block::BlockSource;
 use azblob::error::ErrorCode;
 use azblob::lease::{LeaseAction, LeaseDuration, LeaseId, LeaseState};
 use azblob::metadata::Metadata;
+use azblob::properties::HttpProperties;
 use blobstore::disk::Disk;
 use blobstore::disk::real::RealDisk;
 use blobstore::disk::simulated::SimulatedDisk;
@@ -358,6 +359,35 @@ fn listings_come_in_pages_in_order_of_code_points() {
             };
             assert_eq!(names(&within), ["a/1", "a/2", "a/x/*"]);
         }
+    });
+}
+
+/// 5,000 entries with the longest headers would be 300 MB, for each connection that lists.
+#[test]
+fn a_page_of_long_entries_ends_early() {
+    on_both_disks(|_, reopen| {
+        let store = with_container(reopen);
+        let long = HttpProperties {
+            content_type: Some("t".repeat(60_000)),
+            ..HttpProperties::default()
+        };
+        for n in 0..150 {
+            let path = path(&format!("{n:03}"));
+            put_blob(&store, path.blob.as_str(), b"").unwrap();
+            store.set_http_properties(&path, &long, &Permit::NONE).unwrap();
+        }
+        let mut query = ListQuery::default();
+        let mut pages = Vec::new();
+        loop {
+            let page = store.list_blobs(&account(), &container(), &query).unwrap();
+            pages.push(page.entries.len());
+            match page.next_marker {
+                Some(marker) => query.marker = Some(marker),
+                None => break,
+            }
+        }
+        // 8 MiB are 140 such entries, begun or whole.
+        assert_eq!(pages, [140, 10]);
     });
 }
 

@@ -1,7 +1,7 @@
 //! Get and Set Blob Tags, and Set Blob Tier.
 
 use azblob::error::ErrorCode;
-use azblob::lease::LeaseId;
+use azblob::lease::{LeaseId, LeaseStatus};
 use azblob::request::Checksum;
 use azblob::snapshot::SnapshotTime;
 use azblob::tags::Tags;
@@ -55,6 +55,10 @@ impl Door {
             let view = store.blob_properties((&path, snapshot), &Permit::lease(lease))?;
             if view.kind != BlobKind::Block {
                 return Err(ErrorCode::InvalidBlobType.into());
+            }
+            // Nothing changes, but it counts as a write; a snapshot has no lease.
+            if lease.is_none() && view.lease_view.status == LeaseStatus::Locked {
+                return Err(ErrorCode::LeaseIdMissing.into());
             }
             Ok(reply::empty())
         })
