@@ -6,6 +6,7 @@ mod support;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use azblob::access_policy::PolicyId;
+use azblob::batch::{Batch, BatchRequest};
 use azblob::grant::ResourceTypes;
 use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::permission::Permissions;
@@ -16,7 +17,7 @@ use azblob::version::ApiVersion;
 use http::Method;
 
 use support::client::{ACCOUNT, Ask, Client, KEY, OTHER_ACCOUNT, OTHER_KEY};
-use support::server::{SECOND_KEY, TestServer};
+use support::server::{SECOND_KEY, TestServer, path};
 
 const LEASE: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
@@ -601,4 +602,54 @@ fn the_source_of_a_copy_needs_its_own_signature() {
     // Another account's blob: the key of this one is no signature there.
     let stranger = Ask::put("box/to").header("x-ms-copy-source", "http://localhost/stranger/box/from");
     assert_eq!(client.ask(&stranger).error(), (403, "CannotVerifyCopySource"));
+}
+
+/// Whoever may send a batch may not for that do what is in it: each request in it needs a token of its own.
+#[test]
+fn requests_of_a_batch_bring_their_own_tokens() {
+    let server = with_container();
+    let mut client = server.client();
+    for name in ["a", "b", "sealed"] {
+        let put = Ask::put(format!("box/{name}")).header("x-ms-blob-type", "BlockBlob");
+        client.ask(&put.body("data")).expect(201);
+    }
+    server.store().seal(&path("box", "sealed"), true).unwrap();
+    let every = signed(&token("racwdl"));
+    let requests = [
+        "a".to_owned(),
+        format!("a?{}", signed(&token("rwl"))),
+        format!("a?{}", signed(&of_blob("d", "b"))),
+        format!("a?{}", signed_by(&token("d"), OTHER_KEY)),
+        format!("sealed?{every}"),
+        format!("b?{}", signed(&of_blob("d", "b"))),
+    ];
+    let batch = Batch {
+        requests: requests
+            .iter()
+            .map(|target| BatchRequest {
+                content_id: None,
+                method: Method::DELETE,
+                uri: format!("/{ACCOUNT}/box/{target}").parse().unwrap(),
+                headers: http::HeaderMap::new(),
+            })
+            .collect(),
+    };
+    let ask = Ask::new(Method::POST, "box?restype=container&comp=batch")
+        .header("content-type", "multipart/mixed; boundary=b")
+        .body(batch.render("b"));
+    let reply = client.ask(&bearing(ask, &every)).expect(202);
+    let lines = reply
+        .text()
+        .lines()
+        .filter_map(|line| line.strip_prefix("HTTP/1.1 "));
+    let statuses: Vec<&str> = lines.map(|line| &line[..3]).collect();
+    assert_eq!(statuses, ["401", "403", "403", "403", "409", "202"]);
+    assert!(!reply.text().contains("sig="), "{}", reply.text());
+    for (name, status) in [("a", 200), ("b", 404), ("sealed", 200)] {
+        assert_eq!(
+            client.ask(&Ask::head(format!("box/{name}"))).status,
+            status,
+            "{name}"
+        );
+    }
 }
