@@ -1,7 +1,7 @@
 //! TLS: the certificate a client sees, where it comes from, and how it changes while the server runs.
 //!
-//! Either the vault vouches for itself (its own authorities in the data directory, [`authorities`]) or the user brings a
-//! certificate ([`OwnFiles`]). Both may change under a running server; [`Keeper`] notices and swaps what the next
+//! Either the vault vouches for itself (its own authorities in the data directory, `authorities.rs`) or the user brings a
+//! certificate ([`OwnFiles`]). Both may change under a running server; the keeper notices and swaps what the next
 //! handshake is answered with. TLS 1.2 and 1.3; HTTP/1.1 is the only protocol offered, because SQL Server's client was
 //! seen to fail over HTTP/2. Leaf keys of our own are ECDSA P-256: Windows Server 2012 R2 and older share no cipher suite
 //! with rustls for RSA.

@@ -1,4 +1,5 @@
-//! Real SQL Server backups through the door: what went in comes out, and the verdict is that of the verifier alone.
+//! Real SQL Server backups through the door: what went in comes out, and the verdict is that of the verifier alone, which
+//! is given all files together, as they all lie in one account: families of one media set complete each other.
 //!
 //! The files are not part of this project; the folder comes from `BAC2_REAL_BACKUPS`. Without it the trial is counted
 //! as ignored, not as passed.
@@ -8,7 +9,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use bak::Verifier;
+use bak::{Report, Verifier};
 use frontdoor::listing::{ShownVerdict, ask};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -45,13 +46,14 @@ fn all(folder: &Path) -> Result<(), Failed> {
     if listed.len() != expected.len() {
         return Err(format!("{} blobs are listed, {} were sent", listed.len(), expected.len()).into());
     }
-    for (entry, file) in listed.iter().zip(&expected) {
-        let packed = std::fs::read(folder.join(file["file"].as_str().unwrap()))?;
-        let mut verifier = Verifier::new();
-        verifier.push(&zstd::decode_all(packed.as_slice())?);
-        let report = verifier.finish();
+    let reports = expected
+        .iter()
+        .map(|file| report(folder, file))
+        .collect::<Result<Vec<_>, Failed>>()?;
+    let judged = bak::stripes::judge(&reports);
+    for (((entry, file), report), judged) in listed.iter().zip(&expected).zip(&reports).zip(&judged) {
         let verdict = match report.foreign() {
-            None => Some(ShownVerdict::Judged(report.verdict)),
+            None => Some(ShownVerdict::Judged(judged.verdict)),
             Some(_) => None,
         };
         if entry.verdict != verdict || entry.sets.len() != report.sets.len() {
@@ -59,4 +61,11 @@ fn all(folder: &Path) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn report(folder: &Path, file: &serde_json::Value) -> Result<Report, Failed> {
+    let packed = std::fs::read(folder.join(file["file"].as_str().unwrap()))?;
+    let mut verifier = Verifier::new();
+    verifier.push(&zstd::decode_all(packed.as_slice())?);
+    Ok(verifier.finish())
 }
