@@ -166,6 +166,17 @@ fn the_host_is_needed_where_nothing_says_it_and_the_account_where_there_are_two(
         "this vault has no authority"
     );
     assert_eq!(made["containerCreated"], true, "no server runs");
+
+    // Its URLs would be read as the account's own.
+    let line = ["blob", "connect", "--data", path, "--account", "vault02"];
+    let more = [
+        "--container",
+        "vault02",
+        "--host",
+        "backup.example",
+        "--create-container",
+    ];
+    refused(&bac2(&[&line[..], &more].concat()), "ContainerNamedAsAccount");
 }
 
 #[test]

@@ -131,6 +131,16 @@ struct Shown {
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let now = SystemClock.now();
     let chosen = arguments.keys.choose(console)?;
+    if arguments.container.as_str() == chosen.account.name.as_str() {
+        return Err(Failure::unusable(
+            "ContainerNamedAsAccount",
+            format!(
+                "{} is the name of the account: a URL that begins with it means the account, and no container",
+                arguments.container
+            ),
+            "use another name for the container",
+        ));
+    }
     let authorities = match arguments.keys.data() {
         Some(data) => certificates(data).map_err(|error| ca::failure(&error))?,
         None => Vec::new(),
