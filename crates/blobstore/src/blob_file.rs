@@ -250,6 +250,7 @@ impl BlobFile {
         }
         let ticket = self.sync.draw();
         append.unsynced.insert(header.offset, Some(ticket));
+        self.forget_synced(append);
         Self::advance(append, header);
         Ok(ticket)
     }
@@ -379,16 +380,18 @@ impl BlobFile {
         let mut append = self.lock();
         let ticket = self.sync.draw();
         append.unsynced.insert(header.offset, Some(ticket));
-        let synced: Vec<u64> = append
-            .unsynced
-            .iter()
-            .take_while(|(_, ticket)| ticket.is_some_and(|ticket| self.sync.is_synced(ticket)))
-            .map(|(start, _)| *start)
-            .collect();
-        for start in synced {
-            append.unsynced.remove(&start);
-        }
+        self.forget_synced(&mut append);
         Ok(ticket)
+    }
+
+    /// Forgets the first frames that are synced by now, so that a file which only ever gets roots (leases, metadata) does
+    /// not keep a note of each, to be gone through for the next.
+    fn forget_synced(&self, append: &mut Append) {
+        while let Some(first) = append.unsynced.first_entry()
+            && first.get().is_some_and(|ticket| self.sync.is_synced(ticket))
+        {
+            first.remove();
+        }
     }
 
     /// Gives a reserved block up: nothing waits for it, its space goes back.

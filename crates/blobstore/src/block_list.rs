@@ -8,7 +8,7 @@ use azblob::block::{BlockId, MAX_BLOCK_ID_BYTES};
 
 use crate::copy::Part;
 use crate::extents::Piece;
-use crate::frame::{Header, Kind, frame_len};
+use crate::frame::{BLOCK_PAYLOAD_MAX, FILE_END_MAX, Header, Kind, frame_len};
 
 /// Where a block's frame lies, and enough to know it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,6 +151,9 @@ impl CommittedList {
             }
             let (id, after) = after.split_at_checked(id_len)?;
             rest = after;
+            if offset > FILE_END_MAX || len > BLOCK_PAYLOAD_MAX {
+                return None;
+            }
             entries.push(Entry {
                 id: if id.is_empty() {
                     None
@@ -201,6 +204,15 @@ mod tests {
         assert_eq!(CommittedList::decode(&bytes), Some(list));
         for cut in 0..bytes.len() {
             assert_eq!(CommittedList::decode(&bytes[..cut]), None, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn no_hostile_list_is_taken() {
+        for (offset, len) in [(u64::MAX - 4095, 1), (4096, u64::MAX), (4096, 1 << 41)] {
+            let bytes = [1, offset, len, 9].map(u64::to_le_bytes).concat();
+            let bytes = [bytes.as_slice(), &[1, 0, b'a']].concat();
+            assert_eq!(CommittedList::decode(&bytes), None, "{offset} + {len}");
         }
     }
 

@@ -50,7 +50,9 @@ impl Store {
                 }
                 DeleteSnapshots::Refuse | DeleteSnapshots::Include => {
                     core.remove(&blob)?;
-                    core.remove_snapshots(&blob, None)?;
+                    // They end with the blob, whatever becomes of their names: no later blob of this name may show them.
+                    let ended = std::mem::take(&mut *blob.snapshots());
+                    core.remove_names(ended.into_values())?;
                 }
                 DeleteSnapshots::Only => {
                     core.remove_snapshots(&blob, None)?;
@@ -101,7 +103,7 @@ impl Core {
         Ok(())
     }
 
-    /// Removes the names of one snapshot, or of all; the directory is the caller's to sync. The caller holds the
+    /// Removes one snapshot, or all; the directory is the caller's to sync. The caller holds the
     /// blob's change lock.
     fn remove_snapshots(&self, blob: &Blob, only: Option<SnapshotTime>) -> Result<(), StoreError> {
         let wanted: Vec<(SnapshotTime, Arc<Blob>)> = blob
@@ -111,11 +113,18 @@ impl Core {
             .map(|(time, snapshot)| (*time, Arc::clone(snapshot)))
             .collect();
         for (time, snapshot) in wanted {
+            self.remove_names([snapshot])?;
+            blob.snapshots().remove(&time);
+        }
+        Ok(())
+    }
+
+    fn remove_names(&self, snapshots: impl IntoIterator<Item = Arc<Blob>>) -> Result<(), StoreError> {
+        for snapshot in snapshots {
             self.with_reserve(|| {
                 self.changed("removal", &snapshot.path, self.disk.remove_file(&snapshot.path))
             })?;
             *snapshot.state() = State::default();
-            blob.snapshots().remove(&time);
         }
         Ok(())
     }

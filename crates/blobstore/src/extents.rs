@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use crate::block_list::Span;
 use crate::copy::Part;
-use crate::frame::{Kind, PAGE, frame_len, to_pages};
+use crate::frame::{FILE_END_MAX, Kind, PAGE, frame_len, to_pages};
 use crate::limits::CHECKSUM_BYTES;
 
 /// Bytes of one stretch in a map frame.
@@ -357,7 +357,9 @@ impl Extents {
                 within: narrow(28)?,
                 payload_len: narrow(32)?,
             };
-            if start < end || !extent.is_consistent() {
+            let fits =
+                start >= u64::from(extent.within) && start <= FILE_END_MAX && extent.frame <= FILE_END_MAX;
+            if start < end || !fits || !extent.is_consistent() {
                 return None;
             }
             end = start.checked_add(u64::from(extent.len))?;
@@ -507,5 +509,15 @@ mod tests {
         let mut overlapping = bytes.clone();
         overlapping[44..52].copy_from_slice(&(2 * UNIT).to_le_bytes());
         assert_eq!(Extents::decode(&overlapping), None);
+        // Numbers with which nothing can be reckoned: offset in the blob, frame, where in a payload that begins before 0.
+        for (at, value) in [
+            (8, u64::MAX),
+            (16, u64::MAX),
+            (36, ((4 * UNIT) << 32) | (2 * UNIT)),
+        ] {
+            let mut hostile = extents.encode(2 * UNIT);
+            hostile[at..at + 8].copy_from_slice(&u64::to_le_bytes(value));
+            assert_eq!(Extents::decode(&hostile), None, "{value} at {at}");
+        }
     }
 }

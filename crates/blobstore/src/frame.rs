@@ -59,6 +59,12 @@ const TRAILER_FIXED: usize = 56;
 /// Trailer bytes for the number and the moment of a change.
 const CHANGE_BYTES: usize = 16;
 
+/// No file reaches further: offsets of files are signed numbers of 64 bits.
+pub(crate) const FILE_END_MAX: u64 = 1 << 62;
+
+/// Bytes of a block at most, with room to spare above [`azblob::limits::MAX_PUT_BLOB_BYTES`].
+pub(crate) const BLOCK_PAYLOAD_MAX: u64 = 1 << 40;
+
 /// CRC-64/NVME, the checksum of everything in the store (and of the protocol's `x-ms-content-crc64`).
 pub(crate) fn crc64(bytes: &[u8]) -> u64 {
     crc_fast::crc64_nvme(bytes)
@@ -108,6 +114,16 @@ impl Kind {
     /// Whether a complete frame of this kind changes the content by itself, without a root that says so.
     pub(crate) fn is_change(self) -> bool {
         matches!(self, Self::Pages | Self::Clear | Self::Append)
+    }
+
+    /// Bytes of payload at most: whatever a file says, nobody sets aside more than this for one frame. What is read
+    /// whole is short: the largest map has 75 MiB. A change knows its length in 32 bits ([`crate::extents`]).
+    fn payload_max(self) -> u64 {
+        match self {
+            Self::Block => BLOCK_PAYLOAD_MAX,
+            Self::Pages | Self::Clear | Self::Append => u64::from(u32::MAX),
+            Self::Birth | Self::List | Self::Text | Self::Map | Self::Root | Self::Gap => 256 << 20,
+        }
     }
 
     fn of_code(code: u16) -> Option<Self> {
@@ -201,7 +217,8 @@ impl Header {
             | Kind::Pages
             | Kind::Clear
             | Kind::Append => {
-                self.payload_len <= 1 << 40 && self.frame_len == frame_len(self.kind, self.payload_len)
+                self.payload_len <= self.kind.payload_max()
+                    && self.frame_len == frame_len(self.kind, self.payload_len)
             }
         };
         let place_fits = match self.kind {
@@ -212,6 +229,10 @@ impl Header {
         len_fits
             && place_fits
             && self.place.0.checked_add(self.place.1).is_some()
+            && self
+                .offset
+                .checked_add(self.frame_len)
+                .is_some_and(|end| end <= FILE_END_MAX)
             && (self.root_at < self.offset || self.root_at == 0)
             && self.frame_len.is_multiple_of(PAGE)
             && self.offset.is_multiple_of(PAGE)
@@ -453,6 +474,45 @@ mod tests {
             assert_eq!(Trailer::decode(&bad, &header), None, "byte {at}");
         }
         assert_eq!(Trailer::decode(&bytes, &header), Some(trailer));
+    }
+
+    /// Whoever can write to the directory can make the checksum hold too.
+    #[test]
+    fn no_length_of_a_hostile_header_is_taken() {
+        let sound = header(100_000).encode(&[]);
+        let forged = |kind: Kind, offset: u64, payload: u64, frame: u64| {
+            let mut page = sound.clone();
+            page[8..10].copy_from_slice(&kind.code().to_le_bytes());
+            for (at, value) in [(32, offset), (40, payload), (48, frame)] {
+                page[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            }
+            page[10..12].fill(0);
+            page[88..104].fill(0);
+            if kind == Kind::Pages {
+                page[96..104].copy_from_slice(&payload.to_le_bytes());
+            }
+            let crc = crc64(&page[..CRC_AT]);
+            page[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+            Header::decode(&page)
+        };
+        let whole = |kind, payload| forged(kind, 8192, payload, frame_len(kind, payload));
+        assert!(
+            whole(Kind::Block, 5000 << 20).is_some(),
+            "it is the length that counts"
+        );
+        assert!(whole(Kind::Append, 100 << 20).is_some());
+        assert_eq!(
+            forged(Kind::Gap, 8192, 0, u64::MAX - 4095),
+            None,
+            "ends behind 2^64"
+        );
+        assert_eq!(forged(Kind::Gap, 1 << 62, 0, PAGE), None, "where no file reaches");
+        for kind in [Kind::Map, Kind::List, Kind::Text, Kind::Birth] {
+            assert_eq!(whole(kind, 1 << 40), None, "{kind:?} would be read whole");
+        }
+        for kind in [Kind::Pages, Kind::Append] {
+            assert_eq!(whole(kind, 1 << 32), None, "{kind:?} knows its length in 32 bits");
+        }
     }
 
     #[test]

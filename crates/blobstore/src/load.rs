@@ -118,14 +118,16 @@ impl Loading<'_> {
                 .filter(|entry| !entry.is_dir)
                 .map(|entry| entry.name)
                 .partition(|name| name.ends_with(".snap"));
+            // Which of them are of a blob's very file is not known yet, so that all of its name count.
+            let mut pins: BTreeMap<&str, u64> = BTreeMap::new();
+            for name in snapshots.iter().filter_map(|name| SnapshotName::parse(name)) {
+                let below = pins.entry(name.hash).or_default();
+                *below = name.pins_below().max(*below);
+            }
             let mut found = BTreeMap::new();
             for file_name in blobs {
-                // Which of them are of this very file is not known yet, so that all count.
-                let pinned_below = snapshots
-                    .iter()
-                    .filter_map(|name| SnapshotName::parse(name))
-                    .filter(|name| file_name.starts_with(name.hash))
-                    .fold(0, |below, name| name.pins_below().max(below));
+                let hash = file_name.strip_suffix(".blob").unwrap_or_default();
+                let pinned_below = pins.get(hash).copied().unwrap_or(0);
                 if let Some(blob) = self.file(&container, &shard_dir, &file_name, pinned_below)
                     && !snapshots.is_empty()
                 {

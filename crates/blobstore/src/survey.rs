@@ -162,7 +162,8 @@ pub(crate) fn walk(file: &dyn DiskFile, identity: u128, from: u64, to: u64) -> i
     let mut steps = Vec::new();
     let mut last: Option<(u64, u64)> = None;
     let mut at = from;
-    while at + PAGE <= to {
+    // Where it begins may be what a root says.
+    while at.checked_add(PAGE).is_some_and(|end| end <= to) {
         let follows = |header: &Header| {
             header.identity == identity
                 && last.is_none_or(|(sequence, generation)| {
@@ -246,8 +247,9 @@ fn conclude(
         .max()
         .unwrap_or(root_header.end());
     let mut repair = Repair::default();
-    let mut before: Option<&Header> = None;
+    let mut following = steps.iter().skip(1);
     for step in steps {
+        let next = following.next();
         match step {
             Step::Frame(header) => {
                 let is_client = header.kind == Kind::Block || header.kind.is_change();
@@ -257,10 +259,11 @@ fn conclude(
                 if header.kind == Kind::Block && is_kept(header) && header.offset > root_header.offset {
                     repair.last_block = repair.last_block.max(Some(UnixMillis(header.moment_ms)));
                 }
-                before = Some(header);
             }
             Step::Lost { from, to } if *to < end && *from >= durable => {
-                repair.gaps.push(gap(*from, *to, before, &root_header));
+                if let Some(Step::Frame(next)) = next {
+                    repair.gaps.push(gap(*from, *to, next, root_header.moment_ms));
+                }
             }
             Step::Lost { .. } => {}
         }
@@ -275,18 +278,19 @@ fn conclude(
     })
 }
 
-/// A header to hop over a stretch that a torn one left.
-fn gap(from: u64, to: u64, before: Option<&Header>, root: &Header) -> Header {
+/// A header to hop over a stretch that a torn one left. The torn one had a number before that of the frame `next`: with
+/// it the numbers rise along the file from wherever it is walked.
+fn gap(from: u64, to: u64, next: &Header, moment_ms: i64) -> Header {
     Header {
         kind: Kind::Gap,
-        identity: root.identity,
+        identity: next.identity,
         offset: from,
         payload_len: 0,
         frame_len: to - from,
-        sequence: before.map_or(0, |h| h.sequence) + 1,
-        generation: before.map_or(0, |h| h.generation),
+        sequence: next.sequence.saturating_sub(1),
+        generation: next.generation,
         durable_below: 0,
-        moment_ms: root.moment_ms,
+        moment_ms,
         block_id: Vec::new(),
         place: (0, 0),
         root_at: 0,
