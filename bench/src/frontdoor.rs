@@ -67,7 +67,7 @@ pub(crate) struct Args {
     /// The product [default: bac2 beside this binary]
     #[arg(long, env = "BAC2_BIN")]
     bac2: Option<PathBuf>,
-    /// The peer [default: .tools/node_modules/.bin/azurite-blob, which conformance/run installs]
+    /// The peer [default: .tools/azurite/node_modules/.bin/azurite-blob, which conformance/run installs]
     #[arg(long, env = "AZURITE_BIN")]
     azurite: Option<PathBuf>,
 }

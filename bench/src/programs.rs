@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 /// Where `conformance/run` installs Azurite: its blob service alone, seen from the root of the checkout.
-const AZURITE: &str = ".tools/node_modules/.bin/azurite-blob";
+const AZURITE: &str = ".tools/azurite/node_modules/.bin/azurite-blob";
 
 /// The product: the path given, else the release build beside this binary.
 pub(crate) fn product(given: Option<&Path>) -> Result<Option<PathBuf>> {

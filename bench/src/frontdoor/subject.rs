@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -48,18 +50,25 @@ pub(crate) fn product(binary: &Path, dir: &Path, https: bool) -> Result<Server> 
     })
 }
 
-/// The authority of the product, asked for as a user would.
+/// The authority of the product, asked for as a user would. It is made while the server starts, a moment after the
+/// address is taken.
 fn authority(binary: &Path, data: &Path) -> Result<Trust> {
-    let output = Command::new(binary)
-        .args(["ca", "export", "--data"])
-        .arg(data)
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "bac2 ca export: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Trust::of_pem(&output.stdout).context("bac2 ca export prints certificates")
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let output = Command::new(binary)
+            .args(["ca", "export", "--data"])
+            .arg(data)
+            .output()?;
+        if output.status.success() {
+            return Trust::of_pem(&output.stdout).context("bac2 ca export prints certificates");
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "bac2 ca export: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Azurite's blob service on disk, with its log off.
