@@ -27,10 +27,11 @@ pub struct Swept {
 
 impl Store {
     /// Sweeps once. `now` is passed in because it decides what is dropped. A blob under a lease that is held is
-    /// left alone, however old its blocks are.
+    /// left alone, however old its blocks are. A blob that cannot be swept is named in the log and keeps no other from
+    /// being swept.
     ///
     /// # Errors
-    /// Those of changing anything.
+    /// [`StoreError::ReadOnly`].
     pub fn sweep(&self, now: UnixMillis) -> Result<Swept, StoreError> {
         let core = &self.core;
         core.check_writable()?;
@@ -42,7 +43,13 @@ impl Store {
         for container in core.all_containers() {
             let blobs: Vec<Arc<Blob>> = container.blobs().values().map(Arc::clone).collect();
             for blob in blobs {
-                core.sweep_blob(&container, &blob, now, &mut swept)?;
+                match core.sweep_blob(&container, &blob, now, &mut swept) {
+                    Ok(()) => {}
+                    Err(error @ StoreError::ReadOnly { .. }) => return Err(error),
+                    Err(error) => {
+                        tracing::error!(blob = blob.name.as_str(), %error, "a blob could not be swept");
+                    }
+                }
                 container.forget_if_absent(&blob);
             }
         }

@@ -280,6 +280,31 @@ fn damage_found_by_a_reader_is_the_verdict_from_then_on() {
 }
 
 #[test]
+fn a_damaged_blob_does_not_keep_others_from_being_swept() {
+    let (disk, clock, store) = fresh(u64::MAX);
+    for name in ["a", "b"] {
+        put_blob(&store, name, b"data").unwrap();
+        put_block(&store, name, "AA", b"nobody comes back for it").unwrap();
+    }
+    drop(store);
+    let store = open(Arc::new(disk.clone()), &clock, DIR).unwrap();
+    let damaged = files(&disk, &store.dir().join("blobs/acme/backups"))
+        .into_iter()
+        .find(|file| {
+            disk.open(file, Access::Read).is_ok_and(|f| {
+                let mut birth = vec![0; 8192];
+                f.read_at(&mut birth, 0).unwrap();
+                String::from_utf8_lossy(&birth).contains("\"name\":\"a\"")
+            })
+        });
+    let file = disk.open(&damaged.unwrap(), Access::Write).unwrap();
+    file.write_at(&vec![7; file.len().unwrap() as usize], 0).unwrap();
+    let later = clock.now().0 + blobstore::limits::UNCOMMITTED_KEPT_MS + 1;
+    let swept = store.sweep(azblob::time::UnixMillis(later)).unwrap();
+    assert_eq!(swept.uploads_dropped, 1, "the other one's");
+}
+
+#[test]
 fn an_unreadable_file_does_not_keep_others_from_being_served() {
     let (disk, clock, store) = fresh(u64::MAX);
     put_blob(&store, "b", b"data").unwrap();
