@@ -35,6 +35,18 @@ pub(crate) struct ContainerRecord {
     pub(crate) policies: Vec<SignedIdentifier>,
 }
 
+impl ContainerRecord {
+    pub(crate) fn view(&self) -> ContainerView {
+        ContainerView {
+            name: self.container.clone(),
+            etag: ETag(self.etag),
+            last_modified: self.last_modified,
+            lease: self.lease,
+            metadata: self.metadata.clone(),
+        }
+    }
+}
+
 /// What everybody may see of a container.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContainerView {
@@ -100,14 +112,7 @@ impl Container {
     }
 
     pub(crate) fn view(&self) -> ContainerView {
-        let record = self.record();
-        ContainerView {
-            name: record.container.clone(),
-            etag: ETag(record.etag),
-            last_modified: record.last_modified,
-            lease: record.lease,
-            metadata: record.metadata.clone(),
-        }
+        self.record().view()
     }
 
     pub(crate) fn blobs(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Blob>>> {

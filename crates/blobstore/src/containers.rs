@@ -139,7 +139,7 @@ impl Store {
             .collect()
     }
 
-    /// Replaces a container's metadata.
+    /// Replaces a container's metadata. `condition` is judged at the moment of the change.
     ///
     /// # Errors
     /// [`ErrorCode::ContainerNotFound`]; those of changing anything.
@@ -150,17 +150,7 @@ impl Store {
         metadata: Metadata,
         condition: &dyn Fn(&ContainerView) -> Result<(), ErrorCode>,
     ) -> Result<ContainerView, StoreError> {
-        let core = &self.core;
-        let container = core.container(account, name)?;
-        let _gate = container.enter()?;
-        condition(&container.view())?;
-        core.change_container(&container, |record| {
-            record.metadata = metadata;
-            record.etag = core.number();
-            record.last_modified = core.now();
-            Ok(())
-        })?;
-        Ok(container.view())
+        self.describe_container(account, name, condition, |record| record.metadata = metadata)
     }
 
     /// The stored access policies of a container, in the order in which they were set.
@@ -177,7 +167,8 @@ impl Store {
         Ok(policies)
     }
 
-    /// Replaces the stored access policies of a container; they hold from the return of this call on.
+    /// Replaces the stored access policies of a container; they hold from the return of this call on. `condition` is
+    /// judged at the moment of the change.
     ///
     /// # Errors
     /// [`ErrorCode::ContainerNotFound`]; those of changing anything.
@@ -188,17 +179,7 @@ impl Store {
         policies: Vec<SignedIdentifier>,
         condition: &dyn Fn(&ContainerView) -> Result<(), ErrorCode>,
     ) -> Result<ContainerView, StoreError> {
-        let core = &self.core;
-        let container = core.container(account, name)?;
-        let _gate = container.enter()?;
-        condition(&container.view())?;
-        core.change_container(&container, |record| {
-            record.policies = policies;
-            record.etag = core.number();
-            record.last_modified = core.now();
-            Ok(())
-        })?;
-        Ok(container.view())
+        self.describe_container(account, name, condition, |record| record.policies = policies)
     }
 
     /// Carries out a lease operation on a container.
@@ -215,16 +196,35 @@ impl Store {
         let core = &self.core;
         let container = core.container(account, name)?;
         let _gate = container.enter()?;
-        condition(&container.view())?;
         let fresh = LeaseId::from_u128(core.clock.random());
-        let reply = core.with_reserve(|| {
+        core.with_reserve(|| {
             core.change_container(&container, |record| {
+                condition(&record.view())?;
                 let (lease, reply) = record.lease.apply(action, core.now(), fresh)?;
                 record.lease = lease;
-                Ok(reply)
+                Ok((reply, record.view()))
             })
-        })?;
-        Ok((reply, container.view()))
+        })
+    }
+
+    /// Changes what a container says of itself, and with it the tag.
+    fn describe_container(
+        &self,
+        account: &AccountName,
+        name: &ContainerName,
+        condition: &dyn Fn(&ContainerView) -> Result<(), ErrorCode>,
+        change: impl FnOnce(&mut ContainerRecord),
+    ) -> Result<ContainerView, StoreError> {
+        let core = &self.core;
+        let container = core.container(account, name)?;
+        let _gate = container.enter()?;
+        core.change_container(&container, |record| {
+            condition(&record.view())?;
+            change(record);
+            record.etag = core.number();
+            record.last_modified = core.now();
+            Ok(record.view())
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use azblob::lease::{LeaseAction, LeaseDuration};
 use azblob::metadata::Metadata;
 use azblob::page::{PageRange, SequenceChange};
 use azblob::properties::HttpProperties;
+use blobstore::disk::real::RealDisk;
 use blobstore::disk::simulated::{Crash, SimulatedDisk};
 use blobstore::{AppendPermit, PagePermit, PagesDone, Permit, Properties, PutPageBlob};
 
@@ -244,4 +245,33 @@ fn put_pages(store: &blobstore::Store, at: u64, data: &[u8]) -> PagesDone {
     let mut writer = store.begin_pages(&path("b"), range, &PagePermit::NONE).unwrap();
     writer.write(data).unwrap();
     writer.commit(&PagePermit::NONE).unwrap()
+}
+
+#[test]
+fn of_changes_of_a_container_for_one_tag_only_one_goes_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let store = open(Arc::new(RealDisk), &TestClock::new(1), data.to_str().unwrap()).unwrap();
+    let mut tag = store
+        .create_container(&account(), &container(), Metadata::default())
+        .unwrap()
+        .etag;
+    for _ in 0..50 {
+        let start = Barrier::new(4);
+        let done = std::thread::scope(|scope| {
+            let change = || {
+                let unchanged = |view: &blobstore::ContainerView| match view.etag == tag {
+                    true => Ok(()),
+                    false => Err(azblob::error::ErrorCode::ConditionNotMet),
+                };
+                start.wait();
+                store.set_container_metadata(&account(), &container(), Metadata::default(), &unchanged)
+            };
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(change)).collect();
+            let all = all.into_iter().map(|one| one.join().unwrap());
+            all.filter_map(Result::ok).collect::<Vec<_>>()
+        });
+        assert_eq!(done.len(), 1, "the others saw a tag that had gone");
+        tag = done[0].etag;
+    }
 }

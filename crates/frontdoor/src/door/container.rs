@@ -55,11 +55,8 @@ impl Door {
         let document = self.document(body, announced.length, check).await?;
         let policies = access_policy::parse(document.bytes())?;
         self.call(move |store| {
-            readable(store, &account, &name, lease)?;
-            let condition = |view: &ContainerView| {
-                conditions.check_write(Some((view.etag, view.last_modified)), WriteKind::Change)
-            };
-            let view = store.set_container_policies(&account, &name, policies, &condition)?;
+            let may = |view: &ContainerView| may_change(view, lease, &conditions);
+            let view = store.set_container_policies(&account, &name, policies, &may)?;
             Ok(changed(view.etag, view.last_modified))
         })
         .await
@@ -94,9 +91,8 @@ fn act(store: &Store, account: &AccountName, name: &ContainerName, operation: Co
             lease_id,
             conditions,
         } => {
-            readable(store, account, name, lease_id)?;
-            let view =
-                store.set_container_metadata(account, name, metadata, &|view| check(&conditions, view))?;
+            let may = |view: &ContainerView| may_change(view, lease_id, &conditions);
+            let view = store.set_container_metadata(account, name, metadata, &may)?;
             Ok(changed(view.etag, view.last_modified))
         }
         ContainerOperation::GetAcl { lease_id } => {
@@ -124,6 +120,16 @@ fn act(store: &Store, account: &AccountName, name: &ContainerName, operation: Co
             unreachable!("listings, the account, and what has a body are answered elsewhere")
         }
     }
+}
+
+/// Lease id and conditions of a change, for the store to judge at the moment of the change.
+fn may_change(
+    view: &ContainerView,
+    lease: Option<LeaseId>,
+    conditions: &Conditions,
+) -> Result<(), ErrorCode> {
+    view.lease.check_container_use(lease, now())?;
+    conditions.check_write(Some((view.etag, view.last_modified)), WriteKind::Change)
 }
 
 /// The container, if the lease id fits, where one is given.
