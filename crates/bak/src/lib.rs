@@ -29,6 +29,7 @@ mod reader;
 pub use backup_set::{BackupSet, BackupType, DatabaseFile, FileType, Media, RecoveryModel};
 pub use damage::{Damage, DamageKind};
 pub use local_time::LocalTime;
+pub use log::fingerprint::{LogAgreement, LogFingerprint};
 pub use lsn::Lsn;
 pub use report::{LogBlockCounts, PageCounts, Report, StreamChecksumCounts};
 pub use sniff::{Container, FileKind, Foreign, sniff};
