@@ -9,13 +9,17 @@
 
 pub mod coverage;
 pub mod database;
+pub mod from_backup;
 pub mod grade;
+pub mod media;
 pub mod plan;
 pub mod set;
 pub mod target;
+pub mod tsql;
 
 pub use coverage::{Branch, BranchId, Coverage, Hole, HoleReason, Span, TimeSpan};
 pub use database::{Database, Mark};
+pub use from_backup::{Known, Unplannable};
 pub use grade::Grade;
 pub use plan::{Plan, Plans, Reason, Refusal, Restorable, Step, Stop};
 pub use set::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Kind, Set, SetId};
