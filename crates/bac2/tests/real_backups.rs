@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const FILE_FIELDS: [&str; 5] = ["file", "size", "container", "media", "sets"];
 
 /// The fields of one backup set, in the order of the contract.
-const SET_FIELDS: [&str; 33] = [
+const SET_FIELDS: [&str; 35] = [
     "position",
     "backupType",
     "backupName",
@@ -51,6 +51,8 @@ const SET_FIELDS: [&str; 33] = [
     "timeZoneOffsetMinutes",
     "backupSize",
     "complete",
+    "hasBulkLoggedData",
+    "logChainLsn",
 ];
 
 /// The fields of one `verify` answer, in the order of the contract.

@@ -167,4 +167,13 @@ pub struct BackupSet {
     pub complete: bool,
     /// The files of the database.
     pub files: Vec<DatabaseFile>,
+    /// A log backup that holds changes of a bulk-logged operation, so that it can only be restored whole (the bit is documented, no
+    /// real file has shown it).
+    #[serde(default)]
+    pub has_bulk_logged_data: bool,
+    /// Where the log chain began that the database is in. No document names the field; in 86 real sets it is never behind FirstLSN,
+    /// every log backup has it and no backup under SIMPLE does. Two full backups of a 2005 database under FULL have none either, so
+    /// that `None` does not prove that there is no chain.
+    #[serde(default)]
+    pub log_chain_lsn: Option<Lsn>,
 }

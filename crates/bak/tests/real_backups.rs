@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bak::{Container, FileType, Foreign, Report, Verdict, Verifier, stripes};
+use bak::{BackupType, Container, FileType, Foreign, RecoveryModel, Report, Verdict, Verifier, stripes};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
@@ -176,6 +176,7 @@ fn set(report: &Report, found: &bak::BackupSet, expected: &Value) -> Result<(), 
         &json["recoveryModel"],
         &model(&expected["status_bits"]),
     )?;
+    log_chain(found)?;
     same("complete", &found.complete, &true)?;
     same(
         "files",
@@ -209,6 +210,21 @@ fn set(report: &Report, found: &bak::BackupSet, expected: &Value) -> Result<(), 
         Container::Mtf
     };
     same("container", &report.container, &Some(container))
+}
+
+/// What holds of the LSN where the log chain began, in every set.
+fn log_chain(set: &bak::BackupSet) -> Result<(), Failed> {
+    same("hasBulkLoggedData", &set.has_bulk_logged_data, &false)?;
+    let Some(began) = set.log_chain_lsn else {
+        return same("log without a chain", &(set.backup_type == BackupType::Log), &false);
+    };
+    same(
+        "chain under SIMPLE",
+        &(set.recovery_model == RecoveryModel::Simple),
+        &false,
+    )?;
+    let is_behind = set.first_lsn.is_some_and(|first| began > first);
+    same("chain that begins behind FirstLSN", &is_behind, &false)
 }
 
 fn counts(report: &Report) -> Result<(), Failed> {

@@ -474,7 +474,7 @@ fn the_report_reads_as_the_contract_says() {
         "backupDescription backupFinishDate backupName backupSetGuid backupSize backupStartDate backupType bindingId \
          checkpointLsn compatibilityLevel complete compressed databaseBackupLsn databaseCreationDate databaseName \
          databaseVersion differentialBaseGuid differentialBaseLsn familyGuid files firstLsn firstRecoveryForkId forkPointLsn \
-         hasBackupChecksums isCopyOnly lastLsn machineName position recoveryForkId recoveryModel serverName softwareVersion \
+         hasBackupChecksums hasBulkLoggedData isCopyOnly lastLsn logChainLsn machineName position recoveryForkId recoveryModel serverName softwareVersion \
          timeZoneOffsetMinutes userName"
     );
     assert_eq!(

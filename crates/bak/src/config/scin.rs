@@ -3,7 +3,7 @@
 //!
 //! | bytes | field |
 //! |---|---|
-//! | 8..12 | flags as RESTORE HEADERONLY prints them: 0x10 checksums; 0x400 copy-only (documented, no sample) |
+//! | 8..12 | flags as RESTORE HEADERONLY prints them: 0x10 checksums; 1 bulk-logged data, 0x400 copy-only (documented, no sample) |
 //! | 24..28 | u16 build, u8 minor, u8 major |
 //! | 32, 42, 52, 62 | FirstLSN, LastLSN, CheckpointLSN, DatabaseBackupLSN, 10 bytes each |
 //! | 72, 77, 82 | creation, start, finish, 5 bytes each |
@@ -17,6 +17,7 @@
 //! | 172..182, 184..200 | fork point LSN, first fork id (zero where the database never forked) |
 //! | 224..240 | FamilyGUID |
 //! | 244..248 | status bits: 4 BULK_LOGGED, 8 SIMPLE |
+//! | 248..258 | LSN where the current log chain began, 0 under SIMPLE (documented nowhere; see [`crate::BackupSet::log_chain_lsn`]) |
 //! | 260..270, 272..288 | differential base LSN and GUID |
 //!
 //! The fixed part has 344 bytes in 2005, 364 in 2008, 400 from 2012 on; text follows.
@@ -31,6 +32,7 @@ use crate::lsn::Lsn;
 use crate::software_version::SoftwareVersion;
 
 const SHORTEST: usize = 344;
+const FLAG_BULK_LOGGED_DATA: u32 = 1;
 const FLAG_CHECKSUMS: u32 = 0x10;
 const FLAG_COPY_ONLY: u32 = 0x400;
 const STATUS_BULK_LOGGED: u32 = 4;
@@ -60,6 +62,7 @@ pub(crate) struct Scin {
     pub(crate) first_fork_id: Uuid,
     pub(crate) family_guid: Uuid,
     pub(crate) status: u32,
+    pub(crate) log_chain_lsn: Lsn,
     pub(crate) differential_base_lsn: Lsn,
     pub(crate) differential_base_guid: Uuid,
 }
@@ -99,6 +102,7 @@ impl Scin {
             first_fork_id: guid_at(chunk, 184),
             family_guid: guid_at(chunk, 224),
             status: u32_at(chunk, 244),
+            log_chain_lsn: lsn_at(chunk, 248),
             differential_base_lsn: lsn_at(chunk, 260),
             differential_base_guid: Uuid::from_bytes_le(array(chunk, 272)),
         })
@@ -129,6 +133,10 @@ impl Scin {
 
     pub(crate) fn has_checksums(&self) -> bool {
         self.flags & FLAG_CHECKSUMS != 0
+    }
+
+    pub(crate) fn has_bulk_logged_data(&self) -> bool {
+        self.flags & FLAG_BULK_LOGGED_DATA != 0
     }
 
     pub(crate) fn is_copy_only(&self) -> bool {

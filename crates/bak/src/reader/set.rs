@@ -90,6 +90,8 @@ impl OpenSet {
             backup_size: scin.backup_size,
             complete,
             files: config.database_files(),
+            has_bulk_logged_data: scin.has_bulk_logged_data(),
+            log_chain_lsn: scin.log_chain_lsn.non_zero(),
         })
     }
 }

@@ -14,6 +14,7 @@ const SFGI: usize = 224;
 const SFIN: usize = 1028;
 
 const FLAG_ALWAYS: u32 = 0x200;
+const FLAG_BULK_LOGGED_DATA: u32 = 1;
 const FLAG_CHECKSUMS: u32 = 0x10;
 const FLAG_DIFFERENTIAL: u32 = 0x800;
 const FLAG_COPY_ONLY: u32 = 0x400;
@@ -174,21 +175,17 @@ fn backup_set(set: &BackupSet, phase: Phase) -> Vec<u8> {
 
 /// Forks, bases, and where the chain of log backups starts.
 fn put_lineage(chunk: &mut Chunk, set: &BackupSet) {
-    let chain_start = match set.recovery_model {
-        RecoveryModel::Simple => None,
-        _ => set.database_backup_lsn.or(set.checkpoint_lsn),
-    };
     chunk.lsn(144, set.last_lsn);
     chunk.guid(156, set.recovery_fork_id);
     chunk.lsn(172, set.fork_point_lsn);
     chunk.guid(184, set.first_recovery_fork_id);
     chunk.guid(200, set.differential_base_guid);
-    chunk.lsn(248, chain_start);
+    chunk.lsn(248, set.log_chain_lsn);
     chunk.lsn(260, set.differential_base_lsn);
     chunk.guid(272, set.differential_base_guid);
     chunk.lsn(304, set.fork_point_lsn);
     chunk.guid(316, set.first_recovery_fork_id);
-    chunk.lsn(332, chain_start.or(set.checkpoint_lsn));
+    chunk.lsn(332, set.log_chain_lsn.or(set.checkpoint_lsn));
 }
 
 fn flags(set: &BackupSet) -> u32 {
@@ -204,6 +201,11 @@ fn flags(set: &BackupSet) -> u32 {
         }
         | if differential { FLAG_DIFFERENTIAL } else { 0 }
         | if set.is_copy_only { FLAG_COPY_ONLY } else { 0 }
+        | if set.has_bulk_logged_data {
+            FLAG_BULK_LOGGED_DATA
+        } else {
+            0
+        }
 }
 
 fn type_letter(backup_type: BackupType) -> u8 {

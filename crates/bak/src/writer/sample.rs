@@ -217,6 +217,8 @@ impl Sample {
             backup_size: 0,
             complete: false,
             files: self.files(),
+            has_bulk_logged_data: false,
+            log_chain_lsn: Some(full.first_lsn()),
         }
     }
 
