@@ -27,3 +27,9 @@ pub const FILEMARKS: usize = 512;
 
 /// Database files whose latest page-free-space map is kept at a time, 8 KiB each.
 pub const SPACE_MAPS: usize = 64;
+
+/// Backup sets of a file whose log fingerprints are kept whole, some 8 KB each in the report.
+pub const FINGERPRINTS_WHOLE: usize = 64;
+
+/// Windows of the log fingerprints of the further sets, some 500 bytes each in the report.
+pub const FINGERPRINT_WINDOWS: usize = 16;

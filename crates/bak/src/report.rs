@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup_set::{BackupSet, Media};
 use crate::damage::Damage;
+use crate::log::fingerprint::LogFingerprint;
 use crate::sniff::{Container, Foreign};
 use crate::verdict::Verdict;
 
@@ -22,6 +23,10 @@ pub struct Report {
     pub media: Option<Media>,
     /// The backup sets whose configuration could be read.
     pub sets: Vec<BackupSet>,
+    /// What the log in each of the sets looks like, in their order; `None` where a set has no log in this file, or it was not read, or
+    /// anything is wrong with it. No part of what `inspect` and `verify` print. Empty in reports of before there were fingerprints.
+    #[serde(default)]
+    pub log_fingerprints: Vec<Option<LogFingerprint>>,
     /// The conclusion.
     pub verdict: Verdict,
     /// Why the verdict is not `ok`, one sentence each.
@@ -44,6 +49,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// What the log in the set at this index of `sets` looks like, where that is known.
+    #[must_use]
+    pub fn log_fingerprint(&self, index: usize) -> Option<&LogFingerprint> {
+        self.log_fingerprints.get(index)?.as_ref()
+    }
+
     /// What the file is, where it is no backup at all: `inspect` and `verify` refuse it with [`Foreign::sentence`].
     #[must_use]
     pub fn foreign(&self) -> Option<Foreign> {

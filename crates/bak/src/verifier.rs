@@ -226,6 +226,7 @@ fn foreign_report(foreign: Foreign, bytes: u64) -> Report {
         container: None,
         media: None,
         sets: Vec::new(),
+        log_fingerprints: Vec::new(),
         verdict,
         reasons: vec![foreign.sentence().to_owned()],
         pages: PageCounts::default(),

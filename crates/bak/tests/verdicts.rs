@@ -463,7 +463,7 @@ fn the_report_reads_as_the_contract_says() {
     };
     assert_eq!(
         keys(&json),
-        "bytes container damage damageCount logBlocks media pages reasons sets streamChecksums verdict"
+        "bytes container damage damageCount logBlocks logFingerprints media pages reasons sets streamChecksums verdict"
     );
     assert_eq!(
         keys(&json["media"]),

@@ -11,6 +11,8 @@
 //!
 //! Established on 628 log blocks of real backups. The bytes that fill the stream up to a multiple of 64 KiB are zero in all of them.
 
+use super::fingerprint::collector::Collector;
+use super::fingerprint::{LogFingerprint, LogPosition};
 use super::segment::Segment;
 use crate::bytes::{u16_at, u32_at};
 use crate::checksum::{SECTOR, sector_sum_continue};
@@ -24,22 +26,28 @@ use crate::report::LogBlockCounts;
 const FIRST_SECTOR: u8 = 0x10;
 const LAST_SECTOR: u8 = 0x08;
 
-/// A position in the log: virtual log file and block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LogPosition {
-    pub(crate) vlf: u32,
-    pub(crate) block: u32,
-}
-
 /// The log block that is being read.
 #[derive(Debug, Clone, Copy)]
 struct Current {
     offset: u64,
+    position: LogPosition,
     sectors_left: usize,
     sectors: usize,
     sum: u32,
     stored: u32,
     well_formed: bool,
+}
+
+impl Current {
+    /// Where the log goes on behind the block.
+    fn end(&self, segment: &Segment) -> LogPosition {
+        let LogPosition { vlf, block } = self.position;
+        LogPosition {
+            vlf,
+            block: block.saturating_add(self.sectors as u32),
+        }
+        .or_next_file(segment.vlf_length / SECTOR as u64)
+    }
 }
 
 /// Reads the log streams of one backup set.
@@ -56,12 +64,19 @@ pub(crate) struct LogReader {
     first: Option<LogPosition>,
     /// Behind the last block read, and the length of its virtual log file.
     end: Option<(LogPosition, u64)>,
+    collector: Collector,
+    /// A stream was shorter than announced, or its checksum does not hold.
+    is_unsound: bool,
     pub(crate) counts: LogBlockCounts,
 }
 
 impl LogReader {
-    /// A log stream begins; `segment` is what its block says.
-    pub(crate) fn start(&mut self, segment: Segment) {
+    /// A log stream begins; `segment` is what its block says. `is_all`: the whole set is in this file.
+    pub(crate) fn start(&mut self, segment: Segment, is_all: bool) {
+        if let Some(block) = segment.block_number(0) {
+            let vlf = segment.vlf;
+            self.collector.begin(LogPosition { vlf, block }, is_all);
+        }
         self.segment = Some(segment);
         self.position = 0;
         self.current = None;
@@ -99,14 +114,22 @@ impl LogReader {
         let cut = self.gather.waiting() > 0 || self.current.take().is_some();
         self.gather.clear();
         if missing || cut {
+            self.is_unsound = true;
             return Err("the log stream is shorter than its block says".into());
         }
         Ok(())
     }
 
     /// Compares a stream checksum with the stream before it.
-    pub(crate) fn checksum_holds(&self, stored: u32) -> bool {
+    pub(crate) fn checksum_holds(&mut self, stored: u32) -> bool {
+        self.is_unsound |= stored != self.sum_of_stream;
         stored == self.sum_of_stream
+    }
+
+    /// What the log looks like; none where there is none in this file or anything is wrong with it.
+    pub(crate) fn fingerprint(&self) -> Option<LogFingerprint> {
+        let is_sound = !self.is_unsound && self.counts.bad == 0;
+        self.collector.fingerprint().filter(|_| is_sound)
     }
 
     /// Compares what was read with the set's FirstLSN and LastLSN; the error is a sentence. Only where the whole log of the set is in
@@ -199,6 +222,7 @@ impl LogReader {
         let stored = u32_at(sector, 24);
         let current = Current {
             offset,
+            position,
             sectors_left: sectors,
             sectors,
             // The checksum's own bytes count as zero; it lies in the first sector.
@@ -236,13 +260,14 @@ impl LogReader {
             current.well_formed &= sector[0] == segment.parity | first | last;
         }
         if current.sectors_left == 0 {
-            self.judge(&current, findings);
+            self.judge(&current, segment, findings);
         } else {
             self.current = Some(current);
         }
     }
 
-    fn judge(&mut self, block: &Current, findings: &mut Findings) {
+    fn judge(&mut self, block: &Current, segment: &Segment, findings: &mut Findings) {
+        self.collector.add(block.position, block.end(segment), block.sum);
         // A checksum of zero means that none was computed. A sum of a single bit is what one flipped bit leaves of a zero sum.
         let unchecked = block.stored == 0 && block.sum != 0 && block.sum.count_ones() != 1;
         if block.stored != block.sum && !unchecked {

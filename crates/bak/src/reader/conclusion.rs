@@ -76,6 +76,7 @@ impl MediaReader {
             container: Some(container),
             media: self.media,
             sets: self.sets,
+            log_fingerprints: self.log_fingerprints,
             verdict,
             reasons,
             pages: self.pages,

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use crate::backup_set::{BackupSet, Media};
 use crate::findings::Findings;
+use crate::log::fingerprint::LogFingerprint;
 use crate::mtf::block::BlockType;
 use crate::mtf::order::Place;
 use crate::mtf::stream_order::StreamOrder;
@@ -42,6 +43,8 @@ pub(crate) struct MediaReader {
     filemarks: VecDeque<u64>,
     filemark_count: u64,
     sets: Vec<BackupSet>,
+    /// Of each of `sets`.
+    log_fingerprints: Vec<Option<LogFingerprint>>,
     set_count: u64,
     /// Bytes of configuration of all sets read.
     configuration_bytes: u64,
@@ -76,6 +79,7 @@ impl MediaReader {
             filemarks: VecDeque::new(),
             filemark_count: 0,
             sets: Vec::new(),
+            log_fingerprints: Vec::new(),
             set_count: 0,
             configuration_bytes: 0,
             open: None,

@@ -4,7 +4,8 @@ use super::MediaReader;
 use crate::backup_set::{BackupSet, BackupType};
 use crate::config::Config;
 use crate::damage::DamageKind;
-use crate::limits::CONFIGURATIONS;
+use crate::limits::{CONFIGURATIONS, FINGERPRINT_WINDOWS, FINGERPRINTS_WHOLE};
+use crate::log::fingerprint::LogFingerprint;
 use crate::log::reader::LogReader;
 use crate::log::segment::Segment;
 use crate::mtf::oddity::bits_apart;
@@ -177,7 +178,16 @@ impl MediaReader {
             self.findings
                 .unknown("its sets name more database files than this reader lists");
         }
-        self.sets.extend(report);
+        if let Some(report) = report {
+            let windows = if self.sets.len() < FINGERPRINTS_WHOLE {
+                LogFingerprint::WINDOWS_MAX
+            } else {
+                FINGERPRINT_WINDOWS
+            };
+            let fingerprint = set.log.fingerprint().map(|log| log.coarsened(windows));
+            self.log_fingerprints.push(fingerprint);
+            self.sets.push(report);
+        }
         let (pages, logs) = (set.pages.counts, set.log.counts);
         let total = &mut self.pages;
         total.total += pages.total;

@@ -106,6 +106,7 @@ impl MediaReader {
             ));
             return Content::Ignored;
         }
+        let is_all = self.is_single_family();
         let Some(set) = self.open.as_mut().filter(|_| !self.headers_only) else {
             return Content::Ignored;
         };
@@ -114,7 +115,7 @@ impl MediaReader {
         }
         match set.segment {
             Some(segment) => {
-                set.log.start(segment);
+                set.log.start(segment, is_all);
                 Content::Log { prefix }
             }
             None => Content::Ignored,
