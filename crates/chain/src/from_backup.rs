@@ -110,10 +110,10 @@ impl Set {
             last,
             checkpoint,
             fork: fork(backup),
-            log_chain_began: None,
+            log_chain_began: backup.log_chain_lsn,
             clock,
             model: backup.recovery_model,
-            is_bulk_logged: false,
+            is_bulk_logged: backup.has_bulk_logged_data,
             is_copy_only: backup.is_copy_only,
             families: known.families,
             bytes: known.bytes,
@@ -257,6 +257,8 @@ mod tests {
             backup_size: 1,
             complete: true,
             files: Vec::new(),
+            has_bulk_logged_data: false,
+            log_chain_lsn: lsn(289_000_004_658_900_000),
         }
     }
 
@@ -293,6 +295,9 @@ mod tests {
         assert_eq!(set.clock.offset_minutes, Some(120));
         assert_eq!(set.grade, Grade::Proved);
         assert_eq!(set.fork.origin, None);
+        assert_eq!(set.log_chain_began, lsn(289_000_004_658_900_000));
+        assert!(!set.is_bulk_logged);
+        assert!(changed(|b| b.has_bulk_logged_data = true).unwrap().is_bulk_logged);
     }
 
     #[test]
