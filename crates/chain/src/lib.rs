@@ -15,6 +15,7 @@ pub mod media;
 pub mod plan;
 pub mod set;
 pub mod target;
+pub mod time;
 pub mod tsql;
 
 pub use coverage::{Branch, BranchId, Coverage, Hole, HoleReason, Span, TimeSpan};
