@@ -164,7 +164,8 @@ pub fn script(plan: &Plan, sources: &[Source<'_>], order: &Order<'_>) -> Result<
     let database = words.name(order.database);
     let body = statements::steps(plan, sources, order, &database, &mut words);
     let end = statements::end(&order.options.end, &database, &mut words);
-    let head = comments::head(plan, order);
     let declarations = words.declarations();
-    Ok(format!("{head}USE [master];\n{declarations}\n{body}{end}"))
+    let script = format!("USE [master];\n{declarations}\n{body}{end}");
+    let head = comments::head(plan, order, script.is_ascii());
+    Ok(head + &script)
 }

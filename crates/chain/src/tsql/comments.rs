@@ -10,8 +10,8 @@ use crate::target::{Moment, Target};
 /// The longest device name that SQL Server takes, in UTF-16 units (message 3057 beyond).
 const DEVICE_NAME_MAX: usize = 259;
 
-/// The head of the script.
-pub(super) fn head(plan: &Plan, order: &Order<'_>) -> String {
+/// The head of the script; `is_ascii` is about all the rest of it.
+pub(super) fn head(plan: &Plan, order: &Order<'_>, is_ascii: bool) -> String {
     let steps = plan.steps.len();
     let mut lines = vec![
         format!("Written by bac2. Restores {}.", remark(order.database)),
@@ -28,6 +28,17 @@ pub(super) fn head(plan: &Plan, order: &Order<'_>) -> String {
         lines.push(
             "WARNING: a backup in this script is damaged. Check the restored database with DBCC CHECKDB."
                 .to_owned(),
+        );
+    }
+    if order.options.replace {
+        lines.push(
+            "WARNING: it replaces the database of that name, with whatever of its log is not backed up."
+                .to_owned(),
+        );
+    }
+    if !is_ascii {
+        lines.push(
+            "It names things beyond ASCII: keep it in UTF-8, and run it with sqlcmd -f 65001.".to_owned(),
         );
     }
     lines.push("Run it whole: it stops at the first statement that fails.".to_owned());

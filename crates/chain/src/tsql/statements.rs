@@ -13,6 +13,10 @@ use crate::set::Kind;
 /// Ends the batch where the statement before failed. Without it the next ones would run, and the last would recover what there is.
 const OR_ELSE: &str = "IF @@ERROR <> 0 RETURN;\n\n";
 
+/// The same where errors are expected: CONTINUE_AFTER_ERROR reports the damage it goes past. Only a RESTORE that gave up says 3013
+/// (`RESTORE ... is terminating abnormally`), and says it last.
+const OR_ELSE_DAMAGED: &str = "IF @@ERROR = 3013 RETURN;\n\n";
+
 /// All steps, each with its comment and its check.
 pub(super) fn steps(
     plan: &Plan,
@@ -46,7 +50,10 @@ pub(super) fn steps(
         text += "\n    WITH ";
         text += &options.join(",\n         ");
         text += ";\n";
-        text += OR_ELSE;
+        text += match step.grade {
+            Grade::Disputed => OR_ELSE_DAMAGED,
+            _ => OR_ELSE,
+        };
     }
     text
 }
