@@ -9,14 +9,16 @@ use uuid::Uuid;
 use super::log_block::{self, LogPlace};
 use super::media::{BlockSize, MediaDescription, MediaWriter};
 use super::page::Protection;
-use super::set::{LogSegment, SetPlan};
+use super::set::{LogSegment, SetPlan, SetWriter};
 use super::sink::Sink;
 use crate::checksum::SECTOR;
 use crate::compressed::Encoder;
 use crate::{BackupSet, BackupType, DatabaseFile, FileType, LocalTime, Lsn, RecoveryModel, SoftwareVersion};
 
+mod chain;
 mod image;
 
+pub use chain::{ChainSample, ChainSet, lsn};
 pub use image::{EXTENT, Image};
 
 /// Which backup of the sample database.
@@ -253,48 +255,16 @@ impl Sample {
     }
 
     fn write_set<S: Sink>(&self, media: &mut MediaWriter<S>, kind: SampleKind, family: u16) {
-        let image = self.image();
         let set = self.set(kind);
-        let pages = match kind {
-            SampleKind::Log => 0,
-            SampleKind::Full | SampleKind::Differential => image.extents(kind).count() as u32 * 8,
-        };
         let start = BackupSet {
             backup_finish_date: None,
             ..set.clone()
         };
         let mut writer = media.begin_set(SetPlan {
             set: start,
-            data_pages: vec![(1, pages)],
+            data_pages: vec![(1, self.pages(kind))],
         });
-        if kind != SampleKind::Log {
-            let mine =
-                |(index, _): &(usize, u32)| index % usize::from(self.families) + 1 == usize::from(family);
-            let mut passes = vec![
-                image
-                    .extents(kind)
-                    .enumerate()
-                    .filter(mine)
-                    .map(|(_, extent)| extent)
-                    .collect(),
-            ];
-            let again: Vec<u32> = image
-                .extents(kind)
-                .take(self.second_pass_extents as usize)
-                .collect();
-            if family == 1 && !again.is_empty() {
-                passes.push(again);
-            }
-            for (pass, extents) in passes.iter().enumerate() {
-                writer.begin_pages(extents.len() as u64);
-                let mut buffer = vec![0; EXTENT];
-                for extent in extents {
-                    image.fill(*extent, kind, pass as u32, &mut buffer);
-                    writer.pages(&buffer);
-                }
-                writer.end_pages();
-            }
-        }
+        self.write_pages(&mut writer, kind, family);
         for part in kind.log() {
             let segment = segment(part);
             if family > 1 {
@@ -307,6 +277,44 @@ impl Sample {
         }
         writer.describe_log(&unused_vlf());
         writer.commit(set);
+    }
+
+    /// Pages that the first pass sends, over all families.
+    fn pages(&self, kind: SampleKind) -> u32 {
+        self.image().extents(kind).count() as u32 * 8
+    }
+
+    /// The page passes of a set; none of a log backup.
+    fn write_pages<S: Sink>(&self, writer: &mut SetWriter<'_, S>, kind: SampleKind, family: u16) {
+        if kind == SampleKind::Log {
+            return;
+        }
+        let image = self.image();
+        let mine = |(index, _): &(usize, u32)| index % usize::from(self.families) + 1 == usize::from(family);
+        let mut passes = vec![
+            image
+                .extents(kind)
+                .enumerate()
+                .filter(mine)
+                .map(|(_, extent)| extent)
+                .collect(),
+        ];
+        let again: Vec<u32> = image
+            .extents(kind)
+            .take(self.second_pass_extents as usize)
+            .collect();
+        if family == 1 && !again.is_empty() {
+            passes.push(again);
+        }
+        for (pass, extents) in passes.iter().enumerate() {
+            writer.begin_pages(extents.len() as u64);
+            let mut buffer = vec![0; EXTENT];
+            for extent in extents {
+                image.fill(*extent, kind, pass as u32, &mut buffer);
+                writer.pages(&buffer);
+            }
+            writer.end_pages();
+        }
     }
 
     fn log_blocks(&self, (vlf, first, sizes): &LogPart, mut write: impl FnMut(&[u8])) {
