@@ -1,0 +1,213 @@
+//! The branches of a database's history: recovery forks as SQL Server declares them, and hidden ones, which it does not.
+//!
+//! A fork that a restore makes is in the headers: a new RecoveryForkID, the fork it left and the point. A server put back to an older
+//! snapshot is not: it writes the same LSNs again under the same fork id. [`histories`] tells such histories apart; each
+//! (fork, history) is a branch. Positions up to the point where a branch left its parent are the parent's own, so that a position has
+//! one name, [`Branches::canonical`], and two sets fit together exactly when they agree on it.
+
+use std::collections::BTreeMap;
+
+use bak::Lsn;
+use uuid::Uuid;
+
+use crate::coverage::{Branch, BranchId};
+use crate::histories::{self, History};
+use crate::moments::Span;
+use crate::set::{ForkOrigin, Kind, Set};
+
+/// A chain of forks longer than this is not followed: it would have to be a circle.
+const DEPTH_MAX: usize = 1024;
+
+/// The branches, and on which each set lies.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Branches {
+    /// By number.
+    pub(crate) all: Vec<Branch>,
+    /// By the index of the set: the branch at its end.
+    of: Vec<BranchId>,
+}
+
+impl Branches {
+    /// Sorts `sets` (in log order) into branches; `spans` are their times.
+    pub(crate) fn of(sets: &[Set], spans: &[Span]) -> Self {
+        let mut forks: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
+        for (index, set) in sets.iter().enumerate() {
+            forks.entry(set.fork.id).or_default().push(index);
+        }
+        let mut found: Vec<(Uuid, History)> = Vec::new();
+        for (fork, members) in forks {
+            let histories = histories::tell_apart(sets, spans, &members);
+            found.extend(histories.into_iter().map(|history| (fork, history)));
+        }
+        found.sort_by_key(|(fork, history)| (history.sets.first().copied(), *fork));
+        let mut of = vec![BranchId(0); sets.len()];
+        let mut all = Vec::with_capacity(found.len());
+        let mut count: BTreeMap<Uuid, u32> = BTreeMap::new();
+        for (index, (fork, history)) in found.iter().enumerate() {
+            let id = BranchId(index as u32);
+            for set in &history.sets {
+                of[*set] = id;
+            }
+            let number = count.entry(*fork).or_default();
+            *number += 1;
+            all.push(Branch {
+                id,
+                fork: *fork,
+                history: *number,
+                parent: None,
+                origin: origin(sets, &history.sets),
+                evidence: history.evidence.clone(),
+            });
+        }
+        let mut branches = Self { all, of };
+        branches.find_parents(sets, &found);
+        branches
+    }
+
+    /// The branch at the end of the set with this index.
+    pub(crate) fn at_end(&self, index: usize) -> BranchId {
+        self.of[index]
+    }
+
+    /// The branch that owns the position `at` of `branch`: an ancestor where `at` lies at or before the point of departure.
+    pub(crate) fn canonical(&self, branch: BranchId, at: Lsn) -> BranchId {
+        let mut branch = branch;
+        for _ in 0..DEPTH_MAX {
+            match self.all[branch.0 as usize].parent {
+                Some((parent, point)) if at <= point => branch = parent,
+                _ => break,
+            }
+        }
+        branch
+    }
+
+    /// Cuts the positions `from` to `to` of `branch` into the stretches that each ancestor owns, the nearest first.
+    pub(crate) fn owners(&self, branch: BranchId, from: Lsn, to: Lsn) -> Vec<(BranchId, Lsn, Lsn)> {
+        let (mut branch, mut to) = (branch, to);
+        let mut out = Vec::new();
+        for _ in 0..DEPTH_MAX {
+            match self.all[branch.0 as usize].parent {
+                Some((parent, point)) if from <= point => {
+                    if to > point {
+                        out.push((branch, point, to));
+                    }
+                    to = to.min(point);
+                    branch = parent;
+                }
+                _ => {
+                    out.push((branch, from, to));
+                    break;
+                }
+            }
+        }
+        out
+    }
+
+    fn find_parents(&mut self, sets: &[Set], found: &[(Uuid, History)]) {
+        for index in 0..self.all.len() {
+            let history = &found[index].1;
+            let hidden = history.evidence.is_some();
+            let parent = hidden.then(|| self.parent_history(sets, index, history)).flatten();
+            let parent = parent.or_else(|| self.parent_fork(sets, index, history));
+            // A circle of parents can come only from headers that contradict each other.
+            let is_circle = parent.is_some_and(|(parent, _)| {
+                let mut above = Some(parent);
+                let mut steps = 0;
+                while let Some(branch) = above {
+                    if branch.0 as usize == index || steps > DEPTH_MAX {
+                        return true;
+                    }
+                    steps += 1;
+                    above = self.all[branch.0 as usize].parent.map(|(up, _)| up);
+                }
+                false
+            });
+            self.all[index].parent = parent.filter(|_| !is_circle);
+        }
+    }
+
+    /// Where a hidden history left an earlier one of its fork: the furthest point that both are known to share.
+    fn parent_history(
+        &self,
+        sets: &[Set],
+        index: usize,
+        history: &History,
+    ) -> Option<(BranchId, Lsn)> {
+        let fork = self.all[index].fork;
+        let mut best: Option<(Lsn, BranchId)> = None;
+        let mut offer = |point: Lsn, branch: BranchId| {
+            if branch.0 as usize != index && self.all[branch.0 as usize].fork == fork && Some(point) > best.map(|b| b.0) {
+                best = Some((point, branch));
+            }
+        };
+        // Its first log begins exactly where a log of the other ends: the database knew that log as its last.
+        let first_log = history.sets.iter().map(|set| &sets[*set]).filter(|set| set.is_log()).min_by_key(|set| set.first);
+        if let Some(log) = first_log {
+            for (other, set) in ends_at(sets, log.first) {
+                if set.is_log() && set.fork.id == fork {
+                    offer(log.first, self.at_end(other));
+                }
+            }
+        }
+        // Its differentials name a full of the other as their base.
+        let bases: Vec<Uuid> = history
+            .sets
+            .iter()
+            .filter_map(|set| match sets[*set].kind {
+                Kind::Differential(base) => base.guid,
+                _ => None,
+            })
+            .collect();
+        if !bases.is_empty() {
+            for (other, set) in sets.iter().enumerate() {
+                if set.kind == Kind::Full && set.guid.is_some_and(|guid| bases.contains(&guid)) {
+                    offer(set.last, self.at_end(other));
+                }
+            }
+        }
+        best.map(|(point, branch)| (branch, point))
+    }
+
+    /// The branch that a declared fork left. Where the parent fork has several histories, the one that a log of the child continues
+    /// exactly; where none can be told, none.
+    fn parent_fork(&self, sets: &[Set], index: usize, history: &History) -> Option<(BranchId, Lsn)> {
+        let origin = self.all[index].origin?;
+        let candidates: Vec<BranchId> = self
+            .all
+            .iter()
+            .filter(|branch| branch.fork == origin.parent)
+            .map(|branch| branch.id)
+            .collect();
+        if let [only] = candidates.as_slice() {
+            return Some((*only, origin.point));
+        }
+        let crossing = history.sets.iter().map(|set| &sets[*set]).filter(|set| set.is_log() && set.first <= origin.point);
+        let mut linked: Vec<BranchId> = crossing
+            .flat_map(|log| ends_at(sets, log.first))
+            .filter(|(_, set)| set.is_log() && set.fork.id == origin.parent)
+            .map(|(other, _)| self.at_end(other))
+            .collect();
+        linked.sort();
+        linked.dedup();
+        match linked.as_slice() {
+            [only] => Some((*only, origin.point)),
+            _ => None,
+        }
+    }
+}
+
+/// The sets that end exactly at `lsn`, with their indices; `sets` are in log order.
+pub(crate) fn ends_at(sets: &[Set], lsn: Lsn) -> impl Iterator<Item = (usize, &Set)> {
+    let start = sets.partition_point(|set| set.last < lsn);
+    sets.iter().enumerate().skip(start).take_while(move |(_, set)| set.last == lsn)
+}
+
+/// What the headers of these sets say of their fork's origin. Where they contradict each other, what most of them say.
+fn origin(sets: &[Set], members: &[usize]) -> Option<ForkOrigin> {
+    let mut said: BTreeMap<(Uuid, Lsn), usize> = BTreeMap::new();
+    for origin in members.iter().filter_map(|index| sets[*index].fork.origin) {
+        *said.entry((origin.parent, origin.point)).or_default() += 1;
+    }
+    let most = said.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|((parent, point), _)| ForkOrigin { parent, point })
+}

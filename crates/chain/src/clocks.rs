@@ -1,0 +1,114 @@
+//! The server's clock along each branch: where it went back, and which moments each log serves.
+//!
+//! Along the logs of a branch time runs forward. Where a log surely began before the one before it did, somebody set the clock back:
+//! a new *era* begins. Moments are compared within one era only; the log in which the clock went back serves none.
+
+use std::collections::BTreeMap;
+
+use crate::branches::Branches;
+use crate::coverage::BranchId;
+use crate::moments::Span;
+use crate::set::Set;
+
+/// A branch's stretch of time in which the clock runs forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Era {
+    pub(crate) branch: BranchId,
+    pub(crate) number: u32,
+}
+
+/// What the clock says of one set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) era: Era,
+    /// The clock went back in this log.
+    pub(crate) is_step: bool,
+    /// Up to this moment all is known once the set is restored whole: of a log its start, of a data backup its finish; or the start of the
+    /// last empty log behind it.
+    pub(crate) reach: i64,
+    /// From this moment on the set, restored whole, holds nothing too new.
+    pub(crate) bound: i64,
+}
+
+/// The readings of all sets, by index.
+pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Reading> {
+    let mut readings: Vec<Reading> = (0..sets.len())
+        .map(|index| Reading {
+            era: Era {
+                branch: branches.at_end(index),
+                number: 0,
+            },
+            is_step: false,
+            reach: if sets[index].is_log() {
+                spans[index].reach
+            } else {
+                spans[index].finish_latest
+            },
+            bound: bound(&sets[index], &spans[index], false),
+        })
+        .collect();
+    let mut by_branch: BTreeMap<BranchId, Vec<usize>> = BTreeMap::new();
+    for index in 0..sets.len() {
+        by_branch.entry(branches.at_end(index)).or_default().push(index);
+    }
+    for members in by_branch.values() {
+        number_eras(sets, spans, members, &mut readings);
+        extend_by_empty_logs(sets, spans, members, &mut readings);
+    }
+    readings
+}
+
+/// What is restored with the set is no newer than this. Where a log cannot be stopped in, its finish.
+fn bound(set: &Set, span: &Span, is_step: bool) -> i64 {
+    if set.is_log() && !set.is_bulk_logged && !is_step {
+        span.reach
+    } else {
+        span.finish_latest
+    }
+}
+
+fn number_eras(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [Reading]) {
+    let mut number = 0;
+    let mut before: Option<usize> = None;
+    let logs = members.iter().copied().filter(|index| sets[*index].is_log() && !sets[*index].is_empty_log());
+    for log in logs {
+        let is_step = before.is_some_and(|before| spans[log].start_latest < spans[before].start_earliest);
+        number += u32::from(is_step);
+        readings[log].era.number = number;
+        readings[log].is_step = is_step;
+        readings[log].bound = bound(&sets[log], &spans[log], is_step);
+        before = Some(log);
+    }
+    // A data backup belongs to the era of the log around its end.
+    let mut behind: Option<usize> = None;
+    for index in members.iter().copied().rev() {
+        if sets[index].is_log() {
+            if !sets[index].is_empty_log() {
+                behind = Some(index);
+            }
+            continue;
+        }
+        readings[index].era.number = match (behind, before) {
+            (Some(log), _) if readings[log].is_step && spans[index].start_earliest > spans[log].finish_latest => {
+                readings[log].era.number - 1
+            }
+            (Some(log), _) => readings[log].era.number,
+            (None, Some(last)) if spans[index].finish_latest < spans[last].start_earliest => number + 1,
+            (None, _) => number,
+        };
+    }
+}
+
+/// An empty log says that nothing happened until it began.
+fn extend_by_empty_logs(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [Reading]) {
+    let empty = members.iter().copied().filter(|index| sets[*index].is_empty_log());
+    for witness in empty {
+        let at = sets[witness].last;
+        let from = members.partition_point(|index| sets[*index].last < at);
+        for index in members[from..].iter().take_while(|index| sets[**index].last == at) {
+            if !sets[*index].is_empty_log() && spans[witness].start_earliest >= spans[*index].start_earliest {
+                readings[*index].reach = readings[*index].reach.max(spans[witness].reach);
+            }
+        }
+    }
+}

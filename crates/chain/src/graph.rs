@@ -1,0 +1,292 @@
+//! Which set can be applied after which: the steps that RESTORE would take, as a graph over the sets of one database.
+//!
+//! Nodes are sets, by their index in log order. What a plan may use depends on the terms and on the target, so the graph is never
+//! stored: [`Graph::walk`] goes once over the sets that are allowed and finds the cheapest way to the end of each.
+//!
+//! A log follows whatever ends at a position p with `first <= p < last` on the branch that owns p for both. A log of a fork whose
+//! beginning the parent's log runs past is reached by stopping that log at the fork's first LSN, as SQL Server's own planner does.
+
+use std::cmp::Ordering;
+
+use bak::Lsn;
+use uuid::Uuid;
+
+use crate::branches::{Branches, ends_at};
+use crate::coverage::BranchId;
+use crate::grade::Grade;
+use crate::moments::Span;
+use crate::set::{Kind, Set};
+
+/// What a way costs; the smaller the better: grades from the worst on, steps, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Cost {
+    disputed: u32,
+    headers_only: u32,
+    accepted: u32,
+    engine_verified: u32,
+    pub(crate) steps: u32,
+    pub(crate) bytes: u64,
+}
+
+impl Cost {
+    /// The cost of one set.
+    pub(crate) fn of(set: &Set) -> Self {
+        let count = |grade| u32::from(set.grade == grade);
+        Self {
+            disputed: count(Grade::Disputed),
+            headers_only: count(Grade::HeadersOnly),
+            accepted: count(Grade::Accepted),
+            engine_verified: count(Grade::EngineVerified),
+            steps: 1,
+            bytes: set.bytes,
+        }
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            disputed: self.disputed + other.disputed,
+            headers_only: self.headers_only + other.headers_only,
+            accepted: self.accepted + other.accepted,
+            engine_verified: self.engine_verified + other.engine_verified,
+            steps: self.steps + other.steps,
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    /// Whether two ways are equal but for the bytes.
+    pub(crate) fn ties(self, other: Self) -> bool {
+        Self { bytes: 0, ..self } == Self { bytes: 0, ..other }
+    }
+}
+
+/// What comes before a set in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing: it is a full.
+    Nothing,
+    /// This set, whole.
+    Whole(u32),
+    /// This log, stopped at the set's first LSN.
+    Cut(u32),
+}
+
+/// The cheapest way to the end of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) cost: Cost,
+    /// LastLSN of the data backup that the logs go on from: of equal ways the newest.
+    pub(crate) newest: Lsn,
+    pub(crate) before: Before,
+}
+
+impl Way {
+    /// Order of preference: better first.
+    pub(crate) fn preference(&self, other: &Self) -> Ordering {
+        self.cost.cmp(&other.cost).then(other.newest.cmp(&self.newest))
+    }
+}
+
+/// What is looked up in the sets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    /// Fulls by BackupSetGUID.
+    fulls: Vec<(Uuid, u32)>,
+    /// Fulls by CheckpointLSN.
+    checkpoints: Vec<(Lsn, u32)>,
+    /// For each set the lowest FirstLSN of it and of the logs behind it: how far back a log can still reach.
+    lowest_first: Vec<Lsn>,
+}
+
+impl Index {
+    /// Of sets in log order.
+    pub(crate) fn of(sets: &[Set]) -> Self {
+        let fulls = || sets.iter().enumerate().filter(|(_, set)| set.kind == Kind::Full && !set.is_copy_only);
+        let mut by_guid: Vec<(Uuid, u32)> = fulls().filter_map(|(i, set)| Some((set.guid?, i as u32))).collect();
+        let mut checkpoints: Vec<(Lsn, u32)> = fulls().map(|(i, set)| (set.checkpoint, i as u32)).collect();
+        by_guid.sort_unstable();
+        checkpoints.sort_unstable();
+        let mut lowest_first = vec![Lsn::ZERO; sets.len()];
+        let mut lowest = None;
+        for (index, set) in sets.iter().enumerate().rev() {
+            let first = if set.is_log() { set.first } else { set.last };
+            lowest = Some(lowest.map_or(first, |lowest: Lsn| lowest.min(first)));
+            lowest_first[index] = lowest.unwrap_or(first);
+        }
+        Self {
+            fulls: by_guid,
+            checkpoints,
+            lowest_first,
+        }
+    }
+}
+
+/// What the graph is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Graph<'a> {
+    /// In log order.
+    pub(crate) sets: &'a [Set],
+    pub(crate) spans: &'a [Span],
+    pub(crate) branches: &'a Branches,
+    pub(crate) index: &'a Index,
+}
+
+impl Graph<'_> {
+    /// Whether `log` is applicable at the position that `before` ends at, whole.
+    fn follows(&self, before: usize, log: usize) -> bool {
+        let at = self.sets[before].last;
+        self.sets[log].first <= at && at < self.sets[log].last && self.owner(before, at) == self.owner(log, at)
+    }
+
+    /// The branch that owns the position `at` of the set's branch.
+    pub(crate) fn owner(&self, index: usize, at: Lsn) -> BranchId {
+        self.branches.canonical(self.branches.at_end(index), at)
+    }
+
+    /// Whether a log comes from another branch when applied at `at`.
+    pub(crate) fn crosses(&self, log: usize, at: Lsn) -> bool {
+        self.owner(log, at) != self.branches.at_end(log)
+    }
+
+    /// The sets that `log` can follow, whole.
+    pub(crate) fn before_log(&self, log: usize) -> impl Iterator<Item = usize> + '_ {
+        let (first, last) = (self.sets[log].first, self.sets[log].last);
+        let from = self.sets.partition_point(|set| set.last < first);
+        let until = self.sets.partition_point(|set| set.last < last);
+        (from..until.max(from)).filter(move |before| !self.sets[*before].is_empty_log() && self.follows(*before, log))
+    }
+
+    /// The logs of a parent branch that run past the beginning of `log`, a log of a fork, and can be stopped there.
+    pub(crate) fn cut_before(&self, log: usize) -> impl Iterator<Item = usize> + '_ {
+        let at = self.sets[log].first;
+        let crosses = self.crosses(log, at);
+        let from = if crosses { self.sets.partition_point(|set| set.last <= at) } else { self.sets.len() };
+        let reach_back = (from..self.sets.len()).take_while(move |index| self.index.lowest_first[*index] < at);
+        reach_back.filter(move |other| {
+            let set = &self.sets[*other];
+            set.is_log() && !set.is_bulk_logged && set.first < at && *other != log && self.owner(*other, at) == self.owner(log, at)
+                // Whole, it would do.
+                && !self.follows(*other, log)
+        })
+    }
+
+    /// The fulls that a differential is relative to, where they are there.
+    pub(crate) fn bases(&self, differential: usize) -> Vec<usize> {
+        let Kind::Differential(base) = self.sets[differential].kind else {
+            return Vec::new();
+        };
+        let fits = |full: usize| {
+            let set = &self.sets[full];
+            set.last <= self.sets[differential].last
+                && self.owner(full, set.last) == self.owner(differential, set.last)
+        };
+        let found = match base.guid {
+            Some(guid) => same_key(&self.index.fulls, guid),
+            None => same_key(&self.index.checkpoints, base.lsn),
+        };
+        found.iter().map(|(_, full)| *full as usize).filter(|full| fits(*full)).collect()
+    }
+
+    /// The cheapest way to the end of each set. Whole sets must be `allowed`; of a log that is stopped half-way only its `usable`
+    /// beginning counts.
+    pub(crate) fn walk(&self, usable: &[bool], allowed: impl Fn(usize) -> bool) -> Vec<Option<Way>> {
+        let mut ways: Vec<Option<Way>> = vec![None; self.sets.len()];
+        for index in 0..self.sets.len() {
+            if usable[index] && allowed(index) {
+                ways[index] = self.way_to(index, usable, &ways);
+            }
+        }
+        ways
+    }
+
+    fn way_to(&self, index: usize, usable: &[bool], ways: &[Option<Way>]) -> Option<Way> {
+        let set = &self.sets[index];
+        let cost = Cost::of(set);
+        match set.kind {
+            Kind::Full => Some(Way {
+                cost,
+                newest: set.last,
+                before: Before::Nothing,
+            }),
+            Kind::Differential(_) => {
+                let bases = self.bases(index).into_iter();
+                let ways = bases.filter_map(|base| {
+                    let way = ways[base]?;
+                    Some(Way {
+                        cost: way.cost.plus(cost),
+                        newest: set.last,
+                        before: Before::Whole(base as u32),
+                    })
+                });
+                ways.min_by(Way::preference)
+            }
+            Kind::Log => self.ways_into(index, None, usable, ways).into_iter().min_by(Way::preference),
+        }
+    }
+
+    /// All ways to the end of a log; with `until`, only those that enter it before this LSN.
+    pub(crate) fn ways_into(&self, log: usize, until: Option<Lsn>, usable: &[bool], ways: &[Option<Way>]) -> Vec<Way> {
+        let cost = Cost::of(&self.sets[log]);
+        let enters = |at: Lsn| until.is_none_or(|until| at < until);
+        let mut found = Vec::new();
+        for before in self.before_log(log).filter(|before| enters(self.sets[*before].last)) {
+            if let Some(way) = ways[before] {
+                found.push(Way {
+                    cost: way.cost.plus(cost),
+                    newest: way.newest,
+                    before: Before::Whole(before as u32),
+                });
+            }
+        }
+        let at = self.sets[log].first;
+        if enters(at) {
+            for other in self.cut_before(log).filter(|other| usable[*other]) {
+                // What leads into the log that is cut has to end before the cut.
+                let into = self.ways_into(other, Some(at), usable, ways);
+                if let Some(way) = into.into_iter().min_by(Way::preference) {
+                    found.push(Way {
+                        cost: way.cost.plus(cost),
+                        newest: way.newest,
+                        before: Before::Cut(other as u32),
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// The sets before `last` on the way that ends with it, in the order of their restore, each with the LSN that it is stopped at.
+    pub(crate) fn path(&self, last: usize, before: Before, usable: &[bool], ways: &[Option<Way>]) -> Vec<(usize, Option<Lsn>)> {
+        let mut path = vec![(last, None)];
+        let mut before = before;
+        loop {
+            let after = path.last().expect("a path has an end").0;
+            match before {
+                Before::Nothing => break,
+                Before::Whole(index) => {
+                    path.push((index as usize, None));
+                    before = ways[index as usize].expect("a way leads to each set on a way").before;
+                }
+                Before::Cut(index) => {
+                    let at = self.sets[after].first;
+                    path.push((index as usize, Some(at)));
+                    let into = self.ways_into(index as usize, Some(at), usable, ways);
+                    let way = into.into_iter().min_by(Way::preference);
+                    before = way.expect("a way leads into each log on a way").before;
+                }
+            }
+        }
+        path.reverse();
+        path
+    }
+
+    /// The sets that end exactly at `lsn`.
+    pub(crate) fn ending_at(&self, lsn: Lsn) -> impl Iterator<Item = usize> + '_ {
+        ends_at(self.sets, lsn).map(|(index, _)| index)
+    }
+}
+
+fn same_key<K: Ord + Copy>(sorted: &[(K, u32)], key: K) -> &[(K, u32)] {
+    let from = sorted.partition_point(|(other, _)| *other < key);
+    let until = sorted.partition_point(|(other, _)| *other <= key);
+    &sorted[from..until]
+}

@@ -1,0 +1,168 @@
+//! A history while it is put together, and what contradicts it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bak::{LogAgreement, Lsn};
+
+use super::ForkSets;
+
+/// Of the sets that overlap one set, so many have their blocks compared.
+const COMPARED_MAX: usize = 64;
+
+/// Why a set does not belong to a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Conflict {
+    /// It began after one that had got further, and ends below it.
+    Inverted { last: Lsn, earlier: Lsn },
+    /// The same LSNs hold other log blocks.
+    Blocks { at: Lsn },
+}
+
+impl Conflict {
+    pub(super) fn sentence(self) -> String {
+        match self {
+            Self::Inverted { last, earlier } => format!(
+                "a backup that began later ends at LSN {last}, below LSN {earlier} that an earlier one had reached: the server was put back \
+                 to an older state"
+            ),
+            Self::Blocks { at } => format!(
+                "from LSN {at} on, its log blocks differ from those of another backup with the same LSNs: the server was put back to an older \
+                 state"
+            ),
+        }
+    }
+}
+
+/// One history.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// Members in the order they came.
+    pub(super) members: Vec<usize>,
+    /// Why it is one of its own.
+    pub(super) evidence: Option<String>,
+    /// When its first member began.
+    pub(super) first_start: i64,
+    last_start: i64,
+    /// By finish, the highest LSN reached until then: only where it rises.
+    reached: BTreeMap<i64, Lsn>,
+    /// By start, the lowest LSN that a set ends at which began then or later: only where it rises.
+    ahead: BTreeMap<i64, Lsn>,
+    by_last: BTreeSet<(Lsn, usize)>,
+}
+
+impl Draft {
+    pub(super) fn new(evidence: Option<String>) -> Self {
+        Self {
+            members: Vec::new(),
+            evidence,
+            first_start: i64::MAX,
+            last_start: i64::MIN,
+            reached: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            by_last: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn was_written_since(&self, moment: i64) -> bool {
+        self.last_start >= moment
+    }
+
+    pub(super) fn put(&mut self, fork: &ForkSets<'_>, member: usize) {
+        let (set, span) = (fork.set(member), fork.span(member));
+        self.members.push(member);
+        self.first_start = self.first_start.min(span.start_earliest);
+        self.last_start = self.last_start.max(span.start_earliest);
+        self.by_last.insert((set.last, member));
+        if self.reached_before(span.finish_latest.saturating_add(1)).is_none_or(|last| last < set.last) {
+            let covered: Vec<i64> = self
+                .reached
+                .range(span.finish_latest..)
+                .take_while(|(_, last)| **last <= set.last)
+                .map(|(finish, _)| *finish)
+                .collect();
+            for finish in covered {
+                self.reached.remove(&finish);
+            }
+            self.reached.insert(span.finish_latest, set.last);
+        }
+        if self.ahead_after(span.start_earliest.saturating_sub(1)).is_none_or(|last| last > set.last) {
+            let covered: Vec<i64> = self
+                .ahead
+                .range(..=span.start_earliest)
+                .rev()
+                .take_while(|(_, last)| **last >= set.last)
+                .map(|(start, _)| *start)
+                .collect();
+            for start in covered {
+                self.ahead.remove(&start);
+            }
+            self.ahead.insert(span.start_earliest, set.last);
+        }
+    }
+
+    /// The highest LSN that a set which was over before `moment` ends at.
+    fn reached_before(&self, moment: i64) -> Option<Lsn> {
+        self.reached.range(..moment).next_back().map(|(_, last)| *last)
+    }
+
+    /// The lowest LSN that a set which began after `moment` ends at.
+    fn ahead_after(&self, moment: i64) -> Option<Lsn> {
+        self.ahead.range(moment.saturating_add(1)..).next().map(|(_, last)| *last)
+    }
+
+    /// Why a set does not belong here.
+    pub(super) fn conflict_with_set(&self, fork: &ForkSets<'_>, member: usize) -> Option<Conflict> {
+        self.conflict(fork, &[member])
+    }
+
+    /// Why a run of logs does not belong here.
+    pub(super) fn conflict_with_run(&self, fork: &ForkSets<'_>, logs: &[usize]) -> Option<Conflict> {
+        self.conflict(fork, logs)
+    }
+
+    fn conflict(&self, fork: &ForkSets<'_>, members: &[usize]) -> Option<Conflict> {
+        let mut agreed = false;
+        for member in members {
+            for other in self.overlapping(fork, *member) {
+                match fork.compare(*member, other) {
+                    LogAgreement::Differs(at) => return Some(Conflict::Blocks { at }),
+                    LogAgreement::Same => agreed = true,
+                    LogAgreement::Unknown => {}
+                }
+            }
+        }
+        // The same blocks under the same LSNs: then it was the clock that was put back, not the server.
+        if agreed {
+            return None;
+        }
+        members.iter().find_map(|member| self.inverted(fork, *member))
+    }
+
+    fn inverted(&self, fork: &ForkSets<'_>, member: usize) -> Option<Conflict> {
+        let (set, span) = (fork.set(member), fork.span(member));
+        let earlier = self.reached_before(span.start_earliest).filter(|reached| *reached > set.last);
+        if let Some(earlier) = earlier {
+            return Some(Conflict::Inverted {
+                last: set.last,
+                earlier,
+            });
+        }
+        let later = self.ahead_after(span.finish_latest).filter(|ahead| *ahead < set.last)?;
+        Some(Conflict::Inverted {
+            last: later,
+            earlier: set.last,
+        })
+    }
+
+    /// Sets here that hold log blocks of the same LSNs, as far as such can be compared.
+    fn overlapping<'a>(&'a self, fork: &'a ForkSets<'_>, member: usize) -> impl Iterator<Item = usize> + 'a {
+        let set = fork.set(member);
+        let behind = set.log.as_ref().map(|_| self.by_last.range((set.first, usize::MAX)..));
+        behind
+            .into_iter()
+            .flatten()
+            .map(|(_, other)| *other)
+            .take(COMPARED_MAX)
+            .filter(move |other| fork.set(*other).first < set.last && fork.set(*other).log.is_some())
+    }
+}

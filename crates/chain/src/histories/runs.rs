@@ -1,0 +1,94 @@
+//! Runs: logs that continue each other exactly, each beginning where the one before ended.
+
+use std::collections::BTreeMap;
+
+use bak::Lsn;
+
+use super::ForkSets;
+
+/// So many logs around one position are looked at; more would be copies and overlaps without end.
+const AROUND_MAX: usize = 64;
+
+/// The runs of one fork's logs. Empty logs are in none.
+#[derive(Debug)]
+pub(super) struct Runs {
+    /// The run of each member.
+    pub(super) of: Vec<Option<usize>>,
+    /// The logs of each run, in log order.
+    pub(super) logs: Vec<Vec<usize>>,
+    /// Logs by where they end.
+    by_last: BTreeMap<Lsn, Vec<usize>>,
+}
+
+impl Runs {
+    /// A copy-only log continues nothing; and where two different logs begin or end at one LSN, LSNs alone do not say which continues
+    /// which.
+    pub(super) fn of(fork: &ForkSets<'_>) -> Self {
+        let mut begins: BTreeMap<Lsn, Vec<usize>> = BTreeMap::new();
+        let mut ends: BTreeMap<Lsn, Vec<usize>> = BTreeMap::new();
+        let mut by_last: BTreeMap<Lsn, Vec<usize>> = BTreeMap::new();
+        let logs = |member: &usize| fork.set(*member).is_log() && !fork.set(*member).is_empty_log();
+        for member in (0..fork.members.len()).filter(logs) {
+            let set = fork.set(member);
+            by_last.entry(set.last).or_default().push(member);
+            if !set.is_copy_only {
+                begins.entry(set.first).or_default().push(member);
+                ends.entry(set.last).or_default().push(member);
+            }
+        }
+        let mut runs = Self {
+            of: vec![None; fork.members.len()],
+            logs: Vec::new(),
+            by_last,
+        };
+        for member in (0..fork.members.len()).filter(logs) {
+            let set = fork.set(member);
+            let twin = || runs.twin(fork, member);
+            let before = || {
+                only(fork, begins.get(&set.first)?)?;
+                only(fork, ends.get(&set.first)?)
+            };
+            let joined = if set.is_copy_only { twin() } else { twin().or_else(before) };
+            let run = joined.and_then(|other| runs.of[other]).unwrap_or_else(|| {
+                runs.logs.push(Vec::new());
+                runs.logs.len() - 1
+            });
+            runs.of[member] = Some(run);
+            runs.logs[run].push(member);
+        }
+        runs
+    }
+
+    /// A copy of the same backup that is in a run already.
+    fn twin(&self, fork: &ForkSets<'_>, member: usize) -> Option<usize> {
+        let set = fork.set(member);
+        let guid = set.guid?;
+        let same_end = self.by_last.get(&set.last)?.iter().copied();
+        same_end
+            .take(AROUND_MAX)
+            .find(|other| *other < member && fork.set(*other).guid == Some(guid) && self.of[*other].is_some())
+    }
+
+    /// The logs that hold the record at which a set ends.
+    pub(super) fn around(&self, fork: &ForkSets<'_>, member: usize) -> Vec<usize> {
+        let at = fork.set(member).last;
+        let behind = self.by_last.range(at..).flat_map(|(_, logs)| logs).copied().take(AROUND_MAX);
+        behind
+            .filter(|log| fork.set(*log).first <= at && at < fork.set(*log).last)
+            .collect()
+    }
+
+    /// The log that `log` continues.
+    pub(super) fn before(&self, fork: &ForkSets<'_>, log: usize) -> Option<usize> {
+        let ending_there = self.by_last.get(&fork.set(log).first)?.iter().copied();
+        ending_there.take(AROUND_MAX).find(|other| self.of[*other] == self.of[log])
+    }
+}
+
+/// The one log among these, of which several may be copies.
+fn only(fork: &ForkSets<'_>, logs: &[usize]) -> Option<usize> {
+    let first = *logs.first()?;
+    let guid = fork.set(first).guid;
+    let alone = logs.len() == 1 || (guid.is_some() && logs.iter().all(|log| fork.set(*log).guid == guid));
+    alone.then_some(first)
+}
