@@ -81,6 +81,26 @@ impl Branches {
         branch
     }
 
+    /// Whether `ancestor` is `branch` itself or one that it descends from.
+    pub(crate) fn is_within(&self, branch: BranchId, ancestor: BranchId) -> bool {
+        self.shared_with(branch, ancestor).is_some()
+    }
+
+    /// Up to where `branch` shares the log of `ancestor`: all of it where they are the same, else to the point of departure. None where
+    /// it does not descend from it.
+    pub(crate) fn shared_with(&self, branch: BranchId, ancestor: BranchId) -> Option<Option<Lsn>> {
+        let (mut branch, mut until) = (branch, None);
+        for _ in 0..DEPTH_MAX {
+            if branch == ancestor {
+                return Some(until);
+            }
+            let (parent, point) = self.all[branch.0 as usize].parent?;
+            until = Some(until.map_or(point, |until: Lsn| until.min(point)));
+            branch = parent;
+        }
+        None
+    }
+
     /// Cuts the positions `from` to `to` of `branch` into the stretches that each ancestor owns, the nearest first.
     pub(crate) fn owners(&self, branch: BranchId, from: Lsn, to: Lsn) -> Vec<(BranchId, Lsn, Lsn)> {
         let (mut branch, mut to) = (branch, to);

@@ -1,14 +1,25 @@
 //! The backup sets of one database family, and what can be asked of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bak::Lsn;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use crate::coverage::Coverage;
-use crate::plan::{Plans, Reason, Refusal};
-use crate::set::{Set, SetId};
-use crate::target::{Target, Terms};
+use crate::branches::Branches;
+use crate::clocks::{self, Era, Reading};
+use crate::coverage::{BranchId, Coverage};
+use crate::graph::{Graph, Index};
+use crate::holes::Explainer;
+use crate::loss;
+use crate::moments::Span;
+use crate::plan::{Plans, Refusal};
+use crate::planner::Planner;
+use crate::set::{Kind, Set, SetId};
+use crate::spans;
+use crate::target::{Moment, Target, Terms};
+use crate::time::Timeline;
 
 /// A named mark in the log (`msdb.dbo.logmarkhistory`), or a moment whose LSN is known (an empty name).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,29 +34,36 @@ pub struct Mark {
     pub fork: Uuid,
 }
 
-/// The sets of one database family (one FamilyGUID).
+/// The sets of one database family (one FamilyGUID), indexed: every question costs in proportion to these sets alone.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
+    /// In log order: by LastLSN; where equal, what is restored first.
     sets: Vec<Set>,
     marks: Vec<Mark>,
     zone: Option<TimeZone>,
+    spans: Vec<Span>,
+    branches: Branches,
+    readings: Vec<Reading>,
+    index: Index,
+    last_written: Vec<i64>,
 }
 
 impl Database {
-    /// A database of these sets.
+    /// A database of these sets, in any order. Costs n log n for n sets.
     #[must_use]
     pub fn new(sets: Vec<Set>) -> Self {
         Self {
             sets,
             ..Self::default()
         }
+        .indexed()
     }
 
     /// The rules of the server's time zone: resolves times without an offset, and hours that occur twice.
     #[must_use]
     pub fn in_zone(mut self, zone: TimeZone) -> Self {
         self.zone = Some(zone);
-        self
+        self.indexed()
     }
 
     /// Marks whose LSN is known.
@@ -55,16 +73,29 @@ impl Database {
         self
     }
 
+    /// The sets, in log order.
+    #[must_use]
+    pub fn sets(&self) -> &[Set] {
+        &self.sets
+    }
+
     /// A set.
     #[must_use]
     pub fn set(&self, id: SetId) -> Option<&Set> {
         self.sets.iter().find(|set| set.id == id)
     }
 
+    /// The branch at the end of a set.
+    #[must_use]
+    pub fn branch_of(&self, id: SetId) -> Option<BranchId> {
+        let index = self.sets.iter().position(|set| set.id == id)?;
+        Some(self.branches.at_end(index))
+    }
+
     /// What is restorable, and why the rest is not.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
-        Coverage::default()
+        self.coverage_of(&self.usable(&BTreeSet::new()))
     }
 
     /// The cheapest way to `target`.
@@ -72,19 +103,158 @@ impl Database {
     /// # Errors
     /// Why there is none, with the nearest restorable points.
     pub fn plan(&self, target: &Target, terms: &Terms) -> Result<Plans, Box<Refusal>> {
-        let _ = (target, terms, &self.marks, &self.zone);
-        Err(Box::new(Refusal {
-            reason: Reason::Nothing,
-            before: None,
-            after: None,
-            moment: None,
-        }))
+        Planner::new(self, terms).plan(target)
     }
 
-    /// What of the coverage would be lost if these sets were deleted.
+    /// What of the coverage would be lost if these sets were deleted: the spans, cut to what no other plan reaches, and why nothing
+    /// reaches it then.
     #[must_use]
     pub fn loss(&self, sets: &[SetId]) -> Coverage {
-        let _ = sets;
-        Coverage::default()
+        let deleted: BTreeSet<SetId> = sets.iter().copied().collect();
+        let usable = self.usable(&BTreeSet::new());
+        let mut left = usable.clone();
+        for (index, set) in self.sets.iter().enumerate() {
+            left[index] &= !deleted.contains(&set.id);
+        }
+        loss::between(&self.coverage_of(&usable), &self.coverage_of(&left))
+    }
+
+    /// The sets that could not be restored any more if this one were deleted: differentials of a full, logs that nothing else leads to.
+    #[must_use]
+    pub fn dependents(&self, id: SetId) -> Vec<SetId> {
+        let usable = self.usable(&BTreeSet::new());
+        let mut left = usable.clone();
+        for (index, set) in self.sets.iter().enumerate() {
+            left[index] &= set.id != id;
+        }
+        let before = self.graph().walk(&usable, |_| true);
+        let after = self.graph().walk(&left, |_| true);
+        let lost = before.iter().zip(&after).zip(&self.sets);
+        lost.filter(|((before, after), set)| before.is_some() && after.is_none() && set.id != id)
+            .map(|(_, set)| set.id)
+            .collect()
+    }
+
+    fn coverage_of(&self, usable: &[bool]) -> Coverage {
+        let graph = self.graph();
+        let (spans, ways) = spans::reached(&graph, &self.readings, usable);
+        let explainer = Explainer {
+            graph: &graph,
+            usable,
+            ways: &ways,
+        };
+        let holes = self.branches.all.iter().flat_map(|branch| {
+            let of_branch = spans.partition_point(|span| span.branch < branch.id)..spans.partition_point(|span| span.branch <= branch.id);
+            explainer.holes(branch.id, &spans[of_branch])
+        });
+        Coverage {
+            holes: holes.collect(),
+            branches: self.branches.all.clone(),
+            spans,
+        }
+    }
+
+    fn indexed(mut self) -> Self {
+        self.sets.sort_by_key(|set| {
+            let rank = match set.kind {
+                Kind::Full => 0,
+                Kind::Differential(_) => 1,
+                Kind::Log => 2,
+            };
+            (set.last, rank, set.first, set.clock.start, set.id)
+        });
+        self.spans = self.place_in_time();
+        self.branches = Branches::of(&self.sets, &self.spans);
+        self.readings = clocks::read(&self.sets, &self.spans, &self.branches);
+        self.index = Index::of(&self.sets);
+        self.last_written = vec![i64::MIN; self.branches.all.len()];
+        for (index, span) in self.spans.iter().enumerate() {
+            let written = &mut self.last_written[self.branches.at_end(index).0 as usize];
+            *written = (*written).max(span.start_latest);
+        }
+        self
+    }
+
+    fn place_in_time(&self) -> Vec<Span> {
+        let mut forks: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
+        for (index, set) in self.sets.iter().enumerate() {
+            forks.entry(set.fork.id).or_default().push(index);
+        }
+        let mut spans = vec![Span::default(); self.sets.len()];
+        for members in forks.values() {
+            let sets: Vec<&Set> = members.iter().map(|index| &self.sets[*index]).collect();
+            let timeline = Timeline::of(&sets, self.zone.as_ref());
+            for (index, times) in members.iter().zip(timeline.all()) {
+                spans[*index] = Span::of(times);
+            }
+        }
+        spans
+    }
+
+    /// The sets of a fork in time. Made when it is asked for: it is larger than all the rest.
+    pub(crate) fn timeline(&self, fork: Uuid) -> Timeline {
+        let sets: Vec<&Set> = self.sets.iter().filter(|set| set.fork.id == fork).collect();
+        Timeline::of(&sets, self.zone.as_ref())
+    }
+
+    /// The points in time that a moment can be on the clock of a fork's server; none where that cannot be told.
+    pub(crate) fn readings_of(&self, fork: Uuid, moment: Moment) -> Option<Vec<Timestamp>> {
+        self.timeline(fork).readings(moment).ok().map(|readings| readings.all().to_vec())
+    }
+
+    pub(crate) fn graph(&self) -> Graph<'_> {
+        Graph {
+            sets: &self.sets,
+            branches: &self.branches,
+            index: &self.index,
+        }
+    }
+
+    /// Which sets a plan may use, where the user named these damaged ones.
+    pub(crate) fn usable(&self, named: &BTreeSet<SetId>) -> Vec<bool> {
+        let usable = self.sets.iter().map(|set| {
+            let is_sure = set.grade.is_usable() || (set.grade == crate::grade::Grade::Disputed && named.contains(&set.id));
+            is_sure && set.families.missing.is_empty()
+        });
+        usable.collect()
+    }
+
+    pub(crate) fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    pub(crate) fn zone(&self) -> Option<&TimeZone> {
+        self.zone.as_ref()
+    }
+
+    pub(crate) fn reading(&self, index: usize) -> Reading {
+        self.readings[index]
+    }
+
+    pub(crate) fn finish_latest(&self, index: usize) -> i64 {
+        self.spans[index].finish_latest
+    }
+
+    /// When the branch was last written to.
+    pub(crate) fn last_written(&self, branch: BranchId) -> i64 {
+        self.last_written[branch.0 as usize]
+    }
+
+    /// The eras of a branch in which a log reaches this moment.
+    pub(crate) fn eras_that_reach(&self, branch: BranchId, moment: i64) -> BTreeSet<Era> {
+        let logs = (0..self.sets.len()).filter(|index| self.serves(*index, moment));
+        let eras = logs.map(|index| self.readings[index].era);
+        eras.filter(|era| era.branch == branch).collect()
+    }
+
+    /// The logs of an era that can be stopped at this moment, where what comes before them allows it.
+    pub(crate) fn logs_that_reach(&self, era: Era, moment: i64) -> impl Iterator<Item = usize> + '_ {
+        let logs = (0..self.sets.len()).filter(move |index| self.serves(*index, moment));
+        logs.filter(move |index| self.readings[*index].era == era)
+    }
+
+    fn serves(&self, index: usize, moment: i64) -> bool {
+        let (set, reading) = (&self.sets[index], &self.readings[index]);
+        set.is_log() && !set.is_empty_log() && !set.is_bulk_logged && !reading.is_step && reading.reach >= moment
     }
 }

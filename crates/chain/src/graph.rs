@@ -14,7 +14,6 @@ use uuid::Uuid;
 use crate::branches::{Branches, ends_at};
 use crate::coverage::BranchId;
 use crate::grade::Grade;
-use crate::moments::Span;
 use crate::set::{Kind, Set};
 
 /// What a way costs; the smaller the better: grades from the worst on, steps, bytes.
@@ -125,7 +124,6 @@ impl Index {
 pub(crate) struct Graph<'a> {
     /// In log order.
     pub(crate) sets: &'a [Set],
-    pub(crate) spans: &'a [Span],
     pub(crate) branches: &'a Branches,
     pub(crate) index: &'a Index,
 }
@@ -160,7 +158,7 @@ impl Graph<'_> {
         let at = self.sets[log].first;
         let crosses = self.crosses(log, at);
         let from = if crosses { self.sets.partition_point(|set| set.last <= at) } else { self.sets.len() };
-        let reach_back = (from..self.sets.len()).take_while(move |index| self.index.lowest_first[*index] < at);
+        let reach_back = (from..self.sets.len()).take_while(move |index| self.may_reach_back(*index, at));
         reach_back.filter(move |other| {
             let set = &self.sets[*other];
             set.is_log() && !set.is_bulk_logged && set.first < at && *other != log && self.owner(*other, at) == self.owner(log, at)
@@ -207,20 +205,28 @@ impl Graph<'_> {
                 newest: set.last,
                 before: Before::Nothing,
             }),
-            Kind::Differential(_) => {
-                let bases = self.bases(index).into_iter();
-                let ways = bases.filter_map(|base| {
-                    let way = ways[base]?;
-                    Some(Way {
-                        cost: way.cost.plus(cost),
-                        newest: set.last,
-                        before: Before::Whole(base as u32),
-                    })
-                });
-                ways.min_by(Way::preference)
-            }
+            Kind::Differential(_) => self.ways_into_differential(index, ways).into_iter().min_by(Way::preference),
             Kind::Log => self.ways_into(index, None, usable, ways).into_iter().min_by(Way::preference),
         }
+    }
+
+    /// The ways to the end of a differential: by each copy of its base.
+    pub(crate) fn ways_into_differential(&self, index: usize, ways: &[Option<Way>]) -> Vec<Way> {
+        let set = &self.sets[index];
+        let bases = self.bases(index).into_iter();
+        let ways = bases.filter_map(|base| {
+            Some(Way {
+                cost: ways[base]?.cost.plus(Cost::of(set)),
+                newest: set.last,
+                before: Before::Whole(base as u32),
+            })
+        });
+        ways.collect()
+    }
+
+    /// Whether a set at this index in log order, or a log behind it, begins at or before `at`.
+    pub(crate) fn may_reach_back(&self, index: usize, at: Lsn) -> bool {
+        self.index.lowest_first[index] <= at
     }
 
     /// All ways to the end of a log; with `until`, only those that enter it before this LSN.

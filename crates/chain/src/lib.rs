@@ -7,13 +7,22 @@
 //! The rules are those of SQL Server's own planner where it is right, and stricter where tools are known to be wrong: forks and
 //! bases are told by GUID and LSN, never by name or start date; a moment is claimed only where every record up to it is in hand.
 
+mod branches;
+mod clocks;
 pub mod coverage;
 pub mod database;
 pub mod from_backup;
 pub mod grade;
+mod graph;
+mod histories;
+mod holes;
+mod loss;
 pub mod media;
+mod moments;
 pub mod plan;
+mod planner;
 pub mod set;
+mod spans;
 pub mod target;
 pub mod time;
 pub mod tsql;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::time::Times;
 
 /// The times of one set, in milliseconds of UTC (or of the server's clock where no offset is known).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span {
     /// The earliest its start can have been.
     pub(crate) start_earliest: i64,

@@ -1,0 +1,239 @@
+//! From a target to the cheapest plan: which last step gets there, by which way, and where to stop.
+//!
+//! Each kind of target has its own module; all end in [`Final`]s, last steps with the way that leads to them, of which the best on the
+//! branch that was written last becomes the plan.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use bak::Lsn;
+
+use crate::coverage::BranchId;
+use crate::database::Database;
+use crate::graph::{Before, Cost, Graph, Way};
+use crate::plan::{Plan, Plans, Reason, Refusal, Restorable, Step, Stop};
+use crate::set::SetId;
+use crate::target::{Moment, Target, Terms};
+
+mod at_lsn;
+mod at_mark;
+mod at_moment;
+mod ties;
+
+/// One way to the target: its last set, and how that ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Final {
+    last: usize,
+    stop: Option<Stop>,
+    way: Way,
+    /// The branch whose state is reached.
+    branch: BranchId,
+    reaches: Lsn,
+    /// STOPAT on logs before the last, which may hold records later than the moment; by index.
+    stops_before: Vec<(usize, Stop)>,
+}
+
+impl Final {
+    fn preference(&self, other: &Self) -> Ordering {
+        self.way.preference(&other.way).then(self.last.cmp(&other.last))
+    }
+}
+
+/// Ways to the target that were found under one set of allowed sets.
+pub(crate) struct Found {
+    finals: Vec<Final>,
+    ways: Vec<Option<Way>>,
+}
+
+/// Makes plans over one database.
+pub(crate) struct Planner<'a> {
+    database: &'a Database,
+    graph: Graph<'a>,
+    usable: Vec<bool>,
+    terms: &'a Terms,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(database: &'a Database, terms: &'a Terms) -> Self {
+        let named: BTreeSet<SetId> = terms.accept_damaged.iter().copied().collect();
+        Self {
+            graph: database.graph(),
+            usable: database.usable(&named),
+            database,
+            terms,
+        }
+    }
+
+    pub(crate) fn plan(&self, target: &Target) -> Result<Plans, Box<Refusal>> {
+        if let Some(branch) = self.terms.branch
+            && branch.0 as usize >= self.graph.branches.all.len()
+        {
+            return Err(refusal(Reason::UnknownBranch));
+        }
+        if self.usable.iter().all(|usable| !usable) {
+            return Err(refusal(Reason::Nothing));
+        }
+        match target {
+            Target::Lsn(lsn) => self.at_lsn(*lsn, Stop::AtLsn(*lsn)),
+            Target::BeforeLsn(lsn) => self.at_lsn(*lsn, Stop::BeforeLsn(*lsn)),
+            Target::Set(id) => self.at_set(*id),
+            Target::Latest => self.latest(),
+            Target::Mark { name, after } => self.at_mark(name, *after),
+            Target::Moment(moment) => self.at_moment(*moment),
+        }
+    }
+
+    fn sets_allowed(&self) -> Vec<Option<Way>> {
+        self.graph.walk(&self.usable, |_| true)
+    }
+
+    /// The branch asked for, or the one that owns a position; whether this one is wanted.
+    fn wants(&self, branch: BranchId, at: Lsn) -> bool {
+        self.terms
+            .branch
+            .is_none_or(|wanted| self.graph.branches.canonical(wanted, at) == branch)
+    }
+
+    /// The best plan of those found, and those that equal it; `None` where nothing was found.
+    fn choose(&self, found: &[Found]) -> Option<Plans> {
+        let mut best_of_branch: Vec<(&Final, &Found)> = Vec::new();
+        for found in found {
+            for last in &found.finals {
+                match best_of_branch.iter_mut().find(|(best, _)| best.branch == last.branch) {
+                    Some(best) if last.preference(best.0).is_lt() => *best = (last, found),
+                    Some(_) => {}
+                    None => best_of_branch.push((last, found)),
+                }
+            }
+        }
+        best_of_branch.sort_by_key(|(last, _)| std::cmp::Reverse(self.database.last_written(last.branch)));
+        let (best, from) = *best_of_branch.first()?;
+        Some(Plans {
+            best: self.make(best, &from.ways),
+            alternatives: self.alternatives(best, from),
+            other_branches: best_of_branch[1..]
+                .iter()
+                .map(|(last, found)| self.make(last, &found.ways))
+                .collect(),
+        })
+    }
+
+    fn make(&self, last: &Final, ways: &[Option<Way>]) -> Plan {
+        let path = self.graph.path(last.last, last.way.before, &self.usable, ways);
+        self.from_path(last, &path)
+    }
+
+    /// A plan from its sets, each with the LSN that it is stopped at.
+    fn from_path(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Plan {
+        let mut cost = Cost::default();
+        let steps = path.iter().enumerate().map(|(number, (index, cut))| {
+            let set = &self.graph.sets[*index];
+            cost = cost.plus(Cost::of(set));
+            let stop = if number + 1 == path.len() {
+                last.stop.clone()
+            } else {
+                let early = last.stops_before.iter().find(|(log, _)| log == index);
+                cut.map(Stop::BeforeLsn).or(early.map(|(_, stop)| stop.clone()))
+            };
+            Step {
+                set: set.id,
+                kind: set.kind,
+                grade: set.grade,
+                stop,
+            }
+        });
+        let steps = steps.collect();
+        Plan {
+            steps,
+            branch: last.branch,
+            reaches: last.reaches,
+            bytes: cost.bytes,
+        }
+    }
+
+    /// The furthest that the branch which was written last can be restored to.
+    fn latest(&self) -> Result<Plans, Box<Refusal>> {
+        let ways = self.sets_allowed();
+        let ends = (0..self.graph.sets.len()).filter_map(|index| Some((index, ways[index]?)));
+        let ends = ends.filter(|(index, _)| self.terms.branch.is_none_or(|branch| self.graph.branches.at_end(*index) == branch));
+        let furthest = |(index, way): &(usize, Way)| {
+            let branch = self.graph.branches.at_end(*index);
+            (self.database.last_written(branch), branch, self.graph.sets[*index].last, std::cmp::Reverse(way.cost))
+        };
+        let mut best: Vec<Final> = Vec::new();
+        let chosen = ends.clone().max_by_key(furthest).map(|(index, _)| index);
+        if let Some(chosen) = chosen {
+            let (branch, last) = (self.graph.branches.at_end(chosen), self.graph.sets[chosen].last);
+            let there = ends.filter(|(index, _)| self.graph.sets[*index].last == last && self.graph.branches.at_end(*index) == branch);
+            best.extend(there.map(|(index, way)| self.whole(index, way, branch)));
+        }
+        let found = Found { finals: best, ways };
+        self.choose(&[found]).ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, None))
+    }
+
+    fn at_set(&self, id: SetId) -> Result<Plans, Box<Refusal>> {
+        let Some(index) = self.graph.sets.iter().position(|set| set.id == id) else {
+            return Err(refusal(Reason::SetUnusable(None)));
+        };
+        let set = &self.graph.sets[index];
+        if set.is_empty_log() && self.usable[index] {
+            return self.at_lsn(set.last, Stop::AtLsn(set.last));
+        }
+        let ways = self.sets_allowed();
+        let branch = self.graph.branches.at_end(index);
+        let finals = ways[index].map(|way| self.whole(index, way, branch)).into_iter().collect();
+        let found = Found { finals, ways };
+        self.choose(&[found]).ok_or_else(|| {
+            let coverage = self.database.coverage();
+            let holes = coverage.holes.iter().filter(|hole| hole.branch == branch);
+            let hole = holes.filter(|hole| hole.from <= set.last && set.last <= hole.to).max_by_key(|hole| hole.from);
+            self.refuse_at_lsn(Reason::SetUnusable(hole.map(|hole| hole.reason.clone())), Some(set.last))
+        })
+    }
+
+    /// A set restored whole as the last step.
+    fn whole(&self, index: usize, way: Way, branch: BranchId) -> Final {
+        Final {
+            last: index,
+            stop: None,
+            way,
+            branch,
+            reaches: self.graph.sets[index].last,
+            stops_before: Vec::new(),
+        }
+    }
+}
+
+fn refusal(reason: Reason) -> Box<Refusal> {
+    Box::new(Refusal {
+        reason,
+        before: None,
+        after: None,
+        moment: None,
+    })
+}
+
+/// The end of a span as a point to offer.
+fn point(span: &crate::coverage::Span, at_end: bool) -> Restorable {
+    Restorable {
+        branch: span.branch,
+        lsn: Some(if at_end { span.to } else { span.from }),
+        at: span.times.map(|times| if at_end { times.to } else { times.from }),
+    }
+}
+
+impl Moment {
+    fn refuse(self, reason: Reason) -> Box<Refusal> {
+        Box::new(Refusal {
+            moment: Some(self),
+            ..*refusal(reason)
+        })
+    }
+}
+
+fn whole_step(before: Before) -> Option<usize> {
+    match before {
+        Before::Whole(index) => Some(index as usize),
+        Before::Nothing | Before::Cut(_) => None,
+    }
+}

@@ -1,0 +1,257 @@
+//! Plans that end at a moment.
+//!
+//! A log serves a moment as the last step where it is stopped by STOPAT and everything before it is surely older; a lone data backup
+//! serves its finish, where no log does. The moment is looked for in each branch and era of its own.
+
+use std::collections::BTreeSet;
+
+use bak::Lsn;
+use jiff::Timestamp;
+
+use super::{Final, Found, Planner, point, refusal, whole_step};
+use crate::clocks::Era;
+use crate::coverage::{BranchId, Coverage};
+use crate::graph::Way;
+use crate::plan::{Plans, Reason, Refusal, Restorable, Stop};
+use crate::set::SetId;
+use crate::target::Moment;
+use crate::time::{NoLiteral, Timeline, literal};
+
+/// What was found for one branch and one reading of the moment.
+struct Served {
+    at: Timestamp,
+    era: Option<Era>,
+    found: Found,
+}
+
+impl Planner<'_> {
+    pub(super) fn at_moment(&self, moment: Moment) -> Result<Plans, Box<Refusal>> {
+        let mut served: Vec<Served> = Vec::new();
+        let mut undecided: Vec<SetId> = Vec::new();
+        let mut read: BTreeSet<Timestamp> = BTreeSet::new();
+        let mut is_skipped = false;
+        let mut is_unknown = false;
+        for branch in &self.graph.branches.all {
+            if let Some(wanted) = self.terms.branch
+                && !self.graph.branches.is_within(wanted, branch.id)
+            {
+                continue;
+            }
+            let timeline = self.database.timeline(branch.fork);
+            let readings = match timeline.readings(moment) {
+                Ok(readings) => readings.all().to_vec(),
+                Err(_) => {
+                    is_unknown = true;
+                    continue;
+                }
+            };
+            is_skipped |= readings.is_empty();
+            read.extend(readings.iter().copied());
+            for at in readings {
+                self.serve(branch.id, at, &timeline, &mut served, &mut undecided);
+            }
+        }
+        let readings: BTreeSet<Timestamp> = served.iter().map(|served| served.at).collect();
+        let eras = |branch: BranchId| {
+            let eras = served.iter().filter_map(|served| served.era).filter(move |era| era.branch == branch);
+            eras.collect::<BTreeSet<Era>>().len()
+        };
+        let is_twice = readings.len() > 1 || self.graph.branches.all.iter().any(|branch| eras(branch.id) > 1);
+        let reason = if is_twice || (!readings.is_empty() && !undecided.is_empty() && read.len() > 1) {
+            Reason::Ambiguous(read.iter().copied().collect())
+        } else {
+            let found: Vec<Found> = served.into_iter().map(|served| served.found).collect();
+            if let Some(plans) = self.choose(&found) {
+                return Ok(plans);
+            }
+            match undecided.first() {
+                Some(log) => Reason::AmbiguousInLog(*log),
+                None if read.is_empty() && is_skipped => Reason::Skipped,
+                None if read.is_empty() && is_unknown => Reason::OffsetUnknown,
+                None => Reason::Nothing,
+            }
+        };
+        Err(self.refuse_at_moment(moment, reason, &read))
+    }
+
+    /// Looks for `at` on one branch.
+    fn serve(&self, branch: BranchId, at: Timestamp, timeline: &Timeline, served: &mut Vec<Served>, undecided: &mut Vec<SetId>) {
+        let until = self.terms.branch.and_then(|wanted| self.graph.branches.shared_with(wanted, branch).flatten());
+        let moment = at.as_millisecond();
+        let before = served.len();
+        for era in self.database.eras_that_reach(branch, moment) {
+            let ways = self.graph.walk(&self.usable, |index| self.is_older(index, era, moment));
+            let mut finals = Vec::new();
+            for log in self.database.logs_that_reach(era, moment) {
+                if self.usable[log] && until.is_none_or(|until| self.graph.sets[log].last <= until) {
+                    self.stop_in(log, at, timeline, &ways, &mut finals, undecided);
+                }
+            }
+            if !finals.is_empty() {
+                served.push(Served {
+                    at,
+                    era: Some(era),
+                    found: Found { finals, ways },
+                });
+            }
+        }
+        if served.len() == before {
+            let found = self.lone_data_backups(branch, moment, until);
+            if !found.finals.is_empty() {
+                served.push(Served { at, era: None, found });
+            }
+        }
+    }
+
+    /// Whether a set that is restored whole holds nothing later than the moment, as told by the clock of this era.
+    fn is_older(&self, index: usize, era: Era, moment: i64) -> bool {
+        let reading = self.database.reading(index);
+        if reading.era.branch != era.branch || reading.era.number < era.number {
+            return true;
+        }
+        reading.era == era && reading.bound <= moment
+    }
+
+    /// Stops in `log` at the moment, where there is a literal for it.
+    fn stop_in(
+        &self,
+        log: usize,
+        at: Timestamp,
+        timeline: &Timeline,
+        ways: &[Option<Way>],
+        finals: &mut Vec<Final>,
+        undecided: &mut Vec<SetId>,
+    ) {
+        let set = &self.graph.sets[log];
+        let reading = self.database.reading(log);
+        let into = self.graph.ways_into(log, None, &self.usable, ways);
+        let into = into.into_iter().filter(|way| {
+            // What crosses from another branch, or is stopped at an LSN of it, says nothing of this branch's time before the log.
+            let before = whole_step(way.before);
+            let crosses = before.is_none_or(|before| self.graph.crosses(log, self.graph.sets[before].last));
+            !crosses || at.as_millisecond() >= reading.bound
+        });
+        let Some(way) = into.min_by(Way::preference) else { return };
+        let before = whole_step(way.before);
+        let stop = match self.literal_in(log, before, at, timeline) {
+            Ok(stop) => stop,
+            Err(_) => match self.known_lsn(log, at) {
+                Some(lsn) => Stop::AtLsn(lsn),
+                None => {
+                    undecided.push(set.id);
+                    return;
+                }
+            },
+        };
+        finals.push(Final {
+            last: log,
+            stops_before: self.stops_before(log, &way, at, timeline, ways),
+            stop: Some(stop),
+            way,
+            branch: self.graph.branches.at_end(log),
+            reaches: set.last,
+        });
+    }
+
+    fn literal_in(&self, log: usize, before: Option<usize>, at: Timestamp, timeline: &Timeline) -> Result<Stop, NoLiteral> {
+        let times = |index: usize| timeline.times(self.graph.sets[index].id);
+        let log = times(log).ok_or(NoLiteral::OffsetUncertain)?;
+        literal(at, log, before.and_then(times), self.database.zone()).map(Stop::At)
+    }
+
+    /// The LSN of a moment that somebody wrote down.
+    fn known_lsn(&self, log: usize, at: Timestamp) -> Option<Lsn> {
+        let set = &self.graph.sets[log];
+        let mut marks = self.database.marks().iter();
+        let mark = marks.find(|mark| mark.at == Some(at) && mark.fork == set.fork.id && set.first <= mark.lsn && mark.lsn < set.last);
+        mark.map(|mark| mark.lsn)
+    }
+
+    /// Logs before the last that were still being written at the moment: they may hold later records, so they stop at it too.
+    fn stops_before(&self, log: usize, way: &Way, at: Timestamp, timeline: &Timeline, ways: &[Option<Way>]) -> Vec<(usize, Stop)> {
+        let path = self.graph.path(log, way.before, &self.usable, ways);
+        let era = self.database.reading(log).era;
+        let mut stops = Vec::new();
+        for pair in path.windows(2) {
+            let ((before, _), (index, cut)) = (pair[0], pair[1]);
+            let set = &self.graph.sets[index];
+            let is_open = index != log
+                && cut.is_none()
+                && set.is_log()
+                && !set.is_bulk_logged
+                && self.database.reading(index).era == era
+                && self.database.finish_latest(index) >= at.as_millisecond();
+            if is_open && let Ok(stop) = self.literal_in(index, Some(before), at, timeline) {
+                stops.push((index, stop));
+            }
+        }
+        stops
+    }
+
+    /// Data backups whose state is that of the moment without any log.
+    fn lone_data_backups(&self, branch: BranchId, moment: i64, until: Option<Lsn>) -> Found {
+        let ways = self.sets_allowed();
+        let mut finals = Vec::new();
+        for (index, way) in ways.iter().enumerate() {
+            let reading = self.database.reading(index);
+            let set = &self.graph.sets[index];
+            let serves = !set.is_log()
+                && reading.era.branch == branch
+                && (reading.bound..=reading.reach).contains(&moment)
+                && until.is_none_or(|until| set.last <= until);
+            if let Some(way) = way.filter(|_| serves) {
+                finals.push(self.whole(index, way, branch));
+            }
+        }
+        Found { finals, ways }
+    }
+
+    fn refuse_at_moment(&self, moment: Moment, reason: Reason, read: &BTreeSet<Timestamp>) -> Box<Refusal> {
+        let Some(at) = read.first().copied() else {
+            return moment.refuse(reason);
+        };
+        let coverage = self.database.coverage();
+        let wanted = |branch: BranchId| self.terms.branch.is_none_or(|wanted| self.graph.branches.is_within(wanted, branch));
+        let (before, after) = nearest(&coverage, wanted, at);
+        let reason = match reason {
+            Reason::Nothing => self.why_not(&coverage, wanted, before, after, at),
+            told => told,
+        };
+        Box::new(Refusal {
+            before,
+            after,
+            moment: Some(moment),
+            ..*refusal(reason)
+        })
+    }
+
+    /// Names the hole that a moment lies in: the one between the nearest restorable points.
+    fn why_not(
+        &self,
+        coverage: &Coverage,
+        wanted: impl Fn(BranchId) -> bool,
+        before: Option<Restorable>,
+        after: Option<Restorable>,
+        at: Timestamp,
+    ) -> Reason {
+        let (from, to) = (before.and_then(|point| point.lsn), after.and_then(|point| point.lsn));
+        let mut holes = coverage.holes.iter().filter(|hole| wanted(hole.branch));
+        let between = holes.find(|hole| from.is_none_or(|from| hole.from >= from) && to.is_none_or(|to| hole.to <= to));
+        let _ = at;
+        match (between, before, after) {
+            (Some(hole), ..) => Reason::Hole(hole.clone()),
+            (None, None, Some(_)) => Reason::TooEarly,
+            (None, Some(_), None) => Reason::TooLate,
+            _ => Reason::Nothing,
+        }
+    }
+}
+
+/// The nearest restorable moments on both sides.
+fn nearest(coverage: &Coverage, wanted: impl Fn(BranchId) -> bool, at: Timestamp) -> (Option<Restorable>, Option<Restorable>) {
+    let spans = || coverage.spans.iter().filter(|span| wanted(span.branch));
+    let timed = || spans().filter_map(|span| Some((span, span.times?)));
+    let before = timed().filter(|(_, times)| times.to < at).max_by_key(|(_, times)| times.to);
+    let after = timed().filter(|(_, times)| times.from > at).min_by_key(|(_, times)| times.from);
+    (before.map(|(span, _)| point(span, true)), after.map(|(span, _)| point(span, false)))
+}

@@ -1,0 +1,85 @@
+//! Plans that cost as many steps of the same grades as the best.
+
+use bak::Lsn;
+
+use super::{Final, Found, Planner};
+use crate::graph::{Before, Way};
+use crate::plan::{Plan, Plans};
+
+/// So many equal plans are gathered before the best of them are listed.
+const GATHERED_MAX: usize = 32;
+
+/// The end of a way that is followed back: sets from the last on.
+type Tail = Vec<(usize, Option<Lsn>)>;
+
+impl Planner<'_> {
+    /// The equals of `best` on its branch, fewest bytes first.
+    pub(super) fn alternatives(&self, best: &Final, found: &Found) -> Vec<Plan> {
+        let chosen = self.make(best, &found.ways);
+        let rivals = found.finals.iter().filter(|last| last.branch == best.branch && last.way.cost.ties(best.way.cost));
+        let mut plans: Vec<Plan> = Vec::new();
+        for last in rivals {
+            for path in self.equal_paths(last, &found.ways) {
+                let plan = self.from_path(last, &path);
+                if plan.steps != chosen.steps && !plans.iter().any(|other| other.steps == plan.steps) {
+                    plans.push(plan);
+                }
+            }
+        }
+        plans.sort_by_key(|plan| plan.bytes);
+        plans.truncate(Plans::ALTERNATIVES_MAX);
+        plans
+    }
+
+    fn equal_paths(&self, last: &Final, ways: &[Option<Way>]) -> Vec<Vec<(usize, Option<Lsn>)>> {
+        let mut paths = Vec::new();
+        let mut open: Vec<(Tail, Way)> = vec![(vec![(last.last, None)], last.way)];
+        // The last log is entered before its stop.
+        let until = last.stop.as_ref().map(|_| last.reaches);
+        open.extend(self.rivals(last.last, until, last.way, ways).into_iter().map(|way| (vec![(last.last, None)], way)));
+        while let Some((mut tail, way)) = open.pop() {
+            if paths.len() >= GATHERED_MAX {
+                break;
+            }
+            match way.before {
+                Before::Nothing => {
+                    tail.reverse();
+                    paths.push(tail);
+                }
+                Before::Whole(index) => {
+                    let index = index as usize;
+                    let before = ways[index].expect("a way leads to each set on a way");
+                    tail.push((index, None));
+                    let others = self.rivals(index, None, before, ways);
+                    // So many rivals wait at most, however many equal ways there are.
+                    for other in others.into_iter().take(GATHERED_MAX.saturating_sub(open.len())) {
+                        open.push((tail.clone(), other));
+                    }
+                    open.push((tail, before));
+                }
+                Before::Cut(index) => {
+                    let after = tail.last().expect("a tail has an end").0;
+                    let path = self.graph.path(after, way.before, &self.usable, ways);
+                    debug_assert_eq!(path.last().map(|(last, _)| *last), Some(after), "index {index}");
+                    tail.extend(path.into_iter().rev().skip(1));
+                    tail.reverse();
+                    paths.push(tail);
+                }
+            }
+        }
+        paths
+    }
+
+    /// Other ways into a set that cost the same number of steps of the same grades as `way`.
+    fn rivals(&self, index: usize, until: Option<Lsn>, way: Way, ways: &[Option<Way>]) -> Vec<Way> {
+        let set = &self.graph.sets[index];
+        let all = if set.is_log() {
+            self.graph.ways_into(index, until, &self.usable, ways)
+        } else {
+            self.graph.ways_into_differential(index, ways)
+        };
+        all.into_iter()
+            .filter(|other| other.cost.ties(way.cost) && other.before != way.before)
+            .collect()
+    }
+}
