@@ -124,10 +124,11 @@ impl Branches {
     }
 
     fn find_parents(&mut self, sets: &[Set], found: &[(Uuid, History)]) {
-        for index in 0..self.all.len() {
-            let history = &found[index].1;
+        for (index, (_, history)) in found.iter().enumerate() {
             let hidden = history.evidence.is_some();
-            let parent = hidden.then(|| self.parent_history(sets, index, history)).flatten();
+            let parent = hidden
+                .then(|| self.parent_history(sets, index, history))
+                .flatten();
             let parent = parent.or_else(|| self.parent_fork(sets, index, history));
             // A circle of parents can come only from headers that contradict each other.
             let is_circle = parent.is_some_and(|(parent, _)| {
@@ -147,21 +148,24 @@ impl Branches {
     }
 
     /// Where a hidden history left an earlier one of its fork: the furthest point that both are known to share.
-    fn parent_history(
-        &self,
-        sets: &[Set],
-        index: usize,
-        history: &History,
-    ) -> Option<(BranchId, Lsn)> {
+    fn parent_history(&self, sets: &[Set], index: usize, history: &History) -> Option<(BranchId, Lsn)> {
         let fork = self.all[index].fork;
         let mut best: Option<(Lsn, BranchId)> = None;
         let mut offer = |point: Lsn, branch: BranchId| {
-            if branch.0 as usize != index && self.all[branch.0 as usize].fork == fork && Some(point) > best.map(|b| b.0) {
+            if branch.0 as usize != index
+                && self.all[branch.0 as usize].fork == fork
+                && Some(point) > best.map(|b| b.0)
+            {
                 best = Some((point, branch));
             }
         };
         // Its first log begins exactly where a log of the other ends: the database knew that log as its last.
-        let first_log = history.sets.iter().map(|set| &sets[*set]).filter(|set| set.is_log()).min_by_key(|set| set.first);
+        let first_log = history
+            .sets
+            .iter()
+            .map(|set| &sets[*set])
+            .filter(|set| set.is_log())
+            .min_by_key(|set| set.first);
         if let Some(log) = first_log {
             for (other, set) in ends_at(sets, log.first) {
                 if set.is_log() && set.fork.id == fork {
@@ -201,7 +205,11 @@ impl Branches {
         if let [only] = candidates.as_slice() {
             return Some((*only, origin.point));
         }
-        let crossing = history.sets.iter().map(|set| &sets[*set]).filter(|set| set.is_log() && set.first <= origin.point);
+        let crossing = history
+            .sets
+            .iter()
+            .map(|set| &sets[*set])
+            .filter(|set| set.is_log() && set.first <= origin.point);
         let mut linked: Vec<BranchId> = crossing
             .flat_map(|log| ends_at(sets, log.first))
             .filter(|(_, set)| set.is_log() && set.fork.id == origin.parent)
@@ -219,7 +227,10 @@ impl Branches {
 /// The sets that end exactly at `lsn`, with their indices; `sets` are in log order.
 pub(crate) fn ends_at(sets: &[Set], lsn: Lsn) -> impl Iterator<Item = (usize, &Set)> {
     let start = sets.partition_point(|set| set.last < lsn);
-    sets.iter().enumerate().skip(start).take_while(move |(_, set)| set.last == lsn)
+    sets.iter()
+        .enumerate()
+        .skip(start)
+        .take_while(move |(_, set)| set.last == lsn)
 }
 
 /// What the headers of these sets say of their fork's origin. Where they contradict each other, what most of them say.

@@ -70,7 +70,10 @@ fn bound(set: &Set, span: &Span, is_step: bool) -> i64 {
 fn number_eras(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [Reading]) {
     let mut number = 0;
     let mut before: Option<usize> = None;
-    let logs = members.iter().copied().filter(|index| sets[*index].is_log() && !sets[*index].is_empty_log());
+    let logs = members
+        .iter()
+        .copied()
+        .filter(|index| sets[*index].is_log() && !sets[*index].is_empty_log());
     for log in logs {
         let is_step = before.is_some_and(|before| spans[log].start_latest < spans[before].start_earliest);
         number += u32::from(is_step);
@@ -89,7 +92,9 @@ fn number_eras(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [
             continue;
         }
         readings[index].era.number = match (behind, before) {
-            (Some(log), _) if readings[log].is_step && spans[index].start_earliest > spans[log].finish_latest => {
+            (Some(log), _)
+                if readings[log].is_step && spans[index].start_earliest > spans[log].finish_latest =>
+            {
                 readings[log].era.number - 1
             }
             (Some(log), _) => readings[log].era.number,
@@ -101,11 +106,17 @@ fn number_eras(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [
 
 /// An empty log says that nothing happened until it began.
 fn extend_by_empty_logs(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [Reading]) {
-    let empty = members.iter().copied().filter(|index| sets[*index].is_empty_log());
+    let empty = members
+        .iter()
+        .copied()
+        .filter(|index| sets[*index].is_empty_log());
     for witness in empty {
         let at = sets[witness].last;
         let from = members.partition_point(|index| sets[*index].last < at);
-        for index in members[from..].iter().take_while(|index| sets[**index].last == at) {
+        for index in members[from..]
+            .iter()
+            .take_while(|index| sets[**index].last == at)
+        {
             if !sets[*index].is_empty_log() && spans[witness].start_earliest >= spans[*index].start_earliest {
                 readings[*index].reach = readings[*index].reach.max(spans[witness].reach);
             }

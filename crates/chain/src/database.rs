@@ -19,7 +19,7 @@ use crate::planner::Planner;
 use crate::set::{Kind, Set, SetId};
 use crate::spans;
 use crate::target::{Moment, Target, Terms};
-use crate::time::Timeline;
+use crate::time::{Readings, Timeline};
 
 /// A named mark in the log (`msdb.dbo.logmarkhistory`), or a moment whose LSN is known (an empty name).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +144,8 @@ impl Database {
             ways: &ways,
         };
         let holes = self.branches.all.iter().flat_map(|branch| {
-            let of_branch = spans.partition_point(|span| span.branch < branch.id)..spans.partition_point(|span| span.branch <= branch.id);
+            let of_branch = spans.partition_point(|span| span.branch < branch.id)
+                ..spans.partition_point(|span| span.branch <= branch.id);
             explainer.holes(branch.id, &spans[of_branch])
         });
         Coverage {
@@ -199,7 +200,7 @@ impl Database {
 
     /// The points in time that a moment can be on the clock of a fork's server; none where that cannot be told.
     pub(crate) fn readings_of(&self, fork: Uuid, moment: Moment) -> Option<Vec<Timestamp>> {
-        self.timeline(fork).readings(moment).ok().map(|readings| readings.all().to_vec())
+        self.timeline(fork).readings(moment).ok().map(each)
     }
 
     pub(crate) fn graph(&self) -> Graph<'_> {
@@ -213,7 +214,8 @@ impl Database {
     /// Which sets a plan may use, where the user named these damaged ones.
     pub(crate) fn usable(&self, named: &BTreeSet<SetId>) -> Vec<bool> {
         let usable = self.sets.iter().map(|set| {
-            let is_sure = set.grade.is_usable() || (set.grade == crate::grade::Grade::Disputed && named.contains(&set.id));
+            let is_sure = set.grade.is_usable()
+                || (set.grade == crate::grade::Grade::Disputed && named.contains(&set.id));
             is_sure && set.families.missing.is_empty()
         });
         usable.collect()
@@ -255,6 +257,19 @@ impl Database {
 
     fn serves(&self, index: usize, moment: i64) -> bool {
         let (set, reading) = (&self.sets[index], &self.readings[index]);
-        set.is_log() && !set.is_empty_log() && !set.is_bulk_logged && !reading.is_step && reading.reach >= moment
+        set.is_log()
+            && !set.is_empty_log()
+            && !set.is_bulk_logged
+            && !reading.is_step
+            && reading.reach >= moment
+    }
+}
+
+/// Each of the readings of a moment.
+pub(crate) fn each(readings: Readings) -> Vec<Timestamp> {
+    match readings {
+        Readings::Skipped => Vec::new(),
+        Readings::One(at) => vec![at],
+        Readings::Several(all) => all,
     }
 }

@@ -99,8 +99,14 @@ pub(crate) struct Index {
 impl Index {
     /// Of sets in log order.
     pub(crate) fn of(sets: &[Set]) -> Self {
-        let fulls = || sets.iter().enumerate().filter(|(_, set)| set.kind == Kind::Full && !set.is_copy_only);
-        let mut by_guid: Vec<(Uuid, u32)> = fulls().filter_map(|(i, set)| Some((set.guid?, i as u32))).collect();
+        let fulls = || {
+            sets.iter()
+                .enumerate()
+                .filter(|(_, set)| set.kind == Kind::Full && !set.is_copy_only)
+        };
+        let mut by_guid: Vec<(Uuid, u32)> = fulls()
+            .filter_map(|(i, set)| Some((set.guid?, i as u32)))
+            .collect();
         let mut checkpoints: Vec<(Lsn, u32)> = fulls().map(|(i, set)| (set.checkpoint, i as u32)).collect();
         by_guid.sort_unstable();
         checkpoints.sort_unstable();
@@ -132,7 +138,9 @@ impl Graph<'_> {
     /// Whether `log` is applicable at the position that `before` ends at, whole.
     fn follows(&self, before: usize, log: usize) -> bool {
         let at = self.sets[before].last;
-        self.sets[log].first <= at && at < self.sets[log].last && self.owner(before, at) == self.owner(log, at)
+        self.sets[log].first <= at
+            && at < self.sets[log].last
+            && self.owner(before, at) == self.owner(log, at)
     }
 
     /// The branch that owns the position `at` of the set's branch.
@@ -150,14 +158,19 @@ impl Graph<'_> {
         let (first, last) = (self.sets[log].first, self.sets[log].last);
         let from = self.sets.partition_point(|set| set.last < first);
         let until = self.sets.partition_point(|set| set.last < last);
-        (from..until.max(from)).filter(move |before| !self.sets[*before].is_empty_log() && self.follows(*before, log))
+        (from..until.max(from))
+            .filter(move |before| !self.sets[*before].is_empty_log() && self.follows(*before, log))
     }
 
     /// The logs of a parent branch that run past the beginning of `log`, a log of a fork, and can be stopped there.
     pub(crate) fn cut_before(&self, log: usize) -> impl Iterator<Item = usize> + '_ {
         let at = self.sets[log].first;
         let crosses = self.crosses(log, at);
-        let from = if crosses { self.sets.partition_point(|set| set.last <= at) } else { self.sets.len() };
+        let from = if crosses {
+            self.sets.partition_point(|set| set.last <= at)
+        } else {
+            self.sets.len()
+        };
         let reach_back = (from..self.sets.len()).take_while(move |index| self.may_reach_back(*index, at));
         reach_back.filter(move |other| {
             let set = &self.sets[*other];
@@ -177,11 +190,14 @@ impl Graph<'_> {
             set.last <= self.sets[differential].last
                 && self.owner(full, set.last) == self.owner(differential, set.last)
         };
-        let found = match base.guid {
-            Some(guid) => same_key(&self.index.fulls, guid),
-            None => same_key(&self.index.checkpoints, base.lsn),
-        };
-        found.iter().map(|(_, full)| *full as usize).filter(|full| fits(*full)).collect()
+        match base.guid {
+            Some(guid) => same_key(&self.index.fulls, guid)
+                .filter(|full| fits(*full))
+                .collect(),
+            None => same_key(&self.index.checkpoints, base.lsn)
+                .filter(|full| fits(*full))
+                .collect(),
+        }
     }
 
     /// The cheapest way to the end of each set. Whole sets must be `allowed`; of a log that is stopped half-way only its `usable`
@@ -205,8 +221,14 @@ impl Graph<'_> {
                 newest: set.last,
                 before: Before::Nothing,
             }),
-            Kind::Differential(_) => self.ways_into_differential(index, ways).into_iter().min_by(Way::preference),
-            Kind::Log => self.ways_into(index, None, usable, ways).into_iter().min_by(Way::preference),
+            Kind::Differential(_) => self
+                .ways_into_differential(index, ways)
+                .into_iter()
+                .min_by(Way::preference),
+            Kind::Log => self
+                .ways_into(index, None, usable, ways)
+                .into_iter()
+                .min_by(Way::preference),
         }
     }
 
@@ -230,11 +252,20 @@ impl Graph<'_> {
     }
 
     /// All ways to the end of a log; with `until`, only those that enter it before this LSN.
-    pub(crate) fn ways_into(&self, log: usize, until: Option<Lsn>, usable: &[bool], ways: &[Option<Way>]) -> Vec<Way> {
+    pub(crate) fn ways_into(
+        &self,
+        log: usize,
+        until: Option<Lsn>,
+        usable: &[bool],
+        ways: &[Option<Way>],
+    ) -> Vec<Way> {
         let cost = Cost::of(&self.sets[log]);
         let enters = |at: Lsn| until.is_none_or(|until| at < until);
         let mut found = Vec::new();
-        for before in self.before_log(log).filter(|before| enters(self.sets[*before].last)) {
+        for before in self
+            .before_log(log)
+            .filter(|before| enters(self.sets[*before].last))
+        {
             if let Some(way) = ways[before] {
                 found.push(Way {
                     cost: way.cost.plus(cost),
@@ -261,7 +292,13 @@ impl Graph<'_> {
     }
 
     /// The sets before `last` on the way that ends with it, in the order of their restore, each with the LSN that it is stopped at.
-    pub(crate) fn path(&self, last: usize, before: Before, usable: &[bool], ways: &[Option<Way>]) -> Vec<(usize, Option<Lsn>)> {
+    pub(crate) fn path(
+        &self,
+        last: usize,
+        before: Before,
+        usable: &[bool],
+        ways: &[Option<Way>],
+    ) -> Vec<(usize, Option<Lsn>)> {
         let mut path = vec![(last, None)];
         let mut before = before;
         loop {
@@ -270,7 +307,9 @@ impl Graph<'_> {
                 Before::Nothing => break,
                 Before::Whole(index) => {
                     path.push((index as usize, None));
-                    before = ways[index as usize].expect("a way leads to each set on a way").before;
+                    before = ways[index as usize]
+                        .expect("a way leads to each set on a way")
+                        .before;
                 }
                 Before::Cut(index) => {
                     let at = self.sets[after].first;
@@ -291,8 +330,8 @@ impl Graph<'_> {
     }
 }
 
-fn same_key<K: Ord + Copy>(sorted: &[(K, u32)], key: K) -> &[(K, u32)] {
+fn same_key<K: Ord + Copy>(sorted: &[(K, u32)], key: K) -> impl Iterator<Item = usize> + '_ {
     let from = sorted.partition_point(|(other, _)| *other < key);
     let until = sorted.partition_point(|(other, _)| *other <= key);
-    &sorted[from..until]
+    sorted[from..until].iter().map(|(_, full)| *full as usize)
 }

@@ -75,13 +75,19 @@ impl ForkSets<'_> {
     fn place_runs(&self, runs: &Runs, drafts: &mut Vec<Draft>) -> Vec<usize> {
         let mut first_in_time: BTreeMap<(i64, usize), usize> = BTreeMap::new();
         for (run, logs) in runs.logs.iter().enumerate() {
-            let first = logs.iter().map(|log| (self.span(*log).start_earliest, *log)).min();
+            let first = logs
+                .iter()
+                .map(|log| (self.span(*log).start_earliest, *log))
+                .min();
             first_in_time.insert(first.expect("a run has a log"), run);
         }
         let mut draft_of_run = vec![0; runs.logs.len()];
         for ((start, _), run) in first_in_time {
             let logs = &runs.logs[run];
-            let conflicts = drafts.iter().map(|draft| draft.conflict_with_run(self, logs)).collect();
+            let conflicts = drafts
+                .iter()
+                .map(|draft| draft.conflict_with_run(self, logs))
+                .collect();
             let draft = choose(drafts, conflicts, start);
             for log in logs {
                 drafts[draft].put(self, *log);
@@ -93,19 +99,25 @@ impl ForkSets<'_> {
 
     /// Data backups and empty logs: beside the logs around them, where those agree in time; else by what they do not contradict.
     fn place_the_rest(&self, runs: &Runs, draft_of_run: &[usize], drafts: &mut Vec<Draft>) {
-        let rest = (0..self.members.len()).filter(|member| runs.of[*member].is_none()).collect();
+        let rest = (0..self.members.len())
+            .filter(|member| runs.of[*member].is_none())
+            .collect();
         for member in self.in_time(rest) {
             let around = runs.around(self, member);
             // Of several, the log that came first after the set: a later one may be of a history that began before it.
             let fitting = around.iter().filter(|log| self.fits(runs, member, **log));
             let fitting = fitting.min_by_key(|log| (self.span(**log).start_earliest, **log));
             let agreeing = around.iter().find(|log| {
-                self.compare(member, **log) == LogAgreement::Same && self.differs_from(member, &around, **log).is_none()
+                self.compare(member, **log) == LogAgreement::Same
+                    && self.differs_from(member, &around, **log).is_none()
             });
             let draft = match agreeing.or(fitting) {
                 Some(log) => draft_of_run[runs.of[*log].expect("a log is in a run")],
                 None => {
-                    let conflicts = drafts.iter().map(|draft| draft.conflict_with_set(self, member)).collect();
+                    let conflicts = drafts
+                        .iter()
+                        .map(|draft| draft.conflict_with_set(self, member))
+                        .collect();
                     choose(drafts, conflicts, self.span(member).start_earliest)
                 }
             };
@@ -142,11 +154,20 @@ impl ForkSets<'_> {
 /// The history for something that began at `start`, where `conflicts` tells for each why it does not belong there. Where it could
 /// belong to several that were written side by side, nobody can tell: it gets one of its own.
 fn choose(drafts: &mut Vec<Draft>, conflicts: Vec<Option<Conflict>>, start: i64) -> usize {
-    let possible: Vec<usize> = (0..drafts.len()).filter(|draft| conflicts[*draft].is_none()).collect();
-    let born = possible.iter().map(|draft| drafts[*draft].first_start).filter(|born| *born <= start).max();
+    let possible: Vec<usize> = (0..drafts.len())
+        .filter(|draft| conflicts[*draft].is_none())
+        .collect();
+    let born = possible
+        .iter()
+        .map(|draft| drafts[*draft].first_start)
+        .filter(|born| *born <= start)
+        .max();
     let alive: Vec<usize> = match (possible.as_slice(), born) {
         ([_], _) | (_, None) => possible,
-        (_, Some(born)) => possible.into_iter().filter(|draft| drafts[*draft].was_written_since(born)).collect(),
+        (_, Some(born)) => possible
+            .into_iter()
+            .filter(|draft| drafts[*draft].was_written_since(born))
+            .collect(),
     };
     if let [only] = alive.as_slice() {
         return *only;

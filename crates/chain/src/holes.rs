@@ -24,7 +24,9 @@ impl Logs {
         logs.sort_by_key(|index| (sets[*index].first, sets[*index].last));
         let mut furthest: Vec<usize> = Vec::with_capacity(logs.len());
         for index in &logs {
-            let best = furthest.last().filter(|best| sets[**best].last >= sets[*index].last);
+            let best = furthest
+                .last()
+                .filter(|best| sets[**best].last >= sets[*index].last);
             furthest.push(*best.unwrap_or(index));
         }
         Self {
@@ -51,17 +53,25 @@ impl Explainer<'_> {
     /// The holes of a branch whose spans are `spans`, in the order of LSN.
     pub(crate) fn holes(&self, branch: BranchId, spans: &[Span]) -> Vec<Hole> {
         let sets = self.graph.sets;
-        let members: Vec<usize> = (0..sets.len()).filter(|index| self.graph.branches.at_end(*index) == branch).collect();
+        let members: Vec<usize> = (0..sets.len())
+            .filter(|index| self.graph.branches.at_end(*index) == branch)
+            .collect();
         let is_log = |index: &usize| sets[*index].is_log() && !sets[*index].is_empty_log();
         let logs: Vec<usize> = members.iter().copied().filter(is_log).collect();
         let all = Logs::of(sets, logs.clone());
-        let usable = Logs::of(sets, logs.iter().copied().filter(|index| self.usable[*index]).collect());
+        let usable = Logs::of(
+            sets,
+            logs.iter().copied().filter(|index| self.usable[*index]).collect(),
+        );
         let mut holes: Vec<Hole> = Vec::new();
         for (from, to) in self.gaps(branch, &members, spans) {
             let mut at = from;
             while at < to {
                 let (end, reason) = self.explain(branch, at, to, &all, &usable, &members);
-                match holes.last_mut().filter(|hole| hole.to == at && hole.reason == reason) {
+                match holes
+                    .last_mut()
+                    .filter(|hole| hole.to == at && hole.reason == reason)
+                {
                     Some(hole) => hole.to = end,
                     None => holes.push(Hole {
                         branch,
@@ -73,7 +83,11 @@ impl Explainer<'_> {
                 at = end;
             }
         }
-        holes.extend(members.iter().filter_map(|index| self.lost_data_backup(branch, *index, spans)));
+        holes.extend(
+            members
+                .iter()
+                .filter_map(|index| self.lost_data_backup(branch, *index, spans)),
+        );
         holes.sort_by_key(|hole| (hole.from, hole.to));
         holes
     }
@@ -81,7 +95,9 @@ impl Explainer<'_> {
     /// What lies between the spans, from the first LSN that any set tells of to the last.
     fn gaps(&self, branch: BranchId, members: &[usize], spans: &[Span]) -> Vec<(Lsn, Lsn)> {
         let sets = self.graph.sets;
-        let own = self.graph.branches.all[branch.0 as usize].parent.map(|(_, point)| point);
+        let own = self.graph.branches.all[branch.0 as usize]
+            .parent
+            .map(|(_, point)| point);
         let counts = |index: &&usize| sets[**index].is_log() || self.ways[**index].is_some();
         let begin = |index: &usize| {
             let set = &sets[*index];
@@ -107,7 +123,15 @@ impl Explainer<'_> {
     }
 
     /// Why nothing from `at` on is reached, and up to where that is the reason, at most to `to`.
-    fn explain(&self, branch: BranchId, at: Lsn, to: Lsn, all: &Logs, usable: &Logs, members: &[usize]) -> (Lsn, HoleReason) {
+    fn explain(
+        &self,
+        branch: BranchId,
+        at: Lsn,
+        to: Lsn,
+        all: &Logs,
+        usable: &Logs,
+        members: &[usize],
+    ) -> (Lsn, HoleReason) {
         let sets = self.graph.sets;
         if let Some(log) = usable.around(sets, at) {
             let end = sets[log].last.min(to);
@@ -120,7 +144,9 @@ impl Explainer<'_> {
         }
         let next = all.behind(sets, at);
         let end = next.map_or(to, |log| sets[log].first.min(to));
-        let began_anew = next.and_then(|log| sets[log].log_chain_began).is_some_and(|began| began > at);
+        let began_anew = next
+            .and_then(|log| sets[log].log_chain_began)
+            .is_some_and(|began| began > at);
         let in_simple = |index: &usize| {
             let set = &sets[*index];
             !set.is_log() && set.model == RecoveryModel::Simple && at <= set.last && set.last <= end
@@ -148,7 +174,9 @@ impl Explainer<'_> {
     /// A data backup that does not serve: unusable, or a differential without its base.
     fn lost_data_backup(&self, branch: BranchId, index: usize, spans: &[Span]) -> Option<Hole> {
         let set = &self.graph.sets[index];
-        let is_covered = spans.iter().any(|span| span.from <= set.last && set.last <= span.to);
+        let is_covered = spans
+            .iter()
+            .any(|span| span.from <= set.last && set.last <= span.to);
         if set.is_log() || self.ways[index].is_some() || is_covered {
             return None;
         }

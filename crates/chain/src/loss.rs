@@ -1,24 +1,26 @@
-//! What deleting sets would cost: the spans that only they hold up.
+//! What deleting sets would cost: the stretches that only they hold up.
 
 use bak::Lsn;
 use jiff::Timestamp;
 
 use crate::coverage::{Coverage, Span, TimeSpan};
 
-/// What `before` reaches and `after` does not.
+/// What `before` reaches and `after` does not, and why nothing reaches it then.
 pub(crate) fn between(before: &Coverage, after: &Coverage) -> Coverage {
     let mut lost: Vec<Span> = Vec::new();
     for span in &before.spans {
-        let left = after.spans.iter().filter(|left| {
-            let touches = left.branch == span.branch && left.to >= span.from && left.from <= span.to;
-            touches && (left.from < left.to || span.from == span.to || span.from < left.from && left.to < span.to || left.times.is_some())
-        });
-        subtract(span, left.collect(), &mut lost);
+        let meets = |left: &&Span| left.branch == span.branch && left.to >= span.from && left.from <= span.to;
+        let left: Vec<&Span> = after.spans.iter().filter(meets).collect();
+        lost_of(span, &left, &mut lost);
     }
-    let holes = after.holes.iter().filter(|hole| {
-        let mut of_branch = lost.iter().filter(|span| span.branch == hole.branch);
-        of_branch.any(|span| hole.from <= span.to && span.from <= hole.to)
-    });
+    let is_lost = |from: Lsn, to: Lsn, branch| {
+        let mut of_branch = lost.iter().filter(|span| span.branch == branch);
+        of_branch.any(|span| from <= span.to && span.from <= to)
+    };
+    let holes = after
+        .holes
+        .iter()
+        .filter(|hole| is_lost(hole.from, hole.to, hole.branch));
     Coverage {
         branches: before.branches.clone(),
         holes: holes.cloned().collect(),
@@ -26,24 +28,24 @@ pub(crate) fn between(before: &Coverage, after: &Coverage) -> Coverage {
     }
 }
 
-/// Cuts what is `left` out of a span. The pieces end where the rest begins, which itself is not lost.
-fn subtract(span: &Span, left: Vec<&Span>, lost: &mut Vec<Span>) {
-    let mut at: Option<(Lsn, Option<Timestamp>)> = Some((span.from, span.times.map(|times| times.from)));
-    let end = (span.to, span.times.map(|times| times.to));
-    let mut first = true;
+/// The pieces of one span that are not in `left`, which is in the order of LSN. A piece ends where what is left begins; that point
+/// itself is not lost.
+fn lost_of(span: &Span, left: &[&Span], lost: &mut Vec<Span>) {
+    let (mut at, mut since) = (span.from, span.times.map(|times| times.from));
+    let mut is_at_left = false;
     for rest in left {
-        let Some((from, since)) = at else { break };
-        let rest_from = rest.times.map(|times| times.from);
-        let is_ahead = rest.from > from || (first && rest.from == from && later(rest_from, since));
-        if is_ahead {
-            lost.push(piece(span, (from, since), (rest.from, rest_from.or(since))));
+        let begins = rest.times.map(|times| times.from);
+        // A stretch of LSN that is lost, or only moments: the same log, but what told that nothing happened behind it is gone.
+        if rest.from > at || (rest.from >= at && later(begins, since)) {
+            lost.push(piece(span, (at, since), (rest.from, begins.or(since))));
         }
-        first = false;
-        let reached = (rest.to.max(from), rest.times.map(|times| times.to).max(since));
-        at = (reached.0 < end.0 || later(end.1, reached.1)).then_some(reached);
+        is_at_left = true;
+        at = at.max(rest.to);
+        since = rest.times.map(|times| times.to).max(since);
     }
-    if let Some(from) = at {
-        lost.push(piece(span, from, end));
+    let (end, until) = (span.to, span.times.map(|times| times.to));
+    if at < end || later(until, since) || !is_at_left {
+        lost.push(piece(span, (at, since), (end, until)));
     }
 }
 
@@ -53,7 +55,10 @@ fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
 
 fn piece(span: &Span, from: (Lsn, Option<Timestamp>), to: (Lsn, Option<Timestamp>)) -> Span {
     let times = match (from.1, to.1) {
-        (Some(from), Some(to)) => Some(TimeSpan { from, to: to.max(from) }),
+        (Some(from), Some(to)) => Some(TimeSpan {
+            from,
+            to: to.max(from),
+        }),
         _ => None,
     };
     Span {

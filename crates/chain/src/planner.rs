@@ -74,8 +74,8 @@ impl<'a> Planner<'a> {
             return Err(refusal(Reason::Nothing));
         }
         match target {
-            Target::Lsn(lsn) => self.at_lsn(*lsn, Stop::AtLsn(*lsn)),
-            Target::BeforeLsn(lsn) => self.at_lsn(*lsn, Stop::BeforeLsn(*lsn)),
+            Target::Lsn(lsn) => self.at_lsn(*lsn, &Stop::AtLsn(*lsn)),
+            Target::BeforeLsn(lsn) => self.at_lsn(*lsn, &Stop::BeforeLsn(*lsn)),
             Target::Set(id) => self.at_set(*id),
             Target::Latest => self.latest(),
             Target::Mark { name, after } => self.at_mark(name, *after),
@@ -99,7 +99,10 @@ impl<'a> Planner<'a> {
         let mut best_of_branch: Vec<(&Final, &Found)> = Vec::new();
         for found in found {
             for last in &found.finals {
-                match best_of_branch.iter_mut().find(|(best, _)| best.branch == last.branch) {
+                match best_of_branch
+                    .iter_mut()
+                    .find(|(best, _)| best.branch == last.branch)
+                {
                     Some(best) if last.preference(best.0).is_lt() => *best = (last, found),
                     Some(_) => {}
                     None => best_of_branch.push((last, found)),
@@ -120,11 +123,11 @@ impl<'a> Planner<'a> {
 
     fn make(&self, last: &Final, ways: &[Option<Way>]) -> Plan {
         let path = self.graph.path(last.last, last.way.before, &self.usable, ways);
-        self.from_path(last, &path)
+        self.plan_of(last, &path)
     }
 
     /// A plan from its sets, each with the LSN that it is stopped at.
-    fn from_path(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Plan {
+    fn plan_of(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Plan {
         let mut cost = Cost::default();
         let steps = path.iter().enumerate().map(|(number, (index, cut))| {
             let set = &self.graph.sets[*index];
@@ -155,20 +158,32 @@ impl<'a> Planner<'a> {
     fn latest(&self) -> Result<Plans, Box<Refusal>> {
         let ways = self.sets_allowed();
         let ends = (0..self.graph.sets.len()).filter_map(|index| Some((index, ways[index]?)));
-        let ends = ends.filter(|(index, _)| self.terms.branch.is_none_or(|branch| self.graph.branches.at_end(*index) == branch));
+        let ends = ends.filter(|(index, _)| {
+            self.terms
+                .branch
+                .is_none_or(|branch| self.graph.branches.at_end(*index) == branch)
+        });
         let furthest = |(index, way): &(usize, Way)| {
             let branch = self.graph.branches.at_end(*index);
-            (self.database.last_written(branch), branch, self.graph.sets[*index].last, std::cmp::Reverse(way.cost))
+            (
+                self.database.last_written(branch),
+                branch,
+                self.graph.sets[*index].last,
+                std::cmp::Reverse(way.cost),
+            )
         };
         let mut best: Vec<Final> = Vec::new();
         let chosen = ends.clone().max_by_key(furthest).map(|(index, _)| index);
         if let Some(chosen) = chosen {
             let (branch, last) = (self.graph.branches.at_end(chosen), self.graph.sets[chosen].last);
-            let there = ends.filter(|(index, _)| self.graph.sets[*index].last == last && self.graph.branches.at_end(*index) == branch);
+            let there = ends.filter(|(index, _)| {
+                self.graph.sets[*index].last == last && self.graph.branches.at_end(*index) == branch
+            });
             best.extend(there.map(|(index, way)| self.whole(index, way, branch)));
         }
         let found = Found { finals: best, ways };
-        self.choose(&[found]).ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, None))
+        self.choose(&[found])
+            .ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, None))
     }
 
     fn at_set(&self, id: SetId) -> Result<Plans, Box<Refusal>> {
@@ -177,17 +192,25 @@ impl<'a> Planner<'a> {
         };
         let set = &self.graph.sets[index];
         if set.is_empty_log() && self.usable[index] {
-            return self.at_lsn(set.last, Stop::AtLsn(set.last));
+            return self.at_lsn(set.last, &Stop::AtLsn(set.last));
         }
         let ways = self.sets_allowed();
         let branch = self.graph.branches.at_end(index);
-        let finals = ways[index].map(|way| self.whole(index, way, branch)).into_iter().collect();
+        let finals = ways[index]
+            .map(|way| self.whole(index, way, branch))
+            .into_iter()
+            .collect();
         let found = Found { finals, ways };
         self.choose(&[found]).ok_or_else(|| {
             let coverage = self.database.coverage();
             let holes = coverage.holes.iter().filter(|hole| hole.branch == branch);
-            let hole = holes.filter(|hole| hole.from <= set.last && set.last <= hole.to).max_by_key(|hole| hole.from);
-            self.refuse_at_lsn(Reason::SetUnusable(hole.map(|hole| hole.reason.clone())), Some(set.last))
+            let hole = holes
+                .filter(|hole| hole.from <= set.last && set.last <= hole.to)
+                .max_by_key(|hole| hole.from);
+            self.refuse_at_lsn(
+                Reason::SetUnusable(hole.map(|hole| hole.reason.clone())),
+                Some(set.last),
+            )
         })
     }
 

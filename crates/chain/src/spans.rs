@@ -18,7 +18,11 @@ struct Addition {
 }
 
 /// What all usable sets together reach, by branch and LSN; and for each set whether a plan gets to its end.
-pub(crate) fn reached(graph: &Graph<'_>, readings: &[Reading], usable: &[bool]) -> (Vec<Span>, Vec<Option<Way>>) {
+pub(crate) fn reached(
+    graph: &Graph<'_>,
+    readings: &[Reading],
+    usable: &[bool],
+) -> (Vec<Span>, Vec<Option<Way>>) {
     let ways = graph.walk(usable, |_| true);
     let walk = Walk {
         graph,
@@ -71,7 +75,10 @@ impl Walk<'_> {
     /// Where the earliest way into a log enters it.
     fn entry(&self, log: usize) -> Lsn {
         let set = &self.graph.sets[log];
-        let whole = self.graph.before_log(log).filter(|before| self.ways[*before].is_some());
+        let whole = self
+            .graph
+            .before_log(log)
+            .filter(|before| self.ways[*before].is_some());
         let whole = whole.map(|before| self.graph.sets[before].last).min();
         match whole {
             Some(at) if at == set.first => at,
@@ -84,7 +91,12 @@ impl Walk<'_> {
     fn is_entered_by_cut(&self, log: usize) -> bool {
         let at = self.graph.sets[log].first;
         let mut cuts = self.graph.cut_before(log).filter(|other| self.usable[*other]);
-        cuts.any(|other| !self.graph.ways_into(other, Some(at), self.usable, self.ways).is_empty())
+        cuts.any(|other| {
+            !self
+                .graph
+                .ways_into(other, Some(at), self.usable, self.ways)
+                .is_empty()
+        })
     }
 
     /// For each set the earliest moment that a plan which restores it whole can be stopped at.
@@ -106,7 +118,10 @@ impl Walk<'_> {
     /// The earliest moment at which a plan can stop in a log, by what comes before it; `i64::MIN` where another branch or era does.
     fn low_before(&self, log: usize, low: &[i64]) -> i64 {
         let era = self.readings[log].era;
-        let befores = self.graph.before_log(log).filter(|before| self.ways[*before].is_some());
+        let befores = self
+            .graph
+            .before_log(log)
+            .filter(|before| self.ways[*before].is_some());
         let lows = befores.map(|before| self.low_through(before, log, era, low));
         let cut = self.is_entered_by_cut(log).then_some(i64::MIN);
         lows.chain(cut).min().unwrap_or(i64::MIN)
@@ -130,9 +145,13 @@ impl Walk<'_> {
             return Some((from, reading.reach));
         }
         // All of the log lies before the data backup below it was finished: only that very moment is served, by the data backup alone.
-        let befores = self.graph.before_log(log).filter(|before| self.ways[*before].is_some());
+        let befores = self
+            .graph
+            .before_log(log)
+            .filter(|before| self.ways[*before].is_some());
         let mut data = befores.filter(|before| !self.graph.sets[*before].is_log());
-        data.any(|data| self.readings[data].bound == from).then_some((from, from))
+        data.any(|data| self.readings[data].bound == from)
+            .then_some((from, from))
     }
 }
 

@@ -73,7 +73,10 @@ impl Draft {
         self.first_start = self.first_start.min(span.start_earliest);
         self.last_start = self.last_start.max(span.start_earliest);
         self.by_last.insert((set.last, member));
-        if self.reached_before(span.finish_latest.saturating_add(1)).is_none_or(|last| last < set.last) {
+        if self
+            .reached_before(span.finish_latest.saturating_add(1))
+            .is_none_or(|last| last < set.last)
+        {
             let covered: Vec<i64> = self
                 .reached
                 .range(span.finish_latest..)
@@ -85,7 +88,10 @@ impl Draft {
             }
             self.reached.insert(span.finish_latest, set.last);
         }
-        if self.ahead_after(span.start_earliest.saturating_sub(1)).is_none_or(|last| last > set.last) {
+        if self
+            .ahead_after(span.start_earliest.saturating_sub(1))
+            .is_none_or(|last| last > set.last)
+        {
             let covered: Vec<i64> = self
                 .ahead
                 .range(..=span.start_earliest)
@@ -107,7 +113,10 @@ impl Draft {
 
     /// The lowest LSN that a set which began after `moment` ends at.
     fn ahead_after(&self, moment: i64) -> Option<Lsn> {
-        self.ahead.range(moment.saturating_add(1)..).next().map(|(_, last)| *last)
+        self.ahead
+            .range(moment.saturating_add(1)..)
+            .next()
+            .map(|(_, last)| *last)
     }
 
     /// Why a set does not belong here.
@@ -140,14 +149,18 @@ impl Draft {
 
     fn inverted(&self, fork: &ForkSets<'_>, member: usize) -> Option<Conflict> {
         let (set, span) = (fork.set(member), fork.span(member));
-        let earlier = self.reached_before(span.start_earliest).filter(|reached| *reached > set.last);
+        let earlier = self
+            .reached_before(span.start_earliest)
+            .filter(|reached| *reached > set.last);
         if let Some(earlier) = earlier {
             return Some(Conflict::Inverted {
                 last: set.last,
                 earlier,
             });
         }
-        let later = self.ahead_after(span.finish_latest).filter(|ahead| *ahead < set.last)?;
+        let later = self
+            .ahead_after(span.finish_latest)
+            .filter(|ahead| *ahead < set.last)?;
         Some(Conflict::Inverted {
             last: later,
             earlier: set.last,
@@ -157,7 +170,10 @@ impl Draft {
     /// Sets here that hold log blocks of the same LSNs, as far as such can be compared.
     fn overlapping<'a>(&'a self, fork: &'a ForkSets<'_>, member: usize) -> impl Iterator<Item = usize> + 'a {
         let set = fork.set(member);
-        let behind = set.log.as_ref().map(|_| self.by_last.range((set.first, usize::MAX)..));
+        let behind = set
+            .log
+            .as_ref()
+            .map(|_| self.by_last.range((set.first, usize::MAX)..));
         behind
             .into_iter()
             .flatten()

@@ -48,7 +48,11 @@ impl Runs {
                 only(fork, begins.get(&set.first)?)?;
                 only(fork, ends.get(&set.first)?)
             };
-            let joined = if set.is_copy_only { twin() } else { twin().or_else(before) };
+            let joined = if set.is_copy_only {
+                twin()
+            } else {
+                twin().or_else(before)
+            };
             let run = joined.and_then(|other| runs.of[other]).unwrap_or_else(|| {
                 runs.logs.push(Vec::new());
                 runs.logs.len() - 1
@@ -72,7 +76,12 @@ impl Runs {
     /// The logs that hold the record at which a set ends.
     pub(super) fn around(&self, fork: &ForkSets<'_>, member: usize) -> Vec<usize> {
         let at = fork.set(member).last;
-        let behind = self.by_last.range(at..).flat_map(|(_, logs)| logs).copied().take(AROUND_MAX);
+        let behind = self
+            .by_last
+            .range(at..)
+            .flat_map(|(_, logs)| logs)
+            .copied()
+            .take(AROUND_MAX);
         behind
             .filter(|log| fork.set(*log).first <= at && at < fork.set(*log).last)
             .collect()
@@ -81,7 +90,9 @@ impl Runs {
     /// The log that `log` continues.
     pub(super) fn before(&self, fork: &ForkSets<'_>, log: usize) -> Option<usize> {
         let ending_there = self.by_last.get(&fork.set(log).first)?.iter().copied();
-        ending_there.take(AROUND_MAX).find(|other| self.of[*other] == self.of[log])
+        ending_there
+            .take(AROUND_MAX)
+            .find(|other| self.of[*other] == self.of[log])
     }
 }
 

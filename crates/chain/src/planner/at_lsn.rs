@@ -9,7 +9,7 @@ use crate::plan::{Plans, Reason, Refusal, Stop};
 
 impl Planner<'_> {
     /// Up to `lsn`: the end of a set whole, or a log stopped at it with `stop`.
-    pub(super) fn at_lsn(&self, lsn: Lsn, stop: Stop) -> Result<Plans, Box<Refusal>> {
+    pub(super) fn at_lsn(&self, lsn: Lsn, stop: &Stop) -> Result<Plans, Box<Refusal>> {
         let ways = self.sets_allowed();
         let mut finals: Vec<Final> = Vec::new();
         for index in self.graph.ending_at(lsn) {
@@ -18,18 +18,20 @@ impl Planner<'_> {
                 finals.push(self.whole(index, way, branch));
             }
         }
-        self.stopped_at(lsn, &stop, &ways, &mut finals);
+        self.stopped_at(lsn, stop, &ways, &mut finals);
         let found = Found { finals, ways };
-        self.choose(&[found]).ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, Some(lsn)))
+        self.choose(&[found])
+            .ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, Some(lsn)))
     }
 
     /// Up to and including the record at `lsn`, whose log it must be: the end of a set before it will not do.
-    pub(super) fn inside_log(&self, lsn: Lsn, stop: Stop) -> Result<Plans, Box<Refusal>> {
+    pub(super) fn inside_log(&self, lsn: Lsn, stop: &Stop) -> Result<Plans, Box<Refusal>> {
         let ways = self.sets_allowed();
         let mut finals: Vec<Final> = Vec::new();
-        self.stopped_at(lsn, &stop, &ways, &mut finals);
+        self.stopped_at(lsn, stop, &ways, &mut finals);
         let found = Found { finals, ways };
-        self.choose(&[found]).ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, Some(lsn)))
+        self.choose(&[found])
+            .ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, Some(lsn)))
     }
 
     /// Adds the logs that can be stopped at `lsn`, for branches that have no final yet.
@@ -67,11 +69,20 @@ impl Planner<'_> {
     pub(super) fn refuse_at_lsn(&self, reason: Reason, lsn: Option<Lsn>) -> Box<Refusal> {
         let Some(lsn) = lsn else { return refusal(reason) };
         let coverage = self.database.coverage();
-        let wanted = |branch: BranchId| self.terms.branch.is_none_or(|wanted| self.graph.branches.is_within(wanted, branch));
+        let wanted = |branch: BranchId| {
+            self.terms
+                .branch
+                .is_none_or(|wanted| self.graph.branches.is_within(wanted, branch))
+        };
         let spans = || coverage.spans.iter().filter(|span| wanted(span.branch));
         let before = spans().filter(|span| span.to < lsn).max_by_key(|span| span.to);
-        let after = spans().filter(|span| span.from > lsn).min_by_key(|span| span.from);
-        let holes = coverage.holes.iter().filter(|hole| wanted(hole.branch) && hole.from <= lsn && lsn <= hole.to);
+        let after = spans()
+            .filter(|span| span.from > lsn)
+            .min_by_key(|span| span.from);
+        let holes = coverage
+            .holes
+            .iter()
+            .filter(|hole| wanted(hole.branch) && hole.from <= lsn && lsn <= hole.to);
         let hole = holes.max_by_key(|hole| hole.from).cloned();
         let reason = match (reason, hole, before, after) {
             (Reason::SetUnusable(why), ..) => Reason::SetUnusable(why),

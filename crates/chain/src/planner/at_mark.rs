@@ -9,14 +9,22 @@ use crate::target::Moment;
 impl Planner<'_> {
     /// Up to the first mark of this name, at or after `after` where that is given.
     pub(super) fn at_mark(&self, name: &str, after: Option<Moment>) -> Result<Plans, Box<Refusal>> {
-        let mut marks: Vec<&Mark> = self.database.marks().iter().filter(|mark| mark.name == name).collect();
+        let mut marks: Vec<&Mark> = self
+            .database
+            .marks()
+            .iter()
+            .filter(|mark| mark.name == name)
+            .collect();
         marks.sort_by_key(|mark| mark.lsn);
         let is_late_enough = |mark: &Mark| match after {
             None => true,
             Some(moment) => self
                 .database
                 .readings_of(mark.fork, moment)
-                .is_some_and(|readings| mark.at.is_some_and(|at| readings.iter().all(|reading| at >= *reading))),
+                .is_some_and(|readings| {
+                    mark.at
+                        .is_some_and(|at| readings.iter().all(|reading| at >= *reading))
+                }),
         };
         let wanted = |mark: &Mark| match self.terms.branch {
             None => true,
@@ -35,6 +43,6 @@ impl Planner<'_> {
         } else {
             Stop::AtLsn(chosen.lsn)
         };
-        self.inside_log(chosen.lsn, stop)
+        self.inside_log(chosen.lsn, &stop)
     }
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::{Final, Found, Planner, point, refusal, whole_step};
 use crate::clocks::Era;
 use crate::coverage::{BranchId, Coverage};
+use crate::database::each;
 use crate::graph::Way;
 use crate::plan::{Plans, Reason, Refusal, Restorable, Stop};
 use crate::set::SetId;
@@ -38,13 +39,11 @@ impl Planner<'_> {
                 continue;
             }
             let timeline = self.database.timeline(branch.fork);
-            let readings = match timeline.readings(moment) {
-                Ok(readings) => readings.all().to_vec(),
-                Err(_) => {
-                    is_unknown = true;
-                    continue;
-                }
+            let Ok(readings) = timeline.readings(moment) else {
+                is_unknown = true;
+                continue;
             };
+            let readings = each(readings);
             is_skipped |= readings.is_empty();
             read.extend(readings.iter().copied());
             for at in readings {
@@ -53,7 +52,10 @@ impl Planner<'_> {
         }
         let readings: BTreeSet<Timestamp> = served.iter().map(|served| served.at).collect();
         let eras = |branch: BranchId| {
-            let eras = served.iter().filter_map(|served| served.era).filter(move |era| era.branch == branch);
+            let eras = served
+                .iter()
+                .filter_map(|served| served.era)
+                .filter(move |era| era.branch == branch);
             eras.collect::<BTreeSet<Era>>().len()
         };
         let is_twice = readings.len() > 1 || self.graph.branches.all.iter().any(|branch| eras(branch.id) > 1);
@@ -75,12 +77,24 @@ impl Planner<'_> {
     }
 
     /// Looks for `at` on one branch.
-    fn serve(&self, branch: BranchId, at: Timestamp, timeline: &Timeline, served: &mut Vec<Served>, undecided: &mut Vec<SetId>) {
-        let until = self.terms.branch.and_then(|wanted| self.graph.branches.shared_with(wanted, branch).flatten());
+    fn serve(
+        &self,
+        branch: BranchId,
+        at: Timestamp,
+        timeline: &Timeline,
+        served: &mut Vec<Served>,
+        undecided: &mut Vec<SetId>,
+    ) {
+        let until = self
+            .terms
+            .branch
+            .and_then(|wanted| self.graph.branches.shared_with(wanted, branch).flatten());
         let moment = at.as_millisecond();
         let before = served.len();
         for era in self.database.eras_that_reach(branch, moment) {
-            let ways = self.graph.walk(&self.usable, |index| self.is_older(index, era, moment));
+            let ways = self
+                .graph
+                .walk(&self.usable, |index| self.is_older(index, era, moment));
             let mut finals = Vec::new();
             for log in self.database.logs_that_reach(era, moment) {
                 if self.usable[log] && until.is_none_or(|until| self.graph.sets[log].last <= until) {
@@ -131,7 +145,9 @@ impl Planner<'_> {
             let crosses = before.is_none_or(|before| self.graph.crosses(log, self.graph.sets[before].last));
             !crosses || at.as_millisecond() >= reading.bound
         });
-        let Some(way) = into.min_by(Way::preference) else { return };
+        let Some(way) = into.min_by(Way::preference) else {
+            return;
+        };
         let before = whole_step(way.before);
         let stop = match self.literal_in(log, before, at, timeline) {
             Ok(stop) => stop,
@@ -153,7 +169,13 @@ impl Planner<'_> {
         });
     }
 
-    fn literal_in(&self, log: usize, before: Option<usize>, at: Timestamp, timeline: &Timeline) -> Result<Stop, NoLiteral> {
+    fn literal_in(
+        &self,
+        log: usize,
+        before: Option<usize>,
+        at: Timestamp,
+        timeline: &Timeline,
+    ) -> Result<Stop, NoLiteral> {
         let times = |index: usize| timeline.times(self.graph.sets[index].id);
         let log = times(log).ok_or(NoLiteral::OffsetUncertain)?;
         literal(at, log, before.and_then(times), self.database.zone()).map(Stop::At)
@@ -163,12 +185,21 @@ impl Planner<'_> {
     fn known_lsn(&self, log: usize, at: Timestamp) -> Option<Lsn> {
         let set = &self.graph.sets[log];
         let mut marks = self.database.marks().iter();
-        let mark = marks.find(|mark| mark.at == Some(at) && mark.fork == set.fork.id && set.first <= mark.lsn && mark.lsn < set.last);
+        let mark = marks.find(|mark| {
+            mark.at == Some(at) && mark.fork == set.fork.id && set.first <= mark.lsn && mark.lsn < set.last
+        });
         mark.map(|mark| mark.lsn)
     }
 
     /// Logs before the last that were still being written at the moment: they may hold later records, so they stop at it too.
-    fn stops_before(&self, log: usize, way: &Way, at: Timestamp, timeline: &Timeline, ways: &[Option<Way>]) -> Vec<(usize, Stop)> {
+    fn stops_before(
+        &self,
+        log: usize,
+        way: &Way,
+        at: Timestamp,
+        timeline: &Timeline,
+        ways: &[Option<Way>],
+    ) -> Vec<(usize, Stop)> {
         let path = self.graph.path(log, way.before, &self.usable, ways);
         let era = self.database.reading(log).era;
         let mut stops = Vec::new();
@@ -211,7 +242,11 @@ impl Planner<'_> {
             return moment.refuse(reason);
         };
         let coverage = self.database.coverage();
-        let wanted = |branch: BranchId| self.terms.branch.is_none_or(|wanted| self.graph.branches.is_within(wanted, branch));
+        let wanted = |branch: BranchId| {
+            self.terms
+                .branch
+                .is_none_or(|wanted| self.graph.branches.is_within(wanted, branch))
+        };
         let (before, after) = nearest(&coverage, wanted, at);
         let reason = match reason {
             Reason::Nothing => self.why_not(&coverage, wanted, before, after, at),
@@ -234,9 +269,13 @@ impl Planner<'_> {
         after: Option<Restorable>,
         at: Timestamp,
     ) -> Reason {
-        let (from, to) = (before.and_then(|point| point.lsn), after.and_then(|point| point.lsn));
+        let (from, to) = (
+            before.and_then(|point| point.lsn),
+            after.and_then(|point| point.lsn),
+        );
         let mut holes = coverage.holes.iter().filter(|hole| wanted(hole.branch));
-        let between = holes.find(|hole| from.is_none_or(|from| hole.from >= from) && to.is_none_or(|to| hole.to <= to));
+        let between =
+            holes.find(|hole| from.is_none_or(|from| hole.from >= from) && to.is_none_or(|to| hole.to <= to));
         let _ = at;
         match (between, before, after) {
             (Some(hole), ..) => Reason::Hole(hole.clone()),
@@ -248,10 +287,21 @@ impl Planner<'_> {
 }
 
 /// The nearest restorable moments on both sides.
-fn nearest(coverage: &Coverage, wanted: impl Fn(BranchId) -> bool, at: Timestamp) -> (Option<Restorable>, Option<Restorable>) {
+fn nearest(
+    coverage: &Coverage,
+    wanted: impl Fn(BranchId) -> bool,
+    at: Timestamp,
+) -> (Option<Restorable>, Option<Restorable>) {
     let spans = || coverage.spans.iter().filter(|span| wanted(span.branch));
     let timed = || spans().filter_map(|span| Some((span, span.times?)));
-    let before = timed().filter(|(_, times)| times.to < at).max_by_key(|(_, times)| times.to);
-    let after = timed().filter(|(_, times)| times.from > at).min_by_key(|(_, times)| times.from);
-    (before.map(|(span, _)| point(span, true)), after.map(|(span, _)| point(span, false)))
+    let before = timed()
+        .filter(|(_, times)| times.to < at)
+        .max_by_key(|(_, times)| times.to);
+    let after = timed()
+        .filter(|(_, times)| times.from > at)
+        .min_by_key(|(_, times)| times.from);
+    (
+        before.map(|(span, _)| point(span, true)),
+        after.map(|(span, _)| point(span, false)),
+    )
 }

@@ -16,11 +16,14 @@ impl Planner<'_> {
     /// The equals of `best` on its branch, fewest bytes first.
     pub(super) fn alternatives(&self, best: &Final, found: &Found) -> Vec<Plan> {
         let chosen = self.make(best, &found.ways);
-        let rivals = found.finals.iter().filter(|last| last.branch == best.branch && last.way.cost.ties(best.way.cost));
+        let rivals = found
+            .finals
+            .iter()
+            .filter(|last| last.branch == best.branch && last.way.cost.ties(best.way.cost));
         let mut plans: Vec<Plan> = Vec::new();
         for last in rivals {
             for path in self.equal_paths(last, &found.ways) {
-                let plan = self.from_path(last, &path);
+                let plan = self.plan_of(last, &path);
                 if plan.steps != chosen.steps && !plans.iter().any(|other| other.steps == plan.steps) {
                     plans.push(plan);
                 }
@@ -36,7 +39,11 @@ impl Planner<'_> {
         let mut open: Vec<(Tail, Way)> = vec![(vec![(last.last, None)], last.way)];
         // The last log is entered before its stop.
         let until = last.stop.as_ref().map(|_| last.reaches);
-        open.extend(self.rivals(last.last, until, last.way, ways).into_iter().map(|way| (vec![(last.last, None)], way)));
+        open.extend(
+            self.rivals(last.last, until, last.way, ways)
+                .into_iter()
+                .map(|way| (vec![(last.last, None)], way)),
+        );
         while let Some((mut tail, way)) = open.pop() {
             if paths.len() >= GATHERED_MAX {
                 break;
