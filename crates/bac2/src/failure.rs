@@ -97,9 +97,13 @@ impl Failure {
     }
 
     /// The word to search for.
-    #[cfg(test)]
     pub(crate) fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// What happened, without code and next step.
+    pub(crate) fn sentence(&self) -> &str {
+        &self.sentence
     }
 }
 

@@ -175,7 +175,7 @@ impl Files {
 }
 
 /// The backups below `directory`, by name.
-fn in_directory(directory: &Path, console: &Console) -> Vec<Input> {
+pub(crate) fn in_directory(directory: &Path, console: &Console) -> Vec<Input> {
     let mut found = Vec::new();
     let mut skipped = Vec::new();
     let mut folders = vec![directory.to_path_buf()];

@@ -13,7 +13,7 @@ const REDRAWS_PER_SECOND: u8 = 10;
 /// Work that is done sooner needs no bar; one that flashes up only disturbs.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// How far a command has got, in bytes.
+/// How far a command has got, in bytes or in files.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -32,6 +32,15 @@ impl Progress {
             ),
             None => (None, "{spinner} {binary_bytes} {binary_bytes_per_sec} {msg}"),
         };
+        Self::drawn(console, length, template)
+    }
+
+    /// A bar for so many files, of which each counts the same.
+    pub(crate) fn files(console: &Console, total: u64) -> Self {
+        Self::drawn(console, Some(total), "{bar:30} {pos}/{len} files {per_sec} {eta}")
+    }
+
+    fn drawn(console: &Console, length: Option<u64>, template: &str) -> Self {
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
         bar.set_style(ProgressStyle::with_template(template).expect("the template is constant"));
         let show_at = console.progress().then(|| Instant::now() + PATIENCE);
@@ -47,14 +56,14 @@ impl Progress {
         self.bar.set_message(name.to_owned());
     }
 
-    /// `bytes` more are done.
-    pub(crate) fn add(&self, bytes: u64) {
+    /// So many more bytes, or files, are done.
+    pub(crate) fn add(&self, done: u64) {
         let due = self.show_at.is_some_and(|show_at| Instant::now() >= show_at);
         if due && !self.shown.swap(true, Ordering::Relaxed) {
             self.bar
                 .set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
         }
-        self.bar.inc(bytes);
+        self.bar.inc(done);
     }
 
     /// Writes something to standard error without breaking the bar.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use azblob::lease::{LeaseDurationKind, LeaseState, LeaseStatus};
 use bak::stripes::{Company, Family};
-use bak::{BackupSet, Verdict};
+use bak::{BackupSet, Media, Verdict};
 use blobstore::{BlobKind, InventoryEntry, Store};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -47,6 +47,9 @@ pub struct Entry {
     pub reasons: Vec<String>,
     /// The backup sets, as `bac2 inspect` prints them.
     pub sets: Vec<BackupSet>,
+    /// The media that the blob is, as `bac2 inspect` prints it; none while that is not known.
+    #[serde(default)]
+    pub media: Option<Media>,
 }
 
 /// A verdict, or that there is none yet.
@@ -150,30 +153,28 @@ pub fn ask(data: &Path) -> io::Result<Option<Vec<Entry>>> {
 
 /// The part of a stored report that is shown.
 #[derive(Deserialize)]
-struct Sets {
+struct Told {
     sets: Vec<BackupSet>,
+    media: Option<Media>,
 }
 
 fn entry(found: InventoryEntry) -> Entry {
     let InventoryEntry { path, view, proof } = found;
     let judgeable = view.committed && view.size > 0;
-    let (verdict, reasons, sets) = match proof {
+    let (verdict, reasons, told) = match proof {
         None => (
             judgeable.then_some(ShownVerdict::Waiting(Pending::Pending)),
             Vec::new(),
-            Vec::new(),
+            None,
         ),
         Some(proof) => {
-            let sets = proof
+            let told = proof
                 .report
-                .and_then(|report| serde_json::from_str::<Sets>(report.get()).ok());
-            (
-                proof.verdict.map(ShownVerdict::Judged),
-                proof.reasons,
-                sets.map_or(Vec::new(), |s| s.sets),
-            )
+                .and_then(|report| serde_json::from_str::<Told>(report.get()).ok());
+            (proof.verdict.map(ShownVerdict::Judged), proof.reasons, told)
         }
     };
+    let (sets, media) = told.map_or_else(Default::default, |told| (told.sets, told.media));
     Entry {
         account: path.account.to_string(),
         container: path.container.to_string(),
@@ -188,6 +189,7 @@ fn entry(found: InventoryEntry) -> Entry {
         verdict,
         reasons,
         sets,
+        media,
     }
 }
 

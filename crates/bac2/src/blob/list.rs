@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
 }
 
 /// What the server that runs on the directory has, or what the directory itself says where none runs.
-fn entries(data: &Path, console: &Console) -> Result<Vec<Entry>, Failure> {
+pub(crate) fn entries(data: &Path, console: &Console) -> Result<Vec<Entry>, Failure> {
     let asked = listing::ask(data).map_err(|error| {
         Failure::failed(
             "ServerDoesNotAnswer",

@@ -117,7 +117,7 @@ pub(crate) fn not_a_backup(file: &str, foreign: bak::Foreign) -> Failure {
 }
 
 /// Reads what is no payload; in a regular file the rest is sought over.
-fn read_headers(opened: &mut Opened) -> io::Result<Report> {
+pub(crate) fn read_headers(opened: &mut Opened) -> io::Result<Report> {
     let mut verifier = Verifier::headers_only();
     let mut buffer = vec![0; READ_BYTES];
     loop {

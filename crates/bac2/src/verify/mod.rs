@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
 }
 
 /// Reads one input to its end. Gives the report and the seconds it took.
-fn verify(input: &Input, progress: &Progress) -> Result<(Report, f64), Failure> {
+pub(crate) fn verify(input: &Input, progress: &Progress) -> Result<(Report, f64), Failure> {
     let mut opened = input.open()?;
     let started = Instant::now();
     let mut verifier = Verifier::new();
