@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::{blob, ca, demo, inspect, sas, verify};
+use crate::{blob, ca, chain, demo, inspect, sas, verify};
 
 /// Proves, stores and returns SQL Server backups.
 ///
@@ -22,6 +22,7 @@ use crate::{blob, ca, demo, inspect, sas, verify};
   bac2 demo                                  see the whole story in a temporary folder
   bac2 inspect /backups/sales.bak            what is in this file?
   bac2 verify --recursive /backups           is every page and log block intact?
+  bac2 chain /backups                        which moments can I get back?
   bac2 blob serve --data ./vault --listen 127.0.0.1:10000 --accounts-file ./accounts
 
 Exit code: 0 done, 1 the thing asked for failed or was found damaged, 2 wrong usage or unreadable
@@ -46,6 +47,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Check every page, log block and structure of backup files
     Verify(verify::Arguments),
+    /// Show which moments can be restored, why others cannot, and the plan that gets to one
+    Chain(Box<chain::Arguments>),
     /// The blob store and its front door
     Blob(Blob),
     /// The vault's own certificate authority, which clients must trust
@@ -139,6 +142,7 @@ impl Arguments {
         match self.command {
             Command::Inspect(arguments) => inspect::run(&arguments, console),
             Command::Verify(arguments) => verify::run(&arguments, console),
+            Command::Chain(arguments) => chain::run(&arguments, console),
             Command::Blob(Blob {
                 command: BlobCommand::Serve(arguments),
             }) => blob::serve::run(&arguments, console),

@@ -5,6 +5,7 @@
 
 mod blob;
 mod ca;
+mod chain;
 mod cli;
 mod console;
 mod demo;

@@ -82,6 +82,15 @@ const WIDTH_MIN: u16 = 60;
 /// The least that a column keeps whose text may break.
 const BREAKING_MIN: u16 = 16;
 
+/// Columns of output where no terminal tells: what fits a mail or a ticket.
+const WIDTH_UNKNOWN: u16 = 100;
+
+/// The columns that a drawing has.
+pub(crate) fn terminal_width() -> usize {
+    let known = Table::new().width().filter(|width| *width >= WIDTH_MIN);
+    usize::from(known.unwrap_or(WIDTH_UNKNOWN))
+}
+
 /// An empty table as all commands show it.
 pub(crate) fn table(console: &Console, header: &[&str]) -> Table {
     let mut table = Table::new();

@@ -56,9 +56,9 @@ impl std::str::FromStr for ForkName {
         if let Ok(number) = text.parse() {
             return Ok(Self::Number(number));
         }
-        Uuid::try_parse(text)
-            .map(Self::Guid)
-            .map_err(|_| "expected a fork's number as bac2 chain shows it, or its recovery fork GUID".to_owned())
+        Uuid::try_parse(text).map(Self::Guid).map_err(|_| {
+            "expected a fork's number as bac2 chain shows it, or its recovery fork GUID".to_owned()
+        })
     }
 }
 
@@ -80,15 +80,6 @@ pub(super) fn shown(branch: BranchId) -> u32 {
 }
 
 impl Aim {
-    /// Whether there is one.
-    pub(super) fn is_given(&self) -> bool {
-        self.latest
-            || self.at.is_some()
-            || self.set.is_some()
-            || self.mark.is_some()
-            || self.lsn.or(self.before_lsn).is_some()
-    }
-
     /// The backup set that is the target, where it is one.
     pub(super) fn set(&self) -> Option<Uuid> {
         self.set

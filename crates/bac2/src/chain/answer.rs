@@ -4,14 +4,15 @@
 //! and no plan says why in `refusal`, with the nearest points that can be had.
 
 use bak::Lsn;
-use chain::{Coverage, Grade, Hole, Kind, Plan, Plans, Refusal, Restorable, Span, Step, Stop, Target};
+use chain::{Coverage, Grade, Hole, Kind, Plan, Plans, Refusal, Restorable, Span, Step, Target};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::aim::shown;
 use super::clockface::Clockface;
-use super::library::Kin;
+use super::library::{Held, Kin};
+use super::loss::Loss;
 use super::words;
 
 /// The whole answer.
@@ -141,11 +142,11 @@ struct PointAnswer {
 #[serde(rename_all = "camelCase")]
 pub(super) struct LossAnswer {
     /// The backup sets that would be gone.
-    pub(super) backup_set_guids: Vec<Option<Uuid>>,
+    backup_set_guids: Vec<Option<Uuid>>,
     /// The files they lie in.
-    pub(super) files: Vec<String>,
+    files: Vec<String>,
     /// What could not be restored to any more.
-    pub(super) lost: Vec<SpanAnswer>,
+    lost: Vec<SpanAnswer>,
 }
 
 #[derive(Debug, Serialize)]
@@ -168,8 +169,16 @@ impl DatabaseAnswer {
             database_name: kin.name.clone(),
             family_guid: kin.family,
             forks: forks(coverage),
-            coverage: coverage.spans.iter().map(|span| SpanAnswer::of(span, face)).collect(),
-            holes: coverage.holes.iter().map(|hole| HoleAnswer::of(kin, hole)).collect(),
+            coverage: coverage
+                .spans
+                .iter()
+                .map(|span| SpanAnswer::of(span, face))
+                .collect(),
+            holes: coverage
+                .holes
+                .iter()
+                .map(|hole| HoleAnswer::of(kin, hole))
+                .collect(),
             plan: None,
             refusal: None,
             if_deleted: None,
@@ -224,6 +233,23 @@ impl HoleAnswer {
     }
 }
 
+impl LossAnswer {
+    /// As JSON shows it.
+    pub(super) fn of(kin: &Kin, loss: &Loss, face: &Clockface) -> Self {
+        let gone: Vec<_> = loss.sets.iter().filter_map(|id| kin.held(*id)).collect();
+        Self {
+            backup_set_guids: gone.iter().map(|held| held.set.guid).collect(),
+            files: gone.iter().flat_map(|held| held.files.clone()).collect(),
+            lost: loss
+                .lost
+                .spans
+                .iter()
+                .map(|span| SpanAnswer::of(span, face))
+                .collect(),
+        }
+    }
+}
+
 impl PlanAnswer {
     /// As JSON shows it, without the script.
     pub(super) fn of(kin: &Kin, plans: &Plans) -> Self {
@@ -251,7 +277,7 @@ fn steps(kin: &Kin, plan: &Plan) -> Vec<StepAnswer> {
     answers.collect()
 }
 
-fn step_answer(step: &Step, held: &super::library::Held) -> StepAnswer {
+fn step_answer(step: &Step, held: &Held) -> StepAnswer {
     StepAnswer {
         backup_type: match step.kind {
             Kind::Full => "full",
@@ -303,17 +329,19 @@ pub(super) struct View<'a> {
 pub(super) fn option(target: &Target, point: &Restorable, view: &View<'_>) -> String {
     let by_time = |at: Timestamp| format!("--at {}", view.face.exact(at));
     let by_lsn = |lsn: Lsn| format!("--lsn {lsn}");
-    let in_lsns = matches!(target, Target::Lsn(_) | Target::BeforeLsn(_) | Target::Mark { .. });
+    let in_lsns = matches!(
+        target,
+        Target::Lsn(_) | Target::BeforeLsn(_) | Target::Mark { .. }
+    );
     let (first, second) = (point.lsn.map(by_lsn), point.at.map(by_time));
-    let option = if in_lsns { first.or(second) } else { second.or(first) };
+    let option = if in_lsns {
+        first.or(second)
+    } else {
+        second.or(first)
+    };
     let mut option = option.unwrap_or_else(|| "--latest".to_owned());
     if view.has_forks {
         option.push_str(&format!(" --fork {}", shown(point.branch)));
     }
     option
-}
-
-/// Whether a step stops short of its end.
-pub(super) fn stops(step: &Step) -> Option<&Stop> {
-    step.stop.as_ref()
 }

@@ -12,7 +12,7 @@ use chain::Grade;
 use chain::tsql::Device;
 use frontdoor::Host;
 use frontdoor::listing::{Entry, ShownVerdict};
-use frontdoor::tls::certificates;
+use frontdoor::tls::{AuthorityCertificate, certificates};
 
 use super::found::{Found, FoundSet};
 use crate::blob::list::entries;
@@ -59,7 +59,7 @@ pub(super) fn found(data: &Path, blob_url: Option<&str>, console: &Console) -> R
 /// What stands before `/CONTAINER/BLOB`.
 fn known_base(data: &Path, console: &Console) -> String {
     let authorities = certificates(data).unwrap_or_default();
-    let mut hosts = authorities.iter().flat_map(|authority| authority.hosts());
+    let mut hosts = authorities.iter().flat_map(AuthorityCertificate::hosts);
     match hosts.find(|host| matches!(host, Host::Name(_))) {
         Some(host) => format!("https://{host}"),
         None => {

@@ -49,6 +49,20 @@ impl Clockface {
         }
     }
 
+    /// About when a set began and ended. For drawings and order: the planner keeps bounds instead.
+    pub(super) fn times(&self, set: &Set) -> (Timestamp, Timestamp) {
+        let recorded = set.clock.offset_minutes;
+        let recorded = recorded.and_then(|minutes| Offset::from_seconds(i32::from(minutes) * 60).ok());
+        let moment = |local: DateTime| {
+            let moment = match (&self.zone, recorded) {
+                (Some(zone), _) => zone.to_timestamp(local),
+                (None, offset) => offset.unwrap_or(Offset::UTC).to_timestamp(local),
+            };
+            moment.unwrap_or(Timestamp::UNIX_EPOCH)
+        };
+        (moment(set.clock.start), moment(set.clock.finish))
+    }
+
     /// For JSON, and as `--at` takes it.
     pub(super) fn exact(&self, moment: Timestamp) -> String {
         match self.read(moment) {
@@ -88,7 +102,8 @@ pub(super) fn moment(text: &str) -> Result<Moment, String> {
     match text.parse::<DateTime>() {
         Ok(local) if !is_offset_like => Ok(Moment::Local(local)),
         _ => Err(
-            "expected a time such as 2017-06-01T13:20:00 (the server's clock) or 2017-06-01T11:20:00Z".to_owned(),
+            "expected a time such as 2017-06-01T13:20:00 (the server's clock) or 2017-06-01T11:20:00Z"
+                .to_owned(),
         ),
     }
 }
@@ -96,7 +111,8 @@ pub(super) fn moment(text: &str) -> Result<Moment, String> {
 /// A time zone as a user names it.
 pub(super) fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| {
-        "expected a name of the IANA time zone database such as Europe/Berlin, America/Chicago or UTC".to_owned()
+        "expected a name of the IANA time zone database such as Europe/Berlin, America/Chicago or UTC"
+            .to_owned()
     })
 }
 
@@ -133,7 +149,14 @@ mod tests {
         ] {
             assert_eq!(moment(text).unwrap(), universal, "{text}");
         }
-        for text in ["", "yesterday", "13:20", "2017-06-31T00:00:00", "2017-06-01T25:00:00", "01/06/2017"] {
+        for text in [
+            "",
+            "yesterday",
+            "13:20",
+            "2017-06-31T00:00:00",
+            "2017-06-01T25:00:00",
+            "01/06/2017",
+        ] {
             assert!(moment(text).is_err(), "{text}");
         }
     }
@@ -151,6 +174,9 @@ mod tests {
             "2026-10-25T02:30:00+01:00"
         );
         let unknown = Clockface::of([], None);
-        assert_eq!(unknown.exact("2026-10-25T01:30:00Z".parse().unwrap()), "2026-10-25T01:30:00");
+        assert_eq!(
+            unknown.exact("2026-10-25T01:30:00Z".parse().unwrap()),
+            "2026-10-25T01:30:00"
+        );
     }
 }

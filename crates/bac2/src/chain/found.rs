@@ -114,14 +114,19 @@ fn each_once(inputs: Vec<Input>, named: Vec<bool>) -> (Vec<Input>, Vec<bool>) {
 fn from_file(input: &Input, report: Report, depth: Depth, console: &Console) -> Found {
     let name = input.name();
     if matches!(report.verdict, Verdict::Truncated | Verdict::Damaged) {
-        let what = if report.verdict == Verdict::Damaged { "is damaged" } else { "ends early" };
+        let what = if report.verdict == Verdict::Damaged {
+            "is damaged"
+        } else {
+            "ends early"
+        };
         console.warn(format!("{name} {what}: {}", report.reasons.join("; ")));
     }
     let absolute = match input {
         Input::File(path) => absolute(path),
         Input::Stdin => name.clone(),
     };
-    let graded: Vec<(Grade, Option<String>)> = report.sets.iter().map(|set| grade(set, &report, depth)).collect();
+    let graded: Vec<(Grade, Option<String>)> =
+        report.sets.iter().map(|set| grade(set, &report, depth)).collect();
     let sets = report.sets.into_iter().zip(graded);
     Found {
         name,

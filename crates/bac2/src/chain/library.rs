@@ -76,7 +76,9 @@ impl Kin {
         let lower = name.to_lowercase();
         let mut names = std::iter::once(&self.name).chain(&self.other_names);
         names.any(|known| known.to_lowercase() == lower)
-            || self.family.is_some_and(|family| Uuid::try_parse(name) == Ok(family))
+            || self
+                .family
+                .is_some_and(|family| Uuid::try_parse(name) == Ok(family))
     }
 
     /// The first eight digits of the family GUID, which is what fits a title.
@@ -92,7 +94,10 @@ pub(super) fn databases(found: &[Found], zone: Option<&TimeZone>) -> Vec<Kin> {
         .iter()
         .flat_map(|file| file.sets.iter().map(move |set| (file, set)))
         .collect();
-    let pieces = all.iter().enumerate().map(|(index, (file, set))| piece(index, file, set));
+    let pieces = all
+        .iter()
+        .enumerate()
+        .map(|(index, (file, set))| piece(index, file, set));
     let gathering = media::gather(pieces);
     let mut kin: BTreeMap<Key, Kin> = BTreeMap::new();
     for index in gathering.strays {
@@ -197,7 +202,9 @@ fn held(
         .max_by_key(|(_, set)| set.grade)
         .expect("a gathered set has a piece");
     let backup = &pieces[0].1.backup;
-    let bytes = pieces.iter().map(|(file, _)| file.bytes / file.sets.len().max(1) as u64);
+    let bytes = pieces
+        .iter()
+        .map(|(file, _)| file.bytes / file.sets.len().max(1) as u64);
     let known = Known {
         id: SetId(number as u64),
         grade: best.grade,
@@ -211,7 +218,13 @@ fn held(
     let set = Set::from_backup(backup, known).map_err(|error| error.to_string())?;
     let places = std::iter::once(&gathered.place).chain(&gathered.others);
     let name = |index: &usize| all[*index].0.name.clone();
-    let named = |place: &Place| place.copies.iter().map(|copies| copies.iter().map(name).collect()).collect();
+    let named = |place: &Place| {
+        place
+            .copies
+            .iter()
+            .map(|copies| copies.iter().map(name).collect())
+            .collect()
+    };
     Ok(Held {
         set,
         backup: backup.clone(),

@@ -37,7 +37,10 @@ pub(super) fn read(inputs: &[Input], depth: Depth, console: &Console) -> Vec<Out
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (threads, progress) = match depth {
         Depth::Headers => (HEADER_THREADS, Progress::files(console, inputs.len() as u64)),
-        Depth::Everything => (cores, Progress::bytes(console, inputs.iter().map(Input::size).sum())),
+        Depth::Everything => (
+            cores,
+            Progress::bytes(console, inputs.iter().map(Input::size).sum()),
+        ),
     };
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::with_capacity(inputs.len()));

@@ -64,9 +64,10 @@ pub(super) fn hole_set(reason: &HoleReason) -> Option<SetId> {
         | HoleReason::NotProved(set)
         | HoleReason::Damaged(set)
         | HoleReason::BaseMissing(set, _) => Some(*set),
-        HoleReason::NoFull | HoleReason::MissingLog | HoleReason::SwitchedToSimple | HoleReason::OtherFork(_) => {
-            None
-        }
+        HoleReason::NoFull
+        | HoleReason::MissingLog
+        | HoleReason::SwitchedToSimple
+        | HoleReason::OtherFork(_) => None,
     }
 }
 
@@ -91,7 +92,10 @@ pub(super) fn hole(kin: &Kin, reason: &HoleReason) -> String {
             let count = held.map_or(0, |held| held.set.families.count);
             let numbers: Vec<String> = missing.iter().map(u16::to_string).collect();
             let stripes = if missing.len() == 1 { "stripe" } else { "stripes" };
-            format!("of the backup in {files}, {stripes} {} of {count} missing", numbers.join(", "))
+            format!(
+                "of the backup in {files}, {stripes} {} of {count} missing",
+                numbers.join(", ")
+            )
         }
         HoleReason::NotProved(_) => match remark {
             Some(remark) => format!("{files} cannot be used: {remark}"),

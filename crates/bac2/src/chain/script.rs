@@ -1,0 +1,199 @@
+//! The T-SQL of a plan, with the user's wishes for the database that comes out of it: its name, and where its files lie.
+//!
+//! Deliberately absent: what SQL Server takes and how it is quoted, which `chain::tsql` knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bak::DatabaseFile;
+use chain::tsql::{End, Move, Options, Order, Source};
+use chain::{Plan, Target};
+use clap::Args;
+
+use super::library::{Held, Kin};
+use crate::failure::Failure;
+use crate::paint::printable;
+
+/// Where the restored database shall be.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The script")]
+pub(super) struct Wishes {
+    /// Restore under this name
+    #[arg(long, value_name = "NAME", requires = "target")]
+    to: Option<String>,
+
+    /// Put this file of the database there; as often as needed
+    #[arg(long = "move", value_name = "LOGICAL=PATH", value_parser = one_move, requires = "target")]
+    moves: Vec<(String, String)>,
+
+    /// Put all other files of the database into this folder of the SQL Server
+    #[arg(long, value_name = "DIR", requires = "target")]
+    move_to: Option<String>,
+
+    /// Overwrite the database that has the name now
+    #[arg(long, requires = "target")]
+    replace: bool,
+
+    /// Leave the database restoring, so that more backups can follow
+    #[arg(long, requires = "target")]
+    no_recovery: bool,
+}
+
+fn one_move(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((logical, path)) if !logical.is_empty() && !path.is_empty() => {
+            Ok((logical.to_owned(), path.to_owned()))
+        }
+        _ => Err("expected LOGICAL=PATH, such as Sales_log=L:\\Log\\Sales_test.ldf".to_owned()),
+    }
+}
+
+impl Wishes {
+    /// What the user should know before running the script.
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        let stays = self.moves.is_empty() && self.move_to.is_none();
+        (self.to.is_some() && stays).then_some(
+            "the script gives the database another name and leaves its files where they were: beside the original that fails; \
+             give --move-to DIR or --move LOGICAL=PATH",
+        )
+    }
+
+    /// The script of `plan`.
+    pub(super) fn script(&self, kin: &Kin, plan: &Plan, target: &Target) -> Result<String, Failure> {
+        let held: Vec<&Held> = plan
+            .steps
+            .iter()
+            .map(|step| kin.held(step.set).expect("a plan names sets it was given"))
+            .collect();
+        self.check_moves(kin, &held)?;
+        let mut taken = Taken::default();
+        let sources: Vec<Source<'_>> = held
+            .iter()
+            .map(|held| Source {
+                set: &held.set,
+                devices: held.devices.clone(),
+                position: held.position,
+                has_checksums: held.backup.has_backup_checksums,
+                moves: self.moves_of(held, &mut taken),
+            })
+            .collect();
+        let options = Options {
+            replace: self.replace,
+            end: if self.no_recovery {
+                End::Restoring
+            } else {
+                Options::default().end
+            },
+            ..Options::default()
+        };
+        let order = Order {
+            database: self.to.as_deref().unwrap_or(&kin.name),
+            target,
+            remarks: &remarks(kin),
+            options,
+        };
+        chain::tsql::script(plan, &sources, &order).map_err(|error| {
+            Failure::failed(
+                "ScriptNotWritten",
+                format!(
+                    "the plan for {} cannot be written as T-SQL: {error}",
+                    printable(&kin.name)
+                ),
+                "the steps of the plan hold all the same; -o json lists them",
+            )
+        })
+    }
+
+    /// Every file that the user moves is one of the database.
+    fn check_moves(&self, kin: &Kin, held: &[&Held]) -> Result<(), Failure> {
+        let known: BTreeSet<&str> = held
+            .iter()
+            .flat_map(|held| &held.backup.files)
+            .map(|file| file.logical_name.as_str())
+            .collect();
+        match self
+            .moves
+            .iter()
+            .find(|(logical, _)| !known.contains(logical.as_str()))
+        {
+            None => Ok(()),
+            Some((logical, _)) => {
+                let names: Vec<String> = known.iter().map(|name| printable(name)).collect();
+                Err(Failure::unusable(
+                    "NoSuchFile",
+                    format!(
+                        "{} has no file with the logical name {logical}",
+                        printable(&kin.name)
+                    ),
+                    format!("it has {}", names.join(", ")),
+                ))
+            }
+        }
+    }
+
+    fn moves_of(&self, held: &Held, taken: &mut Taken) -> Vec<Move> {
+        let to = |file: &DatabaseFile| {
+            let named = self
+                .moves
+                .iter()
+                .find(|(logical, _)| *logical == file.logical_name);
+            let path = match (named, &self.move_to) {
+                (Some((_, path)), _) => path.clone(),
+                (None, Some(folder)) => taken.place(folder, file),
+                (None, None) => return None,
+            };
+            Some(Move {
+                file_id: file.file_id,
+                unique_id: file.unique_id,
+                logical_name: file.logical_name.clone(),
+                path,
+            })
+        };
+        held.backup.files.iter().filter_map(to).collect()
+    }
+}
+
+/// Paths already given to a file in the folder of `--move-to`.
+#[derive(Debug, Default)]
+struct Taken {
+    by_path: BTreeMap<String, u32>,
+}
+
+impl Taken {
+    /// The file's own name in `folder`; with its number where another file has the name already.
+    fn place(&mut self, folder: &str, file: &DatabaseFile) -> String {
+        let separator = if folder.contains('\\') || folder.contains(':') {
+            '\\'
+        } else {
+            '/'
+        };
+        let folder = folder.trim_end_matches(['\\', '/']);
+        let name = file
+            .physical_name
+            .rsplit(['\\', '/'])
+            .next()
+            .filter(|name| !name.is_empty())
+            .unwrap_or(&file.logical_name);
+        let plain = format!("{folder}{separator}{name}");
+        // Windows takes names that differ in case for one.
+        let owner = *self.by_path.entry(plain.to_lowercase()).or_insert(file.file_id);
+        if owner == file.file_id {
+            return plain;
+        }
+        match name.rsplit_once('.') {
+            Some((stem, extension)) => format!("{folder}{separator}{stem}_{}.{extension}", file.file_id),
+            None => format!("{plain}_{}", file.file_id),
+        }
+    }
+}
+
+/// Which database this is, for the head of the script.
+fn remarks(kin: &Kin) -> Vec<String> {
+    let mut about = format!("Source: {}", kin.name);
+    if let Some(server) = kin.servers.first() {
+        about.push_str(&format!(" of {server}"));
+    }
+    if let Some(family) = kin.family {
+        about.push_str(&format!(", family {family}"));
+    }
+    vec![about]
+}
