@@ -275,9 +275,7 @@ pub(crate) fn restores(script: &str) -> Vec<Restore> {
 /// What `sqlcmd` and Management Studio act on before SQL Server sees anything, in quotes and comments or not.
 pub(crate) fn assert_no_tool_acts_on(script: &str) {
     assert!(!script.contains("$("), "a variable of sqlcmd:\n{script}");
-    for line in
-        script.split(|c| c == '\n' || c == '\r' || c == '\u{85}' || c == '\u{2028}' || c == '\u{2029}')
-    {
+    for line in script.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
         let line = line.trim();
         let first: String = line.chars().take_while(|c| c.is_alphanumeric()).collect();
         assert!(!first.eq_ignore_ascii_case("go"), "a batch ends at {line:?}");
