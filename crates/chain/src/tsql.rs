@@ -11,6 +11,7 @@
 //! MAXTRANSFERSIZE (RESTORE finds what it needs; Azure URLs refuse them), and the tail-log backup of a database that is replaced.
 
 mod comments;
+mod datetime;
 mod statements;
 mod unwritable;
 mod words;

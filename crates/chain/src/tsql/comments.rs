@@ -105,7 +105,7 @@ fn stop(stop: &Stop) -> String {
     match stop {
         Stop::At(at) => format!(
             "Stops at {} on the clock of the server that wrote this log.",
-            super::statements::literal(*at)
+            super::datetime::at_or_before(*at)
         ),
         Stop::AtLsn(lsn) => format!("Stops behind LSN {lsn}."),
         Stop::BeforeLsn(lsn) => format!("Stops before LSN {lsn}."),

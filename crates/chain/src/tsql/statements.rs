@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::DateTime;
-
 use super::words::Words;
-use super::{Broker, Device, End, Move, Order, Recovery, Source, comments};
+use super::{Broker, Device, End, Move, Order, Recovery, Source, comments, datetime};
 use crate::grade::Grade;
 use crate::plan::{Plan, Step, Stop};
 use crate::set::Kind;
@@ -120,28 +118,15 @@ fn options(
 
 fn stop(stop: &Stop, words: &mut Words) -> String {
     match stop {
-        Stop::At(at) => format!("STOPAT = '{}'", literal(*at)),
+        Stop::At(at) => format!("STOPAT = '{}'", datetime::at_or_before(*at)),
         Stop::AtLsn(lsn) => format!("STOPATMARK = 'lsn:{lsn}'"),
         Stop::BeforeLsn(lsn) => format!("STOPBEFOREMARK = 'lsn:{lsn}'"),
         Stop::AtMark { name, after } => {
             let mut text = format!("STOPATMARK = {}", words.string(name));
             if let Some(after) = after {
-                text += &format!(" AFTER '{}'", literal(*after));
+                text += &format!(" AFTER '{}'", datetime::at_or_after(*after));
             }
             text
         }
     }
-}
-
-/// A moment as every language setting reads it, rounded down to what `datetime` holds: three-hundredths of a second apart, their
-/// milliseconds end in 0, 3 or 7. Down, so that nothing from after the moment gets in.
-pub(super) fn literal(at: DateTime) -> String {
-    let milliseconds = at.subsec_nanosecond() / 1_000_000;
-    let held = milliseconds / 10 * 10
-        + match milliseconds % 10 {
-            0..=2 => 0,
-            3..=6 => 3,
-            _ => 7,
-        };
-    format!("{}.{held:03}", at.strftime("%Y-%m-%dT%H:%M:%S"))
 }
