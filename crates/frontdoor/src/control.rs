@@ -7,6 +7,7 @@
 //! | line                        | answer                                                     |
 //! |-----------------------------|------------------------------------------------------------|
 //! | `list`                      | the JSON array of [`crate::listing`]                       |
+//! | `list with logs`            | the same, with the fingerprints of the logs                |
 //! | `{"command":"seal", ...}`   | the deeds of [`crate::sealing`], a JSON array              |
 //! | `{"command":"policies", ...}` | the answer of [`crate::policies`], a JSON object         |
 //! | `{"command":"createContainer", ...}` | whether [`crate::creating`] made it, a JSON object |

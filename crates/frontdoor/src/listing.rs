@@ -9,8 +9,8 @@ use std::path::Path;
 
 use azblob::lease::{LeaseDurationKind, LeaseState, LeaseStatus};
 use bak::stripes::{Company, Family};
-use bak::{BackupSet, Media, Verdict};
-use blobstore::{BlobKind, InventoryEntry, Store};
+use bak::{BackupSet, LogFingerprint, Media, Verdict};
+use blobstore::{BlobKind, InventoryEntry, Proof, Store};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -50,6 +50,10 @@ pub struct Entry {
     /// The media that the blob is, as `bac2 inspect` prints it; none while that is not known.
     #[serde(default)]
     pub media: Option<Media>,
+    /// What the log in each of `sets` looks like, in their order; empty unless asked for with [`ask_with_logs`] or
+    /// [`entries_with_logs`], and so no part of what `bac2 blob list` prints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_fingerprints: Vec<Option<LogFingerprint>>,
 }
 
 /// A verdict, or that there is none yet.
@@ -80,8 +84,20 @@ impl ShownVerdict {
     }
 }
 
+/// Windows of a log fingerprint in a list: a list of 10,000 logs stays within some 20 MB.
+const LOG_WINDOWS: usize = 64;
+
 /// Everything in a store, in order of account, container and name. Blocking.
 pub fn entries(store: &Store) -> Vec<Entry> {
+    listed(store, |_| Vec::new())
+}
+
+/// [`entries`] with the fingerprints of their logs. Blocking.
+pub fn entries_with_logs(store: &Store) -> Vec<Entry> {
+    listed(store, log_fingerprints)
+}
+
+fn listed(store: &Store, logs: impl Fn(&Proof) -> Vec<Option<LogFingerprint>>) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut families: Families = BTreeMap::new();
     store.take_stock(&mut |found| {
@@ -99,7 +115,11 @@ pub fn entries(store: &Store) -> Vec<Entry> {
                 },
             });
         }
-        entries.push(entry(found));
+        let log_fingerprints = found.proof.as_ref().map_or(Vec::new(), &logs);
+        entries.push(Entry {
+            log_fingerprints,
+            ..entry(found)
+        });
     });
     for listed in families.values() {
         say_what_is_missing(&mut entries, listed);
@@ -140,15 +160,50 @@ pub fn json(store: &Store) -> serde_json::Result<String> {
     serde_json::to_string(&entries(store))
 }
 
+/// [`entries_with_logs`] as a JSON array. Blocking.
+///
+/// # Errors
+/// None that can happen with these values; serde's type all the same.
+pub fn json_with_logs(store: &Store) -> serde_json::Result<String> {
+    serde_json::to_string(&entries_with_logs(store))
+}
+
 /// What the server that runs on a data directory has; `None` when none runs. Blocking.
 ///
 /// # Errors
 /// The connection broke, or the answer is not that of a server of this version.
 pub fn ask(data: &Path) -> io::Result<Option<Vec<Entry>>> {
-    let Some(answer) = control::ask(data, "list")? else {
+    ask_for(data, "list")
+}
+
+/// [`ask`], with the fingerprints of the logs. Blocking.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_with_logs(data: &Path) -> io::Result<Option<Vec<Entry>>> {
+    ask_for(data, "list with logs")
+}
+
+fn ask_for(data: &Path, command: &str) -> io::Result<Option<Vec<Entry>>> {
+    let Some(answer) = control::ask(data, command)? else {
         return Ok(None);
     };
     Ok(Some(serde_json::from_str(&answer)?))
+}
+
+/// The fingerprints in a stored report; none in one that was stored before there were any.
+fn log_fingerprints(proof: &Proof) -> Vec<Option<LogFingerprint>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Logs {
+        #[serde(default)]
+        log_fingerprints: Vec<Option<LogFingerprint>>,
+    }
+    let report = proof.report.as_ref();
+    let logs = report.and_then(|report| serde_json::from_str::<Logs>(report.get()).ok());
+    let logs = logs.into_iter().flat_map(|logs| logs.log_fingerprints);
+    logs.map(|log| log.map(|log| log.coarsened(LOG_WINDOWS)))
+        .collect()
 }
 
 /// The part of a stored report that is shown.
@@ -190,6 +245,7 @@ fn entry(found: InventoryEntry) -> Entry {
         reasons,
         sets,
         media,
+        log_fingerprints: Vec::new(),
     }
 }
 

@@ -279,12 +279,13 @@ fn open_control(data: &Path, store: &Arc<Store>) -> Option<Task> {
     let store = Arc::clone(store);
     let answerer: Answerer = Arc::new(move |line| match line {
         "list" => listing::json(&store).map_err(|error| error.to_string()),
+        "list with logs" => listing::json_with_logs(&store).map_err(|error| error.to_string()),
         line if line.starts_with('{') => {
             let answered = policies::answer(&store, line).or_else(|| creating::answer(&store, line));
             answered.unwrap_or_else(|| sealing::answer(&store, line))
         }
         other => Err(format!(
-            "unknown command {other:?}; known are: list, and seal, policies and createContainer as JSON"
+            "unknown command {other:?}; known are: list, list with logs, and seal, policies and createContainer as JSON"
         )),
     });
     match Control::open(data) {

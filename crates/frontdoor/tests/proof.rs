@@ -5,9 +5,9 @@ mod support;
 
 use std::path::Path;
 
-use bak::Verdict;
-use bak::writer::sample::{Sample, SampleKind};
-use frontdoor::listing::{Entry, Pending, ShownVerdict, ask};
+use bak::writer::sample::{ChainSample, Sample, SampleKind, lsn};
+use bak::{LogAgreement, LogFingerprint, Verdict};
+use frontdoor::listing::{Entry, Pending, ShownVerdict, ask, ask_with_logs, entries, entries_with_logs};
 
 use support::client::Ask;
 use support::server::TestServer;
@@ -64,6 +64,35 @@ fn a_backup_is_proved_on_its_way_in() {
     assert!(proof.is_final, "no lease is held any more");
     let back = server.client().ask(&Ask::get("box/full.bak")).expect(200);
     assert_eq!(back.body, bytes);
+}
+
+#[test]
+fn what_a_log_looks_like_is_told_to_who_asks_for_it() {
+    let server = server();
+    let sales = ChainSample::new("Sales", lsn(40, 100));
+    let time = "2026-03-15T02:15:00".parse().unwrap();
+    let set = sales.log(lsn(40, 100), lsn(40, 180), time);
+    let twin = set.clone().rewritten(lsn(40, 150), 1);
+    upload(&server, "sales.trn", &sales.file(&[&set]));
+    upload(&server, "twin.trn", &sales.file(&[&twin]));
+    server.wait_for_proof();
+    assert_eq!(listed(&server, "sales.trn").log_fingerprints, []);
+    let asked = ask_with_logs(&server.data()).unwrap().expect("an answer");
+    let opened = entries_with_logs(server.store());
+    assert_eq!(asked, opened);
+    let logs: Vec<&LogFingerprint> = asked
+        .iter()
+        .map(|entry| entry.log_fingerprints[0].as_ref().expect("a log"))
+        .collect();
+    assert_eq!(logs[0].compare(logs[0]), LogAgreement::Same);
+    // Coarser than in the report: the window that holds the first difference begins before it.
+    let LogAgreement::Differs(at) = logs[0].compare(logs[1]) else {
+        panic!("a hidden fork is seen")
+    };
+    assert!(at > lsn(40, 145) && at <= lsn(40, 150));
+    // Without them the list is what it was.
+    let list = serde_json::to_string(&entries(server.store())).unwrap();
+    assert!(!list.contains("logFingerprints"));
 }
 
 #[test]
