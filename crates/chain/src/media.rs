@@ -152,6 +152,8 @@ fn one_of_each(places: BTreeMap<Key, Place>) -> Vec<Gathered> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A piece of media set `media`: family `family` of `of`, at `position`, of set `guid`.
@@ -251,5 +253,48 @@ mod tests {
         ]);
         assert_eq!(gathering.strays, [0, 1, 2]);
         assert_eq!(gathering.sets.len(), 1);
+    }
+
+    /// Pieces that often have something in common, and sometimes impossible numbers.
+    fn any_piece() -> impl Strategy<Value = Piece> {
+        (0..3_u128, 0..4_u16, 1..4_u16, 1..3_u16, 0..4_u128)
+            .prop_map(|(media, family, of, position, guid)| piece(0, media, (family, of), position, guid))
+    }
+
+    proptest! {
+        #[test]
+        fn every_piece_is_in_one_place_and_every_guid_in_one_set(
+            mut pieces in proptest::collection::vec(any_piece(), 0..40)
+        ) {
+            for (index, piece) in pieces.iter_mut().enumerate() {
+                piece.index = index;
+            }
+            let gathering = gather(pieces.iter().copied());
+            let mut seen = gathering.strays.clone();
+            let mut guids = Vec::new();
+            for set in &gathering.sets {
+                guids.extend(set.guid);
+                for place in [&set.place].into_iter().chain(&set.others) {
+                    prop_assert!(place.missing().len() >= set.place.missing().len());
+                    for (family, copies) in (1..).zip(&place.copies) {
+                        for index in copies {
+                            let piece = &pieces[*index];
+                            prop_assert_eq!(piece.guid, set.guid);
+                            prop_assert_eq!(piece.family, family);
+                            prop_assert_eq!(piece.position, place.position);
+                            prop_assert_eq!(piece.media_set_id, place.media_set_id);
+                            prop_assert_eq!(usize::from(piece.family_count), place.copies.len());
+                            seen.push(*index);
+                        }
+                    }
+                }
+            }
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..pieces.len()).collect::<Vec<_>>());
+            let count = guids.len();
+            guids.sort_unstable();
+            guids.dedup();
+            prop_assert_eq!(guids.len(), count);
+        }
     }
 }
