@@ -20,6 +20,7 @@ mod histories {
     pub(crate) mod world;
 }
 
+use std::collections::BTreeMap;
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -57,7 +58,7 @@ fn run(count: u64, judge: impl Fn(&World) -> Faults + Sync) {
     if let Some(seed) = number("CHAIN_SEED") {
         let world = generator::world(seed);
         println!("{}", render::render(&world));
-        println!("{:#?}", database(&world, world.sets()).coverage());
+        println!("{}", render::coverage(&database(&world, world.sets()).coverage()));
         let faults = judge(&world);
         assert!(faults.is_empty(), "seed {seed}:\n{}", faults.join("\n"));
         return;
@@ -93,9 +94,12 @@ fn run(count: u64, judge: impl Fn(&World) -> Faults + Sync) {
     report(&met.into_inner().expect("no panic in here"), count);
 }
 
-/// Prints the failure of the smallest seed, and how to see it again.
+/// Prints the failure of the smallest history, and how to see it again.
 fn fail_with(mut failures: Vec<(u64, Faults)>) {
-    failures.sort_by_key(|(seed, _)| *seed);
+    failures.sort_by_key(|(seed, _)| (generator::world(*seed).made.len(), *seed));
+    for (kind, (count, seed)) in kinds(&failures) {
+        println!("{count:6} {kind} (seed {seed})");
+    }
     if let Some((seed, faults)) = failures.first() {
         let seeds: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
         panic!(
@@ -106,6 +110,30 @@ fn fail_with(mut failures: Vec<(u64, Faults)>) {
             faults.join("\n")
         );
     }
+}
+
+/// The kinds of fault: how many histories have them, and the smallest of those.
+fn kinds(failures: &[(u64, Faults)]) -> BTreeMap<String, (u64, u64)> {
+    let mut kinds = BTreeMap::new();
+    for (seed, faults) in failures {
+        let mut own: Vec<String> = faults.iter().map(|fault| kind(fault)).collect();
+        own.sort();
+        own.dedup();
+        for kind in own {
+            kinds.entry(kind).or_insert((0, *seed)).0 += 1;
+        }
+    }
+    kinds
+}
+
+/// A fault without its numbers.
+fn kind(fault: &str) -> String {
+    let question: String = fault.chars().take_while(|c| c.is_alphabetic()).collect();
+    let answer = fault.split_once("}: ").map_or(fault, |(_, answer)| answer);
+    let answer = answer.split("; plan").next().unwrap_or(answer);
+    let words = |c: &char| !c.is_numeric() && *c != '(' && *c != '[';
+    let answer: String = answer.chars().filter(words).take(60).collect();
+    format!("{question}: {answer}")
 }
 
 fn number(name: &str) -> Option<u64> {

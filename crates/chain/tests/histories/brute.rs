@@ -213,10 +213,11 @@ impl<'w> Brute<'w> {
         let from = if crosses { low.max(made.start) } else { low };
         // A last record behind its own finish was written before the clock went back.
         let is_set_back = made.last_restorable.is_some_and(|at| made.finish < at);
-        let went_back = is_set_back || way.upper.is_some() && {
-            let before = &self.world.made[way.legs[way.legs.len() - 1].made];
-            upper < before.start
-        };
+        let went_back = is_set_back
+            || way.upper.is_some() && {
+                let before = &self.world.made[way.legs[way.legs.len() - 1].made];
+                upper < before.start
+            };
         let serves = !set.is_bulk_logged && !went_back && from <= upper;
         Way {
             legs,
@@ -359,5 +360,5 @@ fn is_put_back(earlier: &Made, later: &Made) -> bool {
     let (old, new) = (&earlier.set, &later.set);
     let do_overlap = old.first < new.last && new.first < old.last;
     let is_data_inside = !new.is_log() && old.first <= new.last && new.last <= old.last;
-    earlier.finish <= later.start && old.last > new.last && (do_overlap || is_data_inside)
+    earlier.finish < later.start && old.last > new.last && (do_overlap || is_data_inside)
 }

@@ -207,8 +207,11 @@ impl Maker {
     /// Time passes; never to a whole second.
     fn wait(&mut self, seconds: i64) {
         self.now += seconds * SECOND + self.chance.range(1, 999);
+        // Commits are stamped in 1/300 of a second, which print as 0, 3 and 7 milliseconds.
+        let tick = [0, 2, 1, 0, 3, 2, 1, 0, 2, 1][self.now.rem_euclid(10) as usize];
+        self.now += tick;
         if self.now % SECOND == 0 {
-            self.now += 1;
+            self.now += 3;
         }
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bak::Lsn;
-use chain::{Coverage, Database, Kind, Moment, Plan, Plans, Refusal, Set, SetId, Stop, Target, Terms};
+use chain::{
+    BranchId, Coverage, Database, Kind, Moment, Plan, Plans, Refusal, Set, SetId, Stop, Target, Terms,
+};
 use uuid::Uuid;
 
 use crate::brute::{Brute, Cost, Way};
@@ -113,7 +115,7 @@ impl<'w> Trial<'w> {
             }
         }
         if let Some(ways) = self.ways(ask) {
-            self.compare(&ways, plans, terms, faults);
+            self.compare(ask, &ways, plans, terms, faults);
         }
     }
 
@@ -175,15 +177,18 @@ impl<'w> Trial<'w> {
         }
         let found: Vec<(&Way, Uuid)> = match ask {
             Ask::At(x) | Ask::Before(x) => {
-                let whole: Vec<_> = self.brute.ending_at(x).collect();
-                if whole.is_empty() && matches!(ask, Ask::At(_)) && self.is_fork_point(x) {
+                let mut found: Vec<_> = self.brute.ending_at(x).collect();
+                let forks: Vec<Uuid> = found.iter().map(|(_, fork)| *fork).collect();
+                if matches!(ask, Ask::At(_)) && self.is_fork_point(x) && found.is_empty() {
                     return None;
                 }
-                if whole.is_empty() {
-                    self.brute.stopping_at(x).collect()
-                } else {
-                    whole
-                }
+                // The end of a set is that set whole; only where a fork has none of them is it a stop inside another.
+                let inside = self
+                    .brute
+                    .stopping_at(x)
+                    .filter(|(_, fork)| !forks.contains(fork));
+                found.extend(inside);
+                found
             }
             Ask::Universal(at) if self.world.has_plain_time => self.brute.serving(at),
             Ask::Latest => {
@@ -202,6 +207,9 @@ impl<'w> Trial<'w> {
             }
             Ask::Set(id) => {
                 let at = self.world.index_of(id)?;
+                if self.world.made[at].set.is_empty_log() {
+                    return None;
+                }
                 let ends = |way: &&Way| way.legs[way.legs.len() - 1].made == at;
                 self.brute
                     .ways
@@ -235,6 +243,7 @@ impl<'w> Trial<'w> {
 
     fn compare(
         &self,
+        ask: Ask,
         ways: &BTreeMap<Uuid, (&Way, Cost)>,
         plans: &Plans,
         terms: &Terms,
@@ -273,7 +282,8 @@ impl<'w> Trial<'w> {
                 Some(_) => {}
             }
         }
-        if terms.branch.is_none() && !self.is_torn {
+        let is_one_branch = matches!(ask, Ask::Latest);
+        if terms.branch.is_none() && !self.is_torn && !is_one_branch {
             let planned = 1 + plans.other_branches.len();
             if planned != ways.len() {
                 faults.push(format!(
@@ -323,6 +333,20 @@ impl<'w> Trial<'w> {
         cost
     }
 
+    /// Whether a plan is on a branch, or on one that it comes from, before the two parted.
+    pub(crate) fn is_shared(&self, branch: BranchId, plan: &Plan) -> bool {
+        let mut at = branch;
+        let branches = &self.coverage.branches;
+        while at != plan.branch {
+            let found = branches.iter().find(|branch| branch.id == at);
+            let Some((parent, _)) = found.and_then(|branch| branch.parent) else {
+                return false;
+            };
+            at = parent;
+        }
+        true
+    }
+
     /// A plan that does what was asked for, judged by what is then in the database.
     pub(crate) fn sound(&self, ask: Ask, plan: &Plan, terms: &Terms) -> Result<(), String> {
         let made = plan.steps.iter().filter_map(|step| self.world.index_of(step.set));
@@ -346,7 +370,7 @@ impl<'w> Trial<'w> {
                 }
             }
         }
-        if terms.branch.is_some_and(|branch| branch != plan.branch) {
+        if terms.branch.is_some_and(|branch| !self.is_shared(branch, plan)) {
             return Err("not the branch asked for".to_owned());
         }
         let branch = self

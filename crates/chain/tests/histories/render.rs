@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chain::Kind;
+use chain::{Coverage, Kind};
 
 use crate::world::World;
 
@@ -70,6 +70,36 @@ pub(crate) fn render(world: &World) -> String {
             set.log_chain_began.map(|began| began.to_string()),
             if set.log.is_some() { "read" } else { "not read" },
             made.line,
+        ));
+    }
+    text
+}
+
+/// A coverage in few lines.
+pub(crate) fn coverage(coverage: &Coverage) -> String {
+    let mut text = String::new();
+    let mut put = |line: String| writeln!(text, "{line}").expect("a string grows");
+    for branch in &coverage.branches {
+        let parent = branch
+            .parent
+            .map(|(parent, point)| format!("{} at {point}", parent.0));
+        let (fork, history) = (branch.fork.as_u128(), branch.history);
+        put(format!(
+            "branch {}: fork {fork}, history {history}, left {parent:?}, {:?}",
+            branch.id.0, branch.evidence
+        ));
+    }
+    for span in &coverage.spans {
+        let times = span.times.map(|times| format!("{} to {}", times.from, times.to));
+        put(format!(
+            "  {} span [{} {}] {times:?}",
+            span.branch.0, span.from, span.to
+        ));
+    }
+    for hole in &coverage.holes {
+        put(format!(
+            "  {} hole ({} {}) {:?}",
+            hole.branch.0, hole.from, hole.to, hole.reason
         ));
     }
     text

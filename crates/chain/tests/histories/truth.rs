@@ -1,7 +1,7 @@
 //! Whether a plan leads to what the database truly was.
 
 use bak::Lsn;
-use chain::{Plan, Stop};
+use chain::{Plan, SetId, Stop};
 use uuid::Uuid;
 
 use crate::engine::{Engine, after};
@@ -33,7 +33,7 @@ pub(crate) fn holds(
     let is_there = |line: &usize| is_on(trial, *line, fork);
     match ask {
         Ask::At(_) | Ask::Before(_) | Ask::Latest | Ask::Set(_) => {
-            let position = position(ask, plan, last)?;
+            let position = position(trial, ask, plan, last)?;
             let fits = |line: &usize| is_there(line) && world.lines[*line].count_before(position) == count;
             if !lines.iter().any(fits) && !is_excused(trial, made) {
                 return Err(format!("not what the database held at {position}"));
@@ -76,7 +76,7 @@ fn is_on(trial: &Trial<'_>, line: usize, fork: Option<Uuid>) -> bool {
 }
 
 /// The position that a plan for an LSN gets to.
-fn position(ask: Ask, plan: &Plan, last: &Made) -> Result<Lsn, String> {
+fn position(trial: &Trial<'_>, ask: Ask, plan: &Plan, last: &Made) -> Result<Lsn, String> {
     let set = &last.set;
     let stop = plan.steps[plan.steps.len() - 1].stop.as_ref();
     let (position, reaches) = match (ask, stop) {
@@ -84,7 +84,7 @@ fn position(ask: Ask, plan: &Plan, last: &Made) -> Result<Lsn, String> {
         (Ask::At(x), Some(Stop::AtLsn(at))) if x == *at => (after(x), x),
         (Ask::Before(x), Some(Stop::BeforeLsn(at))) if x == *at => (x, x),
         (Ask::Latest, None) => (set.last, set.last),
-        (Ask::Set(id), None) if id == set.id => (set.last, set.last),
+        (Ask::Set(id), None) if id == set.id || ends_at(trial, id) == Some(set.last) => (set.last, set.last),
         _ => return Err("the last step does not end where it was asked to".to_owned()),
     };
     if plan.reaches != reaches {
@@ -94,6 +94,12 @@ fn position(ask: Ask, plan: &Plan, last: &Made) -> Result<Lsn, String> {
         ));
     }
     Ok(position)
+}
+
+/// Where an empty log ends: it is reached without it.
+fn ends_at(trial: &Trial<'_>, id: SetId) -> Option<Lsn> {
+    let set = &trial.world.made[trial.world.index_of(id)?].set;
+    set.is_empty_log().then_some(set.last)
 }
 
 /// A data backup serves the moment it finished at, and no other.
