@@ -69,17 +69,22 @@ impl<'w> Brute<'w> {
             ways: Vec::new(),
             apart,
         };
-        for at in 0..made.len() {
-            if made[at].set.kind == Kind::Full && brute.is_usable(&made[at].set) {
+        for (at, full) in made.iter().enumerate() {
+            if full.set.kind == Kind::Full && brute.is_usable(&full.set) {
                 brute.begin(at);
             }
         }
         brute
     }
 
-    /// Whether some two sets are known to be of two histories.
+    /// Whether some two sets are known to be of two histories, or look so: one that was begun later ends at a lower LSN.
     pub(crate) fn is_torn(&self) -> bool {
-        self.apart.iter().flatten().any(|apart| *apart)
+        let made = &self.world.made;
+        let is_lower = |one: &Made, other: &Made| {
+            one.set.fork.id == other.set.fork.id && one.finish < other.start && one.set.last > other.set.last
+        };
+        let looks_so = |one: &Made| made.iter().any(|other| is_lower(one, other));
+        self.apart.iter().flatten().any(|apart| *apart) || made.iter().any(looks_so)
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -334,8 +339,11 @@ pub(crate) fn is_base(base: &Set, differential: &Set) -> bool {
     };
     let is_it = match (relative.guid, base.guid) {
         (Some(one), Some(other)) => one == other,
+        (Some(_), None) => false,
         // Two forks may have a checkpoint at one LSN.
-        _ => relative.lsn == base.checkpoint && fork_at(base, base.last) == fork_at(differential, base.last),
+        (None, _) => {
+            relative.lsn == base.checkpoint && fork_at(base, base.last) == fork_at(differential, base.last)
+        }
     };
     base.kind == Kind::Full && !base.is_copy_only && is_it
 }
@@ -359,6 +367,6 @@ fn are_apart(one: &Made, other: &Made) -> bool {
 fn is_put_back(earlier: &Made, later: &Made) -> bool {
     let (old, new) = (&earlier.set, &later.set);
     let do_overlap = old.first < new.last && new.first < old.last;
-    let is_data_inside = !new.is_log() && old.first <= new.last && new.last <= old.last;
+    let is_data_inside = !new.is_log() && old.first < new.last && new.last <= old.last;
     earlier.finish < later.start && old.last > new.last && (do_overlap || is_data_inside)
 }

@@ -2,7 +2,7 @@
 //! succeeded; and what the planner is told of clocks and of the log's content.
 
 use bak::LogFingerprint;
-use chain::{Families, Grade, SetId};
+use chain::{Families, Grade, Kind, SetId};
 use jiff::tz::TimeZone;
 
 use crate::chance::Chance;
@@ -114,13 +114,19 @@ fn identities(world: &mut World, chance: &mut Chance) {
             made.set.guid = None;
             world.features.add(Feature::NoGuid);
         }
+        if let Kind::Differential(base) = &mut made.set.kind
+            && chance.percent(50)
+        {
+            base.guid = None;
+            world.features.add(Feature::NoGuid);
+        }
     }
 }
 
 fn clocks(world: &mut World, chance: &mut Chance, zone: &TimeZone) {
     if chance.percent(15) {
         let some = chance.pick(&[20, 100]);
-        for made in world.made.iter_mut() {
+        for made in &mut world.made {
             if chance.percent(some) {
                 made.set.clock.offset_minutes = None;
                 world.features.add(Feature::NoOffset);

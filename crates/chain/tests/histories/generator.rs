@@ -183,7 +183,7 @@ impl Maker {
         Uuid::from_u128(self.identities)
     }
 
-    fn told(&mut self, what: String) {
+    fn told(&mut self, what: &str) {
         let at = civil(self.now);
         self.world.story.push(format!("{at} {what}"));
     }
@@ -257,7 +257,7 @@ impl Maker {
         if self.servers[server].model == RecoveryModel::BulkLogged {
             self.wait(3);
             self.write(server, true, true);
-            self.told(format!("server {server}: a bulk-logged change"));
+            self.told(&format!("server {server}: a bulk-logged change"));
         }
     }
 
@@ -270,13 +270,13 @@ impl Maker {
         let home = &mut self.servers[server];
         if home.model == RecoveryModel::Simple {
             home.model = RecoveryModel::Full;
-            self.told(format!("server {server}: back to FULL"));
+            self.told(&format!("server {server}: back to FULL"));
         } else {
             home.model = RecoveryModel::Simple;
             home.log_start = None;
             home.chain_began = None;
             self.world.features.add(Feature::Simple);
-            self.told(format!("server {server}: to SIMPLE"));
+            self.told(&format!("server {server}: to SIMPLE"));
         }
     }
 
@@ -299,7 +299,7 @@ impl Maker {
         if after < before {
             line.set_back.push(SetBack { at, before, after });
         }
-        self.told(format!("server {server}: its clock steps by {seconds} s"));
+        self.told(&format!("server {server}: its clock steps by {seconds} s"));
     }
 
     fn differential(&mut self, server: usize) {
@@ -432,9 +432,8 @@ impl Maker {
             self.world.features.add(Feature::LastRestorable);
         }
         let mut fork = home.fork;
-        if fork.origin.is_some_and(|origin| origin.point < first) && !self.moods.repeats_origin
-            || kind != Kind::Log && !self.moods.repeats_origin
-        {
+        let reaches_back = kind == Kind::Log && fork.origin.is_some_and(|origin| first <= origin.point);
+        if !reaches_back && !self.moods.repeats_origin {
             fork.origin = None;
         }
         let backup = self.world.made.len() as u32;
@@ -523,14 +522,14 @@ impl Maker {
         new.log_start = old.log_start.map(|_| log_start);
         new.bases.retain(|base| base.last <= point);
         let certain = log_start;
-        self.told(format!(
+        self.told(&format!(
             "server {server}: restored to {point}, its log goes on from {log_start}"
         ));
         self.part(server, new, kept, (false, certain));
         if self.chance.percent(35) {
             self.world.features.add(Feature::BothAlive);
             self.servers.push(old);
-            self.told(format!(
+            self.told(&format!(
                 "server {}: goes on with the old line",
                 self.servers.len() - 1
             ));
@@ -552,7 +551,7 @@ impl Maker {
         let Some(found) = found else {
             let count = self.world.lines[line].records.len();
             self.snapshots.push((server, self.servers[server].clone(), count));
-            self.told(format!("server {server}: a snapshot of its host"));
+            self.told(&format!("server {server}: a snapshot of its host"));
             // What happens after it is what will be undone.
             self.work(server);
             self.log(server);
@@ -564,7 +563,7 @@ impl Maker {
         self.wait(120);
         let point = lsn(old.next);
         let certain = old.log_start.unwrap_or(point);
-        self.told(format!(
+        self.told(&format!(
             "server {server}: its host is put back to the snapshot, at {point}"
         ));
         self.world.features.add(Feature::HiddenFork);

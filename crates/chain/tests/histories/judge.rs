@@ -114,7 +114,8 @@ impl<'w> Trial<'w> {
                 ));
             }
         }
-        if let Some(ways) = self.ways(ask) {
+        let is_comparable = !self.is_torn || terms.branch.is_none();
+        if let Some(ways) = self.ways(ask).filter(|_| is_comparable) {
             self.compare(ask, &ways, plans, terms, faults);
         }
     }
@@ -122,7 +123,8 @@ impl<'w> Trial<'w> {
     fn refused(&self, ask: Ask, refusal: &Refusal, terms: &Terms, faults: &mut Faults) {
         if let Some(ways) = self.ways(ask) {
             let must = ways.iter().find(|(fork, (way, _))| {
-                self.is_asked(**fork, terms) && (!self.is_torn || self.is_certain(way))
+                let is_sure = !self.is_torn || terms.branch.is_none() && self.is_certain(way);
+                self.is_asked(**fork, terms) && is_sure
             });
             if let Some((fork, (way, cost))) = must {
                 faults.push(format!(
@@ -190,7 +192,12 @@ impl<'w> Trial<'w> {
                 found.extend(inside);
                 found
             }
-            Ask::Universal(at) if self.world.has_plain_time => self.brute.serving(at),
+            Ask::Universal(at) if self.world.has_plain_time => {
+                if self.brute.ways.iter().any(|way| self.brute.perhaps(at, way.fork)) {
+                    return None;
+                }
+                self.brute.serving(at)
+            }
             Ask::Latest => {
                 let mut furthest = BTreeMap::new();
                 for way in &self.brute.ways {

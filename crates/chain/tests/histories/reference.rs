@@ -23,7 +23,7 @@ pub(crate) fn judge(trial: &Trial<'_>, faults: &mut Faults) {
                 trial,
                 Ask::At(last.first),
                 way,
-                Some(Stop::AtLsn(last.first)),
+                Some(&Stop::AtLsn(last.first)),
                 faults,
             );
         }
@@ -36,14 +36,14 @@ pub(crate) fn judge(trial: &Trial<'_>, faults: &mut Faults) {
     }
 }
 
-fn hold(trial: &Trial<'_>, ask: Ask, way: &Way, stop: Option<Stop>, faults: &mut Faults) {
+fn hold(trial: &Trial<'_>, ask: Ask, way: &Way, stop: Option<&Stop>, faults: &mut Faults) {
     let (plan, made, fork) = plan(trial, ask, way, stop);
     if let Err(fault) = truth::holds(trial, ask, &plan, &made, Some(fork)) {
         faults.push(format!("brute force, {ask:?}: {fault}: {}", told(&plan)));
     }
 }
 
-fn plan(trial: &Trial<'_>, ask: Ask, way: &Way, stop: Option<Stop>) -> (Plan, Vec<usize>, Uuid) {
+fn plan(trial: &Trial<'_>, ask: Ask, way: &Way, stop: Option<&Stop>) -> (Plan, Vec<usize>, Uuid) {
     let world = trial.world;
     let made: Vec<usize> = way.legs.iter().map(|leg| leg.made).collect();
     let mut steps: Vec<Step> = Vec::new();
@@ -66,17 +66,17 @@ fn plan(trial: &Trial<'_>, ask: Ask, way: &Way, stop: Option<Stop>) -> (Plan, Ve
             kind: set.kind,
             grade: set.grade,
             stop: if is_last && stop.is_some() {
-                stop.clone()
+                stop.cloned()
             } else {
                 cut.or(moment)
             },
         });
     }
-    let reaches = match &stop {
+    let reaches = match stop {
         Some(Stop::AtLsn(x)) => *x,
         _ => way.end,
     };
-    let fork = stop.as_ref().map_or(way.fork, |_| {
+    let fork = stop.map_or(way.fork, |_| {
         let last = &world.made[made[made.len() - 1]].set;
         crate::brute::fork_at(last, reaches)
     });

@@ -45,8 +45,8 @@ pub(crate) fn holds(
                 Ask::Local(_) => committed.local,
                 _ => committed.utc,
             };
-            if is_data {
-                return is_finish(trial, ask, last);
+            if is_data && is_finish(trial, ask, last) {
+                return Ok(());
             }
             let fits = |line: &usize| is_there(line) && is_moment(&world.lines[*line], count, at, clock);
             let is_twice = matches!(ask, Ask::Local(_)) && fits_a_reading(trial, at, count, &lines);
@@ -83,6 +83,7 @@ fn position(trial: &Trial<'_>, ask: Ask, plan: &Plan, last: &Made) -> Result<Lsn
         (Ask::At(x) | Ask::Before(x), None) if x == set.last => (x, x),
         (Ask::At(x), Some(Stop::AtLsn(at))) if x == *at => (after(x), x),
         (Ask::Before(x), Some(Stop::BeforeLsn(at))) if x == *at => (x, x),
+        (Ask::Set(id), Some(Stop::BeforeLsn(at))) if ends_at(trial, id) == Some(*at) => (*at, *at),
         (Ask::Latest, None) => (set.last, set.last),
         (Ask::Set(id), None) if id == set.id || ends_at(trial, id) == Some(set.last) => (set.last, set.last),
         _ => return Err("the last step does not end where it was asked to".to_owned()),
@@ -102,16 +103,14 @@ fn ends_at(trial: &Trial<'_>, id: SetId) -> Option<Lsn> {
     set.is_empty_log().then_some(set.last)
 }
 
-/// A data backup serves the moment it finished at, and no other.
-fn is_finish(trial: &Trial<'_>, ask: Ask, last: &Made) -> Result<(), String> {
-    let is_it = match ask {
+/// Whether a data backup is asked for the moment it finished at: what it holds is then its last record, whatever else was committed in
+/// that second.
+fn is_finish(trial: &Trial<'_>, ask: Ask, last: &Made) -> bool {
+    match ask {
         Ask::Universal(at) => last.finish == at || !trial.world.has_plain_time,
         Ask::Local(at) => crate::world::from_civil(last.set.clock.finish) == at,
         _ => false,
-    };
-    is_it
-        .then_some(())
-        .ok_or_else(|| "a data backup for another moment than its finish".to_owned())
+    }
 }
 
 /// Whether the first `count` records of a line are all that were committed up to `moment`, and no others. Where the clock went back,
