@@ -121,6 +121,9 @@ fn sizes(set: &BackupSet) -> String {
     if set.is_copy_only {
         parts.push("COPY_ONLY".to_owned());
     }
+    if set.has_bulk_logged_data {
+        parts.push("bulk-logged changes".to_owned());
+    }
     parts.join(", ")
 }
 
