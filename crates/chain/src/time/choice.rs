@@ -21,33 +21,31 @@ impl Choice {
         }
     }
 
-    /// The points of `all`; none where there are none. Of more than four, the first and last ones, so that the bounds hold.
+    /// The points of `all`; none where there are none.
     pub(super) fn of(all: impl IntoIterator<Item = Timestamp>) -> Option<Self> {
         let mut all = all.into_iter();
-        let mut choice = Self::one(all.next()?);
-        for at in all {
-            choice.add(at);
-        }
-        Some(choice)
+        let first = Self::one(all.next()?);
+        Some(all.fold(first, Self::or))
     }
 
-    fn add(&mut self, at: Timestamp) {
+    /// These points and one more. Of more than four the outermost stay, so that the bounds hold.
+    pub(super) fn or(mut self, at: Timestamp) -> Self {
         let index = self.as_slice().partition_point(|point| *point < at);
         if self.as_slice().get(index) == Some(&at) {
-            return;
+            return self;
         }
         if self.count == MAX {
-            // Full: the outermost ones stay.
             match index {
                 0 => self.points[0] = at,
                 MAX => self.points[MAX - 1] = at,
                 _ => {}
             }
-            return;
+            return self;
         }
         self.points.copy_within(index..self.count, index + 1);
         self.points[index] = at;
         self.count += 1;
+        self
     }
 
     /// The points, ascending.

@@ -1,15 +1,15 @@
 //! What is known of the clock that a set's times were read from.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 use super::choice::Choice;
 use crate::set::{Clock, Set};
 
-/// By how many minutes summer time moves a clock at most (Antarctica/Troll; half as much nearly everywhere). Offsets further apart are
-/// those of different servers.
-pub(super) const SHIFT_MAX_MINUTES: i32 = 120;
+/// By how much summer time moves a clock at most (Antarctica/Troll; half as much nearly everywhere). Offsets further apart are those of
+/// different servers.
+pub(super) const SHIFT_MAX: SignedDuration = SignedDuration::from_hours(2);
 
 /// Seconds in a minute.
 const MINUTE: i32 = 60;
@@ -47,9 +47,15 @@ pub(super) fn instant(local: DateTime, offset: Offset) -> Timestamp {
     })
 }
 
+/// The points in time of a local time at one offset or another.
+pub(super) fn by_offsets(local: DateTime, one: Offset, other: Option<Offset>) -> Choice {
+    let choice = Choice::one(instant(local, one));
+    other.map_or(choice, |other| choice.or(instant(local, other)))
+}
+
 /// Whether two offsets are so close that one server's clock may stand at both in the course of a year.
 pub(super) fn may_be_one_clock(one: Offset, other: Offset) -> bool {
-    (one.seconds() - other.seconds()).abs() <= SHIFT_MAX_MINUTES * MINUTE
+    one.duration_since(other).abs() <= SHIFT_MAX
 }
 
 /// The points in time at which a clock of this zone shows `local`: none, one or two.
@@ -68,12 +74,12 @@ pub(super) fn shown(zone: &TimeZone, local: DateTime) -> impl Iterator<Item = Ti
 /// The points in time that a set's local time can be in this zone. A time that the clock skipped stands in a set where the clock was
 /// changed late; it is either of the two that the offsets before and after give.
 pub(super) fn in_zone(zone: &TimeZone, local: DateTime) -> Choice {
-    let (one, other) = match zone.to_ambiguous_timestamp(local).offset() {
-        AmbiguousOffset::Unambiguous { offset } => (offset, offset),
-        AmbiguousOffset::Gap { before, after } | AmbiguousOffset::Fold { before, after } => (before, after),
-    };
-    Choice::of([instant(local, one), instant(local, other)])
-        .unwrap_or_else(|| Choice::one(instant(local, one)))
+    match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => Choice::one(instant(local, offset)),
+        AmbiguousOffset::Gap { before, after } | AmbiguousOffset::Fold { before, after } => {
+            Choice::one(instant(local, before)).or(instant(local, after))
+        }
+    }
 }
 
 /// Which clock a set was written by.

@@ -11,7 +11,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 use super::bounds::Times;
-use super::dial::{Dial, SHIFT_MAX_MINUTES};
+use super::dial::{Dial, SHIFT_MAX};
 
 /// The first year that `datetime` holds; the last one is 9999.
 const YEAR_MIN: i16 = 1753;
@@ -139,8 +139,10 @@ fn span(log: &Times, before: Option<&Times>) -> (Timestamp, Timestamp) {
 
 /// From when on a clock that was changed at an unknown moment in a log, not before the log's start, leaves a literal uncertain.
 fn shift_hides_from(log: &Times) -> Timestamp {
-    let shift = SignedDuration::from_mins(i64::from(SHIFT_MAX_MINUTES));
-    log.start.earliest.saturating_sub(shift).unwrap_or(Timestamp::MIN)
+    log.start
+        .earliest
+        .saturating_sub(SHIFT_MAX)
+        .unwrap_or(Timestamp::MIN)
 }
 
 /// Moments whose literal is uncertain.
@@ -153,6 +155,7 @@ struct Hidden {
 /// The moments around `at` that a clock put back within the log's span hides; none where `at` is not hidden.
 fn hides(at: Timestamp, log: &Times, before: Option<&Times>, zone: &TimeZone) -> Option<Hidden> {
     let (first, last) = span(log, before);
+    let (first, last) = (first.min(at), last.max(at));
     let from = at.saturating_sub(REACH).unwrap_or(Timestamp::MIN).max(first);
     let to = at.saturating_add(REACH).unwrap_or(Timestamp::MAX).min(last);
     let mut offset = zone.to_offset(from);

@@ -18,6 +18,7 @@ mod dial;
 mod literal;
 mod narrow;
 mod readings;
+mod seen;
 mod timeline;
 
 pub use bounds::{Bounds, Times};

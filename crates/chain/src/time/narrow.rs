@@ -3,10 +3,12 @@
 //! Only what must hold is used: a set begins before it ends; of two logs of one branch the one that ends first in the log was finished
 //! before the other one began; a data backup ends after every log before it began, and begins before any log behind it ended. Logs
 //! that end at the same record (copies of each other, logs without a record) have no order among themselves. Where a rule contradicts
-//! every reading of a set, a clock was put back there, and the rule tells nothing.
+//! every reading of a set, a clock was put back there, and the rule tells nothing. Sets of different forks tell nothing of each other:
+//! where a fork leaves its parent, what the parent's last log holds behind that point was written before the fork's first.
 
 use bak::Lsn;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::choice::Choice;
 use crate::set::Set;
@@ -34,11 +36,22 @@ impl Place {
     }
 }
 
-/// Logs that end at the same record, those with records apart from those without.
-type Rank = (Lsn, bool);
+/// Logs of one fork that end at the same record, those with records apart from those without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Rank {
+    fork: Uuid,
+    last: Lsn,
+    is_empty: bool,
+}
 
-fn rank(set: &Set) -> Rank {
-    (set.last, set.is_empty_log())
+impl Rank {
+    fn of(set: &Set) -> Self {
+        Self {
+            fork: set.fork.id,
+            last: set.last,
+            is_empty: set.is_empty_log(),
+        }
+    }
 }
 
 /// Drops readings of sets that the sets around rule out. `sets` are those of `places`, in the order of the log.
@@ -65,10 +78,11 @@ fn forwards(sets: &[&Set], places: &mut [Place]) {
     let mut before: Option<Witness> = None;
     let mut newest: Option<Witness> = None;
     for (set, place) in sets.iter().zip(places) {
-        let rank = rank(set);
+        let rank = Rank::of(set);
         if !set.is_log() {
-            let witness = newest.filter(|log| log.rank.0 < set.last).or(before);
-            if let Some(log) = witness {
+            let ends_before = |log: &Witness| log.rank.last < set.last;
+            let witness = [newest, before].into_iter().flatten().find(ends_before);
+            if let Some(log) = witness.filter(|log| log.rank.fork == rank.fork) {
                 place.finish.narrow(|at| at >= log.start);
                 place.settle();
             }
@@ -77,7 +91,7 @@ fn forwards(sets: &[&Set], places: &mut [Place]) {
         if newest.is_some_and(|log| log.rank != rank) {
             before = newest.take();
         }
-        if let Some(log) = before {
+        if let Some(log) = before.filter(|log| log.rank.fork == rank.fork) {
             place.start.narrow(|at| at >= log.finish);
             if let Some(last) = &mut place.last {
                 last.narrow(|at| at >= log.start);
@@ -97,10 +111,11 @@ fn backwards(sets: &[&Set], places: &mut [Place]) {
     let mut behind: Option<Witness> = None;
     let mut newest: Option<Witness> = None;
     for (set, place) in sets.iter().zip(places).rev() {
-        let rank = rank(set);
+        let rank = Rank::of(set);
         if !set.is_log() {
-            let witness = newest.filter(|log| log.rank.0 > set.last).or(behind);
-            if let Some(log) = witness {
+            let ends_behind = |log: &Witness| log.rank.last > set.last;
+            let witness = [newest, behind].into_iter().flatten().find(ends_behind);
+            if let Some(log) = witness.filter(|log| log.rank.fork == rank.fork) {
                 place.start.narrow(|at| at <= log.start);
                 place.settle();
             }
@@ -109,7 +124,7 @@ fn backwards(sets: &[&Set], places: &mut [Place]) {
         if newest.is_some_and(|log| log.rank != rank) {
             behind = newest.take();
         }
-        if let Some(log) = behind {
+        if let Some(log) = behind.filter(|log| log.rank.fork == rank.fork) {
             place.finish.narrow(|at| at <= log.finish);
             place.settle();
         }

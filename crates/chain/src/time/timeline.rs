@@ -1,13 +1,14 @@
 //! The sets of one branch in time.
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{SignedDuration, Timestamp};
 
 use super::bounds::{Bounds, Times};
 use super::choice::Choice;
-use super::dial::{Dial, dial_of, in_zone, instant, may_be_one_clock, recorded};
+use super::dial::{Dial, SHIFT_MAX, by_offsets, dial_of, in_zone, instant, recorded};
 use super::narrow::{Place, narrow};
+use super::seen::Seen;
 use crate::set::{Set, SetId};
 
 /// The sets of one branch in time. Built in n log n for n sets.
@@ -54,7 +55,7 @@ impl Timeline {
         Self {
             by_id,
             begun,
-            offsets: seen.offsets,
+            offsets: seen.into_offsets(),
             zone: zone.cloned(),
             floats: zone.is_none() && dials.iter().all(|dial| *dial == Dial::Floating),
             times,
@@ -85,83 +86,31 @@ impl Timeline {
 /// The clock of each set. One without an offset of its own, where no zone is given, goes by the nearest ones with an offset before and
 /// behind it.
 fn dials(sets: &[&Set], zone: Option<&TimeZone>) -> Vec<Dial> {
-    let mut before = None;
-    let before: Vec<Option<Offset>> = sets
-        .iter()
-        .map(|set| {
-            before = recorded(set).or(before);
-            before
-        })
-        .collect();
-    let mut behind = None;
-    let mut dials: Vec<Dial> = sets
-        .iter()
-        .zip(&before)
-        .rev()
-        .map(|(set, before)| {
-            let own = recorded(set);
-            behind = own.or(behind);
-            dial_of(&set.clock, own, zone).unwrap_or(match (*before, behind) {
+    let before = nearest(sets.iter());
+    let behind = nearest(sets.iter().rev()).into_iter().rev();
+    let around = before.into_iter().zip(behind);
+    sets.iter()
+        .zip(around)
+        .map(|(set, around)| {
+            dial_of(&set.clock, recorded(set), zone).unwrap_or(match around {
                 (Some(one), Some(other)) if one != other => Dial::Offsets(one, Some(other)),
                 (Some(one), _) | (None, Some(one)) => Dial::Offsets(one, None),
                 (None, None) => Dial::Floating,
             })
         })
-        .collect();
-    dials.reverse();
-    dials
+        .collect()
 }
 
-/// What the recorded offsets say of the clock at any time.
-struct Seen {
-    /// When a set with an offset began, and the offset, in the order of time.
-    at: Vec<(Timestamp, Offset)>,
-    /// All of them, ascending, without repetition.
-    offsets: Vec<Offset>,
-}
-
-impl Seen {
-    fn of(sets: &[&Set], dials: &[Dial]) -> Self {
-        let mut at: Vec<(Timestamp, Offset)> = sets
-            .iter()
-            .zip(dials)
-            .filter(|(_, dial)| **dial != Dial::Zone)
-            .filter_map(|(set, _)| {
-                let offset = recorded(set)?;
-                Some((instant(set.clock.start, offset), offset))
-            })
-            .collect();
-        at.sort_by_key(|(at, _)| *at);
-        let mut offsets: Vec<Offset> = at.iter().map(|(_, offset)| *offset).collect();
-        offsets.sort_unstable();
-        offsets.dedup();
-        Self { at, offsets }
-    }
-
-    /// Whether the clock may have stood at `offset` at `at`: the set that began last, or the one that begins next, says so.
-    fn may_stand_at(&self, at: Timestamp, offset: Offset) -> bool {
-        let next = self.at.partition_point(|(begun, _)| *begun <= at);
-        let before = next.checked_sub(1).and_then(|last| self.at.get(last));
-        [before, self.at.get(next)]
-            .into_iter()
-            .flatten()
-            .any(|(_, seen)| *seen == offset)
-    }
-
-    /// The points in time, not before `from`, that a local time can be that a set tells whose clock stood at one of `offsets` when it
-    /// began: by that offset, and by another one that the clock had near then. None where what was seen explains none.
-    fn explained(&self, local: DateTime, offsets: [Option<Offset>; 2], from: Timestamp) -> Option<Choice> {
-        let own = offsets.into_iter().flatten();
-        let near = |other: Offset| own.clone().any(|own| may_be_one_clock(own, other));
-        let possible = self
-            .offsets
-            .iter()
-            .filter(|other| near(**other))
-            .map(|other| (instant(local, *other), *other))
-            .filter(|(at, other)| *at >= from && self.may_stand_at(*at, *other))
-            .map(|(at, _)| at);
-        Choice::of(possible)
-    }
+/// For each set the offset of the last log that carries one, itself included; where there is none, of the last data backup: a data
+/// backup began long before its place in the log.
+fn nearest<'a>(sets: impl Iterator<Item = &'a &'a Set>) -> Vec<Option<Offset>> {
+    let (mut of_log, mut of_data) = (None, None);
+    sets.map(|set| {
+        let last = if set.is_log() { &mut of_log } else { &mut of_data };
+        *last = recorded(set).or(*last);
+        of_log.or(of_data)
+    })
+    .collect()
 }
 
 /// Where a set lies by itself.
@@ -169,22 +118,14 @@ fn place(set: &Set, dial: Dial, zone: Option<&TimeZone>, seen: &Seen) -> Place {
     let clock = &set.clock;
     let start = match (recorded(set), dial, zone) {
         (Some(offset), ..) => Choice::one(instant(clock.start, offset)),
-        (None, Dial::Offsets(one, other), _) => Choice::of(
-            [Some(one), other]
-                .into_iter()
-                .flatten()
-                .map(|offset| instant(clock.start, offset)),
-        )
-        .unwrap_or_else(|| Choice::one(instant(clock.start, one))),
+        (None, Dial::Offsets(one, other), _) => by_offsets(clock.start, one, other),
         (None, Dial::Zone, Some(zone)) => in_zone(zone, clock.start),
         (None, ..) => Choice::one(instant(clock.start, Offset::UTC)),
     };
     // Of the time of the last record, which may be older than the start, and of the finish, which is not.
     let other = |local: DateTime, from: Timestamp| match (dial, zone) {
         (Dial::Zone, Some(zone)) => in_zone(zone, local),
-        (Dial::Offsets(one, other), _) => seen
-            .explained(local, [Some(one), other], from)
-            .unwrap_or_else(|| unexplained(local, [Some(one), other], from)),
+        (Dial::Offsets(one, other), _) => seen.readings(local, one, other, from),
         _ => Choice::one(instant(local, Offset::UTC)),
     };
     Place {
@@ -192,21 +133,6 @@ fn place(set: &Set, dial: Dial, zone: Option<&TimeZone>, seen: &Seen) -> Place {
         finish: other(clock.finish, start.earliest()),
         last: clock.last_restorable.map(|local| other(local, Timestamp::MIN)),
     }
-}
-
-/// A local time by the offsets of its set alone. Before `from`, the start of the set, it can be that the clock was put back an hour for
-/// winter in the set and no set behind it tells; both readings are possible then.
-fn unexplained(local: DateTime, offsets: [Option<Offset>; 2], from: Timestamp) -> Choice {
-    let own = offsets.into_iter().flatten();
-    let readings = own.flat_map(|own| {
-        let reading = instant(local, own);
-        let winter = reading.saturating_add(SignedDuration::from_hours(1)).ok();
-        [
-            Some(reading),
-            winter.filter(|winter| reading < from && *winter >= from),
-        ]
-    });
-    Choice::of(readings.flatten()).unwrap_or_else(|| Choice::one(instant(local, Offset::UTC)))
 }
 
 fn times(set: &Set, place: &Place, dial: Dial) -> Times {
@@ -229,10 +155,20 @@ fn times(set: &Set, place: &Place, dial: Dial) -> Times {
         }
         _ => false,
     };
+    let reach = place.last.unwrap_or(place.start).earliest();
+    // The last record is not younger than the backup. Where it seems so by no more than a clock is put back for winter, that is what
+    // happened, and no set before tells.
+    let is_shifted = matches!(dial, Dial::Offsets(..))
+        && reach > finish.latest
+        && reach.duration_since(finish.latest) <= SHIFT_MAX;
     Times {
         start,
         finish,
-        reach: place.last.unwrap_or(place.start).earliest(),
+        reach: if is_shifted {
+            reach.saturating_sub(SHIFT_MAX).unwrap_or(Timestamp::MIN)
+        } else {
+            reach
+        },
         dial,
         may_shift,
     }

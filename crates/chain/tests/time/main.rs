@@ -4,6 +4,10 @@
 //! to 03:00.
 #![allow(clippy::unwrap_used)] // A case that does not parse shall fail loudly.
 
+mod language;
+mod nights;
+mod random;
+
 use bak::{Lsn, RecoveryModel};
 use chain::time::{NoLiteral, OffsetUnknown, Readings, Timeline, literal, sql_literal};
 use chain::{Clock, Families, Fork, Grade, Kind, Moment, Set, SetId};
@@ -202,63 +206,5 @@ fn stopat_is_on_the_clock_of_the_source_and_rounded_down() {
     assert_eq!(
         literal(utc("1700-01-01T00:00:00Z"), &all[1], Some(&all[0]), None),
         Err(NoLiteral::OutOfRange)
-    );
-}
-
-#[test]
-fn both_half_past_twos_are_told_apart_by_fifteen_minute_logs() {
-    let night: Vec<(&str, Option<i16>)> = [
-        "2026-10-25T01:45:00",
-        "2026-10-25T02:00:00",
-        "2026-10-25T02:15:00",
-        "2026-10-25T02:30:00",
-        "2026-10-25T02:45:00",
-        "2026-10-25T02:00:00",
-        "2026-10-25T02:15:00",
-        "2026-10-25T02:30:00",
-        "2026-10-25T02:45:00",
-        "2026-10-25T03:00:00",
-    ]
-    .map(|start| (start, None))
-    .to_vec();
-    // 01:45 in summer time is 23:45Z.
-    let expected: Vec<String> = (0..10)
-        .map(|quarter| {
-            (utc("2026-10-24T23:45:00Z") + jiff::SignedDuration::from_mins(15 * quarter)).to_string()
-        })
-        .collect();
-    let berlin = zone(BERLIN);
-    assert_eq!(starts(&timeline(&logs(&night), Some(&berlin))), expected);
-
-    // The same without the zone, but with the offset in the first and the last log alone.
-    let mut ends = night;
-    ends[0].1 = Some(120);
-    ends[9].1 = Some(60);
-    assert_eq!(starts(&timeline(&logs(&ends), None)), expected);
-}
-
-#[test]
-fn one_log_over_both_readings_is_refused() {
-    let sets = logs(&[
-        ("2026-10-25T01:30:00", None),
-        ("2026-10-25T03:30:00", None),
-        ("2026-10-25T04:30:00", None),
-    ]);
-    let berlin = zone(BERLIN);
-    let timeline = timeline(&sets, Some(&berlin));
-    let moment = Moment::Local(local("2026-10-25T02:30:00"));
-    let both = vec![utc("2026-10-25T00:30:00Z"), utc("2026-10-25T01:30:00Z")];
-    assert_eq!(timeline.readings(moment), Ok(Readings::Several(both.clone())));
-    let all = timeline.all();
-    for at in both {
-        assert_eq!(
-            literal(at, &all[1], Some(&all[0]), Some(&berlin)),
-            Err(NoLiteral::BothReadings)
-        );
-    }
-    // 03:15 is there once.
-    assert_eq!(
-        literal(utc("2026-10-25T02:15:00Z"), &all[1], Some(&all[0]), Some(&berlin)),
-        Ok(local("2026-10-25T03:15:00"))
     );
 }
