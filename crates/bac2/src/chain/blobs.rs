@@ -89,6 +89,7 @@ fn from_blob(entry: Entry, base: &str) -> Found {
             backup,
             grade,
             remark,
+            log: None,
         }
     });
     Found {

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bak::{BackupSet, Media, Report, Verdict};
+use bak::{BackupSet, LogFingerprint, Media, Report, Verdict};
 use chain::Grade;
 use chain::tsql::Device;
 
@@ -41,6 +41,8 @@ pub(super) struct FoundSet {
     pub(super) grade: Grade,
     /// Why it is no surer, where that needs a word.
     pub(super) remark: Option<String>,
+    /// What the log in it looks like, where it was read.
+    pub(super) log: Option<LogFingerprint>,
 }
 
 /// What to look at, and how.
@@ -127,19 +129,20 @@ fn from_file(input: &Input, report: Report, depth: Depth, console: &Console) -> 
     };
     let graded: Vec<(Grade, Option<String>)> =
         report.sets.iter().map(|set| grade(set, &report, depth)).collect();
-    let sets = report.sets.into_iter().zip(graded);
+    let logs = report.log_fingerprints.into_iter().chain(std::iter::repeat(None));
+    let sets = report.sets.into_iter().zip(graded).zip(logs);
+    let sets = sets.map(|((backup, (grade, remark)), log)| FoundSet {
+        backup,
+        grade,
+        remark,
+        log,
+    });
     Found {
         name,
         device: Device::Disk(absolute),
         bytes: input.size().unwrap_or(report.bytes),
         media: report.media,
-        sets: sets
-            .map(|(backup, (grade, remark))| FoundSet {
-                backup,
-                grade,
-                remark,
-            })
-            .collect(),
+        sets: sets.collect(),
     }
 }
 

@@ -213,7 +213,7 @@ fn held(
             missing: best.place.missing(),
         },
         bytes: bytes.sum(),
-        log: None,
+        log: pieces.iter().find_map(|(_, set)| set.log.clone()).map(Box::new),
     };
     let set = Set::from_backup(backup, known).map_err(|error| error.to_string())?;
     let places = std::iter::once(&gathered.place).chain(&gathered.others);

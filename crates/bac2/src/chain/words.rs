@@ -176,7 +176,7 @@ fn nothing(kin: &Kin) -> String {
 /// Where a step stops, as it stands in the script.
 pub(super) fn stop_literal(stop: &Stop) -> String {
     match stop {
-        Stop::At(local) => local.strftime("%Y-%m-%dT%H:%M:%S.%3f").to_string(),
+        Stop::At(local) => chain::time::sql_literal(*local),
         Stop::AtLsn(lsn) | Stop::BeforeLsn(lsn) => format!("lsn:{lsn}"),
         Stop::AtMark { name, .. } => name.clone(),
     }
