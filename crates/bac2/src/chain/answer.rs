@@ -308,10 +308,10 @@ impl RefusalAnswer {
             option: option(target, point, view),
         };
         Self {
-            reason: words::refusal(kin, &refusal.reason, view.face),
+            reason: words::refusal(kin, refusal, view.face),
             before: refusal.before.as_ref().map(point),
             after: refusal.after.as_ref().map(point),
-            code: words::refusal_code(&refusal.reason),
+            code: words::refusal_code(refusal),
         }
     }
 }

@@ -273,13 +273,9 @@ impl Judged {
             "{} cannot be restored to {}: {}",
             printable(&self.kin.name),
             printable(&words::target(&self.kin, target, &self.face)),
-            printable(&words::refusal(&self.kin, &refusal.reason, &self.face))
+            printable(&words::refusal(&self.kin, refusal, &self.face))
         );
-        console.fail(&Failure::failed(
-            words::refusal_code(&refusal.reason),
-            sentence,
-            next,
-        ));
+        console.fail(&Failure::failed(words::refusal_code(refusal), sentence, next));
     }
 
     fn answer(&self) -> DatabaseAnswer {

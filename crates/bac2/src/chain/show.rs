@@ -232,7 +232,7 @@ fn plan(one: &Judged, aimed: &Aimed, console: &Console) -> String {
     let target = printable(&words::target(&one.kin, &aimed.target, &one.face));
     match &aimed.outcome {
         Err(refusal) => {
-            let why = words::refusal(&one.kin, &refusal.reason, &one.face);
+            let why = words::refusal(&one.kin, refusal, &one.face);
             let mut out = format!(
                 "\n  {} {target}: {}\n",
                 paint(console, Tone::Bad, "no plan to"),
@@ -316,6 +316,14 @@ fn others(one: &Judged, plans: &Plans) -> String {
             files_of(one, other)
         )
         .expect("a string grows");
+    }
+    let unread = plans
+        .best
+        .steps
+        .iter()
+        .any(|step| step.grade == chain::Grade::HeadersOnly);
+    if unread {
+        out.push_str("  headers only: not known to be intact; --verify reads every byte\n");
     }
     out.push_str("  --tsql prints the script\n");
     out

@@ -3,7 +3,7 @@
 //! The line says at a glance what the tables under it say exactly; a terminal's columns are too coarse for more. Holes are placed by
 //! the backups around them, since an LSN has no time of its own.
 
-use chain::{Branch, Coverage, Kind, Set, Span};
+use chain::{Branch, Coverage, Kind};
 use jiff::Timestamp;
 
 use super::clockface::Clockface;
@@ -84,7 +84,8 @@ pub(super) fn draw(
             }
         })
         .collect();
-    let indent = labels.iter().map(String::len).max().unwrap_or(0) + 2;
+    let label_width = labels.iter().map(String::len).max().unwrap_or(0);
+    let indent = label_width + if has_labels { 4 } else { 2 };
     let columns = width.saturating_sub(indent + 2).min(COLUMNS_MAX);
     let Some(scale) = Scale::of(kin, face, columns) else {
         return String::new();
@@ -92,7 +93,8 @@ pub(super) fn draw(
     let mut out = String::new();
     for (branch, label) in coverage.branches.iter().zip(&labels) {
         let marks = row(kin, coverage, branch, face, scale);
-        out.push_str(&format!("{label:>width$}  ", width = indent - 2));
+        let gap = " ".repeat(indent - 2 - label_width);
+        out.push_str(&format!("  {label:<label_width$}{gap}"));
         out.push_str(painted(&marks, console).trim_end());
         out.push('\n');
     }
@@ -145,7 +147,8 @@ fn row(kin: &Kin, coverage: &Coverage, branch: &Branch, face: &Clockface, scale:
             });
         }
     }
-    for held in kin.held.iter().filter(|held| is_on(held, coverage, branch, face)) {
+    let is_here = |held: &&Held| kin.database.branch_of(held.set.id) == Some(branch.id);
+    for held in kin.held.iter().filter(is_here) {
         if let Some(mark) = data_mark(held) {
             marks[scale.column(face.times(&held.set).1)] = Some(mark);
         }
@@ -182,30 +185,6 @@ fn ends(kin: &Kin, branch: &Branch, face: &Clockface) -> Vec<(bak::Lsn, Timestam
 fn when(ends: &[(bak::Lsn, Timestamp)], lsn: bak::Lsn) -> Option<Timestamp> {
     let at = ends.partition_point(|(last, _)| *last < lsn);
     ends.get(at).map(|(_, moment)| *moment)
-}
-
-/// Whether a data backup is drawn on this branch. Two histories of a fork cannot be told by its id: there the moments decide.
-fn is_on(held: &Held, coverage: &Coverage, branch: &Branch, face: &Clockface) -> bool {
-    if held.set.fork.id != branch.fork {
-        return false;
-    }
-    let histories = coverage
-        .branches
-        .iter()
-        .filter(|other| other.fork == branch.fork)
-        .count();
-    histories == 1 || {
-        let spans = coverage.spans.iter().filter(|span| span.branch == branch.id);
-        spans.into_iter().any(|span| contains(span, &held.set, face))
-    }
-}
-
-fn contains(span: &Span, set: &Set, face: &Clockface) -> bool {
-    let finish = face.times(set).1;
-    let in_time = span
-        .times
-        .is_none_or(|times| times.from <= finish && finish <= times.to);
-    in_time && span.from <= set.last && set.last <= span.to
 }
 
 fn data_mark(held: &Held) -> Option<Mark> {
@@ -247,13 +226,14 @@ fn painted(marks: &[Option<Mark>], console: &Console) -> String {
 fn axis(scale: Scale, face: &Clockface) -> String {
     let last = scale.columns - 1;
     let days = (scale.to - scale.from) / 86_400_000;
-    let form = match days {
-        0 => "%m-%d %H:%M:%S",
-        1..=9 => "%m-%d %H:%M",
-        _ => "%Y-%m-%d",
+    // The year once is enough; the clock's seconds only where they tell anything.
+    let (first, form) = match days {
+        0 => ("%Y-%m-%d %H:%M:%S", "%H:%M:%S"),
+        1..=9 => ("%Y-%m-%d %H:%M", "%m-%d %H:%M"),
+        _ => ("%Y-%m-%d", "%Y-%m-%d"),
     };
-    let label = |column| face.read(scale.moment(column)).0.strftime(form).to_string();
-    let (left, middle, right) = (label(0), label(last / 2), label(last));
+    let label = |column, form| face.read(scale.moment(column)).0.strftime(form).to_string();
+    let (left, middle, right) = (label(0, first), label(last / 2, form), label(last, form));
     let mut line = left;
     let at = (last / 2).saturating_sub(middle.len() / 2);
     if line.len() + 2 <= at && at + middle.len() + 2 + right.len() <= scale.columns {

@@ -1,6 +1,6 @@
 //! The planner's judgements in the words of a person, and the words by which a program tells them apart.
 
-use chain::{Grade, HoleReason, Kind, Moment, Reason, SetId, Stop, Target};
+use chain::{Grade, HoleReason, Kind, Moment, Reason, Refusal, SetId, Stop, Target};
 
 use super::aim::shown;
 use super::clockface::{Clockface, spaced};
@@ -112,9 +112,16 @@ pub(super) fn hole(kin: &Kin, reason: &HoleReason) -> String {
     }
 }
 
+/// Whether the logs reach back to the target and no full does: to a person that is simply too early.
+fn is_too_early(refusal: &Refusal) -> bool {
+    let has_no_full = matches!(&refusal.reason, Reason::Hole(hole) if hole.reason == HoleReason::NoFull);
+    has_no_full && refusal.before.is_none()
+}
+
 /// The word for a refusal, for programs and to search for.
-pub(super) fn refusal_code(reason: &Reason) -> &'static str {
-    match reason {
+pub(super) fn refusal_code(refusal: &Refusal) -> &'static str {
+    match &refusal.reason {
+        _ if is_too_early(refusal) => "BeforeFirstRestorable",
         Reason::Nothing => "NothingRestorable",
         Reason::TooEarly => "BeforeFirstRestorable",
         Reason::TooLate => "AfterLastRestorable",
@@ -129,8 +136,12 @@ pub(super) fn refusal_code(reason: &Reason) -> &'static str {
 }
 
 /// Why there is no plan, in a sentence without its full stop.
-pub(super) fn refusal(kin: &Kin, reason: &Reason, face: &Clockface) -> String {
-    match reason {
+pub(super) fn refusal(kin: &Kin, refusal: &Refusal, face: &Clockface) -> String {
+    match &refusal.reason {
+        Reason::Hole(found) if is_too_early(refusal) => format!(
+            "that is before the first point that can be restored: {}",
+            hole(kin, &found.reason)
+        ),
         Reason::Nothing => nothing(kin),
         Reason::TooEarly => "that is before the first point that can be restored".to_owned(),
         Reason::TooLate => "that is after the last point that can be restored".to_owned(),
@@ -165,12 +176,20 @@ pub(super) fn refusal(kin: &Kin, reason: &Reason, face: &Clockface) -> String {
 
 /// Why nothing at all can be restored.
 fn nothing(kin: &Kin) -> String {
-    let has_full = kin.held.iter().any(|held| held.set.kind == Kind::Full);
-    if has_full {
-        "no full backup here can be used".to_owned()
-    } else {
-        "there is no full backup here, and without one nothing can be restored".to_owned()
-    }
+    let fulls = kin.held.iter().filter(|held| held.set.kind == Kind::Full);
+    let newest = fulls.max_by_key(|held| (held.set.last, held.set.clock.start));
+    let Some(full) = newest else {
+        return "there is no full backup here, and without one nothing can be restored".to_owned();
+    };
+    let missing = &full.set.families.missing;
+    let id = full.set.id;
+    let reason = match full.set.grade {
+        _ if !missing.is_empty() => HoleReason::FamiliesMissing(id, missing.clone()),
+        Grade::Disputed => HoleReason::Damaged(id),
+        Grade::None => HoleReason::NotProved(id),
+        _ => return "no full backup here can be used".to_owned(),
+    };
+    format!("no full backup here can be used: {}", hole(kin, &reason))
 }
 
 /// Where a step stops, as it stands in the script.

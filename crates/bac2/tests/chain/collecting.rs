@@ -1,53 +1,16 @@
-//! `bac2 chain` through the binary, on backups from bac2's own writer: what is found, what is said of it, and how it ends.
-
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+//! What is found under the paths, what is said of the rest, and how the command ends.
 
 use bak::writer::sample::{Sample, SampleKind};
 use serde_json::Value;
 use tempfile::TempDir;
 
-struct Ran {
-    code: Option<i32>,
-    text: String,
-    complaint: String,
-}
-
-impl Ran {
-    fn databases(&self) -> Vec<Value> {
-        let answer: Value = serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{}", self.complaint));
-        answer["databases"].as_array().expect("a list").clone()
-    }
-}
-
-fn chain(arguments: &[&str], folder: &Path) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_bac2"))
-        .arg("chain")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary starts");
-    Ran {
-        code: output.status.code(),
-        text: String::from_utf8(output.stdout).expect("answers are text"),
-        complaint: String::from_utf8(output.stderr).expect("complaints are text"),
-    }
-}
+use crate::{Ran, chain, write};
 
 fn sales() -> Sample {
     Sample {
         database_name: "Sales".to_owned(),
         ..Sample::default()
     }
-}
-
-fn write(folder: &TempDir, name: &str, content: &[u8]) -> PathBuf {
-    let path = folder.path().join(name);
-    fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
-    fs::write(&path, content).expect("writable");
-    path
 }
 
 #[test]

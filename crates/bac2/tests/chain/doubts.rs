@@ -1,0 +1,200 @@
+//! What cannot be restored, and that it is said: gaps, missing stripes, damage, hidden forks, hostile names.
+
+use std::fs;
+
+use bak::writer::sample::lsn;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Story, at, chain, files, number, write};
+
+#[test]
+fn a_missing_log_is_a_hole_and_the_nearest_points_can_be_had() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    story.write(&folder);
+    fs::remove_file(folder.path().join("log2.trn")).expect("it was there");
+    // A second full behind the gap.
+    let later = story.sample.full(lsn(40, 205), lsn(40, 215), at("02:40:00"));
+    story.put(&folder, "later.bak", &[&later]);
+    let ran = chain(&[".", "--at", "2026-03-15T02:20:00"], folder.path());
+    assert_eq!(ran.code, Some(1));
+    let database = ran.database();
+    assert_eq!(database["plan"], Value::Null);
+    let holes = database["holes"].as_array().expect("holes").clone();
+    let hole = holes
+        .iter()
+        .find(|hole| hole["kind"] == "missingLog")
+        .expect("a missing log");
+    assert_eq!(hole["fromLsn"], number(40, 150).as_str());
+    assert_eq!(hole["toLsn"], number(40, 200).as_str());
+    for side in ["before", "after"] {
+        let option = database["refusal"][side]["option"]
+            .as_str()
+            .expect("a point")
+            .to_owned();
+        assert!(ran.complaint.contains(&option), "{}", ran.complaint);
+        let words: Vec<&str> = [".", "-o", "json"].into_iter().chain(option.split(' ')).collect();
+        let there = chain(&words, folder.path());
+        assert_eq!(there.code, Some(0), "{option}: {}", there.complaint);
+    }
+    assert_eq!(database["refusal"]["before"]["time"], "2026-03-15T02:15:00+01:00");
+    assert_eq!(database["refusal"]["after"]["time"], "2026-03-15T02:40:00+01:00");
+    for (moment, code) in [
+        ("2026-03-15T01:00:00", "[BeforeFirstRestorable]"),
+        ("2026-03-15T09:00:00", "[AfterLastRestorable]"),
+    ] {
+        let refused = chain(&[".", "--at", moment], folder.path());
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.complaint.contains(code), "{}", refused.complaint);
+        assert!(refused.complaint.contains("next: "), "{}", refused.complaint);
+    }
+}
+
+#[test]
+fn a_missing_stripe_is_the_reason() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    write(&folder, "1.bak", &story.sample.files(&[&story.full], 3)[0]);
+    let ran = chain(&[".", "--latest"], folder.path());
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.complaint.contains("stripes 2, 3 of 3 missing"),
+        "{}",
+        ran.complaint
+    );
+    assert_eq!(ran.database()["holes"][0]["kind"], "familiesMissing");
+    assert_eq!(ran.database()["coverage"], Value::Array(vec![]));
+}
+
+#[test]
+fn a_damaged_set_is_planned_only_where_it_is_named() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    story.write(&folder);
+    let mut bytes = story.sample.file(&[&story.logs[1]]);
+    let log = bytes.len() / 2;
+    bytes[log] ^= 8;
+    write(&folder, "log2.trn", &bytes);
+    let ran = chain(&[".", "--latest", "--verify"], folder.path());
+    assert_eq!(ran.code, Some(0), "{}", ran.complaint);
+    assert!(ran.complaint.contains("log2.trn"), "{}", ran.complaint);
+    assert_eq!(files(&ran.database()), ["full.bak", "log1.trn"]);
+    assert_eq!(ran.database()["plan"]["steps"][0]["grade"], "proved");
+    let kinds: Vec<Value> = ran.database()["holes"]
+        .as_array()
+        .expect("holes")
+        .iter()
+        .map(|h| h["kind"].clone())
+        .collect();
+    assert!(kinds.contains(&Value::from("damaged")), "{kinds:?}");
+    let guid = story.logs[1].set.backup_set_guid.expect("a GUID").to_string();
+    let ran = chain(
+        &[".", "--latest", "--verify", "--accept-damaged", &guid],
+        folder.path(),
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.complaint);
+    assert_eq!(files(&ran.database()).len(), 4);
+    let script = ran.database()["plan"]["tsql"]
+        .as_str()
+        .expect("a script")
+        .to_owned();
+    assert!(script.contains("CONTINUE_AFTER_ERROR"), "{script}");
+    let unknown = chain(
+        &[
+            ".",
+            "--latest",
+            "--accept-damaged",
+            "00000000-0000-0000-0000-000000000001",
+        ],
+        folder.path(),
+    );
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.complaint.contains("[NoSuchSet]"), "{}", unknown.complaint);
+}
+
+#[test]
+fn a_file_that_breaks_off_is_never_planned() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    story.write(&folder);
+    let whole = story.sample.file(&[&story.logs[2]]);
+    write(&folder, "log3.trn", &whole[..whole.len() - 2000]);
+    let ran = chain(&[".", "--latest"], folder.path());
+    assert_eq!(files(&ran.database()), ["full.bak", "log1.trn", "log2.trn"]);
+    assert!(ran.complaint.contains("log3.trn"), "{}", ran.complaint);
+    assert_eq!(chain(&[".", "--latest", "--strict"], folder.path()).code, Some(1));
+}
+
+#[test]
+fn a_hidden_fork_is_told_by_the_log_itself() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    story.write(&folder);
+    // The host went back to a snapshot taken at block 150, and wrote the same LSNs again.
+    let twin = story
+        .sample
+        .log(lsn(40, 150), lsn(40, 190), at("02:50:00"))
+        .rewritten(lsn(40, 150), 1);
+    story.put(&folder, "twin.trn", &[&twin]);
+    let ran = chain(&[".", "--verify"], folder.path());
+    let database = ran.database();
+    let forks = database["forks"].as_array().expect("forks").clone();
+    assert_eq!(forks.len(), 2, "{forks:?}");
+    assert_eq!(forks[0]["recoveryForkId"], forks[1]["recoveryForkId"]);
+    assert!(forks.iter().any(|fork| fork["evidence"].is_string()), "{forks:?}");
+    let table = chain(&[".", "--verify", "-o", "table"], folder.path());
+    assert!(table.text.contains("HIDDEN FORK"), "{}", table.text);
+    // The two are never mixed.
+    let latest = chain(&[".", "--verify", "--latest"], folder.path()).database();
+    let planned = files(&latest);
+    assert!(
+        planned.contains(&"twin.trn".to_owned()) && !planned.contains(&"log2.trn".to_owned()),
+        "{planned:?}"
+    );
+    let guid = forks[0]["recoveryForkId"].as_str().expect("a GUID").to_owned();
+    let both = chain(&[".", "--verify", "--latest", "--fork", &guid], folder.path());
+    assert_eq!(both.code, Some(2), "{}", both.complaint);
+    assert!(both.complaint.contains("[AmbiguousFork]"), "{}", both.complaint);
+    let first = chain(&[".", "--verify", "--latest", "--fork", "1"], folder.path());
+    assert_eq!(
+        files(&first.database()),
+        ["full.bak", "log1.trn", "log2.trn", "log3.trn"]
+    );
+    let none = chain(&[".", "--verify", "--latest", "--fork", "9"], folder.path());
+    assert_eq!(none.code, Some(1));
+    assert!(none.complaint.contains("[UnknownFork]"), "{}", none.complaint);
+}
+
+#[test]
+fn of_bulk_logged_log_only_the_end_can_be_had() {
+    let folder = TempDir::new().expect("a folder");
+    let mut story = Story::of("Sales");
+    story.logs[1].set.has_bulk_logged_data = true;
+    story.write(&folder);
+    let inside = chain(&[".", "--lsn", &number(40, 170)], folder.path());
+    assert_eq!(inside.code, Some(1));
+    assert!(inside.complaint.contains("bulk-logged"), "{}", inside.complaint);
+    let end = chain(&[".", "--lsn", &number(40, 200)], folder.path());
+    assert_eq!(end.code, Some(0), "{}", end.complaint);
+}
+
+#[test]
+fn names_cannot_act_on_the_terminal_or_leave_a_comment() {
+    let folder = TempDir::new().expect("a folder");
+    Story::of("a\u{1b}[31m\nDROP DATABASE x;--").write(&folder);
+    for arguments in [
+        &["-o", "table", "--latest"][..],
+        &["-o", "table", "--at", "2031-01-01"],
+    ] {
+        let ran = chain(&[&["."], arguments].concat(), folder.path());
+        assert!(
+            !ran.text.contains('\u{1b}') && !ran.complaint.contains('\u{1b}'),
+            "{}",
+            ran.text
+        );
+    }
+    let script = chain(&[".", "--latest", "--tsql"], folder.path()).text;
+    assert!(script.lines().all(|line| !line.starts_with("DROP")), "{script}");
+    assert!(!script.contains('\u{1b}'), "{script}");
+}
