@@ -1,0 +1,122 @@
+//! Recovery forks that SQL Server declares: a database recovered to a point before the end of its log goes on under a new fork id.
+
+use chain::Target;
+
+use crate::notation::{History, history, lsn};
+
+/// Recovered to LSN 130, in the middle of a2, at a time nobody wrote down; b1 reaches back across the point to where a1 ended.
+fn crossing() -> History {
+    history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L a2 120..140 @10:30
+         L a3 140..160 @10:45
+         L b1 120..150 @11:00 fork=B from A at 130
+         L b2 150..170 @11:15 fork=B",
+    )
+}
+
+#[test]
+fn a_fork_is_followed_over_its_point() {
+    // After a1 the database stands at 120 <= 130, where A and B are one, and 120 is in b1.
+    let h = crossing();
+    assert_eq!(h.branches(), "A; B from A at 130");
+    assert_eq!(h.latest(), "f a1 b1 b2");
+    assert_eq!(h.branch_of(&Target::Latest), "B");
+    assert_eq!(h.whole("b1"), "f a1 b1");
+    assert_eq!(h.lsn("170"), "f a1 b1 b2");
+}
+
+#[test]
+fn the_abandoned_line_keeps_its_moments() {
+    let h = crossing();
+    assert_eq!(h.at("10:40"), "f a1 a2 a3@10:40");
+    assert_eq!(h.at("10:20"), "f a1 a2@10:20");
+    assert_eq!(h.at("11:10"), "f a1 b1 b2@11:10");
+}
+
+#[test]
+fn an_lsn_that_both_lines_have_means_the_line_written_last_and_the_other_is_named() {
+    let h = crossing();
+    assert_eq!(h.lsn("145"), "f a1 b1=145");
+    assert_eq!(h.on_other_branches(&Target::Lsn(lsn("145"))), "f a1 a2 a3=145");
+    assert_eq!(h.on("A").lsn("145"), "f a1 a2 a3=145");
+}
+
+#[test]
+fn the_cut_is_where_the_forked_log_begins_even_before_the_point() {
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L a2 120..140 @10:30
+         L b1 125..150 @11:00 fork=B from A at 130",
+    );
+    assert_eq!(h.latest(), "f a1 a2<125 b1");
+}
+
+#[test]
+fn a_parent_that_stands_behind_the_point_does_not_lead_on() {
+    // The only full of A ends at 135 > 130: it has changes that B never had.
+    let h = history(
+        "F f  100..135 @10:00-10:25
+         L b1 120..150 @11:00 fork=B from A at 130",
+    );
+    assert_eq!(h.on("B").latest().split(';').next(), Some("no: nothing"));
+    // Of the branches that get anywhere, A is the one written last.
+    assert_eq!(h.latest(), "f");
+    assert_eq!(h.spans(), "A: 135..135 @10:25");
+}
+
+#[test]
+fn a_full_of_the_new_line_carries_it_alone() {
+    // Its header repeats the origin, far behind the point, as real files do.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..140 @10:15
+         F g  180..190 @11:30-11:35 fork=B from A at 130
+         L b1 185..200 @12:00 fork=B",
+    );
+    assert_eq!(h.latest(), "g b1");
+    assert_eq!(h.spans(), "A: 110..140 @10:05-10:15; B: 190..200 @11:35-12:00");
+    assert_eq!(h.branches(), "A; B from A at 130");
+    assert_eq!(h.on("A").latest(), "f a1");
+}
+
+#[test]
+fn a_differential_of_one_line_does_not_take_logs_of_the_other() {
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         D d  135..138 @10:20 base=f
+         L a2 130..140 @10:30
+         L b1 125..150 @11:00 fork=B from A at 130",
+    );
+    // 138 is inside b1 by number; its fork at 138 is A, that of b1 there is B.
+    assert_eq!(h.on("A").latest(), "f d a2");
+    assert_eq!(h.on("B").latest().split(';').next(), Some("no: nothing"));
+}
+
+#[test]
+fn a_fork_of_a_fork_is_followed_through_both_points() {
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L a2 120..140 @10:30
+         L b1 120..150 @11:00 fork=B from A at 130
+         L b2 150..170 @11:15 fork=B
+         L c1 150..180 @12:00 fork=C from B at 160",
+    );
+    assert_eq!(h.branches(), "A; B from A at 130; C from B at 160");
+    assert_eq!(h.latest(), "f a1 b1 c1");
+    assert_eq!(h.on("B").latest(), "f a1 b1 b2");
+    assert_eq!(h.on("A").latest(), "f a1 a2");
+}
+
+#[test]
+fn without_the_parent_the_new_line_has_no_full() {
+    let h = history(
+        "L b1 120..150 @11:00 fork=B from A at 130
+         L b2 150..170 @11:15 fork=B",
+    );
+    assert_eq!(h.spans(), "");
+    assert!(h.holes().contains("no full"), "{}", h.holes());
+}

@@ -1,0 +1,139 @@
+//! Moments: claimed only where every record up to them is in hand.
+
+use crate::notation::history;
+
+const BOOK: &str = "
+    F full 100..110 @10:00-10:05
+    L l1   100..120 @10:15
+    L l2   120..130 @10:30
+    L l3   130..140 @10:45";
+
+#[test]
+fn a_moment_is_a_stop_on_the_log_that_covers_it() {
+    let h = history(BOOK);
+    assert_eq!(h.at("10:10"), "full l1@10:10");
+    assert_eq!(h.at("10:20"), "full l1 l2@10:20");
+    assert_eq!(h.at("10:44:59.997"), "full l1 l2 l3@10:44:59.997");
+}
+
+#[test]
+fn the_edges_belong_to_the_shorter_plan() {
+    let h = history(BOOK);
+    // A log covers moments up to its start; the one after it would do too, with a step more.
+    assert_eq!(h.at("10:15"), "full l1@10:15");
+    assert_eq!(h.at("10:30"), "full l1 l2@10:30");
+    assert_eq!(h.at("10:45"), "full l1 l2 l3@10:45");
+    // A moment that a log serves is planned with the log: what was committed in the full's last second is in the log.
+    assert_eq!(h.at("10:05"), "full l1@10:05");
+}
+
+#[test]
+fn a_log_promises_its_start_not_its_finish() {
+    // Between 10:30 and 10:40 the log was being written; records of these ten minutes may not be in it.
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:30-10:40",
+    );
+    assert_eq!(h.spans(), "A: 110..120 @10:05-10:30");
+    assert_eq!(h.at("10:35"), "no: too late; before A 120 @10:30; after none");
+    assert_eq!(h.at("10:30"), "full l1@10:30");
+}
+
+#[test]
+fn the_time_that_sql_server_recorded_is_exact() {
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:30-10:40 restorable=10:38
+         L l2   120..130 @10:45",
+    );
+    assert_eq!(h.spans(), "A: 110..130 @10:05-10:45");
+    assert_eq!(h.at("10:38"), "full l1@10:38");
+    // l1 does not reach 10:39, but its finish is behind it: it may hold records of then, and stops there as well.
+    assert_eq!(h.at("10:39"), "full l1@10:39 l2@10:39");
+    assert_eq!(
+        h.without("l2").at("10:39"),
+        "no: too late; before A 120 @10:38; after none"
+    );
+}
+
+#[test]
+fn an_earlier_log_that_finished_after_the_moment_stops_there_too() {
+    // SQL Server recovers past the moment otherwise: l1 may hold records of 10:35.
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:30-10:40
+         L l2   120..130 @10:45",
+    );
+    assert_eq!(h.at("10:35"), "full l1@10:35 l2@10:35");
+    assert_eq!(h.at("10:40"), "full l1@10:40 l2@10:40");
+    assert_eq!(h.at("10:41"), "full l1 l2@10:41");
+}
+
+#[test]
+fn empty_logs_witness_that_nothing_happened() {
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:15
+         L e1   120..120 @10:30
+         L e2   120..120 @10:45",
+    );
+    assert_eq!(h.spans(), "A: 110..120 @10:05-10:45");
+    assert_eq!(h.latest(), "full l1");
+    assert_eq!(h.at("10:40"), "full l1@10:40");
+    assert_eq!(
+        h.without("e2").at("10:40"),
+        "no: too late; before A 120 @10:30; after none"
+    );
+    assert_eq!(h.whole("e1"), "full l1");
+}
+
+#[test]
+fn a_clock_that_went_back_leaves_the_lsns() {
+    // The server's clock was set back by an hour between l1 and l2.
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:15
+         L l2   120..130 @09:30
+         L l3   130..140 @09:45",
+    );
+    assert_eq!(h.branches(), "A");
+    assert_eq!(h.latest(), "full l1 l2 l3");
+    assert_eq!(h.lsn("125"), "full l1 l2=125");
+    assert_eq!(h.at("10:10"), "full l1@10:10");
+    assert!(h.at("10:16").starts_with("no: "), "{}", h.at("10:16"));
+    // l2 holds records of both readings and serves none; behind it the clock runs forward again.
+    assert_eq!(h.at("09:40"), "full l1 l2 l3@09:40");
+}
+
+#[test]
+fn when_the_clock_has_caught_up_moments_are_served_again() {
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:15
+         L l2   120..130 @09:30
+         L l3   130..140 @10:30",
+    );
+    assert_eq!(h.at("10:25"), "full l1 l2 l3@10:25");
+}
+
+#[test]
+fn the_stop_is_on_the_clock_of_the_server_that_wrote_the_log() {
+    // Source two hours ahead of UTC: 10:20 there is 08:20 of UTC.
+    let h = history(&format!("clock +120\n{BOOK}"));
+    assert_eq!(h.spans(), "A: 110..140 @08:05-08:45");
+    assert_eq!(h.utc("08:20"), "full l1 l2@10:20");
+    assert_eq!(h.at("10:20"), "full l1 l2@10:20");
+    assert!(h.utc("10:20").starts_with("no: too late"), "{}", h.utc("10:20"));
+}
+
+#[test]
+fn without_a_known_offset_only_local_moments_mean_something() {
+    let h = history(&format!("clock ?\n{BOOK}"));
+    assert_eq!(h.at("10:20"), "full l1 l2@10:20");
+    assert_eq!(h.latest(), "full l1 l2 l3");
+    assert!(
+        h.utc("10:20").starts_with("no: offset unknown"),
+        "{}",
+        h.utc("10:20")
+    );
+}
