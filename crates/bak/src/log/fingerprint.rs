@@ -104,6 +104,9 @@ impl LogFingerprint {
     /// Compares what both hold.
     #[must_use]
     pub fn compare(&self, other: &Self) -> LogAgreement {
+        if self.is_before(other) || other.is_before(self) {
+            return LogAgreement::Unknown;
+        }
         let shift = self.shift.max(other.shift);
         let mut ours = self.at_shift(shift).peekable();
         let mut theirs = other.at_shift(shift).peekable();
@@ -125,6 +128,12 @@ impl LogFingerprint {
             agreement = LogAgreement::Same;
         }
         agreement
+    }
+
+    /// Whether it ends where `other` has not begun: most sets that are compared have nothing in common.
+    fn is_before(&self, other: &Self) -> bool {
+        let bounds = self.runs.last().zip(other.runs.first());
+        bounds.is_none_or(|(last, first)| last.to <= first.from)
     }
 
     fn add(&mut self, position: u64, sum: u64) {
