@@ -3,10 +3,11 @@
 //! A running server holds the directory, so it is asked through its socket; where none runs, the store is opened here,
 //! read-only. Both give the same list, which is the contract of the JSON.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use azblob::lease::LeaseStatus;
-use blobstore::BlobKind;
+use blobstore::{BlobKind, Store};
 use clap::Args;
 use frontdoor::listing::{self, Entry, ShownVerdict};
 
@@ -32,16 +33,26 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
-    let listed = entries(&arguments.data, console)?;
+    let listed = had(&arguments.data, console, listing::ask, listing::entries)?;
     match console.format() {
         Format::Json => console.json(&listed),
         Format::Table => console.text(&show(&listed, console)),
     }
 }
 
+/// The blobs of a data directory, with what their logs look like.
+pub(crate) fn entries_with_logs(data: &Path, console: &Console) -> Result<Vec<Entry>, Failure> {
+    had(data, console, listing::ask_with_logs, listing::entries_with_logs)
+}
+
 /// What the server that runs on the directory has, or what the directory itself says where none runs.
-pub(crate) fn entries(data: &Path, console: &Console) -> Result<Vec<Entry>, Failure> {
-    let asked = listing::ask(data).map_err(|error| {
+fn had(
+    data: &Path,
+    console: &Console,
+    ask: impl Fn(&Path) -> io::Result<Option<Vec<Entry>>>,
+    entries: impl Fn(&Store) -> Vec<Entry>,
+) -> Result<Vec<Entry>, Failure> {
+    let asked = ask(data).map_err(|error| {
         Failure::failed(
             "ServerDoesNotAnswer",
             format!(
@@ -58,7 +69,7 @@ pub(crate) fn entries(data: &Path, console: &Console) -> Result<Vec<Entry>, Fail
     for (account, container, why) in store.broken_files() {
         console.warn(format!("a blob of {account}/{container} cannot be read: {why}"));
     }
-    Ok(listing::entries(&store))
+    Ok(entries(&store))
 }
 
 fn show(blobs: &[Entry], console: &Console) -> String {

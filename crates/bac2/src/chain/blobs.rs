@@ -15,7 +15,7 @@ use frontdoor::listing::{Entry, ShownVerdict};
 use frontdoor::tls::{AuthorityCertificate, certificates};
 
 use super::found::{Found, FoundSet};
-use crate::blob::list::entries;
+use crate::blob::list::entries_with_logs;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::quantity::counted;
@@ -30,7 +30,7 @@ pub(super) fn is_data_directory(path: &Path) -> bool {
 
 /// The blobs with backups in `data`.
 pub(super) fn found(data: &Path, blob_url: Option<&str>, console: &Console) -> Result<Vec<Found>, Failure> {
-    let entries = entries(data, console)?;
+    let entries = entries_with_logs(data, console)?;
     let several = entries.windows(2).any(|pair| pair[0].account != pair[1].account);
     let base = match blob_url {
         Some(base) => base.trim_end_matches('/').to_owned(),
@@ -83,13 +83,14 @@ fn from_blob(entry: Entry, base: &str) -> Found {
         _ => None,
     };
     let reasons = entry.reasons.join("; ");
-    let sets = entry.sets.into_iter().map(|backup| {
+    let logs = entry.log_fingerprints.into_iter().chain(std::iter::repeat(None));
+    let sets = entry.sets.into_iter().zip(logs).map(|(backup, log)| {
         let (grade, remark) = grade(&backup, verdict, &reasons);
         FoundSet {
             backup,
             grade,
             remark,
-            log: None,
+            log,
         }
     });
     Found {

@@ -11,8 +11,17 @@ use tempfile::TempDir;
 
 use crate::{Story, chain};
 
-/// A store with stripes of a full and two logs, as a server would have them before it judges them.
+/// A store with stripes of a full and two logs.
 fn vault(data: &Path) {
+    let story = Story::of("Sales");
+    let stripes = story.sample.files(&[&story.full], 2);
+    let logs = story.logs.iter().map(|log| story.sample.file(&[log]));
+    let names = ["srv/full 1.bak", "srv/full 2.bak", "srv/log1.trn", "srv/log2.trn"];
+    vault_of(data, names.into_iter().zip(stripes.into_iter().chain(logs)));
+}
+
+/// A store with these backups, as a server would have them before it judges them.
+fn vault_of<'a>(data: &Path, blobs: impl Iterator<Item = (&'a str, Vec<u8>)>) {
     let options = Options {
         reserve_bytes: 0,
         ..Options::new(data)
@@ -23,11 +32,7 @@ fn vault(data: &Path) {
     store
         .create_container(&account, &container, Metadata::default())
         .expect("a new container");
-    let story = Story::of("Sales");
-    let stripes = story.sample.files(&[&story.full], 2);
-    let logs = story.logs.iter().map(|log| story.sample.file(&[log]));
-    let names = ["srv/full 1.bak", "srv/full 2.bak", "srv/log1.trn", "srv/log2.trn"];
-    for (name, content) in names.into_iter().zip(stripes.into_iter().chain(logs)) {
+    for (name, content) in blobs {
         let path = BlobPath {
             account: account.clone(),
             container: container.clone(),
@@ -50,8 +55,10 @@ mod served {
     use std::process::{Child, Command, Stdio};
     use std::time::Duration;
 
-    use super::{TempDir, chain, vault};
-    use crate::files;
+    use bak::writer::sample::lsn;
+
+    use super::{Story, TempDir, chain, vault, vault_of};
+    use crate::{Ran, at, files, write};
 
     struct Server(Child);
 
@@ -80,6 +87,57 @@ mod served {
         Server(child)
     }
 
+    /// The answer once the server, in its own time, has judged so many backup sets that were there before it.
+    fn judged(arguments: &[&str], folder: &Path, sets: usize) -> Ran {
+        let mut ran = chain(arguments, folder);
+        for _ in 0..300 {
+            if ran.code == Some(0)
+                && ran
+                    .databases()
+                    .iter()
+                    .any(|database| database["backupSets"] == sets)
+            {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+            ran = chain(arguments, folder);
+        }
+        ran
+    }
+
+    #[test]
+    fn a_hidden_fork_is_told_without_reading_again() {
+        let folder = TempDir::new().expect("a folder");
+        let data = folder.path().join("vault");
+        let story = Story::of("Sales");
+        // The host went back to a snapshot taken at block 150, and wrote the same LSNs again, and more of them than before: no header
+        // tells.
+        let twin = story
+            .sample
+            .log(lsn(40, 150), lsn(40, 230), at("02:50:00"))
+            .rewritten(lsn(40, 150), 1);
+        let sets = [&story.full, &story.logs[0], &story.logs[1], &twin];
+        let files = sets.map(|set| story.sample.file(&[set]));
+        let names = ["full.bak", "log1.trn", "log2.trn", "twin.trn"];
+        let plain = TempDir::new().expect("a folder");
+        for (name, file) in names.iter().zip(&files) {
+            write(&plain, name, file);
+        }
+        vault_of(&data, names.into_iter().zip(files));
+        let forks = |ran: &Ran| ran.database()["forks"].as_array().expect("forks").clone();
+        assert_eq!(forks(&chain(&["."], plain.path())).len(), 1);
+        let told = |ran: &Ran| {
+            let forks = forks(ran);
+            assert_eq!(forks.len(), 2, "{forks:?}");
+            assert_eq!(forks[0]["recoveryForkId"], forks[1]["recoveryForkId"]);
+        };
+        {
+            let _server = serving(&data);
+            told(&judged(&["vault"], folder.path(), 4));
+        }
+        told(&chain(&["vault"], folder.path()));
+    }
+
     #[test]
     fn verdicts_are_grades_and_urls_are_devices() {
         let folder = TempDir::new().expect("a folder");
@@ -88,16 +146,7 @@ mod served {
         let arguments = ["vault", "--latest", "--blob-url", "https://backup.example"];
         {
             let _server = serving(&data);
-            // The server judges in its own time what was there before it.
-            let mut ran = chain(&arguments, folder.path());
-            for _ in 0..300 {
-                if ran.code == Some(0) && ran.databases().iter().any(|database| database["backupSets"] == 3) {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(100));
-                ran = chain(&arguments, folder.path());
-            }
-            check(&ran);
+            check(&judged(&arguments, folder.path(), 3));
         }
         // The verdicts stay when the server is gone.
         check(&chain(&arguments, folder.path()));
@@ -105,7 +154,7 @@ mod served {
         assert!(unnamed.complaint.contains("--blob-url"), "{}", unnamed.complaint);
     }
 
-    fn check(ran: &crate::Ran) {
+    fn check(ran: &Ran) {
         assert_eq!(ran.code, Some(0), "{}", ran.complaint);
         let database = ran.database();
         assert_eq!(
