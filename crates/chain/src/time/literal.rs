@@ -39,8 +39,9 @@ pub enum NoLiteral {
     OutOfRange,
 }
 
-/// The local time to write into the STOPAT of `log`, so that it stops at `at`. `before` is the set restored before it; `zone` that of
-/// the timelines of the two.
+/// The local time to write into the STOPAT of `log`, so that it stops at `at`. `before` is the set restored before it; without one the
+/// log is taken to reach back without end, and its server's clock to have stood as in the log itself. `zone` is that of the timelines
+/// of the two.
 ///
 /// The literal is cut to milliseconds and then down to the nearest one that `datetime` prints, which ends in 0, 3 or 7: SQL Server
 /// rounds to the nearest, which may be later, and would restore what was committed after the moment.

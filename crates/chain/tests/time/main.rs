@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // A case that does not parse shall fail loudly.
 
 mod language;
+mod neighbours;
 mod nights;
 mod random;
 

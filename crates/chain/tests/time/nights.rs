@@ -256,123 +256,6 @@ fn a_full_that_ends_before_it_began_may_have_seen_the_change() {
     assert_eq!(timeline.all()[0].finish.latest, utc("2026-10-25T01:10:00Z"));
 }
 
-#[test]
-fn sets_without_offset_go_by_those_around() {
-    let sets = logs(&[
-        ("2026-07-01T00:00:00", None),
-        ("2026-07-01T01:00:00", Some(120)),
-        ("2026-07-01T02:00:00", None),
-        ("2026-07-01T03:00:00", Some(120)),
-        ("2026-07-01T04:00:00", None),
-    ]);
-    assert_eq!(
-        starts(&timeline(&sets, None)),
-        [
-            "2026-06-30T22:00:00Z",
-            "2026-06-30T23:00:00Z",
-            "2026-07-01T00:00:00Z",
-            "2026-07-01T01:00:00Z",
-            "2026-07-01T02:00:00Z"
-        ]
-    );
-    // Between two offsets, and with room for both.
-    let sets = logs(&[
-        ("2026-10-24T12:00:00", Some(120)),
-        ("2026-10-25T02:30:00", None),
-        ("2026-10-25T12:00:00", Some(60)),
-    ]);
-    let timeline = timeline(&sets, None);
-    let log = &timeline.all()[1];
-    assert_eq!(log.start.earliest, utc("2026-10-25T00:30:00Z"));
-    assert_eq!(log.start.latest, utc("2026-10-25T01:30:00Z"));
-    assert_eq!(log.reach, log.start.earliest, "what is sure");
-    assert_eq!(
-        literal(utc("2026-10-25T00:00:00Z"), log, Some(&timeline.all()[0]), None),
-        Err(NoLiteral::OffsetUncertain)
-    );
-}
-
-#[test]
-fn a_set_of_another_server_is_not_placed_by_the_zone() {
-    // The user names Berlin; the second log was written by a replica in New York, in whose clock that time is six hours later.
-    let sets = logs(&[
-        ("2026-07-01T12:00:00", Some(120)),
-        ("2026-07-01T06:15:00", Some(-240)),
-        ("2026-07-01T06:30:00", Some(-240)),
-    ]);
-    let berlin = zone(BERLIN);
-    let timeline = timeline(&sets, Some(&berlin));
-    assert_eq!(
-        starts(&timeline),
-        [
-            "2026-07-01T10:00:00Z",
-            "2026-07-01T10:15:00Z",
-            "2026-07-01T10:30:00Z"
-        ]
-    );
-    let all = timeline.all();
-    let at = utc("2026-07-01T10:20:00Z");
-    assert_eq!(
-        literal(at, &all[2], Some(&all[1]), Some(&berlin)),
-        Ok(local("2026-07-01T06:20:00"))
-    );
-    // Which of the two clocks stamped what lies between them is not known.
-    assert_eq!(
-        literal(utc("2026-07-01T10:05:00Z"), &all[1], Some(&all[0]), Some(&berlin)),
-        Err(NoLiteral::OffsetUncertain)
-    );
-    assert_eq!(
-        timeline.readings(Moment::Local(local("2026-07-01T06:20:00"))),
-        // Also what Berlin's clock showed before any set began.
-        Ok(Readings::Several(vec![utc("2026-07-01T04:20:00Z"), at]))
-    );
-}
-
-#[test]
-fn a_clock_that_was_put_back_is_left_as_it_was_written() {
-    // By two hours between the second and the third log, in the night of the change.
-    let berlin = zone(BERLIN);
-    let sets = logs(&[
-        ("2026-10-25T04:00:00", None),
-        ("2026-10-25T04:15:00", None),
-        ("2026-10-25T02:15:00", None),
-        ("2026-10-25T02:30:00", None),
-    ]);
-    let by_rules = timeline(&sets, Some(&berlin));
-    let all = by_rules.all();
-    assert_eq!(all[1].start.earliest, utc("2026-10-25T03:15:00Z"));
-    for (log, first) in [(2, "2026-10-25T00:15:00Z"), (3, "2026-10-25T00:30:00Z")] {
-        assert_eq!(all[log].start.earliest, utc(first));
-        assert_eq!(all[log].start.latest, utc(first) + SignedDuration::from_hours(1));
-    }
-    let sets = logs(&[
-        ("2026-07-01T04:00:00", Some(0)),
-        ("2026-07-01T02:15:00", Some(0)),
-        ("2026-07-01T02:30:00", Some(0)),
-    ]);
-    assert_eq!(
-        starts(&timeline(&sets, None)),
-        [
-            "2026-07-01T04:00:00Z",
-            "2026-07-01T02:15:00Z",
-            "2026-07-01T02:30:00Z"
-        ]
-    );
-}
-
-#[test]
-fn copies_of_one_log_do_not_order_each_other() {
-    let mut sets = logs(&[("2026-10-25T02:30:00", None), ("2026-10-25T02:30:00", None)]);
-    sets[1].first = sets[0].first;
-    sets[1].last = sets[0].last;
-    sets[1].guid = sets[0].guid;
-    let timeline = timeline(&sets, Some(&zone(BERLIN)));
-    for times in timeline.all() {
-        assert_eq!(times.start.earliest, utc("2026-10-25T00:30:00Z"));
-        assert_eq!(times.start.latest, utc("2026-10-25T01:30:00Z"));
-    }
-}
-
 /// The repeated half hour or hour of a zone: a moment before the change, the local time, and by how much later it is shown again.
 #[test]
 fn zones_of_the_world() {
@@ -433,4 +316,13 @@ fn zones_of_the_world() {
         timeline.readings(Moment::Local(local("2026-10-25T02:35:00"))),
         Ok(Readings::One(utc("2026-10-24T20:50:00Z")))
     );
+}
+
+#[test]
+fn a_change_that_came_late_leaves_a_set_in_the_hour_that_was_skipped() {
+    // By the rules there was no 02:30: it is 01:30 in winter time told by the changed clock, or the other way round.
+    let sets = logs(&[("2026-03-29T02:30:00", None)]);
+    let timeline = timeline(&sets, Some(&zone(BERLIN)));
+    assert_eq!(timeline.all()[0].start.earliest, utc("2026-03-29T00:30:00Z"));
+    assert_eq!(timeline.all()[0].start.latest, utc("2026-03-29T01:30:00Z"));
 }

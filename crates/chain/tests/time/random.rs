@@ -56,7 +56,7 @@ impl std::fmt::Debug for Server {
 type Draw = (i64, i64, Option<i64>, bool, Option<i64>);
 
 fn draws() -> impl Strategy<Value = Vec<Draw>> {
-    let gap = prop_oneof![1..60_i64, Just(900), 60..7200_i64];
+    let gap = prop_oneof![0..60_i64, Just(900), 60..7200_i64];
     let length = prop_oneof![Just(0_i64), 1..30_i64, 60..5400_i64];
     let age = prop::option::of(0..600_i64);
     let full = prop::option::weighted(0.15, 0..10_800_i64);
