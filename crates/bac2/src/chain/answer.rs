@@ -224,7 +224,7 @@ impl HoleAnswer {
         Self {
             from_lsn: hole.from,
             to_lsn: hole.to,
-            reason: words::hole(kin, &hole.reason),
+            reason: words::hole(kin, hole),
             kind: words::hole_kind(&hole.reason),
             fork: shown(hole.branch),
             files: held.map_or_else(Vec::new, |held| held.files.clone()),

@@ -147,7 +147,7 @@ fn from_file(input: &Input, report: Report, depth: Depth, console: &Console) -> 
 }
 
 /// The path from the root, without asking the disk: the server that restores may see another one.
-fn absolute(path: &Path) -> String {
+pub(super) fn absolute(path: &Path) -> String {
     std::path::absolute(path)
         .unwrap_or_else(|_| path.to_path_buf())
         .display()

@@ -40,22 +40,26 @@ use script::Wishes;
 /// Shows which moments can be restored, and how.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  bac2 chain /backups                                      what can be restored, and what cannot and why
+  bac2 chain /backups                          what can be restored, and why the rest cannot
   bac2 chain /backups --database Sales --at '2026-03-15 13:20:00'
   bac2 chain /backups --database Sales --latest --tsql > restore.sql
-  bac2 chain ./vault --lsn 41000000005600001               the folder of bac2 blob serve
+  bac2 chain ./vault --lsn 41000000005600001   the folder of bac2 blob serve
+  bac2 chain /mnt/b --latest --tsql --seen-as '/mnt/b=\\\\nas\\b' --to Sales_test --move-to 'E:\\Data'
   bac2 chain /backups -o json | jq '.databases[].holes'
-  bac2 chain /backups --if-deleted /backups/sales-full.bak what would be lost
+  bac2 chain /backups --if-deleted /backups/sales-full.bak
 
-Folders are searched to their bottom. Stripes and copies of a backup are put together, whatever the files are called.
-Only headers are read; --verify reads every byte and plans with what is proved.
+Folders are searched to their bottom. Stripes and copies of a backup are put together, whatever the
+files are called. Only headers are read: what a plan names may be damaged all the same. --verify
+reads every byte, plans with what is proved, and tells apart two histories of one recovery fork.
 
-Times without an offset are on the server's clock. Shown times carry the offset that the server's clock had then,
-2017-06-01T13:24:13+02:00, where the backups (or --zone) tell it, and are local times without an offset where nothing
-does. Bounds are conservative: a run of logs reaches to the start of its last log.
+Times without an offset are on the server's clock. Times in answers carry the offset that the
+server's clock had then (2017-06-01T13:24:13+02:00) where the backups or --zone tell it, and are
+local times without an offset where nothing does. Bounds are conservative: a run of logs reaches to
+the start of its last log.
 
-With a target and several databases each gets its plan. Exit code 0: done; 1: a database has no plan (reason and nearest
-restorable points on stderr, and in the json); 2: wrong usage, or input that cannot be read.")]
+With a target and several databases each gets its plan. Exit code 0: done; 1: a database has no plan
+(the reason and the nearest restorable points are on stderr and in the json); 2: wrong usage, or
+input that cannot be read. A file in a folder that is no backup is a warning.")]
 pub(crate) struct Arguments {
     /// Backup files, folders with backups, data directories of bac2 blob serve
     #[arg(required = true, value_name = "PATH")]
@@ -92,12 +96,12 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "target", conflicts_with = "if_deleted")]
     tsql: bool,
 
-    #[command(flatten)]
-    wishes: Wishes,
-
     /// Show what could not be restored any more if this file, or backup set, were deleted; as often as needed
     #[arg(long, value_name = "FILE|SET-GUID", conflicts_with = "target")]
     if_deleted: Vec<Doomed>,
+
+    #[command(flatten)]
+    wishes: Wishes,
 
     /// What stands before /CONTAINER/BLOB in the URLs of blobs; without it as bac2 blob connect has it
     #[arg(long, value_name = "URL", help_heading = "The script")]

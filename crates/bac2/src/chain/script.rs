@@ -3,12 +3,14 @@
 //! Deliberately absent: what SQL Server takes and how it is quoted, which `chain::tsql` knows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use bak::DatabaseFile;
-use chain::tsql::{End, Move, Options, Order, Source};
+use chain::tsql::{Device, End, Move, Options, Order, Source};
 use chain::{Plan, Target};
 use clap::Args;
 
+use super::found::absolute;
 use super::library::{Held, Kin};
 use crate::failure::Failure;
 use crate::paint::printable;
@@ -29,6 +31,10 @@ pub(super) struct Wishes {
     #[arg(long, value_name = "DIR", requires = "target")]
     move_to: Option<String>,
 
+    /// The SQL Server sees this folder, or this beginning of a URL, by another name; as often as needed
+    #[arg(long, value_name = "HERE=THERE", value_parser = one_alias, requires = "target")]
+    seen_as: Vec<Alias>,
+
     /// Overwrite the database that has the name now
     #[arg(long, requires = "target")]
     replace: bool,
@@ -47,7 +53,65 @@ fn one_move(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// What a place is called here and on the SQL Server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Alias {
+    /// From the root, without a separator at its end.
+    here: String,
+    there: String,
+}
+
+fn one_alias(text: &str) -> Result<Alias, String> {
+    let (here, there) = text
+        .split_once('=')
+        .filter(|(here, there)| !here.is_empty() && !there.is_empty())
+        .ok_or("expected HERE=THERE, such as /mnt/backups=\\\\nas\\backups")?;
+    let here = if here.contains("://") {
+        here.to_owned()
+    } else {
+        absolute(Path::new(here))
+    };
+    let ends = ['/', '\\'];
+    Ok(Alias {
+        here: here.trim_end_matches(ends).to_owned(),
+        there: there.trim_end_matches(ends).to_owned(),
+    })
+}
+
+impl Alias {
+    /// The name there, where `name` lies in this place.
+    fn apply(&self, name: &str) -> Option<String> {
+        let rest = name.strip_prefix(&self.here)?;
+        if !rest.starts_with(['/', '\\']) {
+            return None;
+        }
+        let is_windows = self.there.contains('\\') || self.there.get(1..2) == Some(":");
+        let rest = if is_windows {
+            rest.replace('/', "\\")
+        } else {
+            rest.to_owned()
+        };
+        Some(format!("{}{rest}", self.there))
+    }
+}
+
 impl Wishes {
+    /// A device as the SQL Server finds it; of several places the innermost counts.
+    fn seen(&self, device: &Device) -> Device {
+        let (Device::Disk(name) | Device::Url(name)) = device;
+        let aliases = self.seen_as.iter();
+        let fitting = aliases.filter_map(|alias| Some((alias.here.len(), alias.apply(name)?)));
+        let Some((_, there)) = fitting.max() else {
+            return device.clone();
+        };
+        // A share may hold what a URL shows elsewhere, and the other way round.
+        if there.contains("://") {
+            Device::Url(there)
+        } else {
+            Device::Disk(there)
+        }
+    }
+
     /// What the user should know before running the script.
     pub(super) fn warning(&self) -> Option<&'static str> {
         let stays = self.moves.is_empty() && self.move_to.is_none();
@@ -70,7 +134,7 @@ impl Wishes {
             .iter()
             .map(|held| Source {
                 set: &held.set,
-                devices: held.devices.clone(),
+                devices: held.devices.iter().map(|device| self.seen(device)).collect(),
                 position: held.position,
                 has_checksums: held.backup.has_backup_checksums,
                 moves: self.moves_of(held, &mut taken),
@@ -196,4 +260,59 @@ fn remarks(kin: &Kin) -> Vec<String> {
         about.push_str(&format!(", family {family}"));
     }
     vec![about]
+}
+
+#[cfg(test)]
+mod tests {
+    use bak::{DatabaseFile, FileType};
+
+    use super::{Taken, one_alias, one_move};
+
+    #[test]
+    fn a_place_has_its_name_on_the_server() {
+        let nas = one_alias("/mnt/backups/=\\\\nas\\backups").unwrap();
+        assert_eq!(
+            nas.apply("/mnt/backups/a/b.bak").as_deref(),
+            Some("\\\\nas\\backups\\a\\b.bak")
+        );
+        assert_eq!(nas.apply("/mnt/backups2/b.bak"), None);
+        let drive = one_alias("/mnt/e=E:").unwrap();
+        assert_eq!(drive.apply("/mnt/e/b.bak").as_deref(), Some("E:\\b.bak"));
+        let linux = one_alias("/mnt/e=/var/opt/mssql/backup").unwrap();
+        assert_eq!(
+            linux.apply("/mnt/e/a/b.bak").as_deref(),
+            Some("/var/opt/mssql/backup/a/b.bak")
+        );
+        assert!(one_alias("/mnt/e").is_err());
+        assert!(one_move("=x").is_err());
+    }
+
+    #[test]
+    fn two_files_of_one_name_do_not_meet_in_one_folder() {
+        let file = |file_id, physical_name: &str| DatabaseFile {
+            file_id,
+            logical_name: "x".to_owned(),
+            physical_name: physical_name.to_owned(),
+            file_type: FileType::Data,
+            filegroup: None,
+            size: 0,
+            max_size: 0,
+            unique_id: None,
+        };
+        let mut taken = Taken::default();
+        assert_eq!(
+            taken.place("E:\\Data\\", &file(1, "D:\\a\\Sales.mdf")),
+            "E:\\Data\\Sales.mdf"
+        );
+        assert_eq!(
+            taken.place("E:\\Data", &file(3, "F:\\b\\SALES.mdf")),
+            "E:\\Data\\SALES_3.mdf"
+        );
+        // The same file in the next backup of the plan.
+        assert_eq!(
+            taken.place("E:\\Data", &file(1, "D:\\a\\Sales.mdf")),
+            "E:\\Data\\Sales.mdf"
+        );
+        assert_eq!(taken.place("/data", &file(1, "/x/Sales.mdf")), "/data/Sales.mdf");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use chain::{Coverage, Kind, Plan, Plans};
+use chain::{Coverage, Grade, Kind, Plan, Plans};
 
 use super::aim::shown;
 use super::clockface::spaced;
@@ -15,6 +15,9 @@ use crate::quantity::{counted, size};
 
 /// Alternatives that are named; JSON has them all.
 const ALTERNATIVES_SHOWN: usize = 3;
+
+/// Columns that the steps of a plan need as a table.
+const STEPS_TABLE_MIN: usize = 150;
 
 /// Backup sets that are named where no plan can use them; JSON has them all.
 const UNUSED_SHOWN: usize = 10;
@@ -144,8 +147,7 @@ fn spans(one: &Judged, coverage: &Coverage, console: &Console) -> String {
             };
             (one.face.plain(times.from), to)
         });
-        let (from, to) =
-            times.unwrap_or_else(|| ("by LSN only: the clock was put back".to_owned(), String::new()));
+        let (from, to) = times.unwrap_or_else(|| ("by LSN only".to_owned(), String::new()));
         let mut row = vec![
             toned(Tone::Good, &from),
             toned(Tone::Good, &to),
@@ -177,7 +179,7 @@ fn holes(one: &Judged, console: &Console) -> String {
             figures(&number.to_string()),
             figures(&hole.from.to_string()),
             figures(&hole.to.to_string()),
-            toned(Tone::Doubtful, &words::hole(&one.kin, &hole.reason)),
+            toned(Tone::Doubtful, &words::hole(&one.kin, hole)),
         ];
         if has_forks {
             row.insert(1, figures(&shown(hole.branch).to_string()));
@@ -256,11 +258,48 @@ fn plan(one: &Judged, aimed: &Aimed, console: &Console) -> String {
                 size(best.bytes),
                 best.reaches
             );
-            out.push_str(&steps_table(one, best, console));
+            out.push_str(&if terminal_width() >= STEPS_TABLE_MIN {
+                steps_table(one, best, console)
+            } else {
+                steps_lines(one, best, console)
+            });
             out.push_str(&others(one, plans));
             out
         }
     }
+}
+
+fn grade_tone(grade: Grade) -> Tone {
+    match grade {
+        Grade::Proved | Grade::EngineVerified => Tone::Good,
+        Grade::Accepted | Grade::HeadersOnly => Tone::Doubtful,
+        Grade::Disputed | Grade::None => Tone::Bad,
+    }
+}
+
+/// A step in two lines, for terminals that have no room for the table.
+fn steps_lines(one: &Judged, plan: &Plan, console: &Console) -> String {
+    let mut out = String::new();
+    for (number, step) in (1..).zip(&plan.steps) {
+        let number: u32 = number;
+        let held = one.kin.held(step.set).expect("a plan names sets it was given");
+        let kind = words::kind(step.kind);
+        writeln!(
+            out,
+            "  {number:>3}. {kind:<12}  {}",
+            printable(&words::files(held))
+        )
+        .expect("a string grows");
+        let grade = paint(console, grade_tone(step.grade), words::grade(step.grade));
+        let begun = spaced(held.set.clock.start);
+        let (first, last) = (held.set.first, held.set.last);
+        write!(out, "       {begun}, LSN {first} to {last}, {grade}").expect("a string grows");
+        if let Some(stop) = &step.stop {
+            write!(out, ", {}", paint(console, Tone::Strong, &words::stop(stop))).expect("a string grows");
+        }
+        out.push('\n');
+    }
+    out
 }
 
 fn steps_table(one: &Judged, plan: &Plan, console: &Console) -> String {
@@ -271,11 +310,6 @@ fn steps_table(one: &Judged, plan: &Plan, console: &Console) -> String {
     for (number, step) in (1..).zip(&plan.steps) {
         let number: u32 = number;
         let held = one.kin.held(step.set).expect("a plan names sets it was given");
-        let tone = match step.grade {
-            chain::Grade::Proved | chain::Grade::EngineVerified => Tone::Good,
-            chain::Grade::Accepted | chain::Grade::HeadersOnly => Tone::Faint,
-            chain::Grade::Disputed | chain::Grade::None => Tone::Bad,
-        };
         rows.add_row(vec![
             figures(&number.to_string()),
             cell(words::kind(step.kind)),
@@ -283,7 +317,7 @@ fn steps_table(one: &Judged, plan: &Plan, console: &Console) -> String {
             cell(&spaced(held.set.clock.start)),
             figures(&held.set.first.to_string()),
             figures(&held.set.last.to_string()),
-            toned(tone, words::grade(step.grade)),
+            toned(grade_tone(step.grade), words::grade(step.grade)),
             toned(
                 Tone::Strong,
                 &step.stop.as_ref().map_or_else(String::new, words::stop),
@@ -321,7 +355,7 @@ fn others(one: &Judged, plans: &Plans) -> String {
         .best
         .steps
         .iter()
-        .any(|step| step.grade == chain::Grade::HeadersOnly);
+        .any(|step| step.grade == Grade::HeadersOnly);
     if unread {
         out.push_str("  headers only: not known to be intact; --verify reads every byte\n");
     }

@@ -1,6 +1,6 @@
 //! The planner's judgements in the words of a person, and the words by which a program tells them apart.
 
-use chain::{Grade, HoleReason, Kind, Moment, Reason, Refusal, SetId, Stop, Target};
+use chain::{Grade, Hole, HoleReason, Kind, Moment, Reason, Refusal, SetId, Stop, Target};
 
 use super::aim::shown;
 use super::clockface::{Clockface, spaced};
@@ -72,7 +72,33 @@ pub(super) fn hole_set(reason: &HoleReason) -> Option<SetId> {
 }
 
 /// Why a hole is one, in a sentence without its full stop.
-pub(super) fn hole(kin: &Kin, reason: &HoleReason) -> String {
+pub(super) fn hole(kin: &Kin, hole: &Hole) -> String {
+    let is_base = |held: &Held| held.set.kind == Kind::Full && held.set.last <= hole.from;
+    match &hole.reason {
+        // A full there is, but no way from it to here.
+        HoleReason::NoFull if kin.held.iter().any(is_base) => {
+            "the log before these logs is missing, and no full or differential backup ends in them".to_owned()
+        }
+        HoleReason::MissingLog => {
+            let before = kin.held.iter().find(|held| held.set.last == hole.from);
+            let after = kin
+                .held
+                .iter()
+                .find(|held| held.set.is_log() && held.set.first == hole.to);
+            let between = match (before, after) {
+                (Some(before), Some(after)) => format!(", between {} and {}", files(before), files(after)),
+                (Some(before), None) => format!(", behind {}", files(before)),
+                (None, Some(after)) => format!(", before {}", files(after)),
+                (None, None) => String::new(),
+            };
+            format!("these LSNs are in no log backup here{between}")
+        }
+        reason => why(kin, reason),
+    }
+}
+
+/// The same where it is not known where the hole is.
+fn why(kin: &Kin, reason: &HoleReason) -> String {
     let held = hole_set(reason).and_then(|id| kin.held(id));
     let files = hole_set(reason).map_or_else(String::new, |id| files_of(kin, id));
     let remark = held.and_then(|held| held.remark.as_deref());
@@ -140,7 +166,7 @@ pub(super) fn refusal(kin: &Kin, refusal: &Refusal, face: &Clockface) -> String 
     match &refusal.reason {
         Reason::Hole(found) if is_too_early(refusal) => format!(
             "that is before the first point that can be restored: {}",
-            hole(kin, &found.reason)
+            hole(kin, found)
         ),
         Reason::Nothing => nothing(kin),
         Reason::TooEarly => "that is before the first point that can be restored".to_owned(),
@@ -149,7 +175,7 @@ pub(super) fn refusal(kin: &Kin, refusal: &Refusal, face: &Clockface) -> String 
             "it lies between LSN {} and {}: {}",
             found.from,
             found.to,
-            hole(kin, &found.reason)
+            hole(kin, found)
         ),
         Reason::Ambiguous(readings) => {
             let readings: Vec<String> = readings.iter().map(|at| face.exact(*at)).collect();
@@ -169,7 +195,7 @@ pub(super) fn refusal(kin: &Kin, refusal: &Refusal, face: &Clockface) -> String 
         }
         Reason::UnknownMark => "no log backup here holds the record that --mark-lsn names".to_owned(),
         Reason::SetUnusable(None) => "that backup set cannot be used".to_owned(),
-        Reason::SetUnusable(Some(reason)) => hole(kin, reason),
+        Reason::SetUnusable(Some(reason)) => why(kin, reason),
         Reason::UnknownBranch => "there is no such fork".to_owned(),
     }
 }
@@ -189,7 +215,7 @@ fn nothing(kin: &Kin) -> String {
         Grade::None => HoleReason::NotProved(id),
         _ => return "no full backup here can be used".to_owned(),
     };
-    format!("no full backup here can be used: {}", hole(kin, &reason))
+    format!("no full backup here can be used: {}", why(kin, &reason))
 }
 
 /// Where a step stops, as it stands in the script.
