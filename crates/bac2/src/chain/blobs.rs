@@ -34,7 +34,7 @@ pub(super) fn found(data: &Path, blob_url: Option<&str>, console: &Console) -> R
     let several = entries.windows(2).any(|pair| pair[0].account != pair[1].account);
     let base = match blob_url {
         Some(base) => base.trim_end_matches('/').to_owned(),
-        None => known_base(data, console),
+        None => known_base(data),
     };
     let waiting = entries.iter().filter(|entry| is_waiting(entry)).count();
     if waiting > 0 {
@@ -57,19 +57,23 @@ pub(super) fn found(data: &Path, blob_url: Option<&str>, console: &Console) -> R
 }
 
 /// What stands before `/CONTAINER/BLOB`.
-fn known_base(data: &Path, console: &Console) -> String {
+fn known_base(data: &Path) -> String {
     let authorities = certificates(data).unwrap_or_default();
     let mut hosts = authorities.iter().flat_map(AuthorityCertificate::hosts);
     match hosts.find(|host| matches!(host, Host::Name(_))) {
         Some(host) => format!("https://{host}"),
-        None => {
-            console.warn(format!(
-                "nothing in {} says by which name a SQL Server finds it; give --blob-url https://NAME for scripts that run",
-                data.display()
-            ));
-            format!("https://{UNKNOWN_HOST}")
-        }
+        None => format!("https://{UNKNOWN_HOST}"),
     }
+}
+
+/// Whether nothing said by which name a SQL Server finds the vault with this device.
+pub(super) fn is_nowhere(device: &Device) -> bool {
+    let host = |url: &str| {
+        url.split('/')
+            .nth(2)
+            .is_some_and(|host| host.ends_with(UNKNOWN_HOST))
+    };
+    matches!(device, Device::Url(url) if host(url))
 }
 
 fn is_waiting(entry: &Entry) -> bool {
@@ -77,10 +81,9 @@ fn is_waiting(entry: &Entry) -> bool {
 }
 
 fn from_blob(entry: Entry, base: &str) -> Found {
-    let is_waiting = is_waiting(&entry);
     let verdict = match entry.verdict {
-        Some(ShownVerdict::Judged(verdict)) if !is_waiting => Some(verdict),
-        _ => None,
+        Some(ShownVerdict::Judged(verdict)) => Some(verdict),
+        Some(ShownVerdict::Waiting(_)) | None => None,
     };
     let reasons = entry.reasons.join("; ");
     let logs = entry.log_fingerprints.into_iter().chain(std::iter::repeat(None));

@@ -225,7 +225,7 @@ impl Arguments {
         let outcome = kin.database.plan(&target, &terms);
         let script = match &outcome {
             Err(_) => None,
-            Ok(plans) => match self.wishes.script(kin, &plans.best, &target) {
+            Ok(plans) => match self.wishes.script(kin, &plans.best, &target, console) {
                 Ok(script) => Some(script),
                 Err(failure) if failure.exit() == Exit::Unusable => return Err(failure),
                 Err(failure) => {

@@ -10,8 +10,10 @@ use chain::tsql::{Device, End, Move, Options, Order, Source};
 use chain::{Plan, Target};
 use clap::Args;
 
+use super::blobs::is_nowhere;
 use super::found::absolute;
 use super::library::{Held, Kin};
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::paint::printable;
 
@@ -122,7 +124,13 @@ impl Wishes {
     }
 
     /// The script of `plan`.
-    pub(super) fn script(&self, kin: &Kin, plan: &Plan, target: &Target) -> Result<String, Failure> {
+    pub(super) fn script(
+        &self,
+        kin: &Kin,
+        plan: &Plan,
+        target: &Target,
+        console: &Console,
+    ) -> Result<String, Failure> {
         let held: Vec<&Held> = plan
             .steps
             .iter()
@@ -140,6 +148,12 @@ impl Wishes {
                 moves: self.moves_of(held, &mut taken),
             })
             .collect();
+        if sources.iter().flat_map(|source| &source.devices).any(is_nowhere) {
+            console.warn(format!(
+                "nothing says by which name a SQL Server finds the vault with the backups of {}: give --blob-url https://NAME for a script that runs",
+                printable(&kin.name)
+            ));
+        }
         let options = Options {
             replace: self.replace,
             end: if self.no_recovery {
