@@ -70,13 +70,7 @@ impl Process {
 
     /// Peak of resident memory so far, bytes; `None` when the process is gone.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        line.split_whitespace()
-            .nth(1)?
-            .parse::<u64>()
-            .ok()
-            .map(|kib| kib << 10)
+        peak_of(&self.child.id().to_string())
     }
 
     /// Bytes that the process made the disk deliver; what came from page cache is not in it.
@@ -85,6 +79,18 @@ impl Process {
         let line = io.lines().find_map(|line| line.strip_prefix("read_bytes: "));
         line.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
     }
+}
+
+/// Peak of resident memory of this process so far, bytes.
+pub(crate) fn peak_of_self() -> Option<u64> {
+    peak_of("self")
+}
+
+fn peak_of(process: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib = line.split_whitespace().nth(1)?.parse::<u64>().ok()?;
+    Some(kib << 10)
 }
 
 impl Drop for Process {

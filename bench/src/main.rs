@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod cat;
+mod chain;
 mod child;
 mod frontdoor;
 mod list;
@@ -24,6 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Bench {
     Cat(cat::Args),
+    Chain(chain::Args),
     Frontdoor(frontdoor::Args),
     List(list::Args),
     MakeBackup(make_backup::Args),
@@ -37,6 +39,7 @@ enum Bench {
 fn main() -> Result<()> {
     match Cli::parse().bench {
         Bench::Cat(args) => cat::run(&args),
+        Bench::Chain(args) => chain::run(&args),
         Bench::Frontdoor(args) => frontdoor::run(&args),
         Bench::List(args) => list::run(&args),
         Bench::MakeBackup(args) => make_backup::run(&args),

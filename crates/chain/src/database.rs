@@ -52,18 +52,18 @@ impl Database {
     /// A database of these sets, in any order. Costs n log n for n sets.
     #[must_use]
     pub fn new(sets: Vec<Set>) -> Self {
-        Self {
-            sets,
-            ..Self::default()
-        }
-        .indexed()
+        let mut database = Self::default();
+        database.index(sets);
+        database
     }
 
     /// The rules of the server's time zone: resolves times without an offset, and hours that occur twice.
     #[must_use]
     pub fn in_zone(mut self, zone: TimeZone) -> Self {
         self.zone = Some(zone);
-        self.indexed()
+        let sets = self.take_sets();
+        self.index(sets);
+        self
     }
 
     /// Marks whose LSN is known.
@@ -155,7 +155,14 @@ impl Database {
         }
     }
 
-    fn indexed(mut self) -> Self {
+    /// Hands out the sets; the database is empty until it is indexed anew.
+    pub(crate) fn take_sets(&mut self) -> Vec<Set> {
+        std::mem::take(&mut self.sets)
+    }
+
+    /// Replaces the sets.
+    pub(crate) fn index(&mut self, sets: Vec<Set>) {
+        self.sets = sets;
         self.sets.sort_by_key(|set| {
             let rank = match set.kind {
                 Kind::Full => 0,
@@ -173,7 +180,6 @@ impl Database {
             let written = &mut self.last_written[self.branches.at_end(index).0 as usize];
             *written = (*written).max(span.start_latest);
         }
-        self
     }
 
     fn place_in_time(&self) -> Vec<Span> {

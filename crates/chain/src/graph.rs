@@ -185,17 +185,17 @@ impl Graph<'_> {
         let Kind::Differential(base) = self.sets[differential].kind else {
             return Vec::new();
         };
-        let fits = |full: usize| {
-            let set = &self.sets[full];
-            set.last <= self.sets[differential].last
-                && self.owner(full, set.last) == self.owner(differential, set.last)
-        };
+        let last = self.sets[differential].last;
+        let is_older = |full: &usize| self.sets[*full].last <= last;
         match base.guid {
-            Some(guid) => same_key(&self.index.fulls, guid)
-                .filter(|full| fits(*full))
-                .collect(),
+            // Its base is what its header names, on whatever branch that lies.
+            Some(guid) => same_key(&self.index.fulls, guid).filter(is_older).collect(),
             None => same_key(&self.index.checkpoints, base.lsn)
-                .filter(|full| fits(*full))
+                .filter(is_older)
+                .filter(|full| {
+                    let at = self.sets[*full].last;
+                    self.owner(*full, at) == self.owner(differential, at)
+                })
                 .collect(),
         }
     }

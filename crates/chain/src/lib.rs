@@ -16,6 +16,7 @@ pub mod grade;
 mod graph;
 mod histories;
 mod holes;
+pub mod ledger;
 mod loss;
 pub mod media;
 mod moments;
@@ -31,6 +32,7 @@ pub use coverage::{Branch, BranchId, Coverage, Hole, HoleReason, Span, TimeSpan}
 pub use database::{Database, Mark};
 pub use from_backup::{Known, Unplannable};
 pub use grade::Grade;
+pub use ledger::Ledger;
 pub use plan::{Plan, Plans, Reason, Refusal, Restorable, Step, Stop};
 pub use set::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Kind, Set, SetId};
 pub use target::{Moment, Target, Terms};
