@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::branches::Branches;
+use crate::branches::{Branches, ends_at};
 use crate::coverage::BranchId;
 use crate::moments::Span;
 use crate::set::Set;
@@ -23,11 +23,14 @@ pub(crate) struct Reading {
     pub(crate) era: Era,
     /// The clock went back in this log.
     pub(crate) is_step: bool,
-    /// Up to this moment all is known once the set is restored whole: of a log its start, of a data backup its finish; or the start of the
-    /// last empty log behind it.
+    /// Up to this moment all is known once the set is restored whole: of a log its start, of a data backup its finish. An empty log
+    /// behind it may tell more, see [`reaches`].
     pub(crate) reach: i64,
     /// From this moment on the set, restored whole, holds nothing too new.
     pub(crate) bound: i64,
+    /// A log that comes from another branch says nothing of its own branch before this moment, its start: nobody knows when the restore
+    /// or the return to a snapshot happened.
+    pub(crate) start: i64,
 }
 
 /// The readings of all sets, by index.
@@ -44,7 +47,8 @@ pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Rea
             } else {
                 spans[index].finish_latest
             },
-            bound: bound(&sets[index], &spans[index], false),
+            bound: bound(&sets[index], &spans[index], false, false),
+            start: spans[index].start_latest,
         })
         .collect();
     let mut by_branch: BTreeMap<BranchId, Vec<usize>> = BTreeMap::new();
@@ -52,22 +56,29 @@ pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Rea
         by_branch.entry(branches.at_end(index)).or_default().push(index);
     }
     for members in by_branch.values() {
-        number_eras(sets, spans, members, &mut readings);
-        extend_by_empty_logs(sets, spans, members, &mut readings);
+        number_eras(sets, spans, branches, members, &mut readings);
     }
     readings
 }
 
 /// What is restored with the set is no newer than this. Where a log cannot be stopped in, its finish.
-fn bound(set: &Set, span: &Span, is_step: bool) -> i64 {
-    if set.is_log() && !set.is_bulk_logged && !is_step {
-        span.reach
-    } else {
+fn bound(set: &Set, span: &Span, is_step: bool, crosses: bool) -> i64 {
+    if !set.is_log() || set.is_bulk_logged || is_step {
         span.finish_latest
+    } else if crosses {
+        span.reach.max(span.start_latest)
+    } else {
+        span.reach
     }
 }
 
-fn number_eras(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [Reading]) {
+fn number_eras(
+    sets: &[Set],
+    spans: &[Span],
+    branches: &Branches,
+    members: &[usize],
+    readings: &mut [Reading],
+) {
     let mut number = 0;
     let mut before: Option<usize> = None;
     let logs = members
@@ -75,11 +86,15 @@ fn number_eras(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [
         .copied()
         .filter(|index| sets[*index].is_log() && !sets[*index].is_empty_log());
     for log in logs {
-        let is_step = before.is_some_and(|before| spans[log].start_latest < spans[before].start_earliest);
-        number += u32::from(is_step);
+        let began_before =
+            before.is_some_and(|before| spans[log].start_latest < spans[before].start_earliest);
+        number += u32::from(began_before);
+        // Its last record later than its finish: the clock went back while it was written.
+        let is_step = began_before || spans[log].reach > spans[log].finish_latest;
+        let crosses = branches.canonical(branches.at_end(log), sets[log].first) != branches.at_end(log);
         readings[log].era.number = number;
         readings[log].is_step = is_step;
-        readings[log].bound = bound(&sets[log], &spans[log], is_step);
+        readings[log].bound = bound(&sets[log], &spans[log], is_step, crosses);
         before = Some(log);
     }
     // A data backup belongs to the era of the log around its end.
@@ -104,22 +119,17 @@ fn number_eras(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [
     }
 }
 
-/// An empty log says that nothing happened until it began.
-fn extend_by_empty_logs(sets: &[Set], spans: &[Span], members: &[usize], readings: &mut [Reading]) {
-    let empty = members
-        .iter()
-        .copied()
-        .filter(|index| sets[*index].is_empty_log());
-    for witness in empty {
-        let at = sets[witness].last;
-        let from = members.partition_point(|index| sets[*index].last < at);
-        for index in members[from..]
-            .iter()
-            .take_while(|index| sets[**index].last == at)
-        {
-            if !sets[*index].is_empty_log() && spans[witness].start_earliest >= spans[*index].start_earliest {
-                readings[*index].reach = readings[*index].reach.max(spans[witness].reach);
+/// Up to which moment all is known once each set is restored whole, with what usable empty logs tell: nothing happened until they began.
+pub(crate) fn reaches(sets: &[Set], branches: &Branches, readings: &[Reading], usable: &[bool]) -> Vec<i64> {
+    let mut reaches: Vec<i64> = readings.iter().map(|reading| reading.reach).collect();
+    for witness in (0..sets.len()).filter(|index| usable[*index] && sets[*index].is_empty_log()) {
+        for (index, set) in ends_at(sets, sets[witness].last) {
+            let is_before = readings[witness].start >= readings[index].start
+                && branches.at_end(index) == branches.at_end(witness);
+            if is_before && !set.is_empty_log() {
+                reaches[index] = reaches[index].max(readings[witness].reach);
             }
         }
     }
+    reaches
 }

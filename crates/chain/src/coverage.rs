@@ -91,7 +91,8 @@ pub struct Hole {
 pub struct Coverage {
     /// The branches, by number.
     pub branches: Vec<Branch>,
-    /// By branch, then by LSN; they do not overlap within a branch. What a branch shares with its parent is listed with the parent.
+    /// By branch, then by LSN. Within a branch they do not overlap, but that a data backup whose finish no log serves is a point of its
+    /// own, with that moment, even inside a longer span. What a branch shares with its parent is listed with the parent.
     pub spans: Vec<Span>,
     /// By branch, then by LSN.
     pub holes: Vec<Hole>,

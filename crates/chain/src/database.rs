@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::branches::Branches;
-use crate::clocks::{self, Era, Reading};
+use crate::clocks::{self, Reading};
 use crate::coverage::{BranchId, Coverage};
 use crate::graph::{Graph, Index};
 use crate::holes::Explainer;
@@ -46,6 +46,7 @@ pub struct Database {
     readings: Vec<Reading>,
     index: Index,
     last_written: Vec<i64>,
+    by_id: Vec<(SetId, u32)>,
 }
 
 impl Database {
@@ -82,14 +83,19 @@ impl Database {
     /// A set.
     #[must_use]
     pub fn set(&self, id: SetId) -> Option<&Set> {
-        self.sets.iter().find(|set| set.id == id)
+        self.position(id).map(|index| &self.sets[index])
     }
 
     /// The branch at the end of a set.
     #[must_use]
     pub fn branch_of(&self, id: SetId) -> Option<BranchId> {
-        let index = self.sets.iter().position(|set| set.id == id)?;
-        Some(self.branches.at_end(index))
+        self.position(id).map(|index| self.branches.at_end(index))
+    }
+
+    /// The index of a set.
+    pub(crate) fn position(&self, id: SetId) -> Option<usize> {
+        let found = self.by_id.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.by_id[found].1 as usize)
     }
 
     /// What is restorable, and why the rest is not.
@@ -171,6 +177,8 @@ impl Database {
             };
             (set.last, rank, set.first, set.clock.start, set.id)
         });
+        self.by_id = self.sets.iter().map(|set| set.id).zip(0..).collect();
+        self.by_id.sort_unstable();
         self.spans = self.place_in_time();
         self.branches = Branches::of(&self.sets, &self.spans);
         self.readings = clocks::read(&self.sets, &self.spans, &self.branches);
@@ -248,26 +256,9 @@ impl Database {
         self.last_written[branch.0 as usize]
     }
 
-    /// The eras of a branch in which a log reaches this moment.
-    pub(crate) fn eras_that_reach(&self, branch: BranchId, moment: i64) -> BTreeSet<Era> {
-        let logs = (0..self.sets.len()).filter(|index| self.serves(*index, moment));
-        let eras = logs.map(|index| self.readings[index].era);
-        eras.filter(|era| era.branch == branch).collect()
-    }
-
-    /// The logs of an era that can be stopped at this moment, where what comes before them allows it.
-    pub(crate) fn logs_that_reach(&self, era: Era, moment: i64) -> impl Iterator<Item = usize> + '_ {
-        let logs = (0..self.sets.len()).filter(move |index| self.serves(*index, moment));
-        logs.filter(move |index| self.readings[*index].era == era)
-    }
-
-    fn serves(&self, index: usize, moment: i64) -> bool {
-        let (set, reading) = (&self.sets[index], &self.readings[index]);
-        set.is_log()
-            && !set.is_empty_log()
-            && !set.is_bulk_logged
-            && !reading.is_step
-            && reading.reach >= moment
+    /// Up to which moment all is known once each set is restored whole, by index.
+    pub(crate) fn reaches(&self, usable: &[bool]) -> Vec<i64> {
+        clocks::reaches(&self.sets, &self.branches, &self.readings, usable)
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use bak::{LogAgreement, Lsn};
+use bak::LogAgreement;
 
 use crate::moments::Span;
 use crate::set::Set;
@@ -41,8 +41,8 @@ pub(crate) fn tell_apart(sets: &[Set], spans: &[Span], members: &[usize]) -> Vec
     let fork = ForkSets { sets, spans, members };
     let runs = Runs::of(&fork);
     let mut drafts: Vec<Draft> = Vec::new();
-    let draft_of_run = fork.place_runs(&runs, &mut drafts);
-    fork.place_the_rest(&runs, &draft_of_run, &mut drafts);
+    let rest = fork.place_runs(&runs, &mut drafts);
+    fork.place_rest(rest, &mut drafts);
     let histories = drafts.into_iter().map(|draft| {
         let mut sets: Vec<usize> = draft.members.iter().map(|member| members[*member]).collect();
         sets.sort_unstable();
@@ -71,58 +71,56 @@ impl ForkSets<'_> {
         members
     }
 
-    /// Puts each run of logs whole into the history that it does not contradict.
+    /// Puts each run of logs, with the sets that lie in it, whole into the history that it does not contradict. Gives the sets that lie
+    /// in no run.
     fn place_runs(&self, runs: &Runs, drafts: &mut Vec<Draft>) -> Vec<usize> {
+        let mut together = runs.logs.clone();
+        let mut rest = Vec::new();
+        for member in (0..self.members.len()).filter(|member| runs.of[*member].is_none()) {
+            match self.run_around(runs, member) {
+                Some(run) => together[run].push(member),
+                None => rest.push(member),
+            }
+        }
         let mut first_in_time: BTreeMap<(i64, usize), usize> = BTreeMap::new();
-        for (run, logs) in runs.logs.iter().enumerate() {
-            let first = logs
+        for (run, members) in together.iter().enumerate() {
+            let first = members
                 .iter()
-                .map(|log| (self.span(*log).start_earliest, *log))
+                .map(|member| (self.span(*member).start_earliest, *member))
                 .min();
             first_in_time.insert(first.expect("a run has a log"), run);
         }
-        let mut draft_of_run = vec![0; runs.logs.len()];
         for ((start, _), run) in first_in_time {
-            let logs = &runs.logs[run];
-            let conflicts = drafts
-                .iter()
-                .map(|draft| draft.conflict_with_run(self, logs))
-                .collect();
-            let draft = choose(drafts, conflicts, start);
-            for log in logs {
-                drafts[draft].put(self, *log);
-            }
-            draft_of_run[run] = draft;
+            self.place(&together[run], start, drafts);
         }
-        draft_of_run
+        rest
     }
 
-    /// Data backups and empty logs: beside the logs around them, where those agree in time; else by what they do not contradict.
-    fn place_the_rest(&self, runs: &Runs, draft_of_run: &[usize], drafts: &mut Vec<Draft>) {
-        let rest = (0..self.members.len())
-            .filter(|member| runs.of[*member].is_none())
-            .collect();
+    /// Data backups and empty logs that no log tells anything about: by what they do not contradict.
+    fn place_rest(&self, rest: Vec<usize>, drafts: &mut Vec<Draft>) {
         for member in self.in_time(rest) {
-            let around = runs.around(self, member);
-            // Of several, the log that came first after the set: a later one may be of a history that began before it.
-            let fitting = around.iter().filter(|log| self.fits(runs, member, **log));
-            let fitting = fitting.min_by_key(|log| (self.span(**log).start_earliest, **log));
-            let agreeing = around.iter().find(|log| {
-                self.compare(member, **log) == LogAgreement::Same
-                    && self.differs_from(member, &around, **log).is_none()
-            });
-            let draft = match agreeing.or(fitting) {
-                Some(log) => draft_of_run[runs.of[*log].expect("a log is in a run")],
-                None => {
-                    let conflicts = drafts
-                        .iter()
-                        .map(|draft| draft.conflict_with_set(self, member))
-                        .collect();
-                    choose(drafts, conflicts, self.span(member).start_earliest)
-                }
-            };
-            drafts[draft].put(self, member);
+            self.place(&[member], self.span(member).start_earliest, drafts);
         }
+    }
+
+    fn place(&self, members: &[usize], start: i64, drafts: &mut Vec<Draft>) {
+        let conflicts = drafts.iter().map(|draft| draft.conflict(self, members)).collect();
+        let draft = choose(drafts, conflicts, start);
+        for member in members {
+            drafts[draft].put(self, *member);
+        }
+    }
+
+    /// The run that a data backup or an empty log lies in: among the logs that hold the record at its end, where time agrees with that.
+    fn run_around(&self, runs: &Runs, member: usize) -> Option<usize> {
+        let around = runs.around(self, member);
+        let agreeing = around
+            .iter()
+            .find(|log| self.compare(member, **log) == LogAgreement::Same);
+        // Of several, the log that came first after the set: a later one may be of a history that left before it.
+        let fitting = around.iter().filter(|log| self.fits(runs, member, **log));
+        let log = agreeing.or(fitting.min_by_key(|log| (self.span(**log).start_earliest, **log)))?;
+        runs.of[*log]
     }
 
     /// Whether a set lies in time where it lies in LSN: not over before the log before began, not begun after `log` was over.
@@ -132,14 +130,6 @@ impl ForkSets<'_> {
         !matches!(self.compare(member, log), LogAgreement::Differs(_))
             && set.start_earliest <= around.finish_latest
             && before.is_none_or(|before| self.span(before).start_earliest <= set.finish_latest)
-    }
-
-    fn differs_from(&self, member: usize, others: &[usize], but: usize) -> Option<Lsn> {
-        let mut others = others.iter().filter(|other| **other == but);
-        others.find_map(|other| match self.compare(member, *other) {
-            LogAgreement::Differs(at) => Some(at),
-            _ => None,
-        })
     }
 
     /// Compares the log blocks of two sets.

@@ -57,7 +57,16 @@ impl Explainer<'_> {
             .filter(|index| self.graph.branches.at_end(*index) == branch)
             .collect();
         let is_log = |index: &usize| sets[*index].is_log() && !sets[*index].is_empty_log();
-        let logs: Vec<usize> = members.iter().copied().filter(is_log).collect();
+        let of_children = (0..sets.len()).filter(is_log).filter(|index| {
+            let end = self.graph.branches.at_end(*index);
+            end != branch && self.graph.owner(*index, sets[*index].first) == branch
+        });
+        let logs: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(is_log)
+            .chain(of_children)
+            .collect();
         let all = Logs::of(sets, logs.clone());
         let usable = Logs::of(
             sets,
@@ -65,13 +74,12 @@ impl Explainer<'_> {
         );
         let mut holes: Vec<Hole> = Vec::new();
         for (from, to) in self.gaps(branch, &members, spans) {
+            // Between two gaps lies a point that can be restored to.
+            let of_gap = holes.len();
             let mut at = from;
             while at < to {
                 let (end, reason) = self.explain(branch, at, to, &all, &usable, &members);
-                match holes
-                    .last_mut()
-                    .filter(|hole| hole.to == at && hole.reason == reason)
-                {
+                match holes[of_gap..].last_mut().filter(|hole| hole.reason == reason) {
                     Some(hole) => hole.to = end,
                     None => holes.push(Hole {
                         branch,

@@ -7,12 +7,14 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use bak::Lsn;
+use jiff::Timestamp;
 
-use crate::coverage::BranchId;
+use crate::coverage::{BranchId, HoleReason};
 use crate::database::Database;
 use crate::graph::{Before, Cost, Graph, Way};
+use crate::holes::unusable;
 use crate::plan::{Plan, Plans, Reason, Refusal, Restorable, Step, Stop};
-use crate::set::SetId;
+use crate::set::{Kind, SetId};
 use crate::target::{Moment, Target, Terms};
 
 mod at_lsn;
@@ -29,8 +31,8 @@ pub(crate) struct Final {
     /// The branch whose state is reached.
     branch: BranchId,
     reaches: Lsn,
-    /// STOPAT on logs before the last, which may hold records later than the moment; by index.
-    stops_before: Vec<(usize, Stop)>,
+    /// The moment that it stops at, where it is one.
+    at: Option<Timestamp>,
 }
 
 impl Final {
@@ -50,15 +52,19 @@ pub(crate) struct Planner<'a> {
     database: &'a Database,
     graph: Graph<'a>,
     usable: Vec<bool>,
+    /// Up to which moment all is known once each set is restored whole.
+    reaches: Vec<i64>,
     terms: &'a Terms,
 }
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(database: &'a Database, terms: &'a Terms) -> Self {
         let named: BTreeSet<SetId> = terms.accept_damaged.iter().copied().collect();
+        let usable = database.usable(&named);
         Self {
             graph: database.graph(),
-            usable: database.usable(&named),
+            reaches: database.reaches(&usable),
+            usable,
             database,
             terms,
         }
@@ -129,13 +135,14 @@ impl<'a> Planner<'a> {
     /// A plan from its sets, each with the LSN that it is stopped at.
     fn plan_of(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Plan {
         let mut cost = Cost::default();
+        let early = self.early_stops(last, path);
         let steps = path.iter().enumerate().map(|(number, (index, cut))| {
             let set = &self.graph.sets[*index];
             cost = cost.plus(Cost::of(set));
             let stop = if number + 1 == path.len() {
                 last.stop.clone()
             } else {
-                let early = last.stops_before.iter().find(|(log, _)| log == index);
+                let early = early.iter().find(|(log, _)| log == index);
                 cut.map(Stop::BeforeLsn).or(early.map(|(_, stop)| stop.clone()))
             };
             Step {
@@ -187,12 +194,15 @@ impl<'a> Planner<'a> {
     }
 
     fn at_set(&self, id: SetId) -> Result<Plans, Box<Refusal>> {
-        let Some(index) = self.graph.sets.iter().position(|set| set.id == id) else {
+        let Some(index) = self.database.position(id) else {
             return Err(refusal(Reason::SetUnusable(None)));
         };
         let set = &self.graph.sets[index];
-        if set.is_empty_log() && self.usable[index] {
-            return self.at_lsn(set.last, &Stop::AtLsn(set.last));
+        if !self.usable[index] {
+            return Err(self.refuse_at_lsn(Reason::SetUnusable(Some(unusable(set))), Some(set.last)));
+        }
+        if set.is_empty_log() {
+            return self.at_lsn(set.last, &Stop::BeforeLsn(set.last));
         }
         let ways = self.sets_allowed();
         let branch = self.graph.branches.at_end(index);
@@ -201,17 +211,25 @@ impl<'a> Planner<'a> {
             .into_iter()
             .collect();
         let found = Found { finals, ways };
-        self.choose(&[found]).ok_or_else(|| {
-            let coverage = self.database.coverage();
-            let holes = coverage.holes.iter().filter(|hole| hole.branch == branch);
-            let hole = holes
-                .filter(|hole| hole.from <= set.last && set.last <= hole.to)
-                .max_by_key(|hole| hole.from);
-            self.refuse_at_lsn(
-                Reason::SetUnusable(hole.map(|hole| hole.reason.clone())),
-                Some(set.last),
-            )
-        })
+        if let Some(plans) = self.choose(&[found]) {
+            return Ok(plans);
+        }
+        // Another set may end where this one does, and be reached.
+        if let Ok(plans) = self.at_lsn(set.last, &Stop::BeforeLsn(set.last))
+            && plans.best.branch == self.graph.owner(index, set.last)
+        {
+            return Ok(plans);
+        }
+        let why = match set.kind {
+            Kind::Differential(base) => Some(HoleReason::BaseMissing(set.id, base.guid)),
+            _ => {
+                let coverage = self.database.coverage();
+                let holes = coverage.holes.into_iter().filter(|hole| hole.branch == branch);
+                let around = holes.filter(|hole| hole.from < set.last && set.last <= hole.to);
+                around.max_by_key(|hole| hole.from).map(|hole| hole.reason)
+            }
+        };
+        Err(self.refuse_at_lsn(Reason::SetUnusable(why), Some(set.last)))
     }
 
     /// A set restored whole as the last step.
@@ -222,7 +240,7 @@ impl<'a> Planner<'a> {
             way,
             branch,
             reaches: self.graph.sets[index].last,
-            stops_before: Vec::new(),
+            at: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bak::Lsn;
 
-use crate::clocks::{Era, Reading};
+use crate::clocks::{self, Era, Reading};
 use crate::coverage::{BranchId, Span, TimeSpan};
 use crate::graph::{Graph, Way};
 use crate::moments::timestamp;
@@ -24,15 +24,16 @@ pub(crate) fn reached(
     usable: &[bool],
 ) -> (Vec<Span>, Vec<Option<Way>>) {
     let ways = graph.walk(usable, |_| true);
+    let reaches = clocks::reaches(graph.sets, graph.branches, readings, usable);
     let walk = Walk {
         graph,
         readings,
+        reaches: &reaches,
         usable,
         ways: &ways,
     };
     let low = walk.low();
-    let mut logs: BTreeMap<BranchId, Vec<Addition>> = BTreeMap::new();
-    let mut points: BTreeMap<BranchId, Vec<Addition>> = BTreeMap::new();
+    let mut reached: BTreeMap<BranchId, Reached> = BTreeMap::new();
     for index in (0..graph.sets.len()).filter(|index| ways[*index].is_some()) {
         let set = &graph.sets[index];
         let branch = graph.branches.at_end(index);
@@ -42,31 +43,42 @@ pub(crate) fn reached(
             times,
         };
         if !set.is_log() {
-            let serves = (readings[index].bound, readings[index].reach);
-            points.entry(branch).or_default().push(at_end(Some(serves)));
+            let serves = (readings[index].bound, reaches[index]);
+            reached
+                .entry(branch)
+                .or_default()
+                .points
+                .push(at_end(Some(serves)));
         } else if set.is_bulk_logged {
-            points.entry(branch).or_default().push(at_end(None));
+            reached.entry(branch).or_default().untimed.push(at_end(None));
         } else {
             let times = walk.times_in(index, &low);
             for (owner, from, to) in graph.branches.owners(branch, walk.entry(index), set.last) {
-                // What a fork's log tells of its parent's time is the parent's to tell.
-                let times = times.filter(|_| owner == branch);
-                logs.entry(owner).or_default().push(Addition { from, to, times });
+                let addition = Addition { from, to, times };
+                let reached = reached.entry(owner).or_default();
+                if owner == branch {
+                    reached.logs.push(addition);
+                } else {
+                    // What a fork's log tells of its parent's time is the parent's to tell.
+                    reached.untimed.push(Addition {
+                        times: None,
+                        ..addition
+                    });
+                }
             }
         }
     }
-    let mut spans = Vec::new();
-    for branch in &graph.branches.all {
-        let logs = logs.remove(&branch.id).unwrap_or_default();
-        let points = points.remove(&branch.id).unwrap_or_default();
-        spans.extend(put_together(branch.id, logs, points));
-    }
-    (spans, ways)
+    let spans = graph.branches.all.iter().flat_map(|branch| {
+        let reached = reached.remove(&branch.id).unwrap_or_default();
+        reached.put_together(branch.id)
+    });
+    (spans.collect(), ways)
 }
 
 struct Walk<'a> {
     graph: &'a Graph<'a>,
     readings: &'a [Reading],
+    reaches: &'a [i64],
     usable: &'a [bool],
     ways: &'a [Option<Way>],
 }
@@ -106,7 +118,11 @@ impl Walk<'_> {
             if self.ways[index].is_some() {
                 let own = self.readings[index].bound;
                 low[index] = if self.graph.sets[index].is_log() {
-                    own.max(self.low_before(index, &low))
+                    let before = self
+                        .lows_before(index, &low)
+                        .map(|low| low.unwrap_or(i64::MIN))
+                        .min();
+                    own.max(before.unwrap_or(i64::MIN))
                 } else {
                     own
                 };
@@ -115,21 +131,21 @@ impl Walk<'_> {
         low
     }
 
-    /// The earliest moment at which a plan can stop in a log, by what comes before it; `i64::MIN` where another branch or era does.
-    fn low_before(&self, log: usize, low: &[i64]) -> i64 {
+    /// For each way into a log the earliest moment at which a plan can stop in it; none for a way from another branch or era.
+    fn lows_before<'s>(&'s self, log: usize, low: &'s [i64]) -> impl Iterator<Item = Option<i64>> + 's {
         let era = self.readings[log].era;
         let befores = self
             .graph
             .before_log(log)
             .filter(|before| self.ways[*before].is_some());
-        let lows = befores.map(|before| self.low_through(before, log, era, low));
-        let cut = self.is_entered_by_cut(log).then_some(i64::MIN);
-        lows.chain(cut).min().unwrap_or(i64::MIN)
+        let lows = befores.map(move |before| self.low_through(before, log, era, low));
+        let cut = self.is_entered_by_cut(log).then_some(None);
+        lows.chain(cut)
     }
 
-    fn low_through(&self, before: usize, log: usize, era: Era, low: &[i64]) -> i64 {
+    fn low_through(&self, before: usize, log: usize, era: Era, low: &[i64]) -> Option<i64> {
         let same = self.readings[before].era == era && !self.graph.crosses(log, self.graph.sets[before].last);
-        if same { low[before] } else { i64::MIN }
+        same.then(|| low[before])
     }
 
     /// The moments that a log serves as the last of a plan.
@@ -138,11 +154,13 @@ impl Walk<'_> {
         if reading.is_step {
             return None;
         }
-        let before = self.low_before(log, low);
-        // Nobody knows when the fork came about: only from the log's own start on.
-        let from = if before == i64::MIN { reading.bound } else { before };
-        if from <= reading.reach {
-            return Some((from, reading.reach));
+        let from = self
+            .lows_before(log, low)
+            .map(|low| low.unwrap_or(reading.start))
+            .min()?;
+        let reach = self.reaches[log];
+        if from <= reach {
+            return Some((from, reach));
         }
         // All of the log lies before the data backup below it was finished: only that very moment is served, by the data backup alone.
         let befores = self
@@ -155,53 +173,124 @@ impl Walk<'_> {
     }
 }
 
-/// Joins what touches in LSN and in time. Where time does not go on, a new span begins.
-fn put_together(branch: BranchId, mut logs: Vec<Addition>, points: Vec<Addition>) -> Vec<Span> {
-    logs.sort_by_key(|addition| (addition.to, addition.from));
-    let mut spans: Vec<Addition> = Vec::new();
-    for next in logs {
-        let Some(current) = spans.last_mut().filter(|current| next.from <= current.to) else {
-            spans.push(next);
-            continue;
-        };
-        match (current.times, next.times) {
-            (Some(a), Some(b)) if b.0 <= a.1 && a.0 <= b.1 => {
-                current.times = Some((a.0.min(b.0), a.1.max(b.1)));
-                current.to = current.to.max(next.to);
-            }
-            (None, None) => current.to = current.to.max(next.to),
-            (_, None) if next.to <= current.to => {}
-            _ => {
-                let from = current.to.min(next.to);
-                spans.push(Addition { from, ..next });
+/// What is reached on one branch.
+#[derive(Debug, Default)]
+struct Reached {
+    /// By logs of the branch.
+    logs: Vec<Addition>,
+    /// The ends of data backups.
+    points: Vec<Addition>,
+    /// What has no moments of its own: ends of bulk-logged logs, and what logs of other branches hold of this one.
+    untimed: Vec<Addition>,
+}
+
+impl Reached {
+    /// Joins what touches in LSN and in time. Where time does not go on, a new span begins.
+    fn put_together(mut self, branch: BranchId) -> Vec<Span> {
+        self.logs.sort_by_key(|addition| (addition.to, addition.from));
+        let mut spans: Vec<Addition> = Vec::new();
+        for next in self.logs {
+            join(&mut spans, next);
+        }
+        let mut alone: Vec<Addition> = Vec::new();
+        for point in self.points {
+            let is_told = |span: &Addition| {
+                let around = span.from <= point.from && point.from <= span.to;
+                around
+                    && span
+                        .times
+                        .zip(point.times)
+                        .is_some_and(|(span, point)| span.0 <= point.0 && point.1 <= span.1)
+            };
+            if !spans.iter().chain(&alone).any(is_told) {
+                alone.push(point);
             }
         }
-    }
-    let mut alone: Vec<Addition> = Vec::new();
-    for point in points {
-        let at = point.from;
-        let around = |span: &&Addition| span.from <= at && at <= span.to;
-        let told = |span: &Addition| match (point.times, span.times) {
-            (None, _) => true,
-            (Some(point), Some(span)) => span.0 <= point.0 && point.1 <= span.1,
-            (Some(_), None) => false,
-        };
-        if !spans.iter().filter(around).any(told) && !alone.iter().filter(around).any(told) {
-            alone.push(point);
+        spans.extend(alone);
+        spans.sort_by_key(|span| (span.from, span.to));
+        self.untimed.sort_by_key(|addition| (addition.to, addition.from));
+        for next in self.untimed {
+            let rest = uncovered(&spans, next);
+            spans.extend(rest);
+            spans.sort_by_key(|span| (span.from, span.to));
         }
+        spans.into_iter().map(|span| span.on(branch)).collect()
     }
-    spans.extend(alone);
-    spans.sort_by_key(|span| (span.from, span.to));
-    spans
-        .into_iter()
-        .map(|span| Span {
+}
+
+impl Addition {
+    fn on(self, branch: BranchId) -> Span {
+        Span {
             branch,
-            from: span.from,
-            to: span.to,
-            times: span.times.map(|(from, to)| TimeSpan {
+            from: self.from,
+            to: self.to,
+            times: self.times.map(|(from, to)| TimeSpan {
                 from: timestamp(from),
                 to: timestamp(to),
             }),
-        })
-        .collect()
+        }
+    }
+
+    fn touches_in_time(&self, other: &Self) -> bool {
+        match (self.times, other.times) {
+            (Some(a), Some(b)) => b.0 <= a.1 && a.0 <= b.1,
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Adds what a log reaches to spans in the order of LSN, of which none begins behind it.
+fn join(spans: &mut Vec<Addition>, next: Addition) {
+    let mut next = next;
+    // What touches in both is taken up.
+    while let Some(last) = spans
+        .last()
+        .copied()
+        .filter(|last| next.from <= last.to && next.touches_in_time(last))
+    {
+        spans.pop();
+        next = Addition {
+            from: next.from.min(last.from),
+            to: next.to.max(last.to),
+            times: next
+                .times
+                .zip(last.times)
+                .map(|(a, b)| (a.0.min(b.0), a.1.max(b.1))),
+        };
+    }
+    // The spans are disjoint, so they are in the order of their ends too.
+    let from = spans.partition_point(|span| span.to < next.from);
+    let pieces = uncovered(&spans[from..], next);
+    let is_in_order =
+        matches!(pieces.as_slice(), [piece] if spans.last().is_none_or(|last| last.to <= piece.from));
+    spans.extend(pieces);
+    if !is_in_order {
+        spans.sort_by_key(|span| (span.from, span.to));
+    }
+}
+
+/// The pieces of `next` that lie in none of the spans, which are in the order of where they begin.
+fn uncovered(spans: &[Addition], next: Addition) -> Vec<Addition> {
+    let mut pieces = Vec::new();
+    let mut at = next.from;
+    let mut is_touched = false;
+    let overlapping = spans
+        .iter()
+        .filter(|span| span.from <= next.to && next.from <= span.to);
+    for span in overlapping {
+        if span.from > at {
+            pieces.push(Addition {
+                from: at,
+                to: span.from,
+                ..next
+            });
+        }
+        is_touched = true;
+        at = at.max(span.to);
+    }
+    if at < next.to || !is_touched {
+        pieces.push(Addition { from: at, ..next });
+    }
+    pieces
 }

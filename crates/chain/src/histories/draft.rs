@@ -119,17 +119,8 @@ impl Draft {
             .map(|(_, last)| *last)
     }
 
-    /// Why a set does not belong here.
-    pub(super) fn conflict_with_set(&self, fork: &ForkSets<'_>, member: usize) -> Option<Conflict> {
-        self.conflict(fork, &[member])
-    }
-
-    /// Why a run of logs does not belong here.
-    pub(super) fn conflict_with_run(&self, fork: &ForkSets<'_>, logs: &[usize]) -> Option<Conflict> {
-        self.conflict(fork, logs)
-    }
-
-    fn conflict(&self, fork: &ForkSets<'_>, members: &[usize]) -> Option<Conflict> {
+    /// Why sets that belong together do not belong here.
+    pub(super) fn conflict(&self, fork: &ForkSets<'_>, members: &[usize]) -> Option<Conflict> {
         let mut agreed = false;
         for member in members {
             for other in self.overlapping(fork, *member) {

@@ -49,7 +49,7 @@ impl Planner<'_> {
                 way,
                 branch,
                 reaches: lsn,
-                stops_before: Vec::new(),
+                at: None,
             }));
         }
     }

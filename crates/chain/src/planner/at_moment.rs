@@ -10,13 +10,13 @@ use jiff::Timestamp;
 
 use super::{Final, Found, Planner, point, refusal, whole_step};
 use crate::clocks::Era;
-use crate::coverage::{BranchId, Coverage};
+use crate::coverage::{BranchId, Coverage, Hole};
 use crate::database::each;
 use crate::graph::Way;
 use crate::plan::{Plans, Reason, Refusal, Restorable, Stop};
 use crate::set::SetId;
 use crate::target::Moment;
-use crate::time::{NoLiteral, Timeline, literal};
+use crate::time::{NoLiteral, Timeline, certain_neighbours, literal};
 
 /// What was found for one branch and one reading of the moment.
 struct Served {
@@ -91,13 +91,14 @@ impl Planner<'_> {
             .and_then(|wanted| self.graph.branches.shared_with(wanted, branch).flatten());
         let moment = at.as_millisecond();
         let before = served.len();
-        for era in self.database.eras_that_reach(branch, moment) {
+        for era in self.eras_that_reach(branch, moment) {
             let ways = self
                 .graph
                 .walk(&self.usable, |index| self.is_older(index, era, moment));
             let mut finals = Vec::new();
-            for log in self.database.logs_that_reach(era, moment) {
-                if self.usable[log] && until.is_none_or(|until| self.graph.sets[log].last <= until) {
+            let logs = (0..self.graph.sets.len()).filter(|index| self.can_stop(*index, moment));
+            for log in logs.filter(|log| self.database.reading(*log).era == era) {
+                if until.is_none_or(|until| self.graph.sets[log].last <= until) {
                     self.stop_in(log, at, timeline, &ways, &mut finals, undecided);
                 }
             }
@@ -143,7 +144,7 @@ impl Planner<'_> {
             // What crosses from another branch, or is stopped at an LSN of it, says nothing of this branch's time before the log.
             let before = whole_step(way.before);
             let crosses = before.is_none_or(|before| self.graph.crosses(log, self.graph.sets[before].last));
-            !crosses || at.as_millisecond() >= reading.bound
+            !crosses || at.as_millisecond() >= reading.start
         });
         let Some(way) = into.min_by(Way::preference) else {
             return;
@@ -161,7 +162,7 @@ impl Planner<'_> {
         };
         finals.push(Final {
             last: log,
-            stops_before: self.stops_before(log, &way, at, timeline, ways),
+            at: Some(at),
             stop: Some(stop),
             way,
             branch: self.graph.branches.at_end(log),
@@ -191,32 +192,43 @@ impl Planner<'_> {
         mark.map(|mark| mark.lsn)
     }
 
-    /// Logs before the last that were still being written at the moment: they may hold later records, so they stop at it too.
-    fn stops_before(
-        &self,
-        log: usize,
-        way: &Way,
-        at: Timestamp,
-        timeline: &Timeline,
-        ways: &[Option<Way>],
-    ) -> Vec<(usize, Stop)> {
-        let path = self.graph.path(log, way.before, &self.usable, ways);
-        let era = self.database.reading(log).era;
-        let mut stops = Vec::new();
+    /// Logs before the last that were still being written at the moment: they may hold later records, so they stop at it too. So does
+    /// every log behind the first that stops: once stopped, SQL Server goes on only with the same stop.
+    pub(super) fn early_stops(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Vec<(usize, Stop)> {
+        let Some(at) = last.at else { return Vec::new() };
+        let timeline = self
+            .database
+            .timeline(self.graph.branches.all[last.branch.0 as usize].fork);
+        let era = self.database.reading(last.last).era;
+        let mut stops: Vec<(usize, Stop)> = Vec::new();
         for pair in path.windows(2) {
             let ((before, _), (index, cut)) = (pair[0], pair[1]);
             let set = &self.graph.sets[index];
-            let is_open = index != log
-                && cut.is_none()
-                && set.is_log()
-                && !set.is_bulk_logged
-                && self.database.reading(index).era == era
+            let can_stop = index != last.last && cut.is_none() && set.is_log() && !set.is_bulk_logged;
+            let is_open = self.database.reading(index).era == era
                 && self.database.finish_latest(index) >= at.as_millisecond();
-            if is_open && let Ok(stop) = self.literal_in(index, Some(before), at, timeline) {
+            if can_stop
+                && (is_open || !stops.is_empty())
+                && let Ok(stop) = self.literal_in(index, Some(before), at, &timeline)
+            {
                 stops.push((index, stop));
             }
         }
         stops
+    }
+
+    /// The eras of a branch in which a log reaches this moment.
+    fn eras_that_reach(&self, branch: BranchId, moment: i64) -> BTreeSet<Era> {
+        let logs = (0..self.graph.sets.len()).filter(|index| self.can_stop(*index, moment));
+        let eras = logs.map(|index| self.database.reading(index).era);
+        eras.filter(|era| era.branch == branch).collect()
+    }
+
+    /// Whether a log can be stopped at this moment, where what comes before it allows that.
+    fn can_stop(&self, index: usize, moment: i64) -> bool {
+        let set = &self.graph.sets[index];
+        let is_log = set.is_log() && !set.is_empty_log() && !set.is_bulk_logged;
+        is_log && self.usable[index] && !self.database.reading(index).is_step && self.reaches[index] >= moment
     }
 
     /// Data backups whose state is that of the moment without any log.
@@ -228,7 +240,7 @@ impl Planner<'_> {
             let set = &self.graph.sets[index];
             let serves = !set.is_log()
                 && reading.era.branch == branch
-                && (reading.bound..=reading.reach).contains(&moment)
+                && (reading.bound..=self.reaches[index]).contains(&moment)
                 && until.is_none_or(|until| set.last <= until);
             if let Some(way) = way.filter(|_| serves) {
                 finals.push(self.whole(index, way, branch));
@@ -248,8 +260,12 @@ impl Planner<'_> {
                 .is_none_or(|wanted| self.graph.branches.is_within(wanted, branch))
         };
         let (before, after) = nearest(&coverage, wanted, at);
+        let (before, after) = match reason {
+            Reason::AmbiguousInLog(log) => self.certain_beside(log, read, before, after),
+            _ => (before, after),
+        };
         let reason = match reason {
-            Reason::Nothing => self.why_not(&coverage, wanted, before, after, at),
+            Reason::Nothing => why_not(&coverage, wanted, before, after),
             told => told,
         };
         Box::new(Refusal {
@@ -260,29 +276,59 @@ impl Planner<'_> {
         })
     }
 
-    /// Names the hole that a moment lies in: the one between the nearest restorable points.
-    fn why_not(
+    /// The nearest moments with a certain literal in the log that both readings lie in; beyond it, those given.
+    fn certain_beside(
         &self,
-        coverage: &Coverage,
-        wanted: impl Fn(BranchId) -> bool,
+        log: SetId,
+        read: &BTreeSet<Timestamp>,
         before: Option<Restorable>,
         after: Option<Restorable>,
-        at: Timestamp,
-    ) -> Reason {
-        let (from, to) = (
-            before.and_then(|point| point.lsn),
-            after.and_then(|point| point.lsn),
-        );
-        let mut holes = coverage.holes.iter().filter(|hole| wanted(hole.branch));
-        let between =
-            holes.find(|hole| from.is_none_or(|from| hole.from >= from) && to.is_none_or(|to| hole.to <= to));
-        let _ = at;
-        match (between, before, after) {
-            (Some(hole), ..) => Reason::Hole(hole.clone()),
-            (None, None, Some(_)) => Reason::TooEarly,
-            (None, Some(_), None) => Reason::TooLate,
-            _ => Reason::Nothing,
-        }
+    ) -> (Option<Restorable>, Option<Restorable>) {
+        let Some(index) = self.database.position(log) else {
+            return (before, after);
+        };
+        let branch = self.graph.branches.at_end(index);
+        let timeline = self.database.timeline(self.graph.sets[index].fork.id);
+        let ways = self.sets_allowed();
+        let previous = ways[index].and_then(|way| whole_step(way.before));
+        let times = |index: usize| timeline.times(self.graph.sets[index].id);
+        let (Some(log), Some(first), Some(last)) = (times(index), read.first(), read.last()) else {
+            return (before, after);
+        };
+        let beside =
+            |at: Timestamp| certain_neighbours(at, log, previous.and_then(times), self.database.zone());
+        let at = |at: Timestamp| Restorable {
+            branch,
+            lsn: None,
+            at: Some(at),
+        };
+        (
+            beside(*first).0.map(at).or(before),
+            beside(*last).1.map(at).or(after),
+        )
+    }
+}
+
+/// Names the hole that a moment lies in: the one between the nearest restorable points.
+fn why_not(
+    coverage: &Coverage,
+    wanted: impl Fn(BranchId) -> bool,
+    before: Option<Restorable>,
+    after: Option<Restorable>,
+) -> Reason {
+    let Some(before) = before else {
+        return if after.is_some() {
+            Reason::TooEarly
+        } else {
+            Reason::Nothing
+        };
+    };
+    let is_behind = |hole: &&Hole| wanted(hole.branch) && before.lsn.is_none_or(|lsn| hole.from >= lsn);
+    let ends = |hole: &&Hole| after.and_then(|point| point.lsn).is_none_or(|lsn| hole.to <= lsn);
+    match coverage.holes.iter().find(|hole| is_behind(hole) && ends(hole)) {
+        Some(hole) => Reason::Hole(hole.clone()),
+        None if after.is_none() => Reason::TooLate,
+        None => Reason::Nothing,
     }
 }
 
