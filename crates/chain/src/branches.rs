@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use bak::Lsn;
+use bak::{LogAgreement, LogFingerprint, Lsn};
 use uuid::Uuid;
 
 use crate::coverage::{Branch, BranchId};
@@ -17,6 +17,9 @@ use crate::set::{ForkOrigin, Kind, Set};
 
 /// A chain of forks longer than this is not followed: it would have to be a circle.
 const DEPTH_MAX: usize = 1024;
+
+/// Of the data backups that end within one log, so many have their blocks compared with it.
+const COMPARED_MAX: usize = 64;
 
 /// The branches, and on which each set lies.
 #[derive(Debug, Clone, Default)]
@@ -170,6 +173,30 @@ impl Branches {
             for (other, set) in ends_at(sets, log.first) {
                 if set.is_log() && set.fork.id == fork {
                     offer(log.first, self.at_end(other));
+                }
+            }
+        }
+        // A data backup of the other holds the same log blocks, up to its end, as a log here.
+        let logs = history
+            .sets
+            .iter()
+            .filter(|set| sets[**set].is_log() && sets[**set].log.is_some());
+        for log in logs.map(|set| &sets[*set]) {
+            let from = sets.partition_point(|set| set.last <= log.first);
+            let held = sets
+                .iter()
+                .enumerate()
+                .skip(from)
+                .take_while(|(_, set)| set.last < log.last);
+            for (other, set) in held
+                .filter(|(_, set)| !set.is_log() && set.fork.id == fork)
+                .take(COMPARED_MAX)
+            {
+                let agrees = |own: &LogFingerprint| {
+                    log.log.as_ref().map(|log| own.compare(log)) == Some(LogAgreement::Same)
+                };
+                if set.log.as_deref().is_some_and(agrees) {
+                    offer(set.last, self.at_end(other));
                 }
             }
         }

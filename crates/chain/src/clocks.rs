@@ -88,9 +88,9 @@ fn number_eras(
     for log in logs {
         let began_before =
             before.is_some_and(|before| spans[log].start_latest < spans[before].start_earliest);
-        number += u32::from(began_before);
         // Its last record later than its finish: the clock went back while it was written.
         let is_step = began_before || spans[log].reach > spans[log].finish_latest;
+        number += u32::from(is_step);
         let crosses = branches.canonical(branches.at_end(log), sets[log].first) != branches.at_end(log);
         readings[log].era.number = number;
         readings[log].is_step = is_step;
@@ -110,7 +110,7 @@ fn number_eras(
             (Some(log), _)
                 if readings[log].is_step && spans[index].start_earliest > spans[log].finish_latest =>
             {
-                readings[log].era.number - 1
+                readings[log].era.number.saturating_sub(1)
             }
             (Some(log), _) => readings[log].era.number,
             (None, Some(last)) if spans[index].finish_latest < spans[last].start_earliest => number + 1,

@@ -214,15 +214,10 @@ impl Graph<'_> {
 
     fn way_to(&self, index: usize, usable: &[bool], ways: &[Option<Way>]) -> Option<Way> {
         let set = &self.sets[index];
-        let cost = Cost::of(set);
         match set.kind {
-            Kind::Full => Some(Way {
-                cost,
-                newest: set.last,
-                before: Before::Nothing,
-            }),
+            Kind::Full => Some(self.way_of(index, ways)),
             Kind::Differential(_) => self
-                .ways_into_differential(index, ways)
+                .ways_into_differential(index, usable)
                 .into_iter()
                 .min_by(Way::preference),
             Kind::Log => self
@@ -232,16 +227,14 @@ impl Graph<'_> {
         }
     }
 
-    /// The ways to the end of a differential: by each copy of its base.
-    pub(crate) fn ways_into_differential(&self, index: usize, ways: &[Option<Way>]) -> Vec<Way> {
+    /// The ways to the end of a differential: by each copy of its base, whenever that was finished.
+    pub(crate) fn ways_into_differential(&self, index: usize, usable: &[bool]) -> Vec<Way> {
         let set = &self.sets[index];
-        let bases = self.bases(index).into_iter();
-        let ways = bases.filter_map(|base| {
-            Some(Way {
-                cost: ways[base]?.cost.plus(Cost::of(set)),
-                newest: set.last,
-                before: Before::Whole(base as u32),
-            })
+        let bases = self.bases(index).into_iter().filter(|base| usable[*base]);
+        let ways = bases.map(|base| Way {
+            cost: Cost::of(&self.sets[base]).plus(Cost::of(set)),
+            newest: set.last,
+            before: Before::Whole(base as u32),
         });
         ways.collect()
     }
@@ -291,6 +284,19 @@ impl Graph<'_> {
         found
     }
 
+    /// The way to the end of a set on a way. A full needs nothing, whenever it was finished.
+    pub(crate) fn way_of(&self, index: usize, ways: &[Option<Way>]) -> Way {
+        let set = &self.sets[index];
+        match set.kind {
+            Kind::Full => Way {
+                cost: Cost::of(set),
+                newest: set.last,
+                before: Before::Nothing,
+            },
+            _ => ways[index].expect("a way leads to each set on a way"),
+        }
+    }
+
     /// The sets before `last` on the way that ends with it, in the order of their restore, each with the LSN that it is stopped at.
     pub(crate) fn path(
         &self,
@@ -307,9 +313,7 @@ impl Graph<'_> {
                 Before::Nothing => break,
                 Before::Whole(index) => {
                     path.push((index as usize, None));
-                    before = ways[index as usize]
-                        .expect("a way leads to each set on a way")
-                        .before;
+                    before = self.way_of(index as usize, ways).before;
                 }
                 Before::Cut(index) => {
                     let at = self.sets[after].first;

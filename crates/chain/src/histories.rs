@@ -116,7 +116,8 @@ impl ForkSets<'_> {
         let around = runs.around(self, member);
         let agreeing = around
             .iter()
-            .find(|log| self.compare(member, **log) == LogAgreement::Same);
+            .filter(|log| self.compare(member, **log) == LogAgreement::Same)
+            .min_by_key(|log| (self.span(**log).start_earliest, **log));
         // Of several, the log that came first after the set: a later one may be of a history that left before it.
         let fitting = around.iter().filter(|log| self.fits(runs, member, **log));
         let log = agreeing.or(fitting.min_by_key(|log| (self.span(**log).start_earliest, **log)))?;

@@ -204,7 +204,8 @@ impl Planner<'_> {
         for pair in path.windows(2) {
             let ((before, _), (index, cut)) = (pair[0], pair[1]);
             let set = &self.graph.sets[index];
-            let can_stop = index != last.last && cut.is_none() && set.is_log() && !set.is_bulk_logged;
+            let is_whole = set.is_bulk_logged || self.database.reading(index).is_step;
+            let can_stop = index != last.last && cut.is_none() && set.is_log() && !is_whole;
             let is_open = self.database.reading(index).era == era
                 && self.database.finish_latest(index) >= at.as_millisecond();
             if can_stop

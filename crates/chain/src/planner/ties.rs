@@ -55,7 +55,7 @@ impl Planner<'_> {
                 }
                 Before::Whole(index) => {
                     let index = index as usize;
-                    let before = ways[index].expect("a way leads to each set on a way");
+                    let before = self.graph.way_of(index, ways);
                     tail.push((index, None));
                     let others = self.rivals(index, None, before, ways);
                     // So many rivals wait at most, however many equal ways there are.
@@ -83,7 +83,7 @@ impl Planner<'_> {
         let all = if set.is_log() {
             self.graph.ways_into(index, until, &self.usable, ways)
         } else {
-            self.graph.ways_into_differential(index, ways)
+            self.graph.ways_into_differential(index, &self.usable)
         };
         all.into_iter()
             .filter(|other| other.cost.ties(way.cost) && other.before != way.before)
