@@ -4,7 +4,7 @@
 use bak::compressed::{ContainerEvent, Decoder, Ending};
 use bak::writer::BlockSize;
 use bak::writer::page::Protection;
-use bak::writer::sample::{Sample, SampleKind};
+use bak::writer::sample::{ChainSample, Sample, SampleKind, lsn};
 
 mod mtf_walk;
 
@@ -52,6 +52,30 @@ fn every_sample_stands_up_to_a_second_reader() {
             }
         }
         check_file(&sample.backup_sets(&KINDS, 1), &sample, 1, None);
+    }
+}
+
+#[test]
+fn a_chain_stands_up_to_a_second_reader() {
+    for checksums in [false, true] {
+        let chain = ChainSample::new("Sales", lsn(40, 100)).with(checksums, false);
+        let time = "2026-03-15T02:00:00".parse().expect("a local time");
+        let full = chain.full(lsn(40, 100), lsn(40, 110), time);
+        let log = chain.log(lsn(40, 100), lsn(41, 40), time);
+        let empty = chain.log(lsn(41, 40), lsn(41, 40), time);
+        let differential = chain.differential(&full, lsn(41, 20), lsn(41, 30), time);
+        for families in 1..=3 {
+            let sample = Sample {
+                checksums,
+                families,
+                block_size: BlockSize::B512,
+                ..Sample::default()
+            };
+            let files = chain.files(&[&full, &log, &empty, &differential], families);
+            for (family, file) in (1..).zip(files) {
+                check_file(&file, &sample, family, None);
+            }
+        }
     }
 }
 
