@@ -31,7 +31,8 @@ pub struct Times {
     /// When it ended. A data backup is only known to hold nothing that was committed after its `latest`.
     pub finish: Bounds,
     /// Up to when a log is known to reach: the time of its last record where SQL Server recorded it, else its start; the earliest
-    /// reading of it.
+    /// reading of it. After the `latest` finish only where the clock was put back between the last record and the finish, so that no
+    /// moment in the log is sure.
     pub reach: Timestamp,
     /// How the clock of its server relates to UTC.
     pub(super) dial: Dial,

@@ -5,13 +5,18 @@
 //! clock showed at most that time up to the moment and more than that after it. It does not where the clock was put back in that span
 //! less far from the moment than it was put back: then the same literal names an earlier or a later moment too, or a record of the
 //! first pass through the hour stops the restore too early.
+//!
+//! A log and the set before it whose offsets differ by no more than summer time were written by one machine whose clock was changed
+//! between them, nobody knows when. Where they differ by more they were written by two machines, as the replicas of an availability group
+//! are, and the log goes by its own. That its records carry the times of the machine that wrote the backup is taken for granted; in a
+//! group over several zones whose logs are not backed up on the primary they do not, and no header tells.
 
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 use super::bounds::Times;
-use super::dial::{Dial, SHIFT_MAX};
+use super::dial::{Dial, SHIFT_MAX, may_be_one_clock};
 
 /// The first year that `datetime` holds; the last one is 9999.
 const YEAR_MIN: i16 = 1753;
@@ -60,7 +65,7 @@ pub fn literal(
         (Dial::Offsets(offset, None), _) => offset,
         _ => return Err(NoLiteral::OffsetUncertain),
     };
-    if before.is_some_and(|before| before.dial != log.dial) {
+    if before.is_some_and(|before| before.dial != log.dial && !is_of_another_machine(offset, before, zone)) {
         return Err(NoLiteral::OffsetUncertain);
     }
     if log.may_shift && at >= shift_hides_from(log) {
@@ -74,6 +79,16 @@ pub fn literal(
         return Err(NoLiteral::BothReadings);
     }
     Ok(round_down(local))
+}
+
+/// Whether the set before was written by a machine in another zone than one at `offset`: then its clock says nothing of this one's.
+fn is_of_another_machine(offset: Offset, before: &Times, zone: Option<&TimeZone>) -> bool {
+    let other = match (before.dial, zone) {
+        (Dial::Zone, Some(zone)) => zone.to_offset(before.start.earliest),
+        (Dial::Offsets(other, None), _) => other,
+        _ => return false,
+    };
+    !may_be_one_clock(offset, other)
 }
 
 /// The nearest moments before and after `at` for which [`literal`] has one, in the time that the log spans; none where there is none

@@ -6,7 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::bounds::{Bounds, Times};
 use super::choice::Choice;
-use super::dial::{Dial, SHIFT_MAX, by_offsets, dial_of, in_zone, instant, recorded};
+use super::dial::{Dial, by_offsets, dial_of, in_zone, instant, recorded};
 use super::narrow::{Place, narrow};
 use super::seen::Seen;
 use crate::set::{Set, SetId};
@@ -155,20 +155,10 @@ fn times(set: &Set, place: &Place, dial: Dial) -> Times {
         }
         _ => false,
     };
-    let reach = place.last.unwrap_or(place.start).earliest();
-    // The last record is not younger than the backup. Where it seems so by no more than a clock is put back for winter, that is what
-    // happened, and no set before tells.
-    let is_shifted = matches!(dial, Dial::Offsets(..))
-        && reach > finish.latest
-        && reach.duration_since(finish.latest) <= SHIFT_MAX;
     Times {
         start,
         finish,
-        reach: if is_shifted {
-            reach.saturating_sub(SHIFT_MAX).unwrap_or(Timestamp::MIN)
-        } else {
-            reach
-        },
+        reach: place.last.unwrap_or(place.start).earliest(),
         dial,
         may_shift,
     }

@@ -67,10 +67,10 @@ fn a_set_of_another_server_is_not_placed_by_the_zone() {
         literal(at, &all[2], Some(&all[1]), Some(&berlin)),
         Ok(local("2026-07-01T06:20:00"))
     );
-    // Which of the two clocks stamped what lies between them is not known.
+    // Six hours are no summer time: the log before is of another machine, and the literal goes by the clock of the log's own.
     assert_eq!(
         literal(utc("2026-07-01T10:05:00Z"), &all[1], Some(&all[0]), Some(&berlin)),
-        Err(NoLiteral::OffsetUncertain)
+        Ok(local("2026-07-01T06:05:00"))
     );
     assert_eq!(
         timeline.readings(Moment::Local(local("2026-07-01T06:20:00"))),
@@ -189,4 +189,27 @@ fn times_at_the_ends_of_the_calendar_and_impossible_offsets_do_no_harm() {
     // Minutes that are no offset are none.
     let sets = logs(&[("2026-07-01T01:00:00", Some(i16::MAX))]);
     assert!(timeline(&sets, None).floats());
+}
+
+#[test]
+fn replicas_far_apart_each_go_by_their_own_clock() {
+    // An availability group over London and New York in winter; the log backups go to and fro.
+    let sets = logs(&[
+        ("2026-01-15T10:15:00", Some(0)),
+        ("2026-01-15T05:30:00", Some(-300)),
+        ("2026-01-15T10:45:00", Some(0)),
+    ]);
+    for zone in [None, Some(zone("GMT0BST,M3.5.0/1,M10.5.0"))] {
+        let timeline = timeline(&sets, zone.as_ref());
+        let all = timeline.all();
+        for (log, at, expected) in [
+            (1, "2026-01-15T10:20:00Z", "2026-01-15T05:20:00"),
+            (2, "2026-01-15T10:40:00Z", "2026-01-15T10:40:00"),
+        ] {
+            assert_eq!(
+                literal(utc(at), &all[log], Some(&all[log - 1]), zone.as_ref()),
+                Ok(local(expected))
+            );
+        }
+    }
 }
