@@ -4,7 +4,7 @@
 //! and no plan says why in `refusal`, with the nearest points that can be had.
 
 use bak::Lsn;
-use chain::{Coverage, Grade, Hole, Kind, Plan, Plans, Refusal, Restorable, Span, Step, Target};
+use chain::{Coverage, Grade, Hole, Kind, Plan, Plans, Reason, Refusal, Restorable, Span, Step, Target};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -126,6 +126,8 @@ pub(super) struct RefusalAnswer {
     before: Option<PointAnswer>,
     after: Option<PointAnswer>,
     code: &'static str,
+    /// What to type for each point that an ambiguous moment may mean.
+    readings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -312,6 +314,7 @@ impl RefusalAnswer {
             before: refusal.before.as_ref().map(point),
             after: refusal.after.as_ref().map(point),
             code: words::refusal_code(refusal),
+            readings: readings(refusal, view),
         }
     }
 }
@@ -323,6 +326,20 @@ pub(super) struct View<'a> {
     pub(super) face: &'a Clockface,
     /// Whether a fork has to be named.
     pub(super) has_forks: bool,
+}
+
+/// What to type for each point that an ambiguous moment may mean; nothing where no offset tells them apart.
+pub(super) fn readings(refusal: &Refusal, view: &View<'_>) -> Vec<String> {
+    let Reason::Ambiguous(moments) = &refusal.reason else {
+        return Vec::new();
+    };
+    let mut options: Vec<String> = moments
+        .iter()
+        .filter(|at| view.face.read(**at).1.is_some())
+        .map(|at| format!("--at {}", view.face.exact(*at)))
+        .collect();
+    options.dedup();
+    options
 }
 
 /// What to type for a point: in the terms of the target where the point has them.

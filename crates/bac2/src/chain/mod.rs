@@ -20,7 +20,7 @@ mod words;
 use std::path::PathBuf;
 
 use bak::Lsn;
-use chain::{Coverage, Plans, Refusal, Target};
+use chain::{Coverage, Plans, Reason, Refusal, Target};
 use clap::Args;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
@@ -260,19 +260,7 @@ impl Judged {
         else {
             return;
         };
-        let near = [("before it", refusal.before), ("after it", refusal.after)];
-        let near: Vec<String> = near
-            .iter()
-            .filter_map(|(side, point)| {
-                let option = answer::option(target, point.as_ref()?, &self.view());
-                Some(format!("the nearest point {side}: {option}"))
-            })
-            .collect();
-        let next = if near.is_empty() {
-            "add the folders where its other backups lie".to_owned()
-        } else {
-            near.join("; ")
-        };
+        let next = next_step(target, refusal, &self.view());
         let sentence = format!(
             "{} cannot be restored to {}: {}",
             printable(&self.kin.name),
@@ -300,6 +288,40 @@ impl Judged {
         }
         answer
     }
+}
+
+/// What to type instead of a target that has no plan.
+fn next_step(target: &Target, refusal: &Refusal, view: &View<'_>) -> String {
+    let readings = answer::readings(refusal, view);
+    if !readings.is_empty() {
+        return format!("say which one is meant: {}", readings.join(" or "));
+    }
+    let near = [("before it", refusal.before), ("after it", refusal.after)];
+    let mut near: Vec<String> = near
+        .iter()
+        .filter_map(|(side, point)| {
+            let option = answer::option(target, point.as_ref()?, view);
+            Some(format!("the nearest point {side}: {option}"))
+        })
+        .collect();
+    match &refusal.reason {
+        Reason::Ambiguous(_) => {
+            near.push("give the server's time zone with --zone, or a log record with --lsn".to_owned())
+        }
+        Reason::AmbiguousInLog(_) => near.push("a log record can be named with --lsn".to_owned()),
+        Reason::OffsetUnknown => {
+            near.push(
+                "give the time on the server's clock, without an offset, or its time zone with --zone"
+                    .to_owned(),
+            );
+        }
+        Reason::UnknownBranch => {
+            near.push("the answer without --fork numbers the forks there are".to_owned())
+        }
+        _ if near.is_empty() => near.push("add the folders where its other backups lie".to_owned()),
+        _ => {}
+    }
+    near.join("; ")
 }
 
 /// All scripts there are, one after the other.

@@ -177,6 +177,9 @@ pub(super) fn refusal(kin: &Kin, refusal: &Refusal, face: &Clockface) -> String 
             found.to,
             hole(kin, found)
         ),
+        Reason::Ambiguous(readings) if readings.iter().any(|at| face.read(*at).1.is_none()) => {
+            "the server's clock showed that moment more than once, and no offset tells the times apart".to_owned()
+        }
         Reason::Ambiguous(readings) => {
             let readings: Vec<String> = readings.iter().map(|at| face.exact(*at)).collect();
             format!(

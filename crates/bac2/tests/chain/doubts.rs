@@ -198,3 +198,41 @@ fn names_cannot_act_on_the_terminal_or_leave_a_comment() {
     assert!(script.lines().all(|line| !line.starts_with("DROP")), "{script}");
     assert!(!script.contains('\u{1b}'), "{script}");
 }
+
+/// Summer time ends: 02:00 to 03:00 comes twice in Berlin on 25 October 2026. A log of the first pass, and two of the second.
+#[test]
+fn an_hour_that_comes_twice_is_refused_with_both_readings() {
+    let folder = TempDir::new().expect("a folder");
+    let mut story = Story::of("Sales");
+    for (set, time) in std::iter::once(&mut story.full)
+        .chain(&mut story.logs)
+        .zip(["00:30:00", "02:40:00", "02:20:00", "03:30:00"])
+    {
+        let time = format!("2026-10-25T{time}").parse().expect("a local time");
+        set.set.backup_start_date = Some(time);
+        set.set.backup_finish_date = Some(time);
+        set.set.time_zone_offset_minutes = None;
+    }
+    story.write(&folder);
+    let ran = chain(
+        &[".", "--zone", "Europe/Berlin", "--at", "2026-10-25T02:30"],
+        folder.path(),
+    );
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.complaint.contains("[AmbiguousMoment]"), "{}", ran.complaint);
+    let readings = ran.database()["refusal"]["readings"].clone();
+    assert_eq!(
+        readings,
+        serde_json::json!(["--at 2026-10-25T02:30:00+02:00", "--at 2026-10-25T02:30:00+01:00"])
+    );
+    for (reading, steps) in [("2026-10-25T02:30:00+02:00", 2), ("2026-10-25T02:30:00+01:00", 4)] {
+        assert!(ran.complaint.contains(reading), "{}", ran.complaint);
+        let there = chain(&[".", "--zone", "Europe/Berlin", "--at", reading], folder.path());
+        assert_eq!(there.code, Some(0), "{}", there.complaint);
+        assert_eq!(files(&there.database()).len(), steps, "{reading}");
+    }
+    // Without the zone nothing tells the two apart.
+    let unknown = chain(&[".", "--at", "2026-10-25T02:30"], folder.path());
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.complaint.contains("--zone"), "{}", unknown.complaint);
+}
