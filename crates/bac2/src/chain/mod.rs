@@ -306,7 +306,7 @@ fn next_step(target: &Target, refusal: &Refusal, view: &View<'_>) -> String {
         .collect();
     match &refusal.reason {
         Reason::Ambiguous(_) => {
-            near.push("give the server's time zone with --zone, or a log record with --lsn".to_owned())
+            near.push("give the server's time zone with --zone, or a log record with --lsn".to_owned());
         }
         Reason::AmbiguousInLog(_) => near.push("a log record can be named with --lsn".to_owned()),
         Reason::OffsetUnknown => {
@@ -316,7 +316,7 @@ fn next_step(target: &Target, refusal: &Refusal, view: &View<'_>) -> String {
             );
         }
         Reason::UnknownBranch => {
-            near.push("the answer without --fork numbers the forks there are".to_owned())
+            near.push("the answer without --fork numbers the forks there are".to_owned());
         }
         _ if near.is_empty() => near.push("add the folders where its other backups lie".to_owned()),
         _ => {}
