@@ -12,7 +12,7 @@
 //! `base=a` or `base=?105` (a base whose GUID the header lacks) or `base=!x@105` (a base that is not here), `fork=B from A at 150`
 //! (later just `fork=B`; with `silent` behind it, the header does not say where the fork came from), `stripes 2 missing 2`,
 //! `grade=disputed`, `bytes=500`, `restorable=10:14`, `began=100` (where the header says that the log chain began), `copy_of=a`
-//! (another copy of one backup), `offset=+60` or `offset=?`.
+//! (another copy of one backup), `log=x` (what its log blocks hold), `offset=+60` or `offset=?`.
 //!
 //! An LSN is a block number of virtual log file 1, or all three parts as `21:153:37`. A time is `10:15`, `10:15:30`, `3/10:15` (on
 //! the third of the month), or written out. Lines of other kinds: `day 2026-10-25` (the day that times are on, 2026-03-02 if not
@@ -27,6 +27,7 @@
 
 mod read;
 mod tell;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -119,8 +120,14 @@ impl History {
         self.database().coverage()
     }
 
+    /// The plans for a target, each of them checked step by step.
     pub(crate) fn plans(&self, target: &Target) -> Result<Plans, Box<Refusal>> {
-        self.database().plan(target, &self.terms)
+        let plans = self.database().plan(target, &self.terms)?;
+        self.walk(&plans.best);
+        for plan in plans.alternatives.iter().chain(&plans.other_branches) {
+            self.walk(plan);
+        }
+        Ok(plans)
     }
 
     fn ask(&self, target: &Target) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bak::{Lsn, RecoveryModel};
+use bak::{LogFingerprint, Lsn, RecoveryModel};
 use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Kind, Mark, Set, SetId, Terms};
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, date};
@@ -221,6 +221,7 @@ impl Reader {
             ("bytes", value) => set.bytes = value.parse().expect("a number"),
             ("restorable", value) => set.clock.last_restorable = Some(time(value, day)),
             ("began", value) => set.log_chain_began = Some(lsn(value)),
+            ("log", content) => set.log = Some(Box::new(fingerprint(set, content))),
             ("silent", "") => set.fork.origin = None,
             ("copy_of", value) => set.guid = Some(named("set", value)),
             ("offset", value) => set.clock.offset_minutes = offset_minutes(value),
@@ -269,6 +270,16 @@ impl Reader {
             origin: self.origins.get(name).copied(),
         };
     }
+}
+
+/// A log of one block a block number, all of one content.
+fn fingerprint(set: &Set, content: &str) -> LogFingerprint {
+    let sum = named("log", content).as_u64_pair().0;
+    let blocks = (set.first.block..set.last.block).map(|block| {
+        let (vlf, slot) = (set.first.vlf, 1);
+        (Lsn { vlf, block, slot }, sum)
+    });
+    LogFingerprint::new(set.first, set.last, blocks)
 }
 
 fn offset_minutes(text: &str) -> Option<i16> {

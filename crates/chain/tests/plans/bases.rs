@@ -177,6 +177,23 @@ fn a_differential_between_two_fulls_belongs_to_the_first() {
 }
 
 #[test]
+fn a_full_that_took_long_serves_from_its_end() {
+    // The log of 00:30 was taken while the full ran; the full ends at 170, inside the next log (150 <= 170 <= 250).
+    let h = history(
+        "F full 100..170 @2/21:15-3/00:45
+         L l1    90..150 @3/00:30
+         L l2   150..250 @3/04:30",
+    );
+    assert_eq!(h.latest(), "full l2");
+    assert_eq!(h.spans(), "A: 170..250 @3/00:45-3/04:30");
+    assert_eq!(
+        h.at("3/00:30"),
+        "no: too early; before none; after A 170 @3/00:45"
+    );
+    assert_eq!(h.at("3/01:00"), "full l2@3/01:00");
+}
+
+#[test]
 fn of_plans_that_cost_the_same_the_newest_data_backup_is_taken() {
     let h = history(
         "F old 100..110 @10:00-10:05

@@ -51,6 +51,22 @@ fn it_never_carries_a_stop() {
 }
 
 #[test]
+fn a_full_that_ends_inside_it_may_be_taken_on_through_it() {
+    let h = history(
+        "F full 100..125 @10:00-10:20
+         L bulk 100..130 @10:30-10:32 bulk
+         L l2   130..140 @10:45",
+    );
+    assert_eq!(h.latest(), "full bulk l2");
+    assert_eq!(h.lsn("125"), "full");
+    let told = h.lsn("127");
+    assert!(
+        told.starts_with("no: hole A: 125..130 bulk-logged bulk"),
+        "{told}"
+    );
+}
+
+#[test]
 fn the_bulk_logged_model_alone_is_no_obstacle() {
     // A log of the BULK_LOGGED model without bulk changes is a log like any other.
     let h = history(

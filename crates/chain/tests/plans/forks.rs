@@ -28,6 +28,19 @@ fn a_fork_is_followed_over_its_point() {
 }
 
 #[test]
+fn both_lines_are_covered_and_never_mixed() {
+    let h = crossing();
+    // b1 serves moments from its own start only: nobody knows when the restore happened.
+    assert_eq!(h.spans(), "A: 110..160 @10:05-10:45; B: 130..170 @11:00-11:15");
+    // a2 ends at 140, which is inside b2's neighbour b1 by number, but behind the point: a2 leads to a3 and to nothing of B.
+    assert_eq!(
+        h.without("b1").on("B").latest().split(';').next(),
+        Some("no: nothing")
+    );
+    assert_eq!(h.on("A").latest(), "f a1 a2 a3");
+}
+
+#[test]
 fn the_abandoned_line_keeps_its_moments() {
     let h = crossing();
     assert_eq!(h.at("10:40"), "f a1 a2 a3@10:40");
@@ -41,6 +54,20 @@ fn an_lsn_that_both_lines_have_means_the_line_written_last_and_the_other_is_name
     assert_eq!(h.lsn("145"), "f a1 b1=145");
     assert_eq!(h.on_other_branches(&Target::Lsn(lsn("145"))), "f a1 a2 a3=145");
     assert_eq!(h.on("A").lsn("145"), "f a1 a2 a3=145");
+}
+
+#[test]
+fn a_forked_log_that_begins_inside_a_log_of_its_parent_cuts_it() {
+    // As SQL Server's own planner has it: a2 runs past 130, where b1 begins, so a2 is applied only up to 130.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L a2 120..140 @10:30
+         L b1 130..150 @11:00 fork=B from A at 130",
+    );
+    assert_eq!(h.latest(), "f a1 a2<130 b1");
+    assert_eq!(h.on("A").latest(), "f a1 a2");
+    assert_eq!(h.spans(), "A: 110..140 @10:05-10:30; B: 130..150 @11:00");
 }
 
 #[test]
@@ -119,4 +146,33 @@ fn without_the_parent_the_new_line_has_no_full() {
     );
     assert_eq!(h.spans(), "");
     assert!(h.holes().contains("no full"), "{}", h.holes());
+}
+
+#[test]
+fn the_cut_does_not_depend_on_how_far_the_parent_went_on() {
+    // a2 ends long behind everything of B.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L a2 120..900 @10:30
+         L b1 130..150 @11:00 fork=B from A at 130
+         L b2 150..160 @11:15 fork=B",
+    );
+    assert_eq!(h.latest(), "f a1 a2<130 b1 b2");
+    assert_eq!(h.lsn("155"), "f a1 a2<130 b1 b2=155");
+    assert_eq!(h.on("A").lsn("155"), "f a1 a2=155");
+    assert_eq!(h.spans(), "A: 110..900 @10:05-10:30; B: 130..160 @11:00-11:15");
+}
+
+#[test]
+fn a_bulk_logged_log_of_the_parent_cannot_be_cut() {
+    // It is applied whole or not at all.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L a2 120..140 @10:30 bulk
+         L b1 130..150 @11:00 fork=B from A at 130",
+    );
+    assert_eq!(h.on("B").latest().split(';').next(), Some("no: nothing"));
+    assert_eq!(h.on("A").latest(), "f a1 a2");
 }

@@ -59,6 +59,21 @@ fn a_disputed_set_is_taken_only_where_it_is_named() {
 }
 
 #[test]
+fn a_disputed_log_is_a_hole_until_it_is_named() {
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:15
+         L l2   120..130 @10:30 grade=disputed
+         L l3   130..140 @10:45",
+    );
+    assert_eq!(h.latest(), "full l1");
+    assert!(h.holes().contains("A: 120..130 l2 damaged"), "{}", h.holes());
+    assert_eq!(h.accepting("l2").latest(), "full l1 l2! l3");
+    let told = h.whole("l2");
+    assert!(told.starts_with("no: set unusable, l2 damaged"), "{told}");
+}
+
+#[test]
 fn a_disputed_set_that_is_named_is_still_the_last_resort() {
     let h = history(
         "F old 100..110 @10:00-10:05
@@ -102,6 +117,24 @@ fn a_set_that_lacks_a_stripe_is_never_taken() {
     let told = h.at("10:20");
     assert!(
         told.starts_with("no: hole A: 120..130 stripe 2 of l2 missing; before A 120 @10:15"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_full_that_lacks_a_stripe_gives_way_to_the_one_before() {
+    let h = history(
+        "F old 100..110 @10:00-10:05
+         L l1  100..120 @10:15
+         F new 125..128 @10:20-10:25 stripes 4 missing 1,3
+         L l2  120..130 @10:30",
+    );
+    assert_eq!(h.latest(), "old l1 l2");
+    assert_eq!(h.spans(), "A: 110..130 @10:05-10:30");
+    assert_eq!(h.holes(), "A: 100..110 no full");
+    let told = h.whole("new");
+    assert!(
+        told.starts_with("no: set unusable, stripe 1,3 of new missing"),
         "{told}"
     );
 }

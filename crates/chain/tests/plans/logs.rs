@@ -126,6 +126,18 @@ fn overlapping_logs_are_applied_where_they_reach_further() {
 }
 
 #[test]
+fn a_log_that_ends_where_the_database_stands_is_no_step() {
+    // Applying it would do no harm, and no good either.
+    let h = history(
+        "F full 100..120 @10:00-10:20
+         L l1   100..120 @10:15
+         L l2   120..130 @10:30",
+    );
+    assert_eq!(h.latest(), "full l2");
+    assert_eq!(h.whole("l1"), "full");
+}
+
+#[test]
 fn copies_of_one_backup_are_one() {
     let h = history(
         "F full  100..110 @10:00-10:05
@@ -181,6 +193,27 @@ fn a_switch_to_simple_and_back_starts_a_new_chain() {
     let told = h.at("10:30");
     assert!(
         told.contains("switched to simple; before A 120 @10:15; after A 210 @11:05"),
+        "{told}"
+    );
+}
+
+#[test]
+fn in_simple_only_the_ends_of_data_backups_can_be_had() {
+    let h = history(
+        "F full 100..110 @10:00-10:05 simple
+         D d1   120..125 @11:00 base=full simple
+         D d2   130..135 @12:00 base=full simple",
+    );
+    assert_eq!(h.latest(), "full d2");
+    assert_eq!(
+        h.spans(),
+        "A: 110..110 @10:05; A: 125..125 @11:00; A: 135..135 @12:00"
+    );
+    assert_eq!(h.at("11:00"), "full d1");
+    let told = h.at("11:30");
+    assert!(told.starts_with("no: hole A: 125..135 "), "{told}");
+    assert!(
+        told.ends_with("; before A 125 @11:00; after A 135 @12:00"),
         "{told}"
     );
 }

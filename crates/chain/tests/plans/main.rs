@@ -7,6 +7,7 @@ mod notation;
 
 mod bases;
 mod bulk;
+mod files;
 mod forks;
 mod grades;
 mod logs;

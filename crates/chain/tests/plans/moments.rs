@@ -28,6 +28,13 @@ fn the_edges_belong_to_the_shorter_plan() {
 }
 
 #[test]
+fn outside_the_nearest_moments_are_offered() {
+    let h = history(BOOK);
+    assert_eq!(h.at("10:04:59"), "no: too early; before none; after A 110 @10:05");
+    assert_eq!(h.at("10:45:01"), "no: too late; before A 140 @10:45; after none");
+}
+
+#[test]
 fn a_log_promises_its_start_not_its_finish() {
     // Between 10:30 and 10:40 the log was being written; records of these ten minutes may not be in it.
     let h = history(
@@ -127,6 +134,26 @@ fn the_stop_is_on_the_clock_of_the_server_that_wrote_the_log() {
 }
 
 #[test]
+fn replicas_in_two_zones_each_have_their_own_clock() {
+    // l2 was written by a replica five hours behind UTC, as 05:30; it is 10:30 of UTC all the same.
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:15
+         L l2   120..130 @05:30 offset=-300
+         L l3   130..140 @10:45",
+    );
+    assert_eq!(h.spans(), "A: 110..140 @10:05-10:45");
+    // Between two clocks a plan may refuse; it never stops at the other's reading.
+    let told = h.utc("10:20");
+    assert!(
+        told == "full l1 l2@05:20" || told.starts_with("no: shown twice in l2"),
+        "{told}"
+    );
+    assert_eq!(h.latest(), "full l1 l2 l3");
+    assert_eq!(h.branches(), "A");
+}
+
+#[test]
 fn without_a_known_offset_only_local_moments_mean_something() {
     let h = history(&format!("clock ?\n{BOOK}"));
     assert_eq!(h.at("10:20"), "full l1 l2@10:20");
@@ -135,5 +162,31 @@ fn without_a_known_offset_only_local_moments_mean_something() {
         h.utc("10:20").starts_with("no: offset unknown"),
         "{}",
         h.utc("10:20")
+    );
+}
+
+#[test]
+fn the_log_in_which_the_clock_went_back_is_never_stopped() {
+    // l2 begins with records of 10:15 and later: STOPAT 09:30 would stop at its very beginning, and l3 could not follow.
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:15
+         L l2   120..130 @09:30
+         L l3   130..140 @09:45",
+    );
+    let told = h.at("09:30");
+    assert!(!told.contains("l2@"), "{told}");
+}
+
+#[test]
+fn long_before_and_long_behind_are_too_early_and_too_late() {
+    let h = history(BOOK);
+    assert_eq!(
+        h.at("2000-01-01T00:00:00"),
+        "no: too early; before none; after A 110 @10:05"
+    );
+    assert_eq!(
+        h.at("2100-01-01T00:00:00"),
+        "no: too late; before A 140 @10:45; after none"
     );
 }

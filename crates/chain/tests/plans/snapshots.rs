@@ -1,6 +1,8 @@
 //! A host put back to a snapshot writes the same LSNs again under the same fork id: two histories that SQL Server's headers do not
 //! tell apart.
 
+use chain::Target;
+
 use crate::notation::{History, history};
 
 /// The host was put back to what it was at 10:16, when LSN 120 was the last backed up.
@@ -45,6 +47,24 @@ fn what_was_before_the_snapshot_belongs_to_both() {
 }
 
 #[test]
+fn a_later_full_that_ends_lower_tells_two_histories() {
+    // The log had reached 160 when, an hour later, a full says that the database is at 135.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L l1 100..160 @10:30
+         F g  125..135 @11:30-11:35
+         L m1 120..170 @12:00",
+    );
+    assert_eq!(h.coverage().branches.len(), 2, "{}", h.branches());
+    assert_eq!(h.latest(), "g m1");
+    assert_eq!(h.lsn("140"), "g m1=140");
+    assert_eq!(
+        h.on_other_branches(&Target::Lsn(crate::notation::lsn("140"))),
+        "f l1=140"
+    );
+}
+
+#[test]
 fn backups_one_after_the_other_are_one_history() {
     let h = history(
         "F f  100..110 @10:00-10:05
@@ -53,4 +73,33 @@ fn backups_one_after_the_other_are_one_history() {
          L l2 120..130 @10:30",
     );
     assert_eq!(h.branches(), "A");
+}
+
+#[test]
+fn log_blocks_that_differ_tell_two_histories_where_times_do_not() {
+    // m1 ends higher than l2, as a log of the same history would.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L l1 100..120 @10:15
+         L l2 120..140 @10:30 log=this
+         L m1 120..160 @11:00 log=that",
+    );
+    assert_eq!(h.coverage().branches.len(), 2, "{}", h.branches());
+    assert_eq!(h.latest(), "f l1 m1");
+    assert_eq!(h.lsn("130"), "f l1 m1=130");
+    let target = chain::Target::Lsn(crate::notation::lsn("130"));
+    assert_eq!(h.on_other_branches(&target), "f l1 l2=130");
+}
+
+#[test]
+fn log_blocks_that_agree_are_one_history_whatever_the_times_say() {
+    // g began an hour after l1 was over, and ends below it: a clock that was set, since they hold the same log.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L l1 100..160 @12:30 log=this
+         F g  120..135 @13:30-13:35 log=this
+         L l2 160..170 @14:00",
+    );
+    assert_eq!(h.branches(), "A");
+    assert_eq!(h.latest(), "g l1 l2");
 }

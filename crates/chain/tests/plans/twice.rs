@@ -35,6 +35,26 @@ fn where_only_one_reading_is_covered_it_is_the_one_meant() {
 }
 
 #[test]
+fn where_both_readings_are_in_one_log_the_plan_refuses_and_offers_what_is_beyond_doubt() {
+    let h = history(&format!(
+        "{ZONE} day 2026-10-25
+         F full 100..110 @01:00-01:05 offset=+120
+         L l1   100..120 @01:45 offset=+120
+         L l2   120..130 @03:15 offset=+60
+         L l3   130..140 @03:45 offset=+60"
+    ));
+    for told in [h.at("02:30"), h.utc("00:30"), h.utc("01:30")] {
+        assert!(told.starts_with("no: shown twice in l2"), "{told}");
+        assert!(told.contains("before A") && told.contains("after A"), "{told}");
+    }
+    // The LSNs of the log are as good as ever.
+    assert_eq!(h.lsn("125"), "full l1 l2=125");
+    // Outside the doubled hour the same log serves moments.
+    assert_eq!(h.at("01:50"), "full l1 l2@01:50");
+    assert_eq!(h.at("03:10"), "full l1 l2@03:10");
+}
+
+#[test]
 fn an_hour_that_the_clock_never_showed_is_named_so() {
     let h = history(&format!(
         "{ZONE} day 2026-03-29

@@ -52,6 +52,16 @@ fn both_fulls_together_hold_everything() {
 }
 
 #[test]
+fn an_empty_log_holds_the_time_it_witnesses() {
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:15
+         L e1   120..120 @10:30",
+    );
+    assert_eq!(h.losing("e1"), "A: 120..120 @10:15-10:30");
+}
+
+#[test]
 fn unusable_sets_protect_nothing() {
     let h = history(
         "F full 100..110 @10:00-10:05

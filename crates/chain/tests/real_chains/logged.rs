@@ -47,6 +47,10 @@ fn restore_time_clean(h: &History) {
     assert_eq!(h.latest(), "full diff log4 log5 log6");
     assert_eq!(h.without("diff").latest(), "full log1 log2 log3 log4 log5 log6");
 
+    assert_eq!(
+        h.at("12:59:11"),
+        "no: too early; before none; after A 25:132:1 @12:59:12"
+    );
     assert_eq!(h.at("12:59:12"), "full log1@12:59:12");
     assert_eq!(h.at("13:04:13"), "full log1@13:04:13");
     assert_eq!(h.at("13:04:14"), "full log1 log2@13:04:14");
@@ -140,6 +144,10 @@ fn restore_time_stripe(h: &History) {
     assert_eq!(h.spans(), "A: 20:144:1..20:186:1 @12:46:53-12:49:24");
     assert_eq!(h.holes(), "A: 20:74:170..20:144:1 no full");
     assert_eq!(h.latest(), "full log1 log2 log3");
+    assert_eq!(
+        h.at("12:46:52"),
+        "no: too early; before none; after A 20:144:1 @12:46:53"
+    );
     assert_eq!(h.at("12:47:44"), "full log1@12:47:44");
     assert_eq!(h.at("12:48"), "full log1 log2@12:48");
     assert_eq!(h.at("12:49"), "full log1 log2 log3@12:49");
@@ -309,6 +317,10 @@ fn orphan_users(h: &History) {
     assert_eq!(h.holes(), "A: 23:339:37..24:72:1 no full");
     assert_eq!(h.latest(), "full log1");
     assert_eq!(h.alternatives(&chain::Target::Latest), "full diff2");
+    assert_eq!(
+        h.at("04:17:40"),
+        "no: too early; before none; after A 24:72:1 @04:17:41"
+    );
     assert_eq!(h.at("04:17:41"), "full log1@04:17:41");
     assert_eq!(
         h.lsn("23:400:1"),

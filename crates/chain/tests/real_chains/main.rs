@@ -7,9 +7,11 @@
 
 use std::path::PathBuf;
 
+use chain::Target;
 use libtest_mimic::{Arguments, Trial};
 
 use chain_files::{Chain, Source};
+use notation::History;
 
 #[path = "../notation/mod.rs"]
 mod notation;
@@ -50,6 +52,11 @@ fn main() {
             ));
         }
         trials.push(trial(
+            &format!("{} each set is a target", chain.name),
+            folder.as_ref(),
+            |folder| each_set_is_a_target(&chain.history(folder, Source::Headers)),
+        ));
+        trials.push(trial(
             &format!("{} both sources agree", chain.name),
             folder.as_ref(),
             |folder| chain.sources_agree(folder),
@@ -66,6 +73,35 @@ fn main() {
         forked::two_sets_in_one_file,
     ));
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Where anything can be restored at all, the end of each set can, by the set and by its LSN; nothing of these chains is in vain.
+fn each_set_is_a_target(history: &History) {
+    let is_restorable = !history.coverage().spans.is_empty();
+    for set in &history.sets {
+        let given = history.plans(&Target::Set(set.id));
+        let by_lsn = history.plans(&Target::Lsn(set.last));
+        assert_eq!(
+            (given.is_ok(), by_lsn.is_ok()),
+            (is_restorable, is_restorable),
+            "{:?}",
+            set.id
+        );
+        let (Ok(given), Ok(by_lsn)) = (given, by_lsn) else {
+            continue;
+        };
+        assert_eq!((given.best.reaches, by_lsn.best.reaches), (set.last, set.last));
+        if !set.is_empty_log() {
+            let last = given.best.steps.last().expect("a step");
+            assert_eq!((last.set, &last.stop), (set.id, &None));
+        }
+        assert!(
+            by_lsn.best.steps.iter().all(|step| step.stop.is_none()),
+            "{:?}",
+            set.id
+        );
+        assert!(by_lsn.best.steps.len() <= given.best.steps.len(), "{:?}", set.id);
+    }
 }
 
 fn trial(name: &str, folder: Option<&PathBuf>, judge: impl Fn(&std::path::Path) + Send + 'static) -> Trial {

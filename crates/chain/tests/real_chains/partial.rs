@@ -32,6 +32,16 @@ fn double_diffing(h: &History) {
         h.spans(),
         "A: 24:109:1..24:109:1 @11:26:31; A: 24:132:1..24:132:1 @11:26:31; A: 24:134:1..24:134:1 @11:26:31"
     );
+    // The database was in the full model, and its logs are not here.
+    assert_eq!(
+        h.holes(),
+        "A: 24:109:1..24:132:1 missing log; A: 24:132:1..24:134:1 missing log"
+    );
+    let told = h.lsn("24:120:1");
+    assert!(
+        told.starts_with("no: hole A: 24:109:1..24:132:1 missing log; before A 24:109:1 @11:26:31"),
+        "{told}"
+    );
     assert_eq!(h.without("full").spans(), "");
     assert!(
         h.without("full").holes().contains("base of diff2 missing"),
@@ -66,6 +76,17 @@ fn simple_recovery(h: &History) {
     assert_eq!(
         h.spans(),
         "A: 21:140:1..21:140:1 @10:30:32; A: 21:179:1..21:179:1 @10:35:32; A: 21:192:1..21:192:1 @10:40:32"
+    );
+    assert_eq!(
+        h.holes(),
+        "A: 21:140:1..21:179:1 switched to simple; A: 21:179:1..21:192:1 switched to simple"
+    );
+    // dbatools restores full and diff1 for 10:37:44 and leaves its user with 10:35; here the user is told.
+    let told = h.at("10:37:44");
+    assert!(told.starts_with("no: hole A: 21:179:1..21:192:1"), "{told}");
+    assert!(
+        told.ends_with("; before A 21:179:1 @10:35:32; after A 21:192:1 @10:40:32"),
+        "{told}"
     );
     assert_eq!(
         h.at("10:40:33"),
@@ -153,6 +174,10 @@ pub(crate) const DB2: Chain = Chain {
 // diff   22:349:34 .. 22:364:1   04:18:19   of full
 fn db2(h: &History) {
     assert_eq!(h.latest(), "full diff");
+    assert_eq!(
+        h.at("04:17:38"),
+        "no: too early; before none; after A 22:342:1 @04:17:39"
+    );
     assert_eq!(h.at("04:17:39"), "full");
     assert_eq!(h.at("04:18:19"), "full diff");
     assert_eq!(

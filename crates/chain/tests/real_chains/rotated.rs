@@ -80,6 +80,10 @@ fn simple_lsns(h: &History) {
 }
 
 fn simple_moments(h: &History) {
+    assert_eq!(
+        h.at("14:18:31"),
+        "no: too early; before none; after A 21:169:1 @14:18:32"
+    );
     assert_eq!(h.at("14:18:32"), "full1 log1@14:18:32");
     assert_eq!(h.at("14:18:34"), "full1 log1@14:18:34");
     assert_eq!(h.at("14:18:36"), "full1 log1@14:18:36");
@@ -220,6 +224,7 @@ fn complex(h: &History) {
     // Differentials of full2200 go with it, the logs lead on from the first full.
     assert_eq!(h.losing("full2200"), "");
     assert_eq!(h.losing("full1300"), "A: 21:175:1..21:217:1 @08:17:41-08:17:46");
+    assert_eq!(h.losing("log3000"), "A: 21:241:1..21:241:1 @08:17:55-08:17:56");
     // diff1600 bridges log1700, but not its interior.
     assert_eq!(h.losing("log1700"), "A: 21:182:1..21:197:1 @08:17:42");
 }
@@ -245,6 +250,10 @@ fn complex_lsns(h: &History) {
 }
 
 fn complex_moments(h: &History) {
+    assert_eq!(
+        h.at("08:17:40"),
+        "no: too early; before none; after A 21:175:1 @08:17:41"
+    );
     assert_eq!(h.at("08:17:41"), "full1300 log1400@08:17:41");
     // log1500 lets log1400 reach to 42.
     assert_eq!(h.at("08:17:42"), "full1300 log1400@08:17:42");

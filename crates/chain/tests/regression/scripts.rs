@@ -91,6 +91,16 @@ fn wal_g_1059_a_moment_while_a_log_was_written_stops_in_both() {
     assert_eq!(h.at("10:05:41"), "base w1 w2@10:05:41");
 }
 
+/// A moment just after the full began lies in the full, and no log can stop there.
+#[test]
+fn wal_g_1075_a_moment_while_the_full_ran_is_too_early_for_it() {
+    let h = history(
+        "F base 100..118 @10:00:51-10:03
+         L w1   100..120 @10:05",
+    );
+    assert_eq!(h.at("10:00:52"), "no: too early; before none; after A 118 @10:03");
+}
+
 /// A restore that broke off was begun again with logs that had been applied. The part of it that is planning: what ends at or before
 /// where the database stands is no step.
 #[test]
@@ -141,4 +151,21 @@ fn ola_640_a_full_of_another_product_is_the_base_and_is_not_here() {
          L l1     105..260 @2/21:00",
     );
     assert_eq!(logged.latest(), "ours l1");
+}
+
+/// A database was set to SIMPLE and only fulls went on; nobody was told that the moments between them were gone.
+#[test]
+fn azure_docs_87756_a_change_to_simple_shows_as_a_hole() {
+    let h = history(
+        "F f1 100..110 @1/20:00-1/20:05
+         L l1 100..120 @1/21:00
+         F f2 300..310 @2/20:00-2/20:05 simple
+         F f3 500..510 @3/20:00-3/20:05 simple",
+    );
+    assert_eq!(
+        h.spans(),
+        "A: 110..120 @1/20:05-1/21:00; A: 310..310 @20:05; A: 510..510 @3/20:05"
+    );
+    assert!(h.holes().contains("120..310 switched to simple"), "{}", h.holes());
+    assert!(h.holes().contains("310..510 switched to simple"), "{}", h.holes());
 }

@@ -45,3 +45,20 @@ fn dbatools_5360_and_9320_mirrors_are_copies_not_stripes() {
     assert_eq!(place.copies.len(), 1, "one family");
     assert_eq!(place.copies[0], [0, 1], "two copies of it");
 }
+
+/// With one of four stripes gone, a set cannot be restored, and the chain before it can.
+#[test]
+fn dbatools_4835_a_set_of_sixteen_stripes_needs_all_of_them() {
+    let h = history(
+        "F old 100..110 @10:00-10:05
+         L l1  100..120 @10:15
+         F new 121..125 @10:20-10:25 stripes 16 missing 10
+         L l2  120..130 @10:30",
+    );
+    assert_eq!(h.latest(), "old l1 l2");
+    let told = h.whole("new");
+    assert!(
+        told.starts_with("no: set unusable, stripe 10 of new missing"),
+        "{told}"
+    );
+}
