@@ -213,3 +213,12 @@ fn replicas_far_apart_each_go_by_their_own_clock() {
         }
     }
 }
+
+#[test]
+fn a_log_that_begins_in_the_second_in_which_the_one_before_ended_may_follow_at_once() {
+    let mut sets = logs(&[("2026-10-25T02:29:57", None), ("2026-10-25T02:30:00", None)]);
+    sets[0].clock.finish = local("2026-10-25T02:30:00");
+    let timeline = timeline(&sets, Some(&zone(BERLIN)));
+    assert_eq!(timeline.all()[1].start.earliest, utc("2026-10-25T00:30:00Z"));
+    assert_eq!(timeline.all()[0].finish.latest, utc("2026-10-25T01:30:00Z"));
+}
