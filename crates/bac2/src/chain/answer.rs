@@ -149,6 +149,8 @@ pub(super) struct LossAnswer {
     files: Vec<String>,
     /// What could not be restored to any more.
     lost: Vec<SpanAnswer>,
+    /// The files of sets that stay and that nothing would lead to any more.
+    of_no_use: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -242,6 +244,12 @@ impl LossAnswer {
         Self {
             backup_set_guids: gone.iter().map(|held| held.set.guid).collect(),
             files: gone.iter().flat_map(|held| held.files.clone()).collect(),
+            of_no_use: loss
+                .useless
+                .iter()
+                .filter_map(|id| kin.held(*id))
+                .flat_map(|held| held.files.clone())
+                .collect(),
             lost: loss
                 .lost
                 .spans

@@ -223,6 +223,15 @@ impl Arguments {
     ) -> Result<Aimed, Failure> {
         let terms = aim::terms(kin, coverage, self.fork, &self.accept_damaged)?;
         let outcome = kin.database.plan(&target, &terms);
+        let steps = outcome.iter().flat_map(|plans| &plans.best.steps);
+        for step in steps.filter(|step| !step.grade.is_usable()) {
+            let files = kin.held(step.set).map(words::files).unwrap_or_default();
+            console.warn(format!(
+                "the plan for {} takes the damaged {}: check what comes out of it with DBCC CHECKDB",
+                printable(&kin.name),
+                printable(&files)
+            ));
+        }
         let script = match &outcome {
             Err(_) => None,
             Ok(plans) => match self.wishes.script(kin, &plans.best, &target, console) {

@@ -213,7 +213,14 @@ fn lost(one: &Judged, loss: &loss::Loss, console: &Console) -> String {
     let files = loss.sets.iter().filter_map(|id| one.kin.held(*id));
     let files: Vec<String> = files.map(words::files).collect();
     let gone = printable(&files.join(", "));
-    match loss::bounds(&loss.lost) {
+    let useless = if loss.useless.is_empty() {
+        String::new()
+    } else {
+        let held = loss.useless.iter().filter_map(|id| one.kin.held(*id));
+        let files: Vec<String> = held.map(words::files).collect();
+        format!("  of no use any more: {}\n", printable(&files.join(", ")))
+    };
+    let loss = match loss::bounds(&loss.lost) {
         None => format!(
             "\n  without {gone}: {}\n",
             paint(
@@ -227,7 +234,8 @@ fn lost(one: &Judged, loss: &loss::Loss, console: &Console) -> String {
             paint(console, Tone::Bad, "this would be lost"),
             spans(one, &loss.lost, console).replacen("\n  restorable", "", 1)
         ),
-    }
+    };
+    loss + &useless
 }
 
 fn plan(one: &Judged, aimed: &Aimed, console: &Console) -> String {
@@ -351,13 +359,19 @@ fn others(one: &Judged, plans: &Plans) -> String {
         )
         .expect("a string grows");
     }
-    let unread = plans
-        .best
-        .steps
-        .iter()
-        .any(|step| step.grade == Grade::HeadersOnly);
-    if unread {
+    let steps = plans.best.steps.iter();
+    let held = steps.filter_map(|step| Some((step.grade, one.kin.held(step.set)?)));
+    if held
+        .clone()
+        .any(|(grade, held)| grade == Grade::HeadersOnly && held.remark.is_none())
+    {
         out.push_str("  headers only: not known to be intact; --verify reads every byte\n");
+    }
+    for (_, held) in held {
+        if let Some(remark) = &held.remark {
+            writeln!(out, "  {}: {}", printable(&words::files(held)), printable(remark))
+                .expect("a string grows");
+        }
     }
     out.push_str("  --tsql prints the script\n");
     out

@@ -147,9 +147,9 @@ fn row(kin: &Kin, coverage: &Coverage, branch: &Branch, face: &Clockface, scale:
             });
         }
     }
-    let is_here = |held: &&Held| kin.database.branch_of(held.set.id) == Some(branch.id);
-    for held in kin.held.iter().filter(is_here) {
-        if let Some(mark) = data_mark(held) {
+    for held in &kin.held {
+        let Some(mark) = data_mark(held) else { continue };
+        if kin.database.branch_of(held.set.id) == Some(branch.id) {
             marks[scale.column(face.times(&held.set).1)] = Some(mark);
         }
     }

@@ -95,11 +95,19 @@ fn a_damaged_set_is_planned_only_where_it_is_named() {
     );
     assert_eq!(ran.code, Some(0), "{}", ran.complaint);
     assert_eq!(files(&ran.database()).len(), 4);
+    assert!(ran.complaint.contains("DBCC CHECKDB"), "{}", ran.complaint);
     let script = ran.database()["plan"]["tsql"]
         .as_str()
         .expect("a script")
         .to_owned();
     assert!(script.contains("CONTINUE_AFTER_ERROR"), "{script}");
+    // A sound copy under another name makes it good.
+    story.put(&folder, "elsewhere/copy of log2.trn", &[&story.logs[1]]);
+    let ran = chain(&[".", "--latest", "--verify"], folder.path());
+    assert_eq!(
+        files(&ran.database()),
+        ["full.bak", "log1.trn", "elsewhere/copy of log2.trn", "log3.trn"]
+    );
     let unknown = chain(
         &[
             ".",

@@ -216,6 +216,8 @@ fn what_a_deletion_would_cost_is_told() {
     assert_eq!(lost.as_array().map(Vec::len), Some(1), "{lost}");
     assert_eq!(lost[0]["toLsn"], number(40, 250).as_str());
     assert_eq!(lost[0]["toTime"], "2026-03-15T02:45:00+01:00");
+    let no_use = ran.database()["ifDeleted"]["ofNoUse"].clone();
+    assert_eq!(no_use, json!(["./log3.trn"]));
     // With a second full behind it only the moments up to that one would go.
     let sample = ChainSample::new("Sales", lsn(40, 100));
     crate::write(
@@ -226,6 +228,12 @@ fn what_a_deletion_would_cost_is_told() {
     let lost =
         chain(&[".", "--if-deleted", "log2.trn"], folder.path()).database()["ifDeleted"]["lost"].clone();
     assert_eq!(lost[0]["toLsn"], number(40, 220).as_str(), "{lost}");
+    // A copy keeps it.
+    let copy = fs::copy(folder.path().join("log2.trn"), folder.path().join("copy.trn"));
+    assert!(copy.is_ok());
+    let kept =
+        chain(&[".", "--if-deleted", "log2.trn"], folder.path()).database()["ifDeleted"]["lost"].clone();
+    assert_eq!(kept, json!([]));
     let nothing = chain(&[".", "--if-deleted", "other.bak"], folder.path());
     assert_eq!(nothing.code, Some(2));
     assert!(
