@@ -146,7 +146,7 @@ fn one(seed: u64, judge: impl Fn(&World) -> Faults) -> (Features, Faults) {
     catch_unwind(AssertUnwindSafe(|| {
         let mut world = generator::world(seed);
         let faults = judge(&world);
-        if world.features.has(Feature::HiddenFork) && brute::Brute::new(&world, &[]).is_torn() {
+        if world.features.has(Feature::HiddenFork) && brute::is_torn(&world) {
             world.features.add(Feature::HiddenForkSeen);
         }
         (world.features, faults)

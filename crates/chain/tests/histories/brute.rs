@@ -77,16 +77,6 @@ impl<'w> Brute<'w> {
         brute
     }
 
-    /// Whether some two sets are known to be of two histories, or look so: one that was begun later ends at a lower LSN.
-    pub(crate) fn is_torn(&self) -> bool {
-        let made = &self.world.made;
-        let is_lower = |one: &Made, other: &Made| {
-            one.set.fork.id == other.set.fork.id && one.finish < other.start && one.set.last > other.set.last
-        };
-        let looks_so = |one: &Made| made.iter().any(|other| is_lower(one, other));
-        self.apart.iter().flatten().any(|apart| *apart) || made.iter().any(looks_so)
-    }
-
     pub(crate) fn is_complete(&self) -> bool {
         self.ways.len() < WAYS_MAX
     }
@@ -101,6 +91,16 @@ impl<'w> Brute<'w> {
         self.apart[one][other]
     }
 
+    /// Whether what two sets hold of the log differs.
+    pub(crate) fn do_differ(&self, one: usize, other: usize) -> bool {
+        let log = |at: usize| self.world.made[at].set.log.as_ref();
+        let fork = |at: usize| self.world.made[at].set.fork.id;
+        let (Some(of), Some(with)) = (log(one), log(other)) else {
+            return false;
+        };
+        fork(one) == fork(other) && matches!(of.compare(with), LogAgreement::Differs(_))
+    }
+
     fn begin(&mut self, full: usize) {
         let way = self.data_way(&[full]);
         self.logs(&way);
@@ -109,7 +109,7 @@ impl<'w> Brute<'w> {
             let made = &self.world.made[at];
             let base = &self.world.made[full].set;
             if self.is_usable(&made.set)
-                && is_base(base, &made.set)
+                && is_base(self.world, base, &made.set)
                 && base.last < made.set.last
                 && !self.apart[full][at]
             {
@@ -171,16 +171,20 @@ impl<'w> Brute<'w> {
                 continue;
             }
             let longer = self.with(way, next);
-            self.logs(&longer);
-            for forked in 0..self.world.made.len() {
-                if let Some(cut) = self.cut(&longer, next, forked) {
-                    let longer = self.with(&cut, forked);
-                    self.logs(&longer);
-                    self.ways.push(longer);
-                }
-            }
-            self.ways.push(longer);
+            self.logs_behind(longer);
         }
+    }
+
+    /// A way, what follows it, and what follows its last log where that is cut.
+    fn logs_behind(&mut self, way: Way) {
+        self.logs(&way);
+        let last = way.legs[way.legs.len() - 1].made;
+        for forked in 0..self.world.made.len() {
+            if let Some(cut) = self.cut(&way, last, forked) {
+                self.logs_behind(self.with(&cut, forked));
+            }
+        }
+        self.ways.push(way);
     }
 
     fn follows(&self, way: &Way, position: Lsn, fork: Uuid, next: usize) -> bool {
@@ -224,6 +228,16 @@ impl<'w> Brute<'w> {
                 upper < before.start
             };
         let serves = !set.is_bulk_logged && !went_back && from <= upper;
+        // Restored whole, a log that crosses a fork point is known to hold nothing behind its start only as far as it was begun.
+        let crosses_at_all = set
+            .fork
+            .origin
+            .is_some_and(|origin| set.first <= origin.point && origin.point < set.last);
+        let bound = if crosses_at_all {
+            upper.max(made.start)
+        } else {
+            upper
+        };
         Way {
             legs,
             end: set.last,
@@ -236,7 +250,7 @@ impl<'w> Brute<'w> {
             } else {
                 from
             },
-            upper: Some(upper),
+            upper: Some(bound),
             perhaps: quiet.map(|quiet| (made.finish.min(made.start), quiet)),
         }
     }
@@ -333,7 +347,7 @@ pub(crate) fn fork_at(set: &Set, x: Lsn) -> Uuid {
 }
 
 /// Whether `differential` is relative to `base`.
-pub(crate) fn is_base(base: &Set, differential: &Set) -> bool {
+pub(crate) fn is_base(world: &World, base: &Set, differential: &Set) -> bool {
     let Kind::Differential(relative) = differential.kind else {
         return false;
     };
@@ -342,10 +356,20 @@ pub(crate) fn is_base(base: &Set, differential: &Set) -> bool {
         (Some(_), None) => false,
         // Two forks may have a checkpoint at one LSN.
         (None, _) => {
-            relative.lsn == base.checkpoint && fork_at(base, base.last) == fork_at(differential, base.last)
+            let owner = |set: &Set| owner(world, set.fork.id, base.last);
+            relative.lsn == base.checkpoint && owner(base) == owner(differential)
         }
     };
     base.kind == Kind::Full && !base.is_copy_only && is_it
+}
+
+/// The fork that holds an LSN of a fork's line, by what any set's header says of where forks came from.
+fn owner(world: &World, fork: Uuid, x: Lsn) -> Uuid {
+    let told = |made: &Made| made.set.fork.origin.filter(|_| made.set.fork.id == fork);
+    match world.made.iter().find_map(told) {
+        Some(origin) if x <= origin.point => owner(world, origin.parent, x),
+        _ => fork,
+    }
 }
 
 /// Whether what is known of two sets says that they are of two histories of one fork.
@@ -369,4 +393,26 @@ fn is_put_back(earlier: &Made, later: &Made) -> bool {
     let do_overlap = old.first < new.last && new.first < old.last;
     let is_data_inside = !new.is_log() && old.first < new.last && new.last <= old.last;
     earlier.finish < later.start && old.last > new.last && (do_overlap || is_data_inside)
+}
+
+/// Whether some two sets are known to be of two histories, or look so: one that was begun later ends at a lower LSN. Without an offset
+/// a clock that is changed for winter looks like one that was set back.
+pub(crate) fn is_torn(world: &World) -> bool {
+    let has_offsets = world
+        .made
+        .iter()
+        .all(|made| made.set.clock.offset_minutes.is_some());
+    let is_lower = |one: &Made, other: &Made| {
+        let is_before = if has_offsets {
+            one.finish < other.start
+        } else {
+            one.set.clock.finish < other.set.clock.start
+        };
+        one.set.fork.id == other.set.fork.id && is_before && one.set.last > other.set.last
+    };
+    let is_pair = |one: &Made, other: &Made| are_apart(one, other) || is_lower(one, other);
+    world
+        .made
+        .iter()
+        .any(|one| world.made.iter().any(|other| is_pair(one, other)))
 }
