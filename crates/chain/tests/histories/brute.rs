@@ -261,7 +261,9 @@ impl<'w> Brute<'w> {
         let origin = set.fork.origin?;
         let at = whole.legs[whole.legs.len() - 1].at;
         let is_inside = at < set.first && set.first < long.last && set.first <= origin.point;
-        if !is_inside || long.last <= origin.point || long.is_bulk_logged {
+        // Where the whole of it leads there as well, nothing is cut.
+        let goes_on = long.last <= origin.point && fork_at(long, long.last) == origin.parent;
+        if !is_inside || goes_on || long.is_bulk_logged {
             return None;
         }
         let mut cut = whole.clone();

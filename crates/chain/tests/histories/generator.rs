@@ -398,10 +398,15 @@ impl Maker {
             self.write(server, true, false);
         }
         self.now = whole_second(self.now);
-        self.servers[server].log_start = Some(last);
+        let is_copy_only = first < last && self.chance.percent(6);
+        if is_copy_only {
+            self.world.features.add(Feature::CopyOnlyLog);
+        } else {
+            self.servers[server].log_start = Some(last);
+        }
         self.made(
             server,
-            (Kind::Log, false),
+            (Kind::Log, is_copy_only),
             (first, last, first),
             (from, to),
             start,

@@ -114,7 +114,7 @@ impl<'w> Trial<'w> {
                 ));
             }
         }
-        let is_comparable = !self.is_torn || terms.branch.is_none();
+        let is_comparable = !self.is_torn;
         if let Some(ways) = self.ways(ask).filter(|_| is_comparable) {
             self.compare(ask, &ways, plans, terms, faults);
         }
@@ -273,13 +273,16 @@ impl<'w> Trial<'w> {
                 faults.push(format!("a plan on a branch that is none: {}", told(plan)));
                 continue;
             };
+            // What a branch shares with its parent is asked for by the parent's name, where its own logs serve as well.
+            if terms.branch.is_some_and(|asked| asked != plan.branch) {
+                continue;
+            }
             let cost = self.cost(plan);
             match ways.get(&branch.fork) {
                 None => faults.push(format!(
                     "brute force finds no way on that fork; plan: {}",
                     told(plan)
                 )),
-                Some(_) if self.is_torn => {}
                 // What gets to the end of a set more cheaply than the set itself is as good.
                 Some((_, least)) if matches!(ask, Ask::Set(_)) && cost <= *least => {}
                 Some((way, least)) if cost != *least => faults.push(format!(
@@ -291,7 +294,7 @@ impl<'w> Trial<'w> {
             }
         }
         let is_one_branch = matches!(ask, Ask::Latest);
-        if terms.branch.is_none() && !self.is_torn && !is_one_branch {
+        if terms.branch.is_none() && !is_one_branch {
             let planned = 1 + plans.other_branches.len();
             if planned != ways.len() {
                 faults.push(format!(

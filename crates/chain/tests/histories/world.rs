@@ -130,6 +130,7 @@ impl World {
 pub(crate) enum Feature {
     Full,
     CopyOnly,
+    CopyOnlyLog,
     Differential,
     LogDuringData,
     EmptyLog,
@@ -161,9 +162,10 @@ pub(crate) enum Feature {
 pub(crate) struct Features(u32);
 
 impl Features {
-    pub(crate) const ALL: [Feature; 26] = [
+    pub(crate) const ALL: [Feature; 27] = [
         Feature::Full,
         Feature::CopyOnly,
+        Feature::CopyOnlyLog,
         Feature::Differential,
         Feature::LogDuringData,
         Feature::EmptyLog,
