@@ -40,6 +40,8 @@ pub(crate) struct Way {
     low: i64,
     /// The first moment that the last log is not known to reach.
     upper: Option<i64>,
+    /// The same of the way without its last set.
+    before: (i64, Option<i64>),
     /// Up to here some would let it serve as well: empty logs behind a data backup or a bulk-logged log.
     pub(crate) perhaps: Option<(i64, i64)>,
 }
@@ -139,6 +141,7 @@ impl<'w> Brute<'w> {
             nominal: Some(last.finish),
             low: last.finish,
             upper: None,
+            before: (last.finish, None),
             perhaps: self.quiet_after(last, end).map(|to| (last.finish, to)),
         }
     }
@@ -251,6 +254,7 @@ impl<'w> Brute<'w> {
                 from
             },
             upper: Some(bound),
+            before: (way.low, way.upper),
             perhaps: quiet.map(|quiet| (made.finish.min(made.start), quiet)),
         }
     }
@@ -270,6 +274,12 @@ impl<'w> Brute<'w> {
         cut.legs.last_mut()?.cut = Some(set.first);
         cut.end = set.first;
         cut.fork = fork_at(long, set.first);
+        // How far it reaches in time is no matter: the forked log serves moments from its own start on.
+        (cut.low, cut.upper) = (whole.before.0, None);
+        // A log that is cut can stop nowhere else, so that none before it may have to.
+        for leg in &whole.legs[..whole.legs.len() - 1] {
+            cut.low = cut.low.max(self.world.made[leg.made].finish);
+        }
         self.follows(&cut, cut.end, cut.fork, forked).then_some(cut)
     }
 

@@ -225,12 +225,13 @@ impl<'w> Trial<'w> {
                     return None;
                 }
                 let ends = |way: &&Way| way.legs[way.legs.len() - 1].made == at;
-                self.brute
-                    .ways
-                    .iter()
-                    .filter(ends)
-                    .map(|way| (way, way.fork))
-                    .collect()
+                let own = self.brute.ways.iter().filter(ends);
+                let own: Vec<_> = own.map(|way| (way, way.fork)).collect();
+                // A set that no way ends with may still end where others lead to; or not.
+                if own.is_empty() {
+                    return None;
+                }
+                own
             }
             Ask::Universal(_) | Ask::Local(_) => return None,
         };
@@ -310,6 +311,10 @@ impl<'w> Trial<'w> {
     fn is_certain(&self, way: &Way, ask: Ask) -> bool {
         // Nobody knows when a host was put back, nor which of its histories a fork left.
         if matches!(ask, Ask::Universal(_)) || self.world.features.has(Feature::Fork) {
+            return false;
+        }
+        // Without offsets the hour that comes twice looks as if the host was put back.
+        if self.world.features.has(Feature::NoOffset) {
             return false;
         }
         if self.world.features.has(Feature::ClockBack) || self.world.features.has(Feature::NoGuid) {

@@ -83,11 +83,7 @@ fn position(trial: &Trial<'_>, ask: Ask, plan: &Plan, last: &Made) -> Result<Lsn
         (Ask::At(x) | Ask::Before(x), None) if x == set.last => (x, x),
         (Ask::At(x), Some(Stop::AtLsn(at))) if x == *at => (after(x), x),
         (Ask::Before(x), Some(Stop::BeforeLsn(at))) if x == *at => (x, x),
-        (Ask::Set(id), Some(Stop::BeforeLsn(at)))
-            if is_empty(trial, id) && end_of(trial, id) == Some(*at) =>
-        {
-            (*at, *at)
-        }
+        (Ask::Set(id), Some(Stop::BeforeLsn(at))) if end_of(trial, id) == Some(*at) => (*at, *at),
         (Ask::Latest, None) => (set.last, set.last),
         (Ask::Set(id), None) if end_of(trial, id) == Some(set.last) => (set.last, set.last),
         _ => return Err("the last step does not end where it was asked to".to_owned()),
@@ -104,11 +100,6 @@ fn position(trial: &Trial<'_>, ask: Ask, plan: &Plan, last: &Made) -> Result<Lsn
 /// Where a set ends: what ends there as well is as good.
 fn end_of(trial: &Trial<'_>, id: SetId) -> Option<Lsn> {
     trial.world.index_of(id).map(|at| trial.world.made[at].set.last)
-}
-
-fn is_empty(trial: &Trial<'_>, id: SetId) -> bool {
-    let found = trial.world.index_of(id);
-    found.is_some_and(|at| trial.world.made[at].set.is_empty_log())
 }
 
 /// Whether a data backup is asked for the moment it finished at: what it holds is then its last record, whatever else was committed in
