@@ -24,11 +24,18 @@ impl Planner<'_> {
             .ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, Some(lsn)))
     }
 
-    /// Up to and including the record at `lsn`, whose log it must be: the end of a set before it will not do.
-    pub(super) fn inside_log(&self, lsn: Lsn, stop: &Stop) -> Result<Plans, Box<Refusal>> {
+    /// Up to and including the record at `lsn` of one of the branches `owners`, whose log it must be: the end of a set before it will
+    /// not do.
+    pub(super) fn inside_log(
+        &self,
+        lsn: Lsn,
+        stop: &Stop,
+        owners: &[BranchId],
+    ) -> Result<Plans, Box<Refusal>> {
         let ways = self.sets_allowed();
         let mut finals: Vec<Final> = Vec::new();
         self.stopped_at(lsn, stop, &ways, &mut finals);
+        finals.retain(|last| owners.contains(&last.branch));
         let found = Found { finals, ways };
         self.choose(&[found])
             .ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, Some(lsn)))

@@ -28,13 +28,16 @@ impl Planner<'_> {
         };
         let wanted = |mark: &Mark| match self.terms.branch {
             None => true,
-            Some(BranchId(number)) => self.graph.branches.all[number as usize].fork == mark.fork,
+            Some(branch) => self
+                .owners(mark)
+                .contains(&self.graph.branches.canonical(branch, mark.lsn)),
         };
         let Some(chosen) = marks.iter().find(|mark| is_late_enough(mark) && wanted(mark)) else {
             return Err(refusal(Reason::UnknownMark));
         };
-        // A name that was used before would stop the restore at its first use.
-        let is_only = marks.iter().filter(|mark| mark.fork == chosen.fork).count() == 1;
+        // A name that was used before would stop the restore at its first use, on whatever fork: a log that crosses the point where two
+        // part holds marks of both.
+        let is_only = marks.len() == 1;
         let stop = if is_only {
             Stop::AtMark {
                 name: name.to_owned(),
@@ -43,6 +46,20 @@ impl Planner<'_> {
         } else {
             Stop::AtLsn(chosen.lsn)
         };
-        self.inside_log(chosen.lsn, &stop)
+        self.inside_log(chosen.lsn, &stop, &self.owners(chosen))
+    }
+
+    /// The branches that hold the mark: those of its fork, or, up to where they left it, what they left. Another fork has other
+    /// records at its LSN.
+    fn owners(&self, mark: &Mark) -> Vec<BranchId> {
+        let of_fork = self
+            .graph
+            .branches
+            .all
+            .iter()
+            .filter(|branch| branch.fork == mark.fork);
+        of_fork
+            .map(|branch| self.graph.branches.canonical(branch.id, mark.lsn))
+            .collect()
     }
 }

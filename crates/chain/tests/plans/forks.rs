@@ -176,3 +176,37 @@ fn a_bulk_logged_log_of_the_parent_cannot_be_cut() {
     assert_eq!(h.on("B").latest().split(';').next(), Some("no: nothing"));
     assert_eq!(h.on("A").latest(), "f a1 a2");
 }
+
+#[test]
+fn a_mark_is_of_one_line_only() {
+    // 135 is a record of A and, behind the point, another one of B; 125 is before the point and of both.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L a2 120..140 @10:30
+         L b1 120..150 @11:00 fork=B from A at 130
+         mark abandoned 135 @10:28 fork=A
+         mark alive 135 @10:50 fork=B
+         mark shared 125 @10:18 fork=A",
+    );
+    assert_eq!(h.mark("abandoned"), "f a1 a2~abandoned");
+    assert_eq!(h.mark("alive"), "f a1 b1~alive");
+    assert_eq!(
+        h.on("A").mark("alive").split(';').next(),
+        Some("no: unknown mark")
+    );
+    assert_eq!(h.on("B").mark("shared"), h.mark("shared"));
+}
+
+#[test]
+fn a_name_that_both_lines_use_goes_by_the_record() {
+    // b1 holds the mark at 125 as well: by name the restore would stop there.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..120 @10:15
+         L b1 120..150 @11:00 fork=B from A at 130
+         mark nightly 125 @10:18 fork=A
+         mark nightly 140 @10:55 fork=B",
+    );
+    assert_eq!(h.mark_after("nightly", "10:50"), "f a1 b1=140");
+}
