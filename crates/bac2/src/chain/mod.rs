@@ -8,12 +8,14 @@ mod aim;
 mod answer;
 mod blobs;
 mod clockface;
+mod excerpt;
 mod found;
 mod library;
 mod loss;
 mod reading;
 mod script;
 mod show;
+mod steps;
 mod timeline;
 mod words;
 

@@ -2,22 +2,19 @@
 
 use std::fmt::Write as _;
 
-use chain::{Coverage, Grade, Kind, Plan, Plans};
+use chain::{Coverage, Kind};
 
 use super::aim::shown;
-use super::clockface::spaced;
+use super::excerpt::{Part, excerpt};
 use super::library::Kin;
-use super::{Aimed, Judged, loss, timeline, words};
+use super::{Judged, loss, steps, timeline, words};
 use crate::console::Console;
 use crate::inspect::words::product;
 use crate::paint::{Tone, cell, figures, only_break, paint, printable, table, terminal_width, toned};
-use crate::quantity::{counted, size};
+use crate::quantity::counted;
 
-/// Alternatives that are named; JSON has them all.
-const ALTERNATIVES_SHOWN: usize = 3;
-
-/// Columns that the steps of a plan need as a table.
-const STEPS_TABLE_MIN: usize = 150;
+/// Rows of a table of intervals or holes; of more the middle is left out.
+const ROWS_SHOWN: usize = 40;
 
 /// Backup sets that are named where no plan can use them; JSON has them all.
 const UNUSED_SHOWN: usize = 10;
@@ -45,7 +42,7 @@ pub(super) fn show(judged: &[Judged], console: &Console) -> String {
             out.push_str(&lost(one, loss, console));
         }
         if let Some(aimed) = &one.aimed {
-            out.push_str(&plan(one, aimed, console));
+            out.push_str(&steps::plan(one, aimed, console));
         }
     }
     if judged.iter().all(|one| one.aimed.is_none() && one.loss.is_none()) {
@@ -138,7 +135,14 @@ fn spans(one: &Judged, coverage: &Coverage, console: &Console) -> String {
         header.insert(0, "fork");
     }
     let mut rows = table(console, &header);
-    for span in &coverage.spans {
+    for part in excerpt(&coverage.spans, ROWS_SHOWN) {
+        let span = match part {
+            Part::Item(_, span) => span,
+            Part::Left(count) => {
+                rows.add_row(vec![cell("..."), cell(&left_out(count))]);
+                continue;
+            }
+        };
         let times = span.times.map(|times| {
             let to = if times.from == times.to {
                 "that moment only".to_owned()
@@ -173,8 +177,14 @@ fn holes(one: &Judged, console: &Console) -> String {
         header.insert(1, "fork");
     }
     let mut rows = table(console, &header);
-    for (number, hole) in (1..).zip(&one.coverage.holes) {
-        let number: u32 = number;
+    for part in excerpt(&one.coverage.holes, ROWS_SHOWN) {
+        let (number, hole) = match part {
+            Part::Item(number, hole) => (number, hole),
+            Part::Left(count) => {
+                rows.add_row(vec![cell("..."), cell(&left_out(count))]);
+                continue;
+            }
+        };
         let mut row = vec![
             figures(&number.to_string()),
             figures(&hole.from.to_string()),
@@ -188,6 +198,10 @@ fn holes(one: &Judged, console: &Console) -> String {
     }
     only_break(&mut rows, &[header.len() - 1]);
     format!("\n  not restorable\n{}", indented(&rows))
+}
+
+fn left_out(count: usize) -> String {
+    format!("{count} more; -o json has all")
 }
 
 fn unused(kin: &Kin) -> String {
@@ -210,15 +224,14 @@ fn lost(one: &Judged, loss: &loss::Loss, console: &Console) -> String {
     if loss.sets.is_empty() {
         return "\n  nothing of this database would be deleted\n".to_owned();
     }
-    let files = loss.sets.iter().filter_map(|id| one.kin.held(*id));
-    let files: Vec<String> = files.map(words::files).collect();
-    let gone = printable(&files.join(", "));
+    let gone = words::some_files(&one.kin, &loss.sets);
     let useless = if loss.useless.is_empty() {
         String::new()
     } else {
-        let held = loss.useless.iter().filter_map(|id| one.kin.held(*id));
-        let files: Vec<String> = held.map(words::files).collect();
-        format!("  of no use any more: {}\n", printable(&files.join(", ")))
+        format!(
+            "  of no use any more: {}\n",
+            words::some_files(&one.kin, &loss.useless)
+        )
     };
     let loss = match loss::bounds(&loss.lost) {
         None => format!(
@@ -238,151 +251,6 @@ fn lost(one: &Judged, loss: &loss::Loss, console: &Console) -> String {
     loss + &useless
 }
 
-fn plan(one: &Judged, aimed: &Aimed, console: &Console) -> String {
-    let target = printable(&words::target(&one.kin, &aimed.target, &one.face));
-    match &aimed.outcome {
-        Err(refusal) => {
-            let why = words::refusal(&one.kin, refusal, &one.face);
-            let mut out = format!(
-                "\n  {} {target}: {}\n",
-                paint(console, Tone::Bad, "no plan to"),
-                printable(&why)
-            );
-            for (side, point) in [("before", refusal.before), ("after", refusal.after)] {
-                if let Some(point) = point {
-                    let option = super::answer::option(&aimed.target, &point, &one.view());
-                    writeln!(out, "  the nearest point {side} it: {option}").expect("a string grows");
-                }
-            }
-            out
-        }
-        Ok(plans) => {
-            let best = &plans.best;
-            let steps = counted(best.steps.len() as u64, "step");
-            let heading = format!("plan to {target}");
-            let mut out = format!(
-                "\n  {}: {steps}, {}, up to LSN {}\n",
-                paint(console, Tone::Strong, &heading),
-                size(best.bytes),
-                best.reaches
-            );
-            out.push_str(&if terminal_width() >= STEPS_TABLE_MIN {
-                steps_table(one, best, console)
-            } else {
-                steps_lines(one, best, console)
-            });
-            out.push_str(&others(one, plans));
-            out
-        }
-    }
-}
-
-fn grade_tone(grade: Grade) -> Tone {
-    match grade {
-        Grade::Proved | Grade::EngineVerified => Tone::Good,
-        Grade::Accepted | Grade::HeadersOnly => Tone::Doubtful,
-        Grade::Disputed | Grade::None => Tone::Bad,
-    }
-}
-
-/// A step in two lines, for terminals that have no room for the table.
-fn steps_lines(one: &Judged, plan: &Plan, console: &Console) -> String {
-    let mut out = String::new();
-    for (number, step) in (1..).zip(&plan.steps) {
-        let number: u32 = number;
-        let held = one.kin.held(step.set).expect("a plan names sets it was given");
-        let kind = words::kind(step.kind);
-        writeln!(
-            out,
-            "  {number:>3}. {kind:<12}  {}",
-            printable(&words::files(held))
-        )
-        .expect("a string grows");
-        let grade = paint(console, grade_tone(step.grade), words::grade(step.grade));
-        let begun = spaced(held.set.clock.start);
-        let (first, last) = (held.set.first, held.set.last);
-        write!(out, "       {begun}, LSN {first} to {last}, {grade}").expect("a string grows");
-        if let Some(stop) = &step.stop {
-            write!(out, ", {}", paint(console, Tone::Strong, &words::stop(stop))).expect("a string grows");
-        }
-        out.push('\n');
-    }
-    out
-}
-
-fn steps_table(one: &Judged, plan: &Plan, console: &Console) -> String {
-    let mut rows = table(
-        console,
-        &["", "backup", "in", "begun", "first LSN", "last LSN", "", ""],
-    );
-    for (number, step) in (1..).zip(&plan.steps) {
-        let number: u32 = number;
-        let held = one.kin.held(step.set).expect("a plan names sets it was given");
-        rows.add_row(vec![
-            figures(&number.to_string()),
-            cell(words::kind(step.kind)),
-            cell(&words::files(held)),
-            cell(&spaced(held.set.clock.start)),
-            figures(&held.set.first.to_string()),
-            figures(&held.set.last.to_string()),
-            toned(grade_tone(step.grade), words::grade(step.grade)),
-            toned(
-                Tone::Strong,
-                &step.stop.as_ref().map_or_else(String::new, words::stop),
-            ),
-        ]);
-    }
-    only_break(&mut rows, &[2]);
-    indented(&rows)
-}
-
-/// What else would get there, in one line each.
-fn others(one: &Judged, plans: &Plans) -> String {
-    let mut out = String::new();
-    for other in plans.alternatives.iter().take(ALTERNATIVES_SHOWN) {
-        writeln!(out, "  as good: {}", files_of(one, other)).expect("a string grows");
-    }
-    if plans.alternatives.len() > ALTERNATIVES_SHOWN {
-        let more = counted(
-            (plans.alternatives.len() - ALTERNATIVES_SHOWN) as u64,
-            "more plan",
-        );
-        writeln!(out, "  and {more} as good; -o json lists them").expect("a string grows");
-    }
-    for other in &plans.other_branches {
-        let number = shown(other.branch);
-        writeln!(
-            out,
-            "  {} has that point too: --fork {number} plans {}",
-            words::fork(other.branch),
-            files_of(one, other)
-        )
-        .expect("a string grows");
-    }
-    let steps = plans.best.steps.iter();
-    let held = steps.filter_map(|step| Some((step.grade, one.kin.held(step.set)?)));
-    if held
-        .clone()
-        .any(|(grade, held)| grade == Grade::HeadersOnly && held.remark.is_none())
-    {
-        out.push_str("  headers only: not known to be intact; --verify reads every byte\n");
-    }
-    for (_, held) in held {
-        if let Some(remark) = &held.remark {
-            writeln!(out, "  {}: {}", printable(&words::files(held)), printable(remark))
-                .expect("a string grows");
-        }
-    }
-    out.push_str("  --tsql prints the script\n");
-    out
-}
-
-fn files_of(one: &Judged, plan: &Plan) -> String {
-    let held = plan.steps.iter().filter_map(|step| one.kin.held(step.set));
-    let files: Vec<String> = held.map(words::files).collect();
-    printable(&files.join(", "))
-}
-
 /// How to get a plan, with a moment that can be had.
 fn hint(judged: &[Judged]) -> String {
     let Some((one, times)) = judged
@@ -398,7 +266,8 @@ fn hint(judged: &[Judged]) -> String {
     )
 }
 
-fn indented(rows: &comfy_table::Table) -> String {
+/// A table two columns in.
+pub(super) fn indented(rows: &comfy_table::Table) -> String {
     let mut out = String::new();
     for row in rows.lines() {
         writeln!(out, "  {}", row.trim_end()).expect("a string grows");

@@ -5,6 +5,8 @@ use chain::{Grade, Hole, HoleReason, Kind, Moment, Reason, Refusal, SetId, Stop,
 use super::aim::shown;
 use super::clockface::{Clockface, spaced};
 use super::library::{Held, Kin};
+use crate::paint::printable;
+use crate::quantity::count;
 
 /// `FULL`, `DIFFERENTIAL`, `LOG`.
 pub(super) fn kind(kind: Kind) -> &'static str {
@@ -35,6 +37,22 @@ pub(super) fn files(held: &Held) -> String {
     } else {
         files
     }
+}
+
+/// Files that are named of many sets.
+const FILES_NAMED: usize = 8;
+
+/// The files of several sets in one line; of many the first.
+pub(super) fn some_files(kin: &Kin, sets: &[SetId]) -> String {
+    let held = sets.iter().filter_map(|id| kin.held(*id));
+    let mut names: Vec<String> = held
+        .take(FILES_NAMED)
+        .map(|held| printable(&files(held)))
+        .collect();
+    if sets.len() > FILES_NAMED {
+        names.push(format!("and {} more", count((sets.len() - FILES_NAMED) as u64)));
+    }
+    names.join(", ")
 }
 
 fn files_of(kin: &Kin, id: SetId) -> String {
