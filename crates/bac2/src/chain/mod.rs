@@ -271,7 +271,7 @@ impl Judged {
         else {
             return;
         };
-        let next = next_step(target, refusal, &self.view());
+        let next = next_step(&self.kin, target, refusal, &self.view());
         let sentence = format!(
             "{} cannot be restored to {}: {}",
             printable(&self.kin.name),
@@ -302,7 +302,7 @@ impl Judged {
 }
 
 /// What to type instead of a target that has no plan.
-fn next_step(target: &Target, refusal: &Refusal, view: &View<'_>) -> String {
+fn next_step(kin: &Kin, target: &Target, refusal: &Refusal, view: &View<'_>) -> String {
     let readings = answer::readings(refusal, view);
     if !readings.is_empty() {
         return format!("say which one is meant: {}", readings.join(" or "));
@@ -319,7 +319,13 @@ fn next_step(target: &Target, refusal: &Refusal, view: &View<'_>) -> String {
         Reason::Ambiguous(_) => {
             near.push("give the server's time zone with --zone, or a log record with --lsn".to_owned());
         }
-        Reason::AmbiguousInLog(_) => near.push("a log record can be named with --lsn".to_owned()),
+        Reason::AmbiguousInLog(id) => {
+            let set = &kin.held(*id).expect("a refusal names sets it was given").set;
+            near.push(format!(
+                "that log begins at --lsn {} and ends at --lsn {}",
+                set.first, set.last
+            ));
+        }
         Reason::OffsetUnknown => {
             near.push(
                 "give the time on the server's clock, without an offset, or its time zone with --zone"

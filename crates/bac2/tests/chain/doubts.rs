@@ -239,6 +239,28 @@ fn an_hour_that_comes_twice_is_refused_with_both_readings() {
         assert_eq!(there.code, Some(0), "{}", there.complaint);
         assert_eq!(files(&there.database()).len(), steps, "{reading}");
     }
+    // The second log was begun in the first pass and ended in the second: its moments cannot be told apart, its ends can.
+    let inside = chain(
+        &[
+            ".",
+            "--zone",
+            "Europe/Berlin",
+            "--at",
+            "2026-10-25T02:45:00+02:00",
+        ],
+        folder.path(),
+    );
+    assert_eq!(inside.code, Some(1));
+    for (block, steps) in [(150, 2), (200, 3)] {
+        let lsn = number(40, block);
+        assert!(
+            inside.complaint.contains(&format!("--lsn {lsn}")),
+            "{}",
+            inside.complaint
+        );
+        let there = chain(&[".", "--lsn", &lsn], folder.path());
+        assert_eq!(files(&there.database()).len(), steps, "{lsn}");
+    }
     // Without the zone nothing tells the two apart.
     let unknown = chain(&[".", "--at", "2026-10-25T02:30"], folder.path());
     assert_eq!(unknown.code, Some(1));
