@@ -6,6 +6,7 @@ use std::time::Instant;
 use bak::writer::sample::{ChainSample, lsn};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::{Story, at, chain, files, number};
 
@@ -205,6 +206,43 @@ fn two_databases_of_one_name_are_two() {
         "{}",
         table.text
     );
+}
+
+/// The database was restored to block 170 and went on as another fork; SQL Server itself says so.
+#[test]
+fn a_fork_is_followed_and_can_be_named() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    story.write(&folder);
+    let fork = Uuid::from_u128(77);
+    let child = story
+        .sample
+        .log(lsn(40, 150), lsn(40, 190), at("02:50:00"))
+        .forked(fork, lsn(40, 170));
+    story.put(&folder, "child.trn", &[&child]);
+    let database = chain(&[".", "--latest"], folder.path()).database();
+    let forks = &database["forks"];
+    assert_eq!(forks.as_array().map(Vec::len), Some(2));
+    assert_eq!(forks[1]["recoveryForkId"], fork.to_string());
+    assert_eq!(
+        (&forks[1]["parent"], &forks[1]["evidence"]),
+        (&json!(1), &Value::Null)
+    );
+    assert_eq!(forks[1]["leftParentAtLsn"], number(40, 170));
+    // The branch that was written last is the latest.
+    assert_eq!(files(&database), ["full.bak", "log1.trn", "child.trn"]);
+    for name in ["1", forks[0]["recoveryForkId"].as_str().expect("a GUID")] {
+        let parent = chain(&[".", "--latest", "--fork", name], folder.path()).database();
+        assert_eq!(
+            files(&parent),
+            ["full.bak", "log1.trn", "log2.trn", "log3.trn"],
+            "{name}"
+        );
+    }
+    let table = chain(&[".", "-o", "table"], folder.path()).text;
+    let said = format!("fork 2: {fork}, left fork 1 at LSN {}", number(40, 170));
+    assert!(table.contains(&said), "{table}");
+    assert!(!table.contains("HIDDEN"), "{table}");
 }
 
 #[test]
