@@ -21,6 +21,9 @@ const UNUSED_SHOWN: usize = 10;
 
 /// All databases.
 pub(super) fn show(judged: &[Judged], console: &Console) -> String {
+    if judged.is_empty() {
+        return "no backup set was found\n".to_owned();
+    }
     let mut out = String::new();
     for one in judged {
         if !out.is_empty() {

@@ -20,6 +20,8 @@ fn an_empty_folder_and_a_missing_path_are_exit_code_2() {
     assert_eq!(empty.code, Some(2));
     assert!(empty.complaint.contains("[NoBackups]"), "{}", empty.complaint);
     assert!(empty.databases().is_empty());
+    let table = chain(&[".", "-o", "table"], folder.path());
+    assert_eq!(table.text, "no backup set was found\n");
     let missing = chain(&["no such folder"], folder.path());
     assert_eq!(missing.code, Some(2));
     assert!(
