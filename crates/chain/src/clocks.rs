@@ -81,10 +81,13 @@ fn number_eras(
 ) {
     let mut number = 0;
     let mut before: Option<usize> = None;
-    let logs = members
+    let mut logs: Vec<usize> = members
         .iter()
         .copied()
-        .filter(|index| sets[*index].is_log() && !sets[*index].is_empty_log());
+        .filter(|index| sets[*index].is_log() && !sets[*index].is_empty_log())
+        .collect();
+    // Of logs that end at one LSN, one of them copy-only, the clock decides which came first.
+    logs.sort_by_key(|index| (sets[*index].last, spans[*index].start_latest));
     for log in logs {
         let began_before =
             before.is_some_and(|before| spans[log].start_latest < spans[before].start_earliest);

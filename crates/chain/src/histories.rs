@@ -114,13 +114,12 @@ impl ForkSets<'_> {
     /// The run that a data backup or an empty log lies in: among the logs that hold the record at its end, where time agrees with that.
     fn run_around(&self, runs: &Runs, member: usize) -> Option<usize> {
         let around = runs.around(self, member);
-        let agreeing = around
-            .iter()
-            .filter(|log| self.compare(member, **log) == LogAgreement::Same)
-            .min_by_key(|log| (self.span(**log).start_earliest, **log));
         // Of several, the log that came first after the set: a later one may be of a history that left before it.
+        let in_time = |log: &&usize| (self.span(**log).start_earliest, **log);
         let fitting = around.iter().filter(|log| self.fits(runs, member, **log));
-        let log = agreeing.or(fitting.min_by_key(|log| (self.span(**log).start_earliest, **log)))?;
+        let agrees = |log: &&usize| self.compare(member, **log) == LogAgreement::Same;
+        let agreeing = || around.iter().filter(agrees).min_by_key(in_time);
+        let log = fitting.min_by_key(in_time).or_else(agreeing)?;
         runs.of[*log]
     }
 

@@ -192,9 +192,12 @@ impl Explainer<'_> {
             Kind::Differential(base) if self.usable[index] => HoleReason::BaseMissing(set.id, base.guid),
             _ => unusable(set),
         };
+        // Not over a point that can be restored to.
+        let within = spans.iter().map(|span| span.to).filter(|to| *to <= set.last);
+        let from = within.max().map_or(set.first, |reached| set.first.max(reached));
         Some(Hole {
             branch,
-            from: set.first.min(set.last),
+            from: from.min(set.last),
             to: set.last,
             reason,
         })

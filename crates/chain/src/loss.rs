@@ -1,7 +1,4 @@
-//! What deleting sets would cost: the stretches that only they hold up.
-
-use bak::Lsn;
-use jiff::Timestamp;
+//! What deleting sets would cost: the stretches of log and the moments that only they hold up.
 
 use crate::coverage::{Coverage, Span, TimeSpan};
 
@@ -9,18 +6,18 @@ use crate::coverage::{Coverage, Span, TimeSpan};
 pub(crate) fn between(before: &Coverage, after: &Coverage) -> Coverage {
     let mut lost: Vec<Span> = Vec::new();
     for span in &before.spans {
-        let meets = |left: &&Span| left.branch == span.branch && left.to >= span.from && left.from <= span.to;
-        let left: Vec<&Span> = after.spans.iter().filter(meets).collect();
+        let left: Vec<&Span> = after
+            .spans
+            .iter()
+            .filter(|left| left.branch == span.branch)
+            .collect();
         lost_of(span, &left, &mut lost);
     }
-    let is_lost = |from: Lsn, to: Lsn, branch| {
-        let mut of_branch = lost.iter().filter(|span| span.branch == branch);
-        of_branch.any(|span| from <= span.to && span.from <= to)
+    let is_lost = |hole: &&crate::coverage::Hole| {
+        let mut of_branch = lost.iter().filter(|span| span.branch == hole.branch);
+        of_branch.any(|span| hole.from <= span.to && span.from <= hole.to)
     };
-    let holes = after
-        .holes
-        .iter()
-        .filter(|hole| is_lost(hole.from, hole.to, hole.branch));
+    let holes = after.holes.iter().filter(is_lost);
     Coverage {
         branches: before.branches.clone(),
         holes: holes.cloned().collect(),
@@ -28,43 +25,60 @@ pub(crate) fn between(before: &Coverage, after: &Coverage) -> Coverage {
     }
 }
 
-/// The pieces of one span that are not in `left`, which is in the order of LSN. A piece ends where what is left begins; that point
-/// itself is not lost.
+/// The pieces of one span that are lost. LSNs and moments are looked at apart: deleting what tells that nothing happened loses moments
+/// and no LSN, and a moment may be served on from elsewhere. Where both fall into as many pieces, they belong together in order.
 fn lost_of(span: &Span, left: &[&Span], lost: &mut Vec<Span>) {
-    let (mut at, mut since) = (span.from, span.times.map(|times| times.from));
-    let mut is_at_left = false;
-    for rest in left {
-        let begins = rest.times.map(|times| times.from);
-        // A stretch of LSN that is lost, or only moments: the same log, but what told that nothing happened behind it is gone.
-        if rest.from > at || (rest.from >= at && later(begins, since)) {
-            lost.push(piece(span, (at, since), (rest.from, begins.or(since))));
-        }
-        is_at_left = true;
-        at = at.max(rest.to);
-        since = rest.times.map(|times| times.to).max(since);
+    let lsns = pieces((span.from, span.to), left.iter().map(|left| (left.from, left.to)));
+    let times = span.times.map_or_else(Vec::new, |times| {
+        let left = left.iter().filter_map(|left| left.times);
+        pieces((times.from, times.to), left.map(|times| (times.from, times.to)))
+    });
+    if lsns.len() == times.len() {
+        let pairs = lsns.into_iter().zip(times);
+        lost.extend(pairs.map(|((from, to), times)| piece(span, from, to, Some(times))));
+        return;
     }
-    let (end, until) = (span.to, span.times.map(|times| times.to));
-    if at < end || later(until, since) || !is_at_left {
-        lost.push(piece(span, (at, since), (end, until)));
-    }
+    lost.extend(lsns.into_iter().map(|(from, to)| piece(span, from, to, None)));
+    lost.extend(
+        times
+            .into_iter()
+            .map(|times| piece(span, span.to, span.to, Some(times))),
+    );
 }
 
-fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
-    matches!((one, other), (Some(one), Some(other)) if one > other)
-}
-
-fn piece(span: &Span, from: (Lsn, Option<Timestamp>), to: (Lsn, Option<Timestamp>)) -> Span {
-    let times = match (from.1, to.1) {
-        (Some(from), Some(to)) => Some(TimeSpan {
-            from,
-            to: to.max(from),
-        }),
-        _ => None,
-    };
+fn piece(
+    span: &Span,
+    from: bak::Lsn,
+    to: bak::Lsn,
+    times: Option<(jiff::Timestamp, jiff::Timestamp)>,
+) -> Span {
     Span {
         branch: span.branch,
-        from: from.0,
-        to: to.0,
-        times,
+        from,
+        to,
+        times: times.map(|(from, to)| TimeSpan { from, to }),
     }
+}
+
+/// What is left of an interval without others. A piece ends where one of the others begins; that point itself is theirs.
+fn pieces<T: Ord + Copy>(whole: (T, T), others: impl Iterator<Item = (T, T)>) -> Vec<(T, T)> {
+    let mut others: Vec<(T, T)> = others
+        .filter(|(from, to)| *from <= whole.1 && whole.0 <= *to)
+        .collect();
+    others.sort_unstable();
+    if others.is_empty() {
+        return vec![whole];
+    }
+    let mut pieces = Vec::new();
+    let mut at = whole.0;
+    for (from, to) in others {
+        if from > at {
+            pieces.push((at, from));
+        }
+        at = at.max(to);
+    }
+    if at < whole.1 {
+        pieces.push((at, whole.1));
+    }
+    pieces
 }

@@ -130,12 +130,13 @@ impl<'a> Planner<'a> {
     fn make(&self, last: &Final, ways: &[Option<Way>]) -> Plan {
         let path = self.graph.path(last.last, last.way.before, &self.usable, ways);
         self.plan_of(last, &path)
+            .expect("what a way found needs to stop is written")
     }
 
-    /// A plan from its sets, each with the LSN that it is stopped at.
-    fn plan_of(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Plan {
+    /// A plan from its sets, each with the LSN that it is stopped at. None where a stop that it needs cannot be written.
+    fn plan_of(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Option<Plan> {
         let mut cost = Cost::default();
-        let early = self.early_stops(last, path);
+        let early = self.early_stops(last, path)?;
         let steps = path.iter().enumerate().map(|(number, (index, cut))| {
             let set = &self.graph.sets[*index];
             cost = cost.plus(Cost::of(set));
@@ -153,12 +154,12 @@ impl<'a> Planner<'a> {
             }
         });
         let steps = steps.collect();
-        Plan {
+        Some(Plan {
             steps,
             branch: last.branch,
             reaches: last.reaches,
             bytes: cost.bytes,
-        }
+        })
     }
 
     /// The furthest that the branch which was written last can be restored to.

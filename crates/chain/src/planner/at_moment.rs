@@ -160,14 +160,19 @@ impl Planner<'_> {
                 }
             },
         };
-        finals.push(Final {
+        let last = Final {
             last: log,
             at: Some(at),
             stop: Some(stop),
             way,
             branch: self.graph.branches.at_end(log),
             reaches: set.last,
-        });
+        };
+        let path = self.graph.path(log, way.before, &self.usable, ways);
+        match self.early_stops(&last, &path) {
+            Some(_) => finals.push(last),
+            None => undecided.push(set.id),
+        }
     }
 
     fn literal_in(
@@ -194,8 +199,16 @@ impl Planner<'_> {
 
     /// Logs before the last that were still being written at the moment: they may hold later records, so they stop at it too. So does
     /// every log behind the first that stops: once stopped, SQL Server goes on only with the same stop.
-    pub(super) fn early_stops(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Vec<(usize, Stop)> {
-        let Some(at) = last.at else { return Vec::new() };
+    ///
+    /// None where such a stop cannot be written.
+    pub(super) fn early_stops(
+        &self,
+        last: &Final,
+        path: &[(usize, Option<Lsn>)],
+    ) -> Option<Vec<(usize, Stop)>> {
+        let Some(at) = last.at else {
+            return Some(Vec::new());
+        };
         let timeline = self
             .database
             .timeline(self.graph.branches.all[last.branch.0 as usize].fork);
@@ -208,14 +221,12 @@ impl Planner<'_> {
             let can_stop = index != last.last && cut.is_none() && set.is_log() && !is_whole;
             let is_open = self.database.reading(index).era == era
                 && self.database.finish_latest(index) >= at.as_millisecond();
-            if can_stop
-                && (is_open || !stops.is_empty())
-                && let Ok(stop) = self.literal_in(index, Some(before), at, &timeline)
-            {
-                stops.push((index, stop));
+            if can_stop && (is_open || !stops.is_empty()) {
+                let stop = self.literal_in(index, Some(before), at, &timeline);
+                stops.push((index, stop.ok()?));
             }
         }
-        stops
+        Some(stops)
     }
 
     /// The eras of a branch in which a log reaches this moment.

@@ -23,7 +23,9 @@ impl Planner<'_> {
         let mut plans: Vec<Plan> = Vec::new();
         for last in rivals {
             for path in self.equal_paths(last, &found.ways) {
-                let plan = self.plan_of(last, &path);
+                let Some(plan) = self.plan_of(last, &path) else {
+                    continue;
+                };
                 if plan.steps != chosen.steps && !plans.iter().any(|other| other.steps == plan.steps) {
                     plans.push(plan);
                 }
