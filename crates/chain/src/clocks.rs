@@ -79,8 +79,6 @@ fn number_eras(
     members: &[usize],
     readings: &mut [Reading],
 ) {
-    let mut number = 0;
-    let mut before: Option<usize> = None;
     let mut logs: Vec<usize> = members
         .iter()
         .copied()
@@ -88,17 +86,13 @@ fn number_eras(
         .collect();
     // Of logs that end at one LSN, one of them copy-only, the clock decides which came first.
     logs.sort_by_key(|index| (sets[*index].last, spans[*index].start_latest));
-    for log in logs {
-        let began_before =
-            before.is_some_and(|before| spans[log].start_latest < spans[before].start_earliest);
-        // Its last record later than its finish: the clock went back while it was written.
-        let is_step = began_before || spans[log].reach > spans[log].finish_latest;
-        number += u32::from(is_step);
+    for place in 0..logs.len() {
+        let log = logs[place];
+        let (number, is_step) = era_of_log(sets, spans, &logs[..=place], readings);
         let crosses = branches.canonical(branches.at_end(log), sets[log].first) != branches.at_end(log);
         readings[log].era.number = number;
         readings[log].is_step = is_step;
         readings[log].bound = bound(&sets[log], &spans[log], is_step, crosses);
-        before = Some(log);
     }
     // A data backup belongs to the era of the log around its end.
     let mut behind: Option<usize> = None;
@@ -109,17 +103,50 @@ fn number_eras(
             }
             continue;
         }
-        readings[index].era.number = match (behind, before) {
+        readings[index].era.number = match (behind, logs.last().copied()) {
             (Some(log), _)
                 if readings[log].is_step && spans[index].start_earliest > spans[log].finish_latest =>
             {
                 readings[log].era.number.saturating_sub(1)
             }
             (Some(log), _) => readings[log].era.number,
-            (None, Some(last)) if spans[index].finish_latest < spans[last].start_earliest => number + 1,
-            (None, _) => number,
+            (None, Some(last)) if spans[index].finish_latest < spans[last].start_earliest => {
+                readings[last].era.number + 1
+            }
+            (None, last) => last.map_or(0, |last| readings[last].era.number),
         };
     }
+}
+
+/// The era of the last of these logs, those before it being done, and whether the clock went back in it.
+fn era_of_log(sets: &[Set], spans: &[Span], logs: &[usize], readings: &[Reading]) -> (u32, bool) {
+    let Some((log, before)) = logs.split_last() else {
+        return (0, false);
+    };
+    // What was written while its records were: from the last log that had ended where it begins.
+    let ended = before.partition_point(|other| sets[*other].last <= sets[*log].first);
+    let beside = match ended.checked_sub(1) {
+        Some(last) => {
+            let last = sets[before[last]].last;
+            &before[before.partition_point(|other| sets[*other].last < last)..]
+        }
+        None => before,
+    };
+    let went_back = |other: &usize| spans[*log].start_latest < spans[*other].start_earliest;
+    let eras = beside
+        .iter()
+        .map(|other| readings[*other].era.number + u32::from(went_back(other)));
+    let number = eras.max().unwrap_or(0);
+    if beside.iter().any(went_back) {
+        return (number, true);
+    }
+    // Its last record later than its finish: the clock went back while it was written. Where it did so in a log beside it too, that is
+    // the same event.
+    let is_step = spans[*log].reach > spans[*log].finish_latest;
+    let is_known = beside
+        .iter()
+        .any(|other| readings[*other].is_step && sets[*other].last > sets[*log].first);
+    (number + u32::from(is_step && !is_known), is_step)
 }
 
 /// Up to which moment all is known once each set is restored whole, with what usable empty logs tell: nothing happened until they began.

@@ -141,10 +141,13 @@ impl Planner<'_> {
         let reading = self.database.reading(log);
         let into = self.graph.ways_into(log, None, &self.usable, ways);
         let into = into.into_iter().filter(|way| {
-            // What crosses from another branch, or is stopped at an LSN of it, says nothing of this branch's time before the log.
+            // What comes from another branch or era, or is stopped at an LSN, says nothing of the time before the log.
             let before = whole_step(way.before);
-            let crosses = before.is_none_or(|before| self.graph.crosses(log, self.graph.sets[before].last));
-            !crosses || at.as_millisecond() >= reading.start
+            let is_foreign = before.is_none_or(|before| {
+                self.database.reading(before).era != reading.era
+                    || self.graph.crosses(log, self.graph.sets[before].last)
+            });
+            !is_foreign || at.as_millisecond() >= reading.start
         });
         let Some(way) = into.min_by(Way::preference) else {
             return;
