@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bak::Lsn;
 
-use crate::clocks::{self, Era, Reading};
+use crate::clocks::{self, Reading};
 use crate::coverage::{BranchId, Span, TimeSpan};
 use crate::graph::{Graph, Way};
 use crate::moments::timestamp;
@@ -115,37 +115,38 @@ impl Walk<'_> {
     fn low(&self) -> Vec<i64> {
         let mut low = vec![i64::MAX; self.graph.sets.len()];
         for index in 0..low.len() {
-            if self.ways[index].is_some() {
-                let own = self.readings[index].bound;
-                low[index] = if self.graph.sets[index].is_log() {
-                    let before = self
-                        .lows_before(index, &low)
-                        .map(|low| low.unwrap_or(i64::MIN))
-                        .min();
-                    own.max(before.unwrap_or(i64::MIN))
-                } else {
-                    own
-                };
+            if self.ways[index].is_none() {
+                continue;
             }
+            let own = self.readings[index].bound;
+            low[index] = if self.graph.sets[index].is_log() {
+                // What lies in another branch or era is compared with nothing here.
+                let before = self.before(index).map(|before| match before {
+                    Some(before) if self.is_beside(before, index) => low[before],
+                    _ => i64::MIN,
+                });
+                own.max(before.min().unwrap_or(i64::MIN))
+            } else {
+                own
+            };
         }
         low
     }
 
-    /// For each way into a log the earliest moment at which a plan can stop in it; none for a way from another branch or era.
-    fn lows_before<'s>(&'s self, log: usize, low: &'s [i64]) -> impl Iterator<Item = Option<i64>> + 's {
-        let era = self.readings[log].era;
+    /// The sets that lead into a log; none for a log that is stopped at its beginning.
+    fn before(&self, log: usize) -> impl Iterator<Item = Option<usize>> + '_ {
         let befores = self
             .graph
             .before_log(log)
             .filter(|before| self.ways[*before].is_some());
-        let lows = befores.map(move |before| self.low_through(before, log, era, low));
         let cut = self.is_entered_by_cut(log).then_some(None);
-        lows.chain(cut)
+        befores.map(Some).chain(cut)
     }
 
-    fn low_through(&self, before: usize, log: usize, era: Era, low: &[i64]) -> Option<i64> {
-        let same = self.readings[before].era == era && !self.graph.crosses(log, self.graph.sets[before].last);
-        same.then(|| low[before])
+    /// Whether both lie on one branch and in one era.
+    fn is_beside(&self, before: usize, log: usize) -> bool {
+        self.readings[before].era == self.readings[log].era
+            && !self.graph.crosses(log, self.graph.sets[before].last)
     }
 
     /// The moments that a log serves as the last of a plan.
@@ -154,10 +155,12 @@ impl Walk<'_> {
         if reading.is_step {
             return None;
         }
-        let from = self
-            .lows_before(log, low)
-            .map(|low| low.unwrap_or(reading.start))
-            .min()?;
+        let from = self.before(log).map(|before| match before {
+            Some(before) if self.is_beside(before, log) => low[before],
+            Some(before) => reading.start.max(self.readings[before].bound),
+            None => reading.start,
+        });
+        let from = from.min()?;
         let reach = self.reaches[log];
         if from <= reach {
             return Some((from, reach));

@@ -43,10 +43,10 @@ pub(super) struct Draft {
     /// When its first member began.
     pub(super) first_start: i64,
     last_start: i64,
-    /// By finish, the highest LSN reached until then: only where it rises.
-    reached: BTreeMap<i64, Lsn>,
-    /// By start, the lowest LSN that a set ends at which began then or later: only where it rises.
-    ahead: BTreeMap<i64, Lsn>,
+    /// By finish, the highest LSN reached until then and the set that did: only where it rises.
+    reached: BTreeMap<i64, (Lsn, usize)>,
+    /// By start, the lowest LSN that a set ends at which began then or later, and that set: only where it rises.
+    ahead: BTreeMap<i64, (Lsn, usize)>,
     by_last: BTreeSet<(Lsn, usize)>,
 }
 
@@ -75,84 +75,84 @@ impl Draft {
         self.by_last.insert((set.last, member));
         if self
             .reached_before(span.finish_latest.saturating_add(1))
-            .is_none_or(|last| last < set.last)
+            .is_none_or(|(last, _)| last < set.last)
         {
             let covered: Vec<i64> = self
                 .reached
                 .range(span.finish_latest..)
-                .take_while(|(_, last)| **last <= set.last)
+                .take_while(|(_, (last, _))| *last <= set.last)
                 .map(|(finish, _)| *finish)
                 .collect();
             for finish in covered {
                 self.reached.remove(&finish);
             }
-            self.reached.insert(span.finish_latest, set.last);
+            self.reached.insert(span.finish_latest, (set.last, member));
         }
         if self
             .ahead_after(span.start_earliest.saturating_sub(1))
-            .is_none_or(|last| last > set.last)
+            .is_none_or(|(last, _)| last > set.last)
         {
             let covered: Vec<i64> = self
                 .ahead
                 .range(..=span.start_earliest)
                 .rev()
-                .take_while(|(_, last)| **last >= set.last)
+                .take_while(|(_, (last, _))| *last >= set.last)
                 .map(|(start, _)| *start)
                 .collect();
             for start in covered {
                 self.ahead.remove(&start);
             }
-            self.ahead.insert(span.start_earliest, set.last);
+            self.ahead.insert(span.start_earliest, (set.last, member));
         }
     }
 
     /// The highest LSN that a set which was over before `moment` ends at.
-    fn reached_before(&self, moment: i64) -> Option<Lsn> {
-        self.reached.range(..moment).next_back().map(|(_, last)| *last)
+    fn reached_before(&self, moment: i64) -> Option<(Lsn, usize)> {
+        self.reached
+            .range(..moment)
+            .next_back()
+            .map(|(_, reached)| *reached)
     }
 
     /// The lowest LSN that a set which began after `moment` ends at.
-    fn ahead_after(&self, moment: i64) -> Option<Lsn> {
+    fn ahead_after(&self, moment: i64) -> Option<(Lsn, usize)> {
         self.ahead
             .range(moment.saturating_add(1)..)
             .next()
-            .map(|(_, last)| *last)
+            .map(|(_, reached)| *reached)
     }
 
     /// Why sets that belong together do not belong here.
     pub(super) fn conflict(&self, fork: &ForkSets<'_>, members: &[usize]) -> Option<Conflict> {
-        let mut agreed = false;
-        for member in members {
-            for other in self.overlapping(fork, *member) {
-                match fork.compare(*member, other) {
-                    LogAgreement::Differs(at) => return Some(Conflict::Blocks { at }),
-                    LogAgreement::Same => agreed = true,
-                    LogAgreement::Unknown => {}
-                }
-            }
-        }
-        // The same blocks under the same LSNs: then it was the clock that was put back, not the server.
-        if agreed {
-            return None;
-        }
-        members.iter().find_map(|member| self.inverted(fork, *member))
+        let differs = |member: &usize| {
+            self.overlapping(fork, *member)
+                .find_map(|other| match fork.compare(*member, other) {
+                    LogAgreement::Differs(at) => Some(Conflict::Blocks { at }),
+                    LogAgreement::Same | LogAgreement::Unknown => None,
+                })
+        };
+        let inverted = |member: &usize| self.inverted(fork, *member);
+        members
+            .iter()
+            .find_map(differs)
+            .or_else(|| members.iter().find_map(inverted))
     }
 
+    /// Where the two sets hold the same blocks it was the clock that was put back, not the server.
     fn inverted(&self, fork: &ForkSets<'_>, member: usize) -> Option<Conflict> {
         let (set, span) = (fork.set(member), fork.span(member));
-        let earlier = self
-            .reached_before(span.start_earliest)
-            .filter(|reached| *reached > set.last);
-        if let Some(earlier) = earlier {
+        let is_innocent = |other: usize| fork.compare(member, other) == LogAgreement::Same;
+        if let Some((earlier, witness)) = self.reached_before(span.start_earliest)
+            && earlier > set.last
+            && !is_innocent(witness)
+        {
             return Some(Conflict::Inverted {
                 last: set.last,
                 earlier,
             });
         }
-        let later = self
-            .ahead_after(span.finish_latest)
-            .filter(|ahead| *ahead < set.last)?;
-        Some(Conflict::Inverted {
+        let (later, witness) = self.ahead_after(span.finish_latest)?;
+        (later < set.last && !is_innocent(witness)).then_some(Conflict::Inverted {
             last: later,
             earlier: set.last,
         })

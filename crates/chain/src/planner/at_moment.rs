@@ -139,15 +139,18 @@ impl Planner<'_> {
     ) {
         let set = &self.graph.sets[log];
         let reading = self.database.reading(log);
+        let moment = at.as_millisecond();
         let into = self.graph.ways_into(log, None, &self.usable, ways);
         let into = into.into_iter().filter(|way| {
-            // What comes from another branch or era, or is stopped at an LSN, says nothing of the time before the log.
-            let before = whole_step(way.before);
-            let is_foreign = before.is_none_or(|before| {
-                self.database.reading(before).era != reading.era
-                    || self.graph.crosses(log, self.graph.sets[before].last)
-            });
-            !is_foreign || at.as_millisecond() >= reading.start
+            // What comes from another branch or era, or is stopped at an LSN, says nothing of the time before the log; and it must not
+            // hold anything later by this log's clock.
+            let Some(before) = whole_step(way.before) else {
+                return moment >= reading.start;
+            };
+            let other = self.database.reading(before);
+            let is_beside =
+                other.era == reading.era && !self.graph.crosses(log, self.graph.sets[before].last);
+            is_beside || moment >= reading.start.max(other.bound)
         });
         let Some(way) = into.min_by(Way::preference) else {
             return;
