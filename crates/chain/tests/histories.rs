@@ -98,8 +98,12 @@ fn run(count: u64, judge: impl Fn(&World) -> Faults + Sync) {
 /// Prints the failure of the smallest history, and how to see it again.
 fn fail_with(mut failures: Vec<(u64, Faults)>) {
     failures.sort_by_key(|(seed, _)| (generator::world(*seed).made.len(), *seed));
-    for (kind, (count, seed)) in kinds(&failures) {
-        println!("{count:6} {kind} (seed {seed})");
+    for (kind, seeds) in kinds(&failures) {
+        println!(
+            "{:6} {kind} (seed {:?})",
+            seeds.len(),
+            &seeds[..seeds.len().min(6)]
+        );
     }
     if let Some((seed, faults)) = failures.first() {
         let seeds: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
@@ -113,15 +117,15 @@ fn fail_with(mut failures: Vec<(u64, Faults)>) {
     }
 }
 
-/// The kinds of fault: how many histories have them, and the smallest of those.
-fn kinds(failures: &[(u64, Faults)]) -> BTreeMap<String, (u64, u64)> {
+/// The kinds of fault, and which histories have them, the smallest first.
+fn kinds(failures: &[(u64, Faults)]) -> BTreeMap<String, Vec<u64>> {
     let mut kinds = BTreeMap::new();
     for (seed, faults) in failures {
         let mut own: Vec<String> = faults.iter().map(|fault| kind(fault)).collect();
         own.sort();
         own.dedup();
         for kind in own {
-            kinds.entry(kind).or_insert((0, *seed)).0 += 1;
+            kinds.entry(kind).or_insert_with(Vec::new).push(*seed);
         }
     }
     kinds
