@@ -85,7 +85,8 @@ impl<'w> Brute<'w> {
 
     pub(crate) fn is_usable(&self, set: &Set) -> bool {
         let is_accepted = set.grade == Grade::Disputed && self.accepted.contains(&set.id);
-        set.families.missing.is_empty() && (set.grade.is_usable() || is_accepted)
+        let is_sure = !matches!(set.grade, Grade::Disputed | Grade::None);
+        set.families.missing.is_empty() && (is_sure || is_accepted)
     }
 
     /// Whether two sets are known to be of two histories.

@@ -190,6 +190,10 @@ impl Maker {
 
     fn event(&mut self) {
         let server = self.chance.below(self.servers.len());
+        if self.moods.snapshots && self.chance.percent(15) {
+            self.snapshot(server);
+            return;
+        }
         match self.chance.below(100) {
             0..22 => self.work(server),
             22..30 => self.data(server, Kind::Full, false),
