@@ -114,7 +114,9 @@ impl<'w> Trial<'w> {
                 ));
             }
         }
-        let is_comparable = !self.is_torn;
+        // Where a clock went back, more moments may be served than brute force dares.
+        let is_daring = self.world.features.has(Feature::ClockBack) && matches!(ask, Ask::Universal(_));
+        let is_comparable = !self.is_torn && !is_daring;
         if let Some(ways) = self.ways(ask).filter(|_| is_comparable) {
             self.compare(ask, &ways, plans, terms, faults);
         }
@@ -163,9 +165,12 @@ impl<'w> Trial<'w> {
         }
     }
 
-    /// Where a clock went back, a moment came twice on one branch, and only an LSN tells which is meant.
+    /// Where a clock went back, or a host was put back and nothing tells, a moment came twice on one branch, and only an LSN tells
+    /// which is meant.
     pub(crate) fn may_come_twice(&self, reason: &Reason) -> bool {
-        matches!(reason, Reason::Ambiguous(_)) && self.world.features.has(Feature::ClockBack)
+        let features = self.world.features;
+        let is_twice = features.has(Feature::ClockBack) || features.has(Feature::HiddenFork);
+        matches!(reason, Reason::Ambiguous(_)) && is_twice
     }
 
     /// Whether the terms let a plan end on a fork.
@@ -311,6 +316,11 @@ impl<'w> Trial<'w> {
     fn is_certain(&self, way: &Way, ask: Ask) -> bool {
         // Nobody knows when a host was put back, nor which of its histories a fork left.
         if matches!(ask, Ask::Universal(_)) || self.world.features.has(Feature::Fork) {
+            return false;
+        }
+        // Of three histories it is not certain what is whose.
+        let parted = self.world.lines.iter().filter_map(|line| line.parted);
+        if parted.filter(|parted| parted.is_hidden).count() > 1 {
             return false;
         }
         // Without offsets the hour that comes twice looks as if the host was put back.

@@ -230,7 +230,13 @@ pub(crate) fn agree(trial: &Trial<'_>, asked: &[Lsn], at: &[i64], faults: &mut F
             let is_twice = answer
                 .as_ref()
                 .is_err_and(|refusal| trial.may_come_twice(&refusal.reason));
-            if is_covered != answer.is_ok() && !is_twice && !is_parents && trial.world.has_plain_time {
+            let is_put_back = trial.world.features.has(Feature::HiddenFork);
+            if is_covered != answer.is_ok()
+                && !is_twice
+                && !is_put_back
+                && !is_parents
+                && trial.world.has_plain_time
+            {
                 faults.push(format!(
                     "branch {}: {} covered: {is_covered}, plan: {answer:?}",
                     branch.id.0,
@@ -244,7 +250,8 @@ pub(crate) fn agree(trial: &Trial<'_>, asked: &[Lsn], at: &[i64], faults: &mut F
                     .iter()
                     .any(|(_, fork)| *fork == branch.fork);
                 let is_open = trial.brute.perhaps(*at, branch.fork);
-                if found != covers_moment(coverage, branch.fork, *at) && !is_open {
+                let is_daring = trial.world.features.has(Feature::ClockBack) && !found;
+                if found != covers_moment(coverage, branch.fork, *at) && !is_open && !is_daring {
                     faults.push(format!(
                         "branch {}: {} covered: {is_covered}, brute force: {found}",
                         branch.id.0,

@@ -155,6 +155,12 @@ fn fits_a_reading(trial: &Trial<'_>, local: i64, count: usize, lines: &[usize]) 
 /// apart.
 fn is_excused(trial: &Trial<'_>, made: &[usize]) -> bool {
     let world = trial.world;
-    let is_apart = |one: &usize| made.iter().any(|other| trial.brute.known_apart(*one, *other));
+    // Times without a sure offset tell nothing for sure; blocks of the log do.
+    let is_apart = |one: &usize| {
+        made.iter().any(|other| {
+            let by_time = world.has_plain_time && trial.brute.known_apart(*one, *other);
+            by_time || trial.brute.do_differ(*one, *other)
+        })
+    };
     world.features.has(Feature::HiddenFork) && !made.iter().any(is_apart)
 }
