@@ -220,14 +220,15 @@ impl<'w> Brute<'w> {
             .origin
             .is_some_and(|origin| way.end <= origin.point && origin.point < set.last);
         let mut low = way.low;
-        if let Some(before) = way.upper {
+        // How far the parent's logs reach in time is no matter to a log that crosses the fork point.
+        if let Some(before) = way.upper.filter(|_| !crosses) {
             low = low.max(before);
         }
         let from = if crosses { low.max(made.start) } else { low };
         // A last record behind its own finish was written before the clock went back.
         let is_set_back = made.last_restorable.is_some_and(|at| made.finish < at);
         let went_back = is_set_back
-            || way.upper.is_some() && {
+            || !crosses && way.upper.is_some() && {
                 let before = &self.world.made[way.legs[way.legs.len() - 1].made];
                 upper < before.start
             };
