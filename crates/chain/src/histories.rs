@@ -10,7 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use bak::LogAgreement;
+use bak::{LogAgreement, Lsn};
+use uuid::Uuid;
 
 use crate::moments::Span;
 use crate::set::Set;
@@ -38,13 +39,21 @@ struct ForkSets<'a> {
 
 /// Sorts the sets of one fork into histories, the first one first.
 pub(crate) fn tell_apart(sets: &[Set], spans: &[Span], members: &[usize]) -> Vec<History> {
-    let fork = ForkSets { sets, spans, members };
+    let (members, copies) = apart_from_copies(sets, members);
+    let fork = ForkSets {
+        sets,
+        spans,
+        members: &members,
+    };
     let runs = Runs::of(&fork);
     let mut drafts: Vec<Draft> = Vec::new();
     let rest = fork.place_runs(&runs, &mut drafts);
     fork.place_rest(rest, &mut drafts);
     let histories = drafts.into_iter().map(|draft| {
-        let mut sets: Vec<usize> = draft.members.iter().map(|member| members[*member]).collect();
+        let own = draft.members.iter().map(|member| members[*member]);
+        let mut sets: Vec<usize> = own
+            .flat_map(|set| [set].into_iter().chain(copies_of(&copies, set)))
+            .collect();
         sets.sort_unstable();
         History {
             sets,
@@ -52,6 +61,35 @@ pub(crate) fn tell_apart(sets: &[Set], spans: &[Span], members: &[usize]) -> Vec
         }
     });
     histories.collect()
+}
+
+/// One set of each backup, and of the other copies (the one, the copy).
+fn apart_from_copies(sets: &[Set], members: &[usize]) -> (Vec<usize>, Vec<(usize, usize)>) {
+    let mut ones: BTreeMap<(Uuid, Lsn), usize> = BTreeMap::new();
+    let mut apart = Vec::with_capacity(members.len());
+    let mut copies = Vec::new();
+    for member in members {
+        let set = &sets[*member];
+        match set.guid.and_then(|guid| ones.get(&(guid, set.last)).copied()) {
+            Some(one) => copies.push((one, *member)),
+            None => {
+                apart.push(*member);
+                if let Some(guid) = set.guid {
+                    ones.insert((guid, set.last), *member);
+                }
+            }
+        }
+    }
+    copies.sort_unstable();
+    (apart, copies)
+}
+
+fn copies_of(copies: &[(usize, usize)], one: usize) -> impl Iterator<Item = usize> + '_ {
+    let from = copies.partition_point(|(other, _)| *other < one);
+    copies[from..]
+        .iter()
+        .take_while(move |(other, _)| *other == one)
+        .map(|(_, copy)| *copy)
 }
 
 impl ForkSets<'_> {

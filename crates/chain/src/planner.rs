@@ -93,7 +93,7 @@ impl<'a> Planner<'a> {
         self.graph.walk(&self.usable, |_| true)
     }
 
-    /// The branch asked for, or the one that owns a position; whether this one is wanted.
+    /// Whether the position `at`, which `branch` owns, is in the past of the branch asked for; any is where none was.
     fn wants(&self, branch: BranchId, at: Lsn) -> bool {
         self.terms
             .branch

@@ -43,16 +43,11 @@ impl Runs {
         };
         for member in (0..fork.members.len()).filter(logs) {
             let set = fork.set(member);
-            let twin = || runs.twin(fork, member);
             let before = || {
-                only(fork, begins.get(&set.first)?)?;
-                only(fork, ends.get(&set.first)?)
+                only(begins.get(&set.first)?)?;
+                only(ends.get(&set.first)?)
             };
-            let joined = if set.is_copy_only {
-                twin()
-            } else {
-                twin().or_else(before)
-            };
+            let joined = if set.is_copy_only { None } else { before() };
             let run = joined.and_then(|other| runs.of[other]).unwrap_or_else(|| {
                 runs.logs.push(Vec::new());
                 runs.logs.len() - 1
@@ -61,16 +56,6 @@ impl Runs {
             runs.logs[run].push(member);
         }
         runs
-    }
-
-    /// A copy of the same backup that is in a run already.
-    fn twin(&self, fork: &ForkSets<'_>, member: usize) -> Option<usize> {
-        let set = fork.set(member);
-        let guid = set.guid?;
-        let same_end = self.by_last.get(&set.last)?.iter().copied();
-        same_end
-            .take(AROUND_MAX)
-            .find(|other| *other < member && fork.set(*other).guid == Some(guid) && self.of[*other].is_some())
     }
 
     /// The logs that hold the record at which a set ends.
@@ -96,10 +81,10 @@ impl Runs {
     }
 }
 
-/// The one log among these, of which several may be copies.
-fn only(fork: &ForkSets<'_>, logs: &[usize]) -> Option<usize> {
-    let first = *logs.first()?;
-    let guid = fork.set(first).guid;
-    let alone = logs.len() == 1 || (guid.is_some() && logs.iter().all(|log| fork.set(*log).guid == guid));
-    alone.then_some(first)
+/// The one log among these, where there is but one.
+fn only(logs: &[usize]) -> Option<usize> {
+    match logs {
+        [one] => Some(*one),
+        _ => None,
+    }
 }

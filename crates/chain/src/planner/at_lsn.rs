@@ -76,12 +76,12 @@ impl Planner<'_> {
     pub(super) fn refuse_at_lsn(&self, reason: Reason, lsn: Option<Lsn>) -> Box<Refusal> {
         let Some(lsn) = lsn else { return refusal(reason) };
         let coverage = self.database.coverage();
-        let wanted = |branch: BranchId| {
-            self.terms
-                .branch
-                .is_none_or(|wanted| self.graph.branches.is_within(wanted, branch))
+        let spans = || {
+            coverage
+                .spans
+                .iter()
+                .filter(|span| self.wants(span.branch, span.to))
         };
-        let spans = || coverage.spans.iter().filter(|span| wanted(span.branch));
         let before = spans().filter(|span| span.to < lsn).max_by_key(|span| span.to);
         let after = spans()
             .filter(|span| span.from > lsn)
@@ -89,7 +89,7 @@ impl Planner<'_> {
         let holes = coverage
             .holes
             .iter()
-            .filter(|hole| wanted(hole.branch) && hole.from <= lsn && lsn <= hole.to);
+            .filter(|hole| self.wants(hole.branch, hole.from) && hole.from <= lsn && lsn <= hole.to);
         let hole = holes.max_by_key(|hole| hole.from).cloned();
         let reason = match (reason, hole, before, after) {
             (Reason::SetUnusable(why), ..) => Reason::SetUnusable(why),

@@ -272,11 +272,7 @@ impl Planner<'_> {
             return moment.refuse(reason);
         };
         let coverage = self.database.coverage();
-        let wanted = |branch: BranchId| {
-            self.terms
-                .branch
-                .is_none_or(|wanted| self.graph.branches.is_within(wanted, branch))
-        };
+        let wanted = |branch: BranchId, at: Lsn| self.wants(branch, at);
         let (before, after) = nearest(&coverage, wanted, at);
         let (before, after) = match reason {
             Reason::AmbiguousInLog(log) => self.certain_beside(log, read, before, after),
@@ -330,7 +326,7 @@ impl Planner<'_> {
 /// Names the hole that a moment lies in: the one between the nearest restorable points.
 fn why_not(
     coverage: &Coverage,
-    wanted: impl Fn(BranchId) -> bool,
+    wanted: impl Fn(BranchId, Lsn) -> bool,
     before: Option<Restorable>,
     after: Option<Restorable>,
 ) -> Reason {
@@ -341,7 +337,8 @@ fn why_not(
             Reason::Nothing
         };
     };
-    let is_behind = |hole: &&Hole| wanted(hole.branch) && before.lsn.is_none_or(|lsn| hole.from >= lsn);
+    let is_behind =
+        |hole: &&Hole| wanted(hole.branch, hole.from) && before.lsn.is_none_or(|lsn| hole.from >= lsn);
     let ends = |hole: &&Hole| after.and_then(|point| point.lsn).is_none_or(|lsn| hole.to <= lsn);
     match coverage.holes.iter().find(|hole| is_behind(hole) && ends(hole)) {
         Some(hole) => Reason::Hole(hole.clone()),
@@ -353,10 +350,10 @@ fn why_not(
 /// The nearest restorable moments on both sides.
 fn nearest(
     coverage: &Coverage,
-    wanted: impl Fn(BranchId) -> bool,
+    wanted: impl Fn(BranchId, Lsn) -> bool,
     at: Timestamp,
 ) -> (Option<Restorable>, Option<Restorable>) {
-    let spans = || coverage.spans.iter().filter(|span| wanted(span.branch));
+    let spans = || coverage.spans.iter().filter(|span| wanted(span.branch, span.to));
     let timed = || spans().filter_map(|span| Some((span, span.times?)));
     let before = timed()
         .filter(|(_, times)| times.to < at)
