@@ -72,6 +72,13 @@ impl Branches {
         self.of[index]
     }
 
+    /// Whether SQL Server itself says where a branch left its parent.
+    pub(crate) fn is_declared(&self, branch: BranchId) -> bool {
+        let branch = &self.all[branch.0 as usize];
+        let point = branch.origin.map(|origin| origin.point);
+        branch.parent.is_some_and(|(_, left)| Some(left) == point)
+    }
+
     /// The branch that owns the position `at` of `branch`: an ancestor where `at` lies at or before the point of departure.
     pub(crate) fn canonical(&self, branch: BranchId, at: Lsn) -> BranchId {
         let mut branch = branch;
@@ -172,6 +179,12 @@ impl Branches {
         if let Some(log) = first_log {
             for (other, set) in ends_at(sets, log.first) {
                 if set.is_log() && set.fork.id == fork {
+                    offer(log.first, self.at_end(other));
+                }
+            }
+            // Or where a log of the other begins: both databases knew the log before, which is not here.
+            for (other, set) in sets.iter().enumerate().filter(|(_, set)| set.first == log.first) {
+                if set.is_log() && !set.is_copy_only && set.fork.id == fork {
                     offer(log.first, self.at_end(other));
                 }
             }

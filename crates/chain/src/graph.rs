@@ -165,7 +165,8 @@ impl Graph<'_> {
     /// The logs of a parent branch that run past the beginning of `log`, a log of a fork, and can be stopped there.
     pub(crate) fn cut_before(&self, log: usize) -> impl Iterator<Item = usize> + '_ {
         let at = self.sets[log].first;
-        let crosses = self.crosses(log, at);
+        // A hidden history left its fork nobody knows where: nothing says that a log which runs past the point is shared up to there.
+        let crosses = self.crosses(log, at) && self.branches.is_declared(self.branches.at_end(log));
         let from = if crosses {
             self.sets.partition_point(|set| set.last <= at)
         } else {

@@ -112,12 +112,25 @@ impl ForkSets<'_> {
     /// Puts each run of logs, with the sets that lie in it, whole into the history that it does not contradict. Gives the sets that lie
     /// in no run.
     fn place_runs(&self, runs: &Runs, drafts: &mut Vec<Draft>) -> Vec<usize> {
-        let mut together = runs.logs.clone();
+        let mut lying_in: Vec<Vec<usize>> = vec![Vec::new(); runs.logs.len()];
         let mut rest = Vec::new();
         for member in (0..self.members.len()).filter(|member| runs.of[*member].is_none()) {
             match self.run_around(runs, member) {
-                Some(run) => together[run].push(member),
+                Some(run) => lying_in[run].push(member),
                 None => rest.push(member),
+            }
+        }
+        let mut together = runs.logs.clone();
+        for (run, members) in lying_in.into_iter().enumerate() {
+            // From the last in time back: one that contradicts a later one was there before the server was put back.
+            let mut later = Draft::new(None);
+            for member in self.in_time(members).into_iter().rev() {
+                if later.conflict(self, &[member]).is_none() {
+                    later.put(self, member);
+                    together[run].push(member);
+                } else {
+                    rest.push(member);
+                }
             }
         }
         let mut first_in_time: BTreeMap<(i64, usize), usize> = BTreeMap::new();
@@ -165,7 +178,9 @@ impl ForkSets<'_> {
     fn fits(&self, runs: &Runs, member: usize, log: usize) -> bool {
         let (set, around) = (self.span(member), self.span(log));
         let before = runs.before(self, log);
-        !matches!(self.compare(member, log), LogAgreement::Differs(_))
+        !runs
+            .beside(self, member, log)
+            .any(|other| matches!(self.compare(member, other), LogAgreement::Differs(_)))
             && set.start_earliest <= around.finish_latest
             && before.is_none_or(|before| self.span(before).start_earliest <= set.finish_latest)
     }

@@ -72,6 +72,19 @@ impl Runs {
             .collect()
     }
 
+    /// The logs of the run of `log`, from it back, that may hold the same LSNs as a set that ends in it.
+    pub(super) fn beside<'a>(
+        &'a self,
+        fork: &'a ForkSets<'_>,
+        member: usize,
+        log: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let run = self.of[log].map_or(&[][..], |run| self.logs[run].as_slice());
+        let until = run.partition_point(|other| *other <= log);
+        let back = run[..until].iter().rev().copied().take(AROUND_MAX);
+        back.take_while(move |other| fork.set(*other).last > fork.set(member).first)
+    }
+
     /// The log that `log` continues.
     pub(super) fn before(&self, fork: &ForkSets<'_>, log: usize) -> Option<usize> {
         let ending_there = self.by_last.get(&fork.set(log).first)?.iter().copied();
