@@ -200,7 +200,7 @@ impl Branches {
                 .iter()
                 .enumerate()
                 .skip(from)
-                .take_while(|(_, set)| set.last < log.last);
+                .take_while(|(_, set)| set.last <= log.last);
             for (other, set) in held
                 .filter(|(_, set)| !set.is_log() && set.fork.id == fork)
                 .take(COMPARED_MAX)

@@ -212,12 +212,16 @@ fn choose(drafts: &mut Vec<Draft>, conflicts: Vec<Option<Conflict>>, start: i64)
             .filter(|draft| drafts[*draft].was_written_since(born))
             .collect(),
     };
-    if let [only] = alive.as_slice() {
+    // One that began later is no home for what contradicts those that were there.
+    let is_homeless = born.is_none() && conflicts.iter().any(Option::is_some);
+    if let [only] = alive.as_slice()
+        && !is_homeless
+    {
         return *only;
     }
     let why = match conflicts.into_iter().flatten().last() {
         _ if drafts.is_empty() => None,
-        Some(conflict) if alive.is_empty() => Some(conflict.sentence()),
+        Some(conflict) if alive.is_empty() || is_homeless => Some(conflict.sentence()),
         _ => Some("nothing tells to which of several histories of its fork it belongs".to_owned()),
     };
     drafts.push(Draft::new(why));

@@ -45,7 +45,7 @@ pub(crate) fn reached(
         if !set.is_log() {
             let serves = (readings[index].bound, reaches[index]);
             reached
-                .entry(branch)
+                .entry(graph.owner(index, set.last))
                 .or_default()
                 .points
                 .push(at_end(Some(serves)));

@@ -257,7 +257,7 @@ impl Planner<'_> {
             let reading = self.database.reading(index);
             let set = &self.graph.sets[index];
             let serves = !set.is_log()
-                && reading.era.branch == branch
+                && self.graph.owner(index, set.last) == branch
                 && (reading.bound..=self.reaches[index]).contains(&moment)
                 && until.is_none_or(|until| set.last <= until);
             if let Some(way) = way.filter(|_| serves) {
