@@ -5,9 +5,9 @@
 //! (fork, history) is a branch. Positions up to the point where a branch left its parent are the parent's own, so that a position has
 //! one name, [`Branches::canonical`], and two sets fit together exactly when they agree on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bak::{LogAgreement, LogFingerprint, Lsn};
+use bak::{LogAgreement, Lsn};
 use uuid::Uuid;
 
 use crate::coverage::{Branch, BranchId};
@@ -63,7 +63,7 @@ impl Branches {
             });
         }
         let mut branches = Self { all, of };
-        branches.find_parents(sets, &found);
+        branches.find_parents(sets, spans, &found);
         branches
     }
 
@@ -133,11 +133,11 @@ impl Branches {
         out
     }
 
-    fn find_parents(&mut self, sets: &[Set], found: &[(Uuid, History)]) {
+    fn find_parents(&mut self, sets: &[Set], spans: &[Span], found: &[(Uuid, History)]) {
         for (index, (_, history)) in found.iter().enumerate() {
             let hidden = history.evidence.is_some();
             let parent = hidden
-                .then(|| self.parent_history(sets, index, history))
+                .then(|| self.parent_history(sets, spans, index, history))
                 .flatten();
             let parent = parent.or_else(|| self.parent_fork(sets, index, history));
             // A circle of parents can come only from headers that contradict each other.
@@ -157,79 +157,26 @@ impl Branches {
         }
     }
 
-    /// Where a hidden history left an earlier one of its fork: the furthest point that both are known to share.
-    fn parent_history(&self, sets: &[Set], index: usize, history: &History) -> Option<(BranchId, Lsn)> {
+    /// Where a hidden history left an earlier one of its fork: the furthest point that both are known to share. What shows it has to be
+    /// older than the history: what the other wrote since is none of its past.
+    fn parent_history(
+        &self,
+        sets: &[Set],
+        spans: &[Span],
+        index: usize,
+        history: &History,
+    ) -> Option<(BranchId, Lsn)> {
         let fork = self.all[index].fork;
-        let mut best: Option<(Lsn, BranchId)> = None;
-        let mut offer = |point: Lsn, branch: BranchId| {
-            if branch.0 as usize != index
-                && self.all[branch.0 as usize].fork == fork
-                && Some(point) > best.map(|b| b.0)
-            {
-                best = Some((point, branch));
-            }
-        };
-        // Its first log begins exactly where a log of the other ends: the database knew that log as its last.
-        let first_log = history
-            .sets
-            .iter()
-            .map(|set| &sets[*set])
-            .filter(|set| set.is_log())
-            .min_by_key(|set| set.first);
-        if let Some(log) = first_log {
-            for (other, set) in ends_at(sets, log.first) {
-                if set.is_log() && set.fork.id == fork {
-                    offer(log.first, self.at_end(other));
-                }
-            }
-            // Or where a log of the other begins: both databases knew the log before, which is not here.
-            for (other, set) in sets.iter().enumerate().filter(|(_, set)| set.first == log.first) {
-                if set.is_log() && !set.is_copy_only && set.fork.id == fork {
-                    offer(log.first, self.at_end(other));
-                }
-            }
-        }
-        // A data backup of the other holds the same log blocks, up to its end, as a log here.
-        let logs = history
-            .sets
-            .iter()
-            .filter(|set| sets[**set].is_log() && sets[**set].log.is_some());
-        for log in logs.map(|set| &sets[*set]) {
-            let from = sets.partition_point(|set| set.last <= log.first);
-            let held = sets
-                .iter()
-                .enumerate()
-                .skip(from)
-                .take_while(|(_, set)| set.last <= log.last);
-            for (other, set) in held
-                .filter(|(_, set)| !set.is_log() && set.fork.id == fork)
-                .take(COMPARED_MAX)
-            {
-                let agrees = |own: &LogFingerprint| {
-                    log.log.as_ref().map(|log| own.compare(log)) == Some(LogAgreement::Same)
-                };
-                if set.log.as_deref().is_some_and(agrees) {
-                    offer(set.last, self.at_end(other));
-                }
-            }
-        }
-        // Its differentials name a full of the other as their base.
-        let bases: Vec<Uuid> = history
-            .sets
-            .iter()
-            .filter_map(|set| match sets[*set].kind {
-                Kind::Differential(base) => base.guid,
-                _ => None,
-            })
-            .collect();
-        if !bases.is_empty() {
-            for (other, set) in sets.iter().enumerate() {
-                if set.kind == Kind::Full && set.guid.is_some_and(|guid| bases.contains(&guid)) {
-                    offer(set.last, self.at_end(other));
-                }
-            }
-        }
-        best.map(|(point, branch)| (branch, point))
+        let born = history.sets.iter().map(|set| spans[*set].start_earliest).min()?;
+        let shown = before_first_log(sets, history)
+            .chain(agreeing_data(sets, history))
+            .chain(bases(sets, history));
+        let of_others = shown.filter(|(_, other)| {
+            let branch = self.at_end(*other);
+            branch.0 as usize != index && sets[*other].fork.id == fork && spans[*other].start_earliest <= born
+        });
+        let furthest = of_others.max_by_key(|(point, other)| (*point, std::cmp::Reverse(*other)));
+        furthest.map(|(point, other)| (self.at_end(other), point))
     }
 
     /// The branch that a declared fork left. Where the parent fork has several histories, the one that a log of the child continues
@@ -262,6 +209,65 @@ impl Branches {
             _ => None,
         }
     }
+}
+
+/// The logs that end, or begin, exactly where the first log of a history begins: its database knew the same log as its last one.
+fn before_first_log<'a>(sets: &'a [Set], history: &History) -> impl Iterator<Item = (Lsn, usize)> + 'a {
+    let logs = history
+        .sets
+        .iter()
+        .map(|set| &sets[*set])
+        .filter(|set| set.is_log());
+    let first = logs.map(|log| log.first).min();
+    first.into_iter().flat_map(move |first| {
+        let ending = ends_at(sets, first).filter(|(_, set)| set.is_log());
+        let beginning = sets.iter().enumerate().filter(move |(_, set)| {
+            set.is_log() && !set.is_copy_only && !set.is_empty_log() && set.first == first
+        });
+        ending.chain(beginning).map(move |(other, _)| (first, other))
+    })
+}
+
+/// Data backups that hold the same log blocks, up to their end, as a log of the history.
+fn agreeing_data<'a>(sets: &'a [Set], history: &'a History) -> impl Iterator<Item = (Lsn, usize)> + 'a {
+    let logs = history
+        .sets
+        .iter()
+        .map(|set| &sets[*set])
+        .filter(|set| set.is_log() && set.log.is_some());
+    logs.flat_map(move |log| {
+        let from = sets.partition_point(|set| set.last <= log.first);
+        let held = sets
+            .iter()
+            .enumerate()
+            .skip(from)
+            .take_while(|(_, set)| set.last <= log.last);
+        let agrees = |set: &Set| match (&set.log, &log.log) {
+            (Some(own), Some(log)) => own.compare(log) == LogAgreement::Same,
+            _ => false,
+        };
+        let data = held.filter(|(_, set)| !set.is_log()).take(COMPARED_MAX);
+        data.filter(move |(_, set)| agrees(set))
+            .map(|(other, set)| (set.last, other))
+    })
+}
+
+/// The fulls that differentials of a history name as their bases.
+fn bases<'a>(sets: &'a [Set], history: &History) -> impl Iterator<Item = (Lsn, usize)> + 'a {
+    let named: BTreeSet<Uuid> = history
+        .sets
+        .iter()
+        .filter_map(|set| match sets[*set].kind {
+            Kind::Differential(base) => base.guid,
+            _ => None,
+        })
+        .collect();
+    let is_named =
+        move |set: &Set| set.kind == Kind::Full && set.guid.is_some_and(|guid| named.contains(&guid));
+    sets.iter()
+        .enumerate()
+        .filter(move |(_, set)| is_named(set))
+        .map(|(other, set)| (set.last, other))
 }
 
 /// The sets that end exactly at `lsn`, with their indices; `sets` are in log order.

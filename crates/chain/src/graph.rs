@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use bak::Lsn;
+use bak::{LogAgreement, Lsn};
 use uuid::Uuid;
 
 use crate::branches::{Branches, ends_at};
@@ -141,6 +141,15 @@ impl Graph<'_> {
         self.sets[log].first <= at
             && at < self.sets[log].last
             && self.owner(before, at) == self.owner(log, at)
+            && !self.contradict(before, log)
+    }
+
+    /// Whether two sets hold different log blocks under the same LSNs. Branches keep such sets apart; this holds where they could not.
+    fn contradict(&self, one: usize, other: usize) -> bool {
+        match (&self.sets[one].log, &self.sets[other].log) {
+            (Some(a), Some(b)) => matches!(a.compare(b), LogAgreement::Differs(_)),
+            _ => false,
+        }
     }
 
     /// The branch that owns the position `at` of the set's branch.

@@ -144,19 +144,16 @@ impl Planner<'_> {
         let into = into.into_iter().filter(|way| {
             // What comes from another branch or era, or is stopped at an LSN, says nothing of the time before the log; and it must not
             // hold anything later by this log's clock.
-            let Some(before) = whole_step(way.before) else {
-                return moment >= reading.start;
-            };
-            let other = self.database.reading(before);
-            let is_beside =
-                other.era == reading.era && !self.graph.crosses(log, self.graph.sets[before].last);
-            is_beside || moment >= reading.start.max(other.bound)
+            match whole_step(way.before) {
+                Some(before) => self.is_clear(before, log, at),
+                None => moment >= reading.start,
+            }
         });
         let Some(way) = into.min_by(Way::preference) else {
             return;
         };
-        let before = whole_step(way.before);
-        let stop = match self.literal_in(log, before, at, timeline) {
+        let path = self.graph.path(log, way.before, &self.usable, ways);
+        let stop = match self.literal_in(log, begun_behind(&path, path.len() - 1), at, timeline) {
             Ok(stop) => stop,
             Err(_) => match self.known_lsn(log, at) {
                 Some(lsn) => Stop::AtLsn(lsn),
@@ -174,11 +171,23 @@ impl Planner<'_> {
             branch: self.graph.branches.at_end(log),
             reaches: set.last,
         };
-        let path = self.graph.path(log, way.before, &self.usable, ways);
         match self.early_stops(&last, &path) {
             Some(_) => finals.push(last),
             None => undecided.push(set.id),
         }
+    }
+
+    /// Whether what comes before a log leaves no doubt about the moments in it.
+    fn is_clear(&self, before: usize, log: usize, at: Timestamp) -> bool {
+        let (other, reading) = (self.database.reading(before), self.database.reading(log));
+        let is_beside = other.era == reading.era && !self.graph.crosses(log, self.graph.sets[before].last);
+        is_beside || at.as_millisecond() >= reading.start.max(other.bound)
+    }
+
+    /// Whether a log, applied behind `before`, holds nothing of the branch that its own left.
+    fn begins_at_departure(&self, before: usize, log: usize) -> bool {
+        let parent = self.graph.branches.all[self.graph.branches.at_end(log).0 as usize].parent;
+        parent.is_none_or(|(_, point)| self.graph.sets[before].last >= point)
     }
 
     fn literal_in(
@@ -188,9 +197,14 @@ impl Planner<'_> {
         at: Timestamp,
         timeline: &Timeline,
     ) -> Result<Stop, NoLiteral> {
-        let times = |index: usize| timeline.times(self.graph.sets[index].id);
+        let times = |index: usize| timeline.times(self.graph.sets[index].id).copied();
         let log = times(log).ok_or(NoLiteral::OffsetUncertain)?;
-        literal(at, log, before.and_then(times), self.database.zone()).map(Stop::At)
+        // What comes from another fork stands on that fork's timeline.
+        let before = before.and_then(|before| {
+            let set = &self.graph.sets[before];
+            times(before).or_else(|| self.database.timeline(set.fork.id).times(set.id).copied())
+        });
+        literal(at, &log, before.as_ref(), self.database.zone()).map(Stop::At)
     }
 
     /// The LSN of a moment that somebody wrote down.
@@ -220,16 +234,31 @@ impl Planner<'_> {
             .timeline(self.graph.branches.all[last.branch.0 as usize].fork);
         let era = self.database.reading(last.last).era;
         let mut stops: Vec<(usize, Stop)> = Vec::new();
-        for pair in path.windows(2) {
-            let ((before, _), (index, cut)) = (pair[0], pair[1]);
-            let set = &self.graph.sets[index];
-            let is_whole = set.is_bulk_logged || self.database.reading(index).is_step;
-            let can_stop = index != last.last && cut.is_none() && set.is_log() && !is_whole;
-            let is_open = self.database.reading(index).era == era
-                && self.database.finish_latest(index) >= at.as_millisecond();
-            if can_stop && (is_open || !stops.is_empty()) {
-                let stop = self.literal_in(index, Some(before), at, &timeline);
-                stops.push((index, stop.ok()?));
+        for (place, (index, cut)) in path.iter().copied().enumerate().skip(1) {
+            let (set, reading) = (&self.graph.sets[index], self.database.reading(index));
+            let is_last = index == last.last;
+            let is_open = reading.era == era && self.database.finish_latest(index) >= at.as_millisecond();
+            let is_whole = set.is_bulk_logged || reading.is_step;
+            let must_stop = if is_last {
+                matches!(last.stop, Some(Stop::At(_)))
+            } else {
+                !stops.is_empty() || (is_open && !is_whole)
+            };
+            if !set.is_log() || cut.is_some() || !must_stop {
+                continue;
+            }
+            // A way into the log other than the one that the last stop was written for may leave it uncertain.
+            let is_clear = match path[place - 1] {
+                (before, None) => self.is_clear(before, index, at) || self.begins_at_departure(before, index),
+                (_, Some(_)) => at.as_millisecond() >= reading.start,
+            };
+            let is_clear = is_clear && !is_whole;
+            let stop = self.literal_in(index, begun_behind(path, place), at, &timeline);
+            let stop = stop.ok().filter(|_| is_clear)?;
+            if is_last {
+                last.stop.as_ref().filter(|written| **written == stop)?;
+            } else {
+                stops.push((index, stop));
             }
         }
         Some(stops)
@@ -321,6 +350,13 @@ impl Planner<'_> {
             beside(*last).1.map(at).or(after),
         )
     }
+}
+
+/// The set behind which the records begin that the log at this place of a path holds: a log that is stopped before it holds some of the
+/// same.
+fn begun_behind(path: &[(usize, Option<Lsn>)], place: usize) -> Option<usize> {
+    let before = path[..place].iter().rev().find(|(_, cut)| cut.is_none());
+    before.map(|(index, _)| *index)
 }
 
 /// Names the hole that a moment lies in: the one between the nearest restorable points.
