@@ -135,7 +135,7 @@ impl Database {
         }
         let before = self.graph().walk(&usable, |_| true);
         let after = self.graph().walk(&left, |_| true);
-        let lost = before.iter().zip(&after).zip(&self.sets);
+        let lost = before.ends.iter().zip(&after.ends).zip(&self.sets);
         lost.filter(|((before, after), set)| before.is_some() && after.is_none() && set.id != id)
             .map(|(_, set)| set.id)
             .collect()

@@ -7,6 +7,7 @@
 //! beginning the parent's log runs past is reached by stopping that log at the fork's first LSN, as SQL Server's own planner does.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use bak::{LogAgreement, Lsn};
 use uuid::Uuid;
@@ -15,6 +16,10 @@ use crate::branches::{Branches, ends_at};
 use crate::coverage::BranchId;
 use crate::grade::Grade;
 use crate::set::{Kind, Set};
+use crate::ways::Ways;
+
+/// So many logs of a parent are tried for a cut at one point; more that run past it would be copies and overlaps without end.
+const CUT_MAX: usize = 64;
 
 /// What a way costs; the smaller the better: grades from the worst on, steps, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -171,8 +176,12 @@ impl Graph<'_> {
             .filter(move |before| !self.sets[*before].is_empty_log() && self.follows(*before, log))
     }
 
-    /// The logs of a parent branch that run past the beginning of `log`, a log of a fork, and can be stopped there.
-    pub(crate) fn cut_before(&self, log: usize) -> impl Iterator<Item = usize> + '_ {
+    /// The usable logs of a parent branch that run past the beginning of `log`, a log of a fork, and can be stopped there.
+    pub(crate) fn cut_before<'a>(
+        &'a self,
+        log: usize,
+        usable: &'a [bool],
+    ) -> impl Iterator<Item = usize> + 'a {
         let at = self.sets[log].first;
         // A hidden history left its fork nobody knows where: nothing says that a log which runs past the point is shared up to there.
         let crosses = self.crosses(log, at) && self.branches.is_declared(self.branches.at_end(log));
@@ -182,12 +191,15 @@ impl Graph<'_> {
             self.sets.len()
         };
         let reach_back = (from..self.sets.len()).take_while(move |index| self.may_reach_back(*index, at));
-        reach_back.filter(move |other| {
-            let set = &self.sets[*other];
-            set.is_log() && !set.is_bulk_logged && set.first < at && *other != log && self.owner(*other, at) == self.owner(log, at)
+        reach_back
+            .filter(move |other| {
+                let set = &self.sets[*other];
+                usable[*other] && set.is_log() && !set.is_bulk_logged && set.first < at && *other != log
+                && self.owner(*other, at) == self.owner(log, at)
                 // Whole, it would do.
                 && !self.follows(*other, log)
-        })
+            })
+            .take(CUT_MAX)
     }
 
     /// The fulls that a differential is relative to, where they are there.
@@ -212,17 +224,36 @@ impl Graph<'_> {
 
     /// The cheapest way to the end of each set. Whole sets must be `allowed`; of a log that is stopped half-way only its `usable`
     /// beginning counts.
-    pub(crate) fn walk(&self, usable: &[bool], allowed: impl Fn(usize) -> bool) -> Vec<Option<Way>> {
-        let mut ways: Vec<Option<Way>> = vec![None; self.sets.len()];
+    pub(crate) fn walk(&self, usable: &[bool], allowed: impl Fn(usize) -> bool) -> Ways {
+        let mut ways = Ways::none(self.sets.len());
+        let cuts = self.cuts(usable);
+        let mut cuts = cuts.iter().peekable();
         for index in 0..self.sets.len() {
+            // What leads into a log that is cut has to end before the cut.
+            while let Some((at, log)) = cuts.next_if(|(at, _)| *at <= self.sets[index].last) {
+                let into = self.ways_into(*log, Some(*at), usable, &ways);
+                if let Some(way) = into.into_iter().min_by(Way::preference) {
+                    ways.found_cut(*log, *at, way);
+                }
+            }
             if usable[index] && allowed(index) {
-                ways[index] = self.way_to(index, usable, &ways);
+                ways.ends[index] = self.way_to(index, usable, &ways);
             }
         }
         ways
     }
 
-    fn way_to(&self, index: usize, usable: &[bool], ways: &[Option<Way>]) -> Option<Way> {
+    /// The cuts that lead into any usable log, in the order of where they are.
+    fn cuts(&self, usable: &[bool]) -> BTreeSet<(Lsn, usize)> {
+        let logs = (0..self.sets.len()).filter(|log| usable[*log] && self.sets[*log].is_log());
+        logs.flat_map(|log| {
+            let at = self.sets[log].first;
+            self.cut_before(log, usable).map(move |other| (at, other))
+        })
+        .collect()
+    }
+
+    fn way_to(&self, index: usize, usable: &[bool], ways: &Ways) -> Option<Way> {
         let set = &self.sets[index];
         match set.kind {
             Kind::Full => Some(self.way_of(index, ways)),
@@ -255,13 +286,7 @@ impl Graph<'_> {
     }
 
     /// All ways to the end of a log; with `until`, only those that enter it before this LSN.
-    pub(crate) fn ways_into(
-        &self,
-        log: usize,
-        until: Option<Lsn>,
-        usable: &[bool],
-        ways: &[Option<Way>],
-    ) -> Vec<Way> {
+    pub(crate) fn ways_into(&self, log: usize, until: Option<Lsn>, usable: &[bool], ways: &Ways) -> Vec<Way> {
         let cost = Cost::of(&self.sets[log]);
         let enters = |at: Lsn| until.is_none_or(|until| at < until);
         let mut found = Vec::new();
@@ -279,10 +304,8 @@ impl Graph<'_> {
         }
         let at = self.sets[log].first;
         if enters(at) {
-            for other in self.cut_before(log).filter(|other| usable[*other]) {
-                // What leads into the log that is cut has to end before the cut.
-                let into = self.ways_into(other, Some(at), usable, ways);
-                if let Some(way) = into.into_iter().min_by(Way::preference) {
+            for other in self.cut_before(log, usable) {
+                if let Some(way) = ways.to_cut(other, at) {
                     found.push(Way {
                         cost: way.cost.plus(cost),
                         newest: way.newest,
@@ -295,7 +318,7 @@ impl Graph<'_> {
     }
 
     /// The way to the end of a set on a way. A full needs nothing, whenever it was finished.
-    pub(crate) fn way_of(&self, index: usize, ways: &[Option<Way>]) -> Way {
+    pub(crate) fn way_of(&self, index: usize, ways: &Ways) -> Way {
         let set = &self.sets[index];
         match set.kind {
             Kind::Full => Way {
@@ -308,13 +331,7 @@ impl Graph<'_> {
     }
 
     /// The sets before `last` on the way that ends with it, in the order of their restore, each with the LSN that it is stopped at.
-    pub(crate) fn path(
-        &self,
-        last: usize,
-        before: Before,
-        usable: &[bool],
-        ways: &[Option<Way>],
-    ) -> Vec<(usize, Option<Lsn>)> {
+    pub(crate) fn path(&self, last: usize, before: Before, ways: &Ways) -> Vec<(usize, Option<Lsn>)> {
         let mut path = vec![(last, None)];
         let mut before = before;
         loop {
@@ -328,8 +345,7 @@ impl Graph<'_> {
                 Before::Cut(index) => {
                     let at = self.sets[after].first;
                     path.push((index as usize, Some(at)));
-                    let into = self.ways_into(index as usize, Some(at), usable, ways);
-                    let way = into.into_iter().min_by(Way::preference);
+                    let way = ways.to_cut(index as usize, at);
                     before = way.expect("a way leads into each log on a way").before;
                 }
             }

@@ -3,14 +3,15 @@
 use bak::{Lsn, RecoveryModel};
 
 use crate::coverage::{BranchId, Hole, HoleReason, Span};
-use crate::graph::{Graph, Way};
+use crate::graph::Graph;
 use crate::set::{Kind, Set};
+use crate::ways::Ways;
 
 /// Finds the reasons.
 pub(crate) struct Explainer<'a> {
     pub(crate) graph: &'a Graph<'a>,
     pub(crate) usable: &'a [bool],
-    pub(crate) ways: &'a [Option<Way>],
+    pub(crate) ways: &'a Ways,
 }
 
 /// The logs of one branch, by FirstLSN, and for each the one that reaches furthest among it and those before.

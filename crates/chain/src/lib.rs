@@ -27,6 +27,7 @@ mod spans;
 pub mod target;
 pub mod time;
 pub mod tsql;
+mod ways;
 
 pub use coverage::{Branch, BranchId, Coverage, Hole, HoleReason, Span, TimeSpan};
 pub use database::{Database, Mark};

@@ -16,6 +16,8 @@ use crate::holes::unusable;
 use crate::plan::{Plan, Plans, Reason, Refusal, Restorable, Step, Stop};
 use crate::set::{Kind, SetId};
 use crate::target::{Moment, Target, Terms};
+use crate::time::Timeline;
+use crate::ways::Ways;
 
 mod at_lsn;
 mod at_mark;
@@ -44,7 +46,7 @@ impl Final {
 /// Ways to the target that were found under one set of allowed sets.
 pub(crate) struct Found {
     finals: Vec<Final>,
-    ways: Vec<Option<Way>>,
+    ways: Ways,
 }
 
 /// Makes plans over one database.
@@ -80,8 +82,8 @@ impl<'a> Planner<'a> {
             return Err(refusal(Reason::Nothing));
         }
         match target {
-            Target::Lsn(lsn) => self.at_lsn(*lsn, &Stop::AtLsn(*lsn)),
-            Target::BeforeLsn(lsn) => self.at_lsn(*lsn, &Stop::BeforeLsn(*lsn)),
+            Target::Lsn(lsn) => self.at_lsn_of(None, *lsn, &Stop::AtLsn(*lsn)),
+            Target::BeforeLsn(lsn) => self.at_lsn_of(None, *lsn, &Stop::BeforeLsn(*lsn)),
             Target::Set(id) => self.at_set(*id),
             Target::Latest => self.latest(),
             Target::Mark { name, after } => self.at_mark(name, *after),
@@ -89,7 +91,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn sets_allowed(&self) -> Vec<Option<Way>> {
+    fn sets_allowed(&self) -> Ways {
         self.graph.walk(&self.usable, |_| true)
     }
 
@@ -127,16 +129,29 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn make(&self, last: &Final, ways: &[Option<Way>]) -> Plan {
-        let path = self.graph.path(last.last, last.way.before, &self.usable, ways);
-        self.plan_of(last, &path)
+    fn make(&self, last: &Final, ways: &Ways) -> Plan {
+        let path = self.graph.path(last.last, last.way.before, ways);
+        self.plan_of(last, &path, self.timeline_of(last).as_ref())
             .expect("what a way found needs to stop is written")
     }
 
+    /// The sets in time that a plan which ends so is written by; none where it ends at no moment.
+    fn timeline_of(&self, last: &Final) -> Option<Timeline> {
+        let fork = self.graph.branches.all[last.branch.0 as usize].fork;
+        last.at.map(|_| self.database.timeline(fork))
+    }
+
     /// A plan from its sets, each with the LSN that it is stopped at. None where a stop that it needs cannot be written.
-    fn plan_of(&self, last: &Final, path: &[(usize, Option<Lsn>)]) -> Option<Plan> {
+    fn plan_of(
+        &self,
+        last: &Final,
+        path: &[(usize, Option<Lsn>)],
+        timeline: Option<&Timeline>,
+    ) -> Option<Plan> {
         let mut cost = Cost::default();
-        let early = self.early_stops(last, path)?;
+        let early = timeline.map_or(Some(Vec::new()), |timeline| {
+            self.early_stops(last, path, timeline)
+        })?;
         let steps = path.iter().enumerate().map(|(number, (index, cut))| {
             let set = &self.graph.sets[*index];
             cost = cost.plus(Cost::of(set));
@@ -199,14 +214,21 @@ impl<'a> Planner<'a> {
             return Err(refusal(Reason::SetUnusable(None)));
         };
         let set = &self.graph.sets[index];
+        let (branch, owner) = (
+            self.graph.branches.at_end(index),
+            self.graph.owner(index, set.last),
+        );
+        if !self.wants(owner, set.last) {
+            let why = HoleReason::OtherFork(set.fork.id);
+            return Err(self.refuse_at_lsn(Reason::SetUnusable(Some(why)), Some(set.last)));
+        }
         if !self.usable[index] {
             return Err(self.refuse_at_lsn(Reason::SetUnusable(Some(unusable(set))), Some(set.last)));
         }
         if set.is_empty_log() {
-            return self.at_lsn(set.last, &Stop::BeforeLsn(set.last));
+            return self.at_lsn_of(Some(owner), set.last, &Stop::BeforeLsn(set.last));
         }
         let ways = self.sets_allowed();
-        let branch = self.graph.branches.at_end(index);
         let finals = ways[index]
             .map(|way| self.whole(index, way, branch))
             .into_iter()
@@ -216,9 +238,7 @@ impl<'a> Planner<'a> {
             return Ok(plans);
         }
         // Another set may end where this one does, and be reached.
-        if let Ok(plans) = self.at_lsn(set.last, &Stop::BeforeLsn(set.last))
-            && plans.best.branch == self.graph.owner(index, set.last)
-        {
+        if let Ok(plans) = self.at_lsn_of(Some(owner), set.last, &Stop::BeforeLsn(set.last)) {
             return Ok(plans);
         }
         let why = match set.kind {

@@ -6,8 +6,9 @@ use bak::Lsn;
 
 use crate::clocks::{self, Reading};
 use crate::coverage::{BranchId, Span, TimeSpan};
-use crate::graph::{Graph, Way};
+use crate::graph::Graph;
 use crate::moments::timestamp;
+use crate::ways::Ways;
 
 /// What one set adds to what can be restored.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +19,7 @@ struct Addition {
 }
 
 /// What all usable sets together reach, by branch and LSN; and for each set whether a plan gets to its end.
-pub(crate) fn reached(
-    graph: &Graph<'_>,
-    readings: &[Reading],
-    usable: &[bool],
-) -> (Vec<Span>, Vec<Option<Way>>) {
+pub(crate) fn reached(graph: &Graph<'_>, readings: &[Reading], usable: &[bool]) -> (Vec<Span>, Ways) {
     let ways = graph.walk(usable, |_| true);
     let reaches = clocks::reaches(graph.sets, graph.branches, readings, usable);
     let walk = Walk {
@@ -80,7 +77,7 @@ struct Walk<'a> {
     readings: &'a [Reading],
     reaches: &'a [i64],
     usable: &'a [bool],
-    ways: &'a [Option<Way>],
+    ways: &'a Ways,
 }
 
 impl Walk<'_> {
@@ -102,13 +99,8 @@ impl Walk<'_> {
 
     fn is_entered_by_cut(&self, log: usize) -> bool {
         let at = self.graph.sets[log].first;
-        let mut cuts = self.graph.cut_before(log).filter(|other| self.usable[*other]);
-        cuts.any(|other| {
-            !self
-                .graph
-                .ways_into(other, Some(at), self.usable, self.ways)
-                .is_empty()
-        })
+        let mut cuts = self.graph.cut_before(log, self.usable);
+        cuts.any(|other| self.ways.to_cut(other, at).is_some())
     }
 
     /// For each set the earliest moment that a plan which restores it whole can be stopped at.

@@ -6,10 +6,16 @@ use super::{Final, Found, Planner, point, refusal};
 use crate::coverage::BranchId;
 use crate::graph::Way;
 use crate::plan::{Plans, Reason, Refusal, Stop};
+use crate::ways::Ways;
 
 impl Planner<'_> {
-    /// Up to `lsn`: the end of a set whole, or a log stopped at it with `stop`.
-    pub(super) fn at_lsn(&self, lsn: Lsn, stop: &Stop) -> Result<Plans, Box<Refusal>> {
+    /// Up to `lsn`, of the branch `owner` where one is given: the end of a set whole, or a log stopped at it with `stop`.
+    pub(super) fn at_lsn_of(
+        &self,
+        owner: Option<BranchId>,
+        lsn: Lsn,
+        stop: &Stop,
+    ) -> Result<Plans, Box<Refusal>> {
         let ways = self.sets_allowed();
         let mut finals: Vec<Final> = Vec::new();
         for index in self.graph.ending_at(lsn) {
@@ -19,6 +25,7 @@ impl Planner<'_> {
             }
         }
         self.stopped_at(lsn, stop, &ways, &mut finals);
+        finals.retain(|last| owner.is_none_or(|owner| owner == last.branch));
         let found = Found { finals, ways };
         self.choose(&[found])
             .ok_or_else(|| self.refuse_at_lsn(Reason::Nothing, Some(lsn)))
@@ -42,7 +49,7 @@ impl Planner<'_> {
     }
 
     /// Adds the logs that can be stopped at `lsn`, for branches that have no final yet.
-    fn stopped_at(&self, lsn: Lsn, stop: &Stop, ways: &[Option<Way>], finals: &mut Vec<Final>) {
+    fn stopped_at(&self, lsn: Lsn, stop: &Stop, ways: &Ways, finals: &mut Vec<Final>) {
         let served: Vec<BranchId> = finals.iter().map(|last| last.branch).collect();
         for log in self.logs_around(lsn) {
             let branch = self.graph.owner(log, lsn);

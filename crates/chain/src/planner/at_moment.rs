@@ -17,6 +17,7 @@ use crate::plan::{Plans, Reason, Refusal, Restorable, Stop};
 use crate::set::SetId;
 use crate::target::Moment;
 use crate::time::{NoLiteral, Timeline, certain_neighbours, literal};
+use crate::ways::Ways;
 
 /// What was found for one branch and one reading of the moment.
 struct Served {
@@ -133,26 +134,24 @@ impl Planner<'_> {
         log: usize,
         at: Timestamp,
         timeline: &Timeline,
-        ways: &[Option<Way>],
+        ways: &Ways,
         finals: &mut Vec<Final>,
         undecided: &mut Vec<SetId>,
     ) {
         let set = &self.graph.sets[log];
-        let reading = self.database.reading(log);
-        let moment = at.as_millisecond();
         let into = self.graph.ways_into(log, None, &self.usable, ways);
         let into = into.into_iter().filter(|way| {
             // What comes from another branch or era, or is stopped at an LSN, says nothing of the time before the log; and it must not
             // hold anything later by this log's clock.
             match whole_step(way.before) {
                 Some(before) => self.is_clear(before, log, at),
-                None => moment >= reading.start,
+                None => at.as_millisecond() >= self.database.reading(log).start,
             }
         });
         let Some(way) = into.min_by(Way::preference) else {
             return;
         };
-        let path = self.graph.path(log, way.before, &self.usable, ways);
+        let path = self.graph.path(log, way.before, ways);
         let stop = match self.literal_in(log, begun_behind(&path, path.len() - 1), at, timeline) {
             Ok(stop) => stop,
             Err(_) => match self.known_lsn(log, at) {
@@ -171,7 +170,7 @@ impl Planner<'_> {
             branch: self.graph.branches.at_end(log),
             reaches: set.last,
         };
-        match self.early_stops(&last, &path) {
+        match self.early_stops(&last, &path, timeline) {
             Some(_) => finals.push(last),
             None => undecided.push(set.id),
         }
@@ -225,13 +224,11 @@ impl Planner<'_> {
         &self,
         last: &Final,
         path: &[(usize, Option<Lsn>)],
+        timeline: &Timeline,
     ) -> Option<Vec<(usize, Stop)>> {
         let Some(at) = last.at else {
             return Some(Vec::new());
         };
-        let timeline = self
-            .database
-            .timeline(self.graph.branches.all[last.branch.0 as usize].fork);
         let era = self.database.reading(last.last).era;
         let mut stops: Vec<(usize, Stop)> = Vec::new();
         for (place, (index, cut)) in path.iter().copied().enumerate().skip(1) {
@@ -253,7 +250,7 @@ impl Planner<'_> {
                 (_, Some(_)) => at.as_millisecond() >= reading.start,
             };
             let is_clear = is_clear && !is_whole;
-            let stop = self.literal_in(index, begun_behind(path, place), at, &timeline);
+            let stop = self.literal_in(index, begun_behind(path, place), at, timeline);
             let stop = stop.ok().filter(|_| is_clear)?;
             if is_last {
                 last.stop.as_ref().filter(|written| **written == stop)?;
@@ -282,7 +279,7 @@ impl Planner<'_> {
     fn lone_data_backups(&self, branch: BranchId, moment: i64, until: Option<Lsn>) -> Found {
         let ways = self.sets_allowed();
         let mut finals = Vec::new();
-        for (index, way) in ways.iter().enumerate() {
+        for (index, way) in ways.ends.iter().enumerate() {
             let reading = self.database.reading(index);
             let set = &self.graph.sets[index];
             let serves = !set.is_log()

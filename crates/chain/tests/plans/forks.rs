@@ -210,3 +210,63 @@ fn a_name_that_both_lines_use_goes_by_the_record() {
     );
     assert_eq!(h.mark_after("nightly", "10:50"), "f a1 b1=140");
 }
+
+#[test]
+fn an_alternative_enters_a_forked_log_no_earlier_than_the_best_plan_may() {
+    // From fb, on its own fork, b1 serves moments from fb's finish on. From fa it crosses the point, and nobody knows when the restore
+    // happened: it serves them from its own start, 11:00, on. By LSN both are as good.
+    let h = history(
+        "F fa 100..135 @10:00-10:05
+         L a1 100..140 @10:30
+         F fb 142..145 @10:45-10:50 fork=B from A at 140
+         L b1 130..150 @11:00-11:05 fork=B",
+    );
+    assert_eq!(h.at("10:55"), "fb b1@10:55");
+    assert_eq!(h.alternatives(&h.local("10:55")), "");
+    assert_eq!(h.alternatives(&Target::Lsn(lsn("150"))), "fa b1");
+}
+
+#[test]
+fn an_empty_log_of_the_abandoned_line_ends_on_it() {
+    // e ends at 140 of A, behind the point; 140 of B is another state.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L a1 100..140 @10:30
+         L e  140..140 @10:35
+         L b1 120..150 @11:00 fork=B from A at 130",
+    );
+    assert_eq!(h.whole("e"), "f a1");
+}
+
+#[test]
+fn a_set_of_one_line_is_not_restored_on_another() {
+    let h = crossing();
+    assert_eq!(h.on("B").whole("a1"), "f a1");
+    assert!(
+        h.on("B").whole("a2").starts_with("no: set unusable"),
+        "140 of A is behind the point"
+    );
+    assert_eq!(h.on("A").whole("a2"), "f a1 a2");
+}
+
+/// Each fork leaves the one before while the log of that one goes on, so that each log is cut by the next, and of each log there are two
+/// to choose from: as many ways as 2 to the power of the number of forks.
+#[test]
+fn forks_of_forks_that_cut_each_other_are_planned_at_once() {
+    let mut text = String::from("F f 100..110 @1/00:00\nL a0 100..900 @1/01:00\nL b0 100..900 @1/01:00\n");
+    for fork in 1..60 {
+        let parent = if fork == 1 {
+            "A".into()
+        } else {
+            format!("f{}", fork - 1)
+        };
+        let (point, last, day, hour) = (110 + fork, 900 + fork, 2 + fork / 24, fork % 24);
+        let log = format!("{point}..{last} @{day}/{hour:02}:30 fork=f{fork}");
+        text += &format!("L a{fork} {log} from {parent} at {point}\nL b{fork} {log}\n");
+    }
+    let plan = history(&text).latest();
+    // f, then every fork's log up to where the next one begins, and the last one whole.
+    assert_eq!(plan.split(' ').count(), 61);
+    assert!(plan.starts_with("f a0<111 a1<112 a2<113 "), "{plan}");
+    assert!(plan.ends_with(" a58<169 a59"), "{plan}");
+}
