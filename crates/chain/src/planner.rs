@@ -78,7 +78,9 @@ impl<'a> Planner<'a> {
         {
             return Err(refusal(Reason::UnknownBranch));
         }
-        if self.usable.iter().all(|usable| !usable) {
+        // Of one set there is more to say: why it is of no use.
+        let is_of_one_set = matches!(target, Target::Set(_));
+        if !is_of_one_set && self.usable.iter().all(|usable| !usable) {
             return Err(refusal(Reason::Nothing));
         }
         match target {

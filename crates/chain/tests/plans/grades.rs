@@ -147,3 +147,14 @@ fn all_stripes_present_is_a_set_like_any_other() {
     );
     assert_eq!(h.latest(), "full l1");
 }
+
+#[test]
+fn the_only_set_says_why_it_is_of_no_use() {
+    let h = history("F full 100..110 @10:00-10:05 grade=disputed");
+    assert_eq!(h.latest(), "no: nothing; before none; after none");
+    assert_eq!(
+        h.whole("full"),
+        "no: set unusable, full damaged; before none; after none"
+    );
+    assert_eq!(h.accepting("full").whole("full"), "full!");
+}
