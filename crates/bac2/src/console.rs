@@ -12,6 +12,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
+use crate::paint::printable;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -115,7 +116,8 @@ impl Console {
     }
 }
 
-/// Standard error may be closed; there is nobody to tell then.
+/// Standard error may be closed; there is nobody to tell then. A file's name may hold what a terminal would act on.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }

@@ -28,11 +28,20 @@ pub(super) struct Held {
     /// The same files as SQL Server finds them.
     pub(super) devices: Vec<Device>,
     /// Every place it lies at, the one above included: by stripe the files that have a copy.
-    pub(super) places: Vec<Vec<Vec<String>>>,
+    pub(super) places: Vec<Vec<Vec<Copied>>>,
     /// `FILE =` of a RESTORE.
     pub(super) position: u16,
     /// Why it is no surer, where that needs a word.
     pub(super) remark: Option<String>,
+}
+
+/// A stripe of a backup set in one file.
+#[derive(Debug)]
+pub(super) struct Copied {
+    /// The file.
+    pub(super) file: String,
+    /// How sure the set is there: of two copies one may be cut off.
+    pub(super) grade: Grade,
 }
 
 /// A backup set that no plan can use.
@@ -217,12 +226,15 @@ fn held(
     };
     let set = Set::from_backup(backup, known).map_err(|error| error.to_string())?;
     let places = std::iter::once(&gathered.place).chain(&gathered.others);
-    let name = |index: &usize| all[*index].0.name.clone();
+    let copied = |index: &usize| Copied {
+        file: all[*index].0.name.clone(),
+        grade: all[*index].1.grade,
+    };
     let named = |place: &Place| {
         place
             .copies
             .iter()
-            .map(|copies| copies.iter().map(name).collect())
+            .map(|copies| copies.iter().map(copied).collect())
             .collect()
     };
     Ok(Held {

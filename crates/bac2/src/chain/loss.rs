@@ -1,6 +1,7 @@
 //! What would be lost if backups were deleted, and so what they still protect.
 //!
-//! A set is gone when one of its stripes has no copy left. Deliberately absent: deleting anything.
+//! A set is gone when one of its stripes has no copy left that is as good as what goes: a copy that was cut off replaces nothing.
+//! Deliberately absent: deleting anything.
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use bak::Lsn;
 use chain::{Coverage, SetId};
 use uuid::Uuid;
 
-use super::library::{Held, Kin};
+use super::library::{Copied, Held, Kin};
 use crate::failure::Failure;
 use crate::paint::printable;
 
@@ -38,7 +39,7 @@ impl Doomed {
                 .iter()
                 .flatten()
                 .flatten()
-                .any(|file| self.takes(file)),
+                .any(|copy| self.takes(&copy.file)),
         }
     }
 
@@ -106,8 +107,9 @@ fn is_gone(held: &Held, doomed: &[Doomed]) -> bool {
         return false;
     }
     let by_guid = |one: &Doomed| matches!(one, Doomed::Set(_)) && one.hits(held);
-    let stays = |file: &String| !doomed.iter().any(|one| one.takes(file));
-    let is_whole = |place: &Vec<Vec<String>>| place.iter().all(|copies| copies.iter().any(stays));
+    let serves = |copy: &Copied| copy.grade.is_usable() || copy.grade <= held.set.grade;
+    let stays = |copy: &Copied| serves(copy) && !doomed.iter().any(|one| one.takes(&copy.file));
+    let is_whole = |place: &Vec<Vec<Copied>>| place.iter().all(|copies| copies.iter().any(stays));
     doomed.iter().any(by_guid) || !held.places.iter().any(is_whole)
 }
 

@@ -140,6 +140,11 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
     let all = library::databases(&found, arguments.zone.as_ref());
     let chosen = arguments.choose(all)?;
     loss::check(&chosen, &arguments.if_deleted)?;
+    let aimed: Vec<&Kin> = chosen
+        .iter()
+        .filter(|kin| arguments.aim.target(kin).is_some())
+        .collect();
+    arguments.wishes.check_names(&aimed, arguments.tsql)?;
     if let Some(warning) = arguments.wishes.warning() {
         console.warn(warning);
     }

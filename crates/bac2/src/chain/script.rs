@@ -123,6 +123,35 @@ impl Wishes {
         )
     }
 
+    /// No two scripts restore into one name: the second would fail, or with --replace give up what the first restored. Scripts that
+    /// are asked for one at a time (`is_one_script` is about all of them in a row) may.
+    pub(super) fn check_names(&self, kin: &[&Kin], is_one_script: bool) -> Result<(), Failure> {
+        let name = |kin: &Kin| self.to.as_ref().unwrap_or(&kin.name).to_lowercase();
+        let mut seen = BTreeMap::new();
+        let twice = kin
+            .iter()
+            .find_map(|one| Some((seen.insert(name(one), one)?, one)));
+        let Some((first, second)) = twice.filter(|_| self.to.is_some() || is_one_script) else {
+            return Ok(());
+        };
+        let into = self.to.as_ref().unwrap_or(&second.name);
+        let option = |kin: &Kin| {
+            let guid = kin.family.map(|family| family.to_string());
+            format!("--database {}", guid.unwrap_or_else(|| printable(&kin.name)))
+        };
+        Err(Failure::unusable(
+            "OneNameForSeveral",
+            format!("several databases would be restored as {}", printable(into)),
+            format!(
+                "choose one: {} is {}, {} is {}",
+                option(first),
+                printable(&first.name),
+                option(second),
+                printable(&second.name)
+            ),
+        ))
+    }
+
     /// The script of `plan`.
     pub(super) fn script(
         &self,

@@ -266,3 +266,16 @@ fn an_hour_that_comes_twice_is_refused_with_both_readings() {
     assert_eq!(unknown.code, Some(1));
     assert!(unknown.complaint.contains("--zone"), "{}", unknown.complaint);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_name_never_speaks_to_the_terminal() {
+    let folder = TempDir::new().expect("a folder");
+    Story::of("Sales").write(&folder);
+    write(&folder, "a\u{1b}[2Jb.bak", b"junk");
+    write(&folder, "c\u{1b}[2Jd.txt", b"no backup");
+    let ran = chain(&[".", "-o", "table"], folder.path());
+    assert_eq!(ran.code, Some(0), "{}", ran.complaint);
+    assert!(ran.complaint.contains("[2Jb.bak") && ran.complaint.contains("[2Jd.txt"));
+    assert!(!ran.complaint.contains('\u{1b}') && !ran.text.contains('\u{1b}'));
+}

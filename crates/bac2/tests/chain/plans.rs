@@ -283,6 +283,57 @@ fn what_a_deletion_would_cost_is_told() {
 }
 
 #[test]
+fn a_copy_that_is_cut_off_replaces_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    story.write(&folder);
+    let whole = story.sample.file(&[&story.logs[1]]);
+    crate::write(&folder, "copy.trn", &whole[..whole.len() * 3 / 4]);
+    let loss = chain(&[".", "--if-deleted", "log2.trn"], folder.path()).database()["ifDeleted"].clone();
+    assert_eq!(loss["lost"][0]["toLsn"], number(40, 250).as_str(), "{loss}");
+    assert_eq!(loss["files"], json!(["./log2.trn"]));
+    // What is cut off is not missed.
+    let loss = chain(&[".", "--if-deleted", "copy.trn"], folder.path()).database()["ifDeleted"].clone();
+    assert_eq!((&loss["lost"], &loss["files"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn no_two_databases_are_restored_into_one_name() {
+    let folder = TempDir::new().expect("a folder");
+    for name in ["Sales", "Stock"] {
+        let story = Story::of(name);
+        story.put(&folder, &format!("{name}.bak"), &[&story.full]);
+    }
+    let arguments = [
+        ".",
+        "--latest",
+        "--to",
+        "Test",
+        "--move-to",
+        "E:\\Data",
+        "--replace",
+    ];
+    for more in [&[][..], &["--tsql"][..]] {
+        let both = chain(&[&arguments[..], more].concat(), folder.path());
+        assert_eq!(both.code, Some(2), "{}", both.text);
+        assert!(
+            both.complaint.contains("[OneNameForSeveral]"),
+            "{}",
+            both.complaint
+        );
+        assert!(!both.text.contains("RESTORE"), "{}", both.text);
+    }
+    let one = chain(
+        &[&arguments[..], &["--tsql", "--database", "Stock"]].concat(),
+        folder.path(),
+    );
+    assert_eq!(one.code, Some(0), "{}", one.complaint);
+    assert!(one.text.contains("RESTORE DATABASE [Test]"), "{}", one.text);
+    let each = chain(&[".", "--latest", "--tsql"], folder.path());
+    assert_eq!(each.code, Some(0), "{}", each.complaint);
+}
+
+#[test]
 fn a_zone_gives_times_their_offset() {
     let folder = TempDir::new().expect("a folder");
     let mut story = Story::of("Sales");
