@@ -14,7 +14,7 @@ use bak::{LogAgreement, Lsn};
 use uuid::Uuid;
 
 use crate::moments::Span;
-use crate::set::Set;
+use crate::set::{Kind, Set};
 use draft::{Conflict, Draft};
 use runs::Runs;
 
@@ -35,6 +35,8 @@ struct ForkSets<'a> {
     sets: &'a [Set],
     spans: &'a [Span],
     members: &'a [usize],
+    /// Fulls by BackupSetGUID.
+    fulls: BTreeMap<Uuid, usize>,
 }
 
 /// Sorts the sets of one fork into histories, the first one first.
@@ -44,6 +46,7 @@ pub(crate) fn tell_apart(sets: &[Set], spans: &[Span], members: &[usize]) -> Vec
         sets,
         spans,
         members: &members,
+        fulls: fulls(sets, &members),
     };
     let runs = Runs::of(&fork);
     let mut drafts: Vec<Draft> = Vec::new();
@@ -61,6 +64,17 @@ pub(crate) fn tell_apart(sets: &[Set], spans: &[Span], members: &[usize]) -> Vec
         }
     });
     histories.collect()
+}
+
+/// The fulls among the members by BackupSetGUID.
+fn fulls(sets: &[Set], members: &[usize]) -> BTreeMap<Uuid, usize> {
+    let fulls = members
+        .iter()
+        .enumerate()
+        .filter(|(_, index)| sets[**index].kind == Kind::Full);
+    fulls
+        .filter_map(|(member, index)| Some((sets[*index].guid?, member)))
+        .collect()
 }
 
 /// One set of each backup, and of the other copies (the one, the copy).
@@ -178,11 +192,23 @@ impl ForkSets<'_> {
     fn fits(&self, runs: &Runs, member: usize, log: usize) -> bool {
         let (set, around) = (self.span(member), self.span(log));
         let before = runs.before(self, log);
-        !runs
-            .beside(self, member, log)
-            .any(|other| matches!(self.compare(member, other), LogAgreement::Differs(_)))
+        // A differential is of the history that its base is of.
+        let mut witnesses = [Some(member), self.base(member)].into_iter().flatten();
+        let differs = |witness: usize| {
+            let mut beside = runs.beside(self, witness, log);
+            beside.any(|other| matches!(self.compare(witness, other), LogAgreement::Differs(_)))
+        };
+        !witnesses.any(differs)
             && set.start_earliest <= around.finish_latest
             && before.is_none_or(|before| self.span(before).start_earliest <= set.finish_latest)
+    }
+
+    /// The full that a differential names as its base.
+    fn base(&self, member: usize) -> Option<usize> {
+        match self.set(member).kind {
+            Kind::Differential(base) => self.fulls.get(&base.guid?).copied(),
+            Kind::Full | Kind::Log => None,
+        }
     }
 
     /// Compares the log blocks of two sets.
