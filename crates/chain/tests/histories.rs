@@ -36,7 +36,7 @@ use histories::{brute, chance, engine, fate, generator, judge, reference, render
 /// Histories of one run.
 const HISTORIES: u64 = 100_000;
 /// Of so many histories, at most one where the planner has to guess may be guessed wrong.
-const GUESSES_MIN: u64 = 1000;
+const GUESSES_MIN: u64 = 2500;
 /// Threads; more than the cores of a small machine help nobody.
 const THREADS: usize = 2;
 

@@ -11,6 +11,9 @@ use crate::set::{Clock, Set};
 /// different servers.
 pub(super) const SHIFT_MAX: SignedDuration = SignedDuration::from_hours(2);
 
+/// Seconds by which nearly every clock is moved for summer.
+const HOUR: i32 = 3600;
+
 /// Seconds in a minute.
 const MINUTE: i32 = 60;
 
@@ -21,6 +24,8 @@ pub(super) enum Dial {
     Zone,
     /// By the first offset, recorded in the set or that of the sets around; or, where those before and behind it differ, by either.
     Offsets(Offset, Option<Offset>),
+    /// By an offset that is known of the sets on one side alone: the clock may have been moved an hour since, or before, either way.
+    Near(Offset),
     /// Not at all.
     Floating,
 }
@@ -28,7 +33,11 @@ pub(super) enum Dial {
 impl Dial {
     /// Whether this clock may stand at `offset` when its set begins.
     pub(super) fn may_stand_at(self, offset: Offset) -> bool {
-        matches!(self, Self::Offsets(one, other) if one == offset || other == Some(offset))
+        match self {
+            Self::Offsets(one, other) => one == offset || other == Some(offset),
+            Self::Near(one) => (one.seconds() - offset.seconds()).abs() <= HOUR,
+            Self::Zone | Self::Floating => false,
+        }
     }
 }
 
@@ -92,4 +101,10 @@ pub(super) fn dial_of(clock: &Clock, recorded: Option<Offset>, zone: Option<&Tim
         (None, Some(_)) => Some(Dial::Zone),
         (None, None) => None,
     }
+}
+
+/// The bounds of the points in time that a local time can be on a clock near `offset`.
+pub(super) fn near(local: DateTime, offset: Offset) -> Choice {
+    let moved = |seconds: i32| Offset::from_seconds(offset.seconds() + seconds).unwrap_or(offset);
+    by_offsets(local, moved(HOUR), Some(moved(-HOUR)))
 }

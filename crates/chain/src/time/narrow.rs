@@ -20,11 +20,16 @@ pub(super) struct Place {
     pub(super) finish: Choice,
     /// Of `last_restorable`.
     pub(super) last: Option<Choice>,
+    /// The readings are the ends of a range: to rule out one of them tells nothing of what lies between.
+    pub(super) is_range: bool,
 }
 
 impl Place {
     /// It begins before it ends, and its last record is written before it ends.
     fn settle(&mut self) {
+        if self.is_range {
+            return;
+        }
         let latest = self.finish.latest();
         self.start.narrow(|at| at <= latest);
         let earliest = self.start.earliest();
@@ -82,7 +87,7 @@ fn forwards(sets: &[&Set], places: &mut [Place]) {
         if !set.is_log() {
             let ends_before = |log: &Witness| log.rank.last < set.last;
             let witness = [newest, before].into_iter().flatten().find(ends_before);
-            if let Some(log) = witness.filter(|log| log.rank.fork == rank.fork) {
+            if let Some(log) = witness.filter(|log| log.rank.fork == rank.fork && !place.is_range) {
                 place.finish.narrow(|at| at >= log.start);
                 place.settle();
             }
@@ -91,7 +96,7 @@ fn forwards(sets: &[&Set], places: &mut [Place]) {
         if newest.is_some_and(|log| log.rank != rank) {
             before = newest.take();
         }
-        if let Some(log) = before.filter(|log| log.rank.fork == rank.fork) {
+        if let Some(log) = before.filter(|log| log.rank.fork == rank.fork && !place.is_range) {
             place.start.narrow(|at| at >= log.finish);
             if let Some(last) = &mut place.last {
                 last.narrow(|at| at >= log.start);
@@ -115,7 +120,7 @@ fn backwards(sets: &[&Set], places: &mut [Place]) {
         if !set.is_log() {
             let ends_behind = |log: &Witness| log.rank.last > set.last;
             let witness = [newest, behind].into_iter().flatten().find(ends_behind);
-            if let Some(log) = witness.filter(|log| log.rank.fork == rank.fork) {
+            if let Some(log) = witness.filter(|log| log.rank.fork == rank.fork && !place.is_range) {
                 place.start.narrow(|at| at <= log.start);
                 place.settle();
             }
@@ -124,7 +129,7 @@ fn backwards(sets: &[&Set], places: &mut [Place]) {
         if newest.is_some_and(|log| log.rank != rank) {
             behind = newest.take();
         }
-        if let Some(log) = behind.filter(|log| log.rank.fork == rank.fork) {
+        if let Some(log) = behind.filter(|log| log.rank.fork == rank.fork && !place.is_range) {
             place.finish.narrow(|at| at <= log.finish);
             place.settle();
         }

@@ -6,7 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::bounds::{Bounds, Times};
 use super::choice::Choice;
-use super::dial::{Dial, by_offsets, dial_of, in_zone, instant, recorded};
+use super::dial::{Dial, by_offsets, dial_of, in_zone, instant, near, recorded};
 use super::narrow::{Place, narrow};
 use super::seen::Seen;
 use crate::set::{Set, SetId};
@@ -94,7 +94,8 @@ fn dials(sets: &[&Set], zone: Option<&TimeZone>) -> Vec<Dial> {
         .map(|(set, around)| {
             dial_of(&set.clock, recorded(set), zone).unwrap_or(match around {
                 (Some(one), Some(other)) if one != other => Dial::Offsets(one, Some(other)),
-                (Some(one), _) | (None, Some(one)) => Dial::Offsets(one, None),
+                (Some(one), Some(_)) => Dial::Offsets(one, None),
+                (Some(one), None) | (None, Some(one)) => Dial::Near(one),
                 (None, None) => Dial::Floating,
             })
         })
@@ -120,11 +121,13 @@ fn place(set: &Set, dial: Dial, zone: Option<&TimeZone>, seen: &Seen) -> Place {
         (Some(offset), ..) => Choice::one(instant(clock.start, offset)),
         (None, Dial::Offsets(one, other), _) => by_offsets(clock.start, one, other),
         (None, Dial::Zone, Some(zone)) => in_zone(zone, clock.start),
+        (None, Dial::Near(offset), _) => near(clock.start, offset),
         (None, ..) => Choice::one(instant(clock.start, Offset::UTC)),
     };
     // Of the time of the last record, which may be older than the start, and of the finish, which is not.
     let other = |local: DateTime, from: Timestamp| match (dial, zone) {
         (Dial::Zone, Some(zone)) => in_zone(zone, local),
+        (Dial::Near(offset), _) => near(local, offset),
         (Dial::Offsets(one, other), _) => seen.readings(local, one, other, from),
         _ => Choice::one(instant(local, Offset::UTC)),
     };
@@ -132,6 +135,7 @@ fn place(set: &Set, dial: Dial, zone: Option<&TimeZone>, seen: &Seen) -> Place {
         start,
         finish: other(clock.finish, start.earliest()),
         last: clock.last_restorable.map(|local| other(local, Timestamp::MIN)),
+        is_range: matches!(dial, Dial::Near(_)),
     }
 }
 

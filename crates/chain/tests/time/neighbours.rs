@@ -10,21 +10,38 @@ use crate::{BERLIN, local, logs, starts, timeline, utc, zone};
 #[test]
 fn sets_without_offset_go_by_those_around() {
     let sets = logs(&[
-        ("2026-07-01T00:00:00", None),
         ("2026-07-01T01:00:00", Some(120)),
         ("2026-07-01T02:00:00", None),
         ("2026-07-01T03:00:00", Some(120)),
-        ("2026-07-01T04:00:00", None),
     ]);
     assert_eq!(
         starts(&timeline(&sets, None)),
         [
-            "2026-06-30T22:00:00Z",
             "2026-06-30T23:00:00Z",
             "2026-07-01T00:00:00Z",
             "2026-07-01T01:00:00Z",
-            "2026-07-01T02:00:00Z"
         ]
+    );
+    // With a neighbour on one side only the clock may have been moved in between, either way.
+    let sets = logs(&[
+        ("2026-07-01T00:00:00", None),
+        ("2026-07-01T04:00:00", Some(120)),
+        ("2026-07-01T08:00:00", None),
+    ]);
+    let of_edges = timeline(&sets, None);
+    let edges = [&of_edges.all()[0], &of_edges.all()[2]];
+    let earliest = ["2026-06-30T21:00:00Z", "2026-07-01T05:00:00Z"];
+    let latest = ["2026-06-30T23:00:00Z", "2026-07-01T07:00:00Z"];
+    assert_eq!(edges.map(|times| times.start.earliest), earliest.map(utc));
+    assert_eq!(edges.map(|times| times.start.latest), latest.map(utc));
+    assert_eq!(
+        literal(
+            utc("2026-07-01T05:00:00Z"),
+            edges[1],
+            Some(&of_edges.all()[1]),
+            None
+        ),
+        Err(NoLiteral::OffsetUncertain)
     );
     // Between two offsets, and with room for both.
     let sets = logs(&[
