@@ -229,5 +229,9 @@ fn half_of_the_stripes(h: &History) {
         assert!(holes.contains(&format!("stripe 2 of {set} missing")), "{holes}");
     }
     assert!(h.latest().starts_with("no: nothing"), "{}", h.latest());
-    assert!(h.whole("log2").starts_with("no: nothing"), "{}", h.whole("log2"));
+    let log2 = h.whole("log2");
+    assert!(
+        log2.starts_with("no: set unusable, stripe 2 of log2 missing"),
+        "{log2}"
+    );
 }
