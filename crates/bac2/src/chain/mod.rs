@@ -61,7 +61,8 @@ the start of its last log.
 
 With a target and several databases each gets its plan. Exit code 0: done; 1: a database has no plan
 (the reason and the nearest restorable points are on stderr and in the json); 2: wrong usage, or
-input that cannot be read. A file in a folder that is no backup is a warning.")]
+input that cannot be read. In a folder, a .bak or .trn that is no backup is a warning; other files are
+passed over.")]
 pub(crate) struct Arguments {
     /// Backup files, folders with backups, data directories of bac2 blob serve
     #[arg(required = true, value_name = "PATH")]
