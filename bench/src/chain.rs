@@ -100,6 +100,50 @@ impl Question {
             Self::NewLog => "a log comes in, and coverage after it",
         }
     }
+
+    /// Asks it of one database; whether the answer is as the history was made.
+    fn is_answered(self, ledger: &mut Ledger, family: Uuid, minute: u64, round: u64) -> Result<bool> {
+        let database = ledger.database(family).context("the database is there")?;
+        Ok(match self {
+            Self::Moment => {
+                let at = Moment::Universal(moment(minute)?);
+                let plans = database.plan(&Target::Moment(at), &Terms::default());
+                plans.is_ok_and(|plans| (2..=100).contains(&plans.best.steps.len()))
+            }
+            Self::Lsn => {
+                let plans = database.plan(&Target::Lsn(lsn(minute * 10 + 5)), &Terms::default());
+                plans.is_ok_and(|plans| (2..=100).contains(&plans.best.steps.len()))
+            }
+            Self::Latest => database.plan(&Target::Latest, &Terms::default()).is_ok(),
+            Self::Coverage => database.coverage().spans.len() == 1,
+            Self::Loss => {
+                let fulls: Vec<SetId> = database
+                    .sets()
+                    .iter()
+                    .filter(|set| set.kind == Kind::Full)
+                    .map(|set| set.id)
+                    .collect();
+                !database.loss(&fulls[..1]).spans.is_empty()
+            }
+            Self::NewLog => {
+                let last = database.sets().last().context("the database has sets")?.clone();
+                let next = Set {
+                    id: SetId(u64::MAX - round),
+                    guid: Some(Uuid::from_u128(u128::from(u64::MAX - round) << 64)),
+                    first: last.last,
+                    last: Lsn {
+                        block: last.last.block + 1,
+                        ..last.last
+                    },
+                    kind: Kind::Log,
+                    ..last
+                };
+                ledger.insert(family, next);
+                let database = ledger.database(family).context("the database is there")?;
+                database.coverage().spans.len() == 1
+            }
+        })
+    }
 }
 
 fn ask(ledger: &mut Ledger, args: &Args, question: Question, dice: &mut Dice) -> Result<()> {
@@ -120,45 +164,7 @@ fn ask(ledger: &mut Ledger, args: &Args, question: Question, dice: &mut Dice) ->
         );
         passes.push(start.elapsed().as_secs_f64() * 1e3);
         let start = Instant::now();
-        let is_right = match question {
-            Question::Moment => {
-                let at = Moment::Universal(moment(minute)?);
-                let plans = database.plan(&Target::Moment(at), &Terms::default());
-                plans.is_ok_and(|plans| (2..=100).contains(&plans.best.steps.len()))
-            }
-            Question::Lsn => {
-                let plans = database.plan(&Target::Lsn(lsn(minute * 10 + 5)), &Terms::default());
-                plans.is_ok_and(|plans| (2..=100).contains(&plans.best.steps.len()))
-            }
-            Question::Latest => database.plan(&Target::Latest, &Terms::default()).is_ok(),
-            Question::Coverage => database.coverage().spans.len() == 1,
-            Question::Loss => {
-                let fulls: Vec<SetId> = database
-                    .sets()
-                    .iter()
-                    .filter(|set| set.kind == Kind::Full)
-                    .map(|set| set.id)
-                    .collect();
-                !database.loss(&fulls[..1]).spans.is_empty()
-            }
-            Question::NewLog => {
-                let last = database.sets().last().context("the database has sets")?.clone();
-                let next = Set {
-                    id: SetId(u64::MAX - round),
-                    guid: Some(Uuid::from_u128(u128::from(u64::MAX - round) << 64)),
-                    first: last.last,
-                    last: Lsn {
-                        block: last.last.block + 1,
-                        ..last.last
-                    },
-                    kind: Kind::Log,
-                    ..last
-                };
-                ledger.insert(family, next);
-                let database = ledger.database(family).context("the database is there")?;
-                database.coverage().spans.len() == 1
-            }
-        };
+        let is_right = question.is_answered(ledger, family, minute, round)?;
         answers.push(start.elapsed().as_secs_f64() * 1e3);
         ensure!(
             is_right,
