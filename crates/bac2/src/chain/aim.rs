@@ -139,15 +139,16 @@ pub(super) fn by_guid(kin: &Kin, guid: Uuid) -> Option<SetId> {
     Some(held.set.id)
 }
 
-/// On what terms a plan for `kin` is made.
+/// On what terms a plan for `kin`, which was asked for by `name`, is made.
 pub(super) fn terms(
     kin: &Kin,
     coverage: &Coverage,
+    name: Option<&str>,
     fork: Option<ForkName>,
     accept_damaged: &[Uuid],
 ) -> Result<Terms, Failure> {
     let branch = match fork {
-        None => None,
+        None => name.and_then(|name| kin.branch_called(name)),
         Some(name) => match name.branches(coverage).as_slice() {
             // One that is not there: the planner refuses it as such.
             [] => Some(BranchId(u32::MAX)),

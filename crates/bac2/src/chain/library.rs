@@ -10,7 +10,7 @@ use bak::BackupSet;
 use chain::from_backup::{Known, family_of};
 use chain::media::{self, Gathered, Piece, Place};
 use chain::tsql::Device;
-use chain::{Database, Families, Grade, Set, SetId};
+use chain::{BranchId, Database, Families, Grade, Set, SetId};
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
@@ -78,6 +78,20 @@ impl Kin {
     /// The set of that number.
     pub(super) fn held(&self, id: SetId) -> Option<&Held> {
         self.held.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// Where a database and copies of it under other names are of one family: the branch of the newest backup under this name. None where
+    /// the name decides nothing.
+    pub(super) fn branch_called(&self, name: &str) -> Option<BranchId> {
+        let lower = name.to_lowercase();
+        let called = |held: &&Held| held.backup.database_name.to_lowercase() == lower;
+        let newest = self
+            .held
+            .iter()
+            .filter(called)
+            .max_by_key(|held| held.set.clock.start)?;
+        let others = self.held.iter().any(|held| !called(&held));
+        others.then(|| self.database.branch_of(newest.set.id)).flatten()
     }
 
     /// Whether `name` means this one: by any name it ever bore, or by its family GUID.

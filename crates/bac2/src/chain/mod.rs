@@ -229,7 +229,13 @@ impl Arguments {
         target: Target,
         console: &Console,
     ) -> Result<Aimed, Failure> {
-        let terms = aim::terms(kin, coverage, self.fork, &self.accept_damaged)?;
+        let terms = aim::terms(
+            kin,
+            coverage,
+            self.database.as_deref(),
+            self.fork,
+            &self.accept_damaged,
+        )?;
         let outcome = kin.database.plan(&target, &terms);
         let steps = outcome.iter().flat_map(|plans| &plans.best.steps);
         for step in steps.filter(|step| !step.grade.is_usable()) {

@@ -192,8 +192,10 @@ impl Wishes {
             },
             ..Options::default()
         };
+        // The name that the database had at the end of the plan: a copy of it may have had another one since.
+        let name = held.last().map_or(&kin.name, |held| &held.backup.database_name);
         let order = Order {
-            database: self.to.as_deref().unwrap_or(&kin.name),
+            database: self.to.as_ref().unwrap_or(name),
             target,
             remarks: &remarks(kin),
             options,

@@ -245,6 +245,40 @@ fn a_fork_is_followed_and_can_be_named() {
     assert!(!table.contains("HIDDEN"), "{table}");
 }
 
+/// A test restore under another name is of the same family, and is written later.
+#[test]
+fn a_copy_under_another_name_is_not_taken_for_the_database() {
+    let folder = TempDir::new().expect("a folder");
+    let story = Story::of("Sales");
+    story.write(&folder);
+    let copy = story.sample.log(lsn(40, 150), lsn(40, 190), at("02:50:00"));
+    let mut copy = copy.forked(Uuid::from_u128(77), lsn(40, 170));
+    copy.set.database_name = "Sales_test".to_owned();
+    story.put(&folder, "copy.trn", &[&copy]);
+    let asked = [
+        (
+            "sales",
+            vec!["full.bak", "log1.trn", "log2.trn", "log3.trn"],
+            "[Sales]",
+        ),
+        (
+            "Sales_test",
+            vec!["full.bak", "log1.trn", "copy.trn"],
+            "[Sales_test]",
+        ),
+    ];
+    for (name, expected, restored) in asked {
+        let ran = chain(&[".", "--database", name, "--latest"], folder.path());
+        assert_eq!(files(&ran.database()), expected, "{name}");
+        let script = ran.database()["plan"]["tsql"]
+            .as_str()
+            .expect("a script")
+            .to_owned();
+        let last = format!("RESTORE DATABASE {restored} WITH RECOVERY");
+        assert!(script.contains(&last), "{name}: {script}");
+    }
+}
+
 #[test]
 fn what_a_deletion_would_cost_is_told() {
     let folder = TempDir::new().expect("a folder");
