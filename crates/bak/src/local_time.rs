@@ -1,7 +1,8 @@
 //! Dates as a backup stores them: the clock of the server that wrote it, without a zone.
 //!
 //! MTF packs a date into five bytes, most significant bit first: year 14 bits, month 4, day 5, hour 5, minute 6, second 6; five zero
-//! bytes mean none. What zone the clock was in is not stored usefully, so nothing here converts to UTC.
+//! bytes mean none. How far the clock was ahead of UTC stands elsewhere in the set ([`crate::BackupSet::time_zone_offset_minutes`]), and is
+//! not always told; nothing here converts to UTC.
 
 use std::fmt;
 use std::str::FromStr;
