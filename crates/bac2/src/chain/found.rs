@@ -69,6 +69,15 @@ impl Search<'_> {
                     "no plan can name standard input: SQL Server restores from files and URLs",
                     "give the path of the file",
                 ));
+            } else if path.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir()) {
+                console.fail(&Failure::unusable(
+                    "NotAFile",
+                    format!(
+                        "{} is a pipe or a device: SQL Server restores from files and URLs",
+                        path.display()
+                    ),
+                    "give the path of the file",
+                ));
             } else if blobs::is_data_directory(path) {
                 match blobs::found(path, self.blob_url, console) {
                     Ok(blobs) => found.extend(blobs),

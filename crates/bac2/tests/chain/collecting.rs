@@ -13,6 +13,22 @@ fn sales() -> Sample {
     }
 }
 
+/// Nobody writes into it, so that opening it would wait for ever.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_rather_than_waited_for() {
+    let folder = TempDir::new().expect("a folder");
+    let pipe = folder.path().join("pipe.bak");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo");
+    let ran = chain(&["pipe.bak"], folder.path());
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.complaint.contains("[NotAFile]"), "{}", ran.complaint);
+    let input = chain(&["-"], folder.path());
+    assert_eq!(input.code, Some(2));
+    assert!(input.complaint.contains("[StandardInput]"), "{}", input.complaint);
+}
+
 #[test]
 fn an_empty_folder_and_a_missing_path_are_exit_code_2() {
     let folder = TempDir::new().expect("a folder");
