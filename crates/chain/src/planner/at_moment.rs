@@ -183,10 +183,12 @@ impl Planner<'_> {
         is_beside || at.as_millisecond() >= reading.start.max(other.bound)
     }
 
-    /// Whether a log, applied behind `before`, holds nothing of the branch that its own left.
+    /// Whether `log`, applied behind the log `before`, holds nothing of the branch that its own left. A data backup that was finished later,
+    /// by the clock, than what follows it shows that the clock was put back.
     fn begins_at_departure(&self, before: usize, log: usize) -> bool {
         let parent = self.graph.branches.all[self.graph.branches.at_end(log).0 as usize].parent;
-        parent.is_none_or(|(_, point)| self.graph.sets[before].last >= point)
+        let set = &self.graph.sets[before];
+        set.is_log() && parent.is_none_or(|(_, point)| set.last >= point)
     }
 
     fn literal_in(

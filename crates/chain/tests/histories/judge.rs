@@ -52,6 +52,9 @@ impl Ask {
 /// What was found wrong, in one line each.
 pub(crate) type Faults = Vec<String>;
 
+/// Begins what is said of a plan that does not do what was asked for.
+pub(crate) const UNSOUND: &str = "unsound: ";
+
 /// The database that a planner sees.
 pub(crate) fn database(world: &World, sets: Vec<Set>) -> Database {
     let database = Database::new(sets);
@@ -98,7 +101,7 @@ impl<'w> Trial<'w> {
             .chain(&plans.other_branches);
         for plan in all {
             if let Err(fault) = self.sound(ask, plan, terms) {
-                faults.push(format!("{fault}; plan: {}", told(plan)));
+                faults.push(format!("{UNSOUND}{fault}; plan: {}", told(plan)));
             }
         }
         for other in &plans.alternatives {
