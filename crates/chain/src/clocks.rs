@@ -31,6 +31,8 @@ pub(crate) struct Reading {
     /// A log that comes from another branch says nothing of its own branch before this moment, its start: nobody knows when the restore
     /// or the return to a snapshot happened.
     pub(crate) start: i64,
+    /// When it was over at the latest.
+    pub(crate) finish: i64,
 }
 
 /// The readings of all sets, by index.
@@ -49,6 +51,7 @@ pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Rea
             },
             bound: bound(&sets[index], &spans[index], false, false),
             start: spans[index].start_latest,
+            finish: spans[index].finish_latest,
         })
         .collect();
     let mut by_branch: BTreeMap<BranchId, Vec<usize>> = BTreeMap::new();

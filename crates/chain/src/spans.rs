@@ -112,9 +112,18 @@ impl Walk<'_> {
             }
             let own = self.readings[index].bound;
             low[index] = if self.graph.sets[index].is_log() {
-                // What lies in another branch or era is compared with nothing here.
                 let before = self.before(index).map(|before| match before {
                     Some(before) if self.is_beside(before, index) => low[before],
+                    // What lies in another branch or era is compared with nothing here, but that a log behind a data backup which was
+                    // finished later cannot be stopped in.
+                    Some(before)
+                        if self.readings[before].bound > self.readings[index].start
+                            && !self.graph.sets[before].is_log() =>
+                    {
+                        self.readings[before]
+                            .bound
+                            .min(self.readings[index].finish.saturating_add(1))
+                    }
                     _ => i64::MIN,
                 });
                 own.max(before.min().unwrap_or(i64::MIN))
