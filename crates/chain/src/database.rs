@@ -41,7 +41,6 @@ pub struct Database {
     sets: Vec<Set>,
     marks: Vec<Mark>,
     zone: Option<TimeZone>,
-    spans: Vec<Span>,
     branches: Branches,
     readings: Vec<Reading>,
     index: Index,
@@ -116,28 +115,31 @@ impl Database {
     /// reaches it then.
     #[must_use]
     pub fn loss(&self, sets: &[SetId]) -> Coverage {
-        let deleted: BTreeSet<SetId> = sets.iter().copied().collect();
         let usable = self.usable(&BTreeSet::new());
-        let mut left = usable.clone();
-        for (index, set) in self.sets.iter().enumerate() {
-            left[index] &= !deleted.contains(&set.id);
-        }
+        let left = self.without(&usable, sets);
         loss::between(&self.coverage_of(&usable), &self.coverage_of(&left))
     }
 
-    /// The sets that could not be restored any more if this one were deleted: differentials of a full, logs that nothing else leads to.
+    /// The sets that could not be restored any more if all these were deleted: differentials of a full, logs that nothing else leads to.
     #[must_use]
-    pub fn dependents(&self, id: SetId) -> Vec<SetId> {
+    pub fn dependents(&self, sets: &[SetId]) -> Vec<SetId> {
         let usable = self.usable(&BTreeSet::new());
-        let mut left = usable.clone();
-        for (index, set) in self.sets.iter().enumerate() {
-            left[index] &= set.id != id;
-        }
+        let left = self.without(&usable, sets);
         let before = self.graph().walk(&usable, |_| true);
         let after = self.graph().walk(&left, |_| true);
-        let lost = before.ends.iter().zip(&after.ends).zip(&self.sets);
-        lost.filter(|((before, after), set)| before.is_some() && after.is_none() && set.id != id)
-            .map(|(_, set)| set.id)
+        let ends = before.ends.iter().zip(&after.ends);
+        let stays = ends.zip(left.iter().zip(&self.sets));
+        stays
+            .filter(|((before, after), (left, _))| before.is_some() && after.is_none() && **left)
+            .map(|(_, (_, set))| set.id)
+            .collect()
+    }
+
+    /// What is usable once these sets are gone.
+    fn without(&self, usable: &[bool], sets: &[SetId]) -> Vec<bool> {
+        let gone: BTreeSet<SetId> = sets.iter().copied().collect();
+        let left = usable.iter().zip(&self.sets);
+        left.map(|(usable, set)| *usable && !gone.contains(&set.id))
             .collect()
     }
 
@@ -179,12 +181,12 @@ impl Database {
         });
         self.by_id = self.sets.iter().map(|set| set.id).zip(0..).collect();
         self.by_id.sort_unstable();
-        self.spans = self.place_in_time();
-        self.branches = Branches::of(&self.sets, &self.spans);
-        self.readings = clocks::read(&self.sets, &self.spans, &self.branches);
+        let spans = self.place_in_time();
+        self.branches = Branches::of(&self.sets, &spans);
+        self.readings = clocks::read(&self.sets, &spans, &self.branches);
         self.index = Index::of(&self.sets);
         self.last_written = vec![i64::MIN; self.branches.all.len()];
-        for (index, span) in self.spans.iter().enumerate() {
+        for (index, span) in spans.iter().enumerate() {
             let written = &mut self.last_written[self.branches.at_end(index).0 as usize];
             *written = (*written).max(span.start_latest);
         }
@@ -245,10 +247,6 @@ impl Database {
 
     pub(crate) fn reading(&self, index: usize) -> Reading {
         self.readings[index]
-    }
-
-    pub(crate) fn finish_latest(&self, index: usize) -> i64 {
-        self.spans[index].finish_latest
     }
 
     /// When the branch was last written to.

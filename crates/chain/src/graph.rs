@@ -13,6 +13,7 @@ use bak::{LogAgreement, Lsn};
 use uuid::Uuid;
 
 use crate::branches::{Branches, ends_at};
+use crate::clocks::Reading;
 use crate::coverage::BranchId;
 use crate::grade::Grade;
 use crate::set::{Kind, Set};
@@ -165,6 +166,11 @@ impl Graph<'_> {
     /// Whether a log comes from another branch when applied at `at`.
     pub(crate) fn crosses(&self, log: usize, at: Lsn) -> bool {
         self.owner(log, at) != self.branches.at_end(log)
+    }
+
+    /// Whether a log and what comes before it, whose readings these are, lie on one branch and in one era, so that their moments compare.
+    pub(crate) fn is_beside(&self, before: usize, log: usize, its: &Reading, of_log: &Reading) -> bool {
+        its.era == of_log.era && !self.crosses(log, self.sets[before].last)
     }
 
     /// The sets that `log` can follow, whole.

@@ -146,8 +146,8 @@ impl Walk<'_> {
 
     /// Whether both lie on one branch and in one era.
     fn is_beside(&self, before: usize, log: usize) -> bool {
-        self.readings[before].era == self.readings[log].era
-            && !self.graph.crosses(log, self.graph.sets[before].last)
+        self.graph
+            .is_beside(before, log, &self.readings[before], &self.readings[log])
     }
 
     /// The moments that a log serves as the last of a plan.

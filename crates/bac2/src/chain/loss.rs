@@ -86,11 +86,8 @@ pub(super) fn check(kins: &[Kin], doomed: &[Doomed]) -> Result<(), Failure> {
 pub(super) fn of(kin: &Kin, doomed: &[Doomed]) -> Loss {
     let gone = kin.held.iter().filter(|held| is_gone(held, doomed));
     let sets: Vec<SetId> = gone.map(|held| held.set.id).collect();
-    // What several leave useless together is more than what each does; said is what is sure.
-    let dependents = sets.iter().flat_map(|id| kin.database.dependents(*id));
-    let mut useless: Vec<SetId> = dependents.filter(|id| !sets.contains(id)).collect();
+    let mut useless = kin.database.dependents(&sets);
     useless.sort_unstable();
-    useless.dedup();
     Loss {
         useless,
         lost: if sets.is_empty() {

@@ -301,6 +301,18 @@ fn what_a_deletion_would_cost_is_told() {
     let lost =
         chain(&[".", "--if-deleted", "log2.trn"], folder.path()).database()["ifDeleted"]["lost"].clone();
     assert_eq!(lost[0]["toLsn"], number(40, 220).as_str(), "{lost}");
+    // Each full leads to the last log; without both nothing does.
+    let both = ["full.bak", "full2.bak"].map(|full| ["--if-deleted", full]);
+    let alone = chain(&[&["."], &both[0][..]].concat(), folder.path()).database();
+    assert!(
+        !alone["ifDeleted"]["ofNoUse"].to_string().contains("log3"),
+        "{alone}"
+    );
+    let together = chain(&[&["."], both.as_flattened()].concat(), folder.path()).database();
+    assert_eq!(
+        together["ifDeleted"]["ofNoUse"],
+        json!(["./log1.trn", "./log2.trn", "./log3.trn"])
+    );
     // A copy keeps it.
     let copy = fs::copy(folder.path().join("log2.trn"), folder.path().join("copy.trn"));
     assert!(copy.is_ok());

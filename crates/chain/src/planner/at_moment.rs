@@ -179,8 +179,8 @@ impl Planner<'_> {
     /// Whether what comes before a log leaves no doubt about the moments in it.
     fn is_clear(&self, before: usize, log: usize, at: Timestamp) -> bool {
         let (other, reading) = (self.database.reading(before), self.database.reading(log));
-        let is_beside = other.era == reading.era && !self.graph.crosses(log, self.graph.sets[before].last);
-        is_beside || at.as_millisecond() >= reading.start.max(other.bound)
+        self.graph.is_beside(before, log, &other, &reading)
+            || at.as_millisecond() >= reading.start.max(other.bound)
     }
 
     /// Whether `log`, applied behind the log `before`, holds nothing of the branch that its own left. A data backup that was finished later,
@@ -236,7 +236,7 @@ impl Planner<'_> {
         for (place, (index, cut)) in path.iter().copied().enumerate().skip(1) {
             let (set, reading) = (&self.graph.sets[index], self.database.reading(index));
             let is_last = index == last.last;
-            let is_open = reading.era == era && self.database.finish_latest(index) >= at.as_millisecond();
+            let is_open = reading.era == era && reading.finish >= at.as_millisecond();
             let is_whole = set.is_bulk_logged || reading.is_step;
             let must_stop = if is_last {
                 matches!(last.stop, Some(Stop::At(_)))
