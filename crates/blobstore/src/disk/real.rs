@@ -123,7 +123,7 @@ impl Disk for RealDisk {
                     file.set_len(0)?;
                     positioned::write(&file, std::process::id().to_string().as_bytes(), 0)?;
                 }
-                Ok(Some(Box::new(file)))
+                Ok(Some(Box::new(Locked(file))))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
@@ -137,6 +137,19 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
+}
+
+/// A lock that ends with this value. Closing the file alone would not do: a process that another thread starts at
+/// that moment holds a copy of the descriptor until it runs its own program, and the lock with it.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a lock ends only when its file is closed everywhere");
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -324,4 +337,26 @@ fn punch(file: &File, offset: u64, len: u64) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn punch(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_guard_though_a_copy_of_the_descriptor_lives() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let file = File::create(&path).expect("writable");
+        file.try_lock().expect("nobody holds it");
+        // What a process that is being started holds until it runs its own program.
+        let copy = file.try_clone().expect("a copy");
+        let guard = Locked(file);
+        let held = RealDisk.lock(&path, LockKind::Exclusive).expect("readable");
+        assert!(held.is_none(), "the guard lives");
+        drop(guard);
+        let taken = RealDisk.lock(&path, LockKind::Exclusive).expect("readable");
+        assert!(taken.is_some(), "the guard is gone");
+        drop(copy);
+    }
 }
