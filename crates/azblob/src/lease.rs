@@ -17,6 +17,7 @@
 mod action;
 mod id;
 mod usage;
+mod witness;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ pub use action::{
     LeaseAction, LeaseDuration, LeaseReply, MAX_BREAK_SECONDS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS,
 };
 pub use id::{InvalidLeaseId, LeaseId};
+pub use witness::{LOOK_HEADER, LeaseWitness, WITNESS_HEADER};
 
 use crate::time::UnixMillis;
 

@@ -1,0 +1,1 @@
+//! The real account: Microsoft's client library, wrapped.
