@@ -20,6 +20,7 @@
 //! can only look, break and delete. Deliberately absent: any judgement from a blob's age by the clock.
 
 pub mod account;
+pub mod act;
 pub mod activity;
 pub mod ask;
 pub mod azure;
@@ -39,17 +40,19 @@ pub mod scope;
 mod contents;
 mod look;
 mod probe;
+mod record;
 mod survey;
 mod verification;
 
 pub use account::Account;
+pub use act::Deed;
 pub use activity::Activity;
 pub use ask::Ask;
 pub use clock::Clock;
 pub use content::Content;
 pub use fault::Fault;
 pub use finding::Finding;
-pub use guard::{Deed, Guard};
+pub use guard::Guard;
 pub use holder::Holder;
 pub use place::Place;
 pub use ruling::Ruling;

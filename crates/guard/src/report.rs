@@ -3,5 +3,5 @@
 mod outcome;
 mod row;
 
-pub use outcome::{Did, Entry, Summary};
+pub use outcome::{Did, Entry, Skip, Summary};
 pub use row::Row;

@@ -1,0 +1,283 @@
+//! What is remembered of one locked blob from look to look.
+//!
+//! Quiet is the time between two looks of this process between which nothing changed. It is evidence that needs no clock
+//! but the guard's own: a write in between would show in the later look, however long ago it was. A change begins the
+//! count anew; so does another holder.
+
+use std::time::Duration;
+
+use azblob::time::UnixMillis;
+
+use crate::account::Properties;
+use crate::activity::Activity;
+use crate::content::Content;
+use crate::contents::Contents;
+use crate::fault::Fault;
+use crate::finding::Finding;
+use crate::holder::Holder;
+use crate::look::Look;
+use crate::place::Place;
+use crate::probe::Probed;
+
+/// A moment of the run, by both of its clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Since the run began to watch: what is judged by.
+    pub(crate) watched: Duration,
+    /// The machine's clock: what is shown.
+    pub(crate) wall: UnixMillis,
+}
+
+/// When a look was: between these moments it saw what it saw. Quiet is counted from the end of the first look to the
+/// beginning of the last, so that a slow answer never adds to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Before the request was sent.
+    pub(crate) begun: Moment,
+    /// After the answer was there.
+    pub(crate) ended: Moment,
+}
+
+/// A blob as it was looked into: its state at that look, and what the probe and the bytes said.
+#[derive(Clone, Debug)]
+pub(crate) struct Examined {
+    pub(crate) look: Look,
+    pub(crate) probed: Probed,
+    pub(crate) contents: Contents,
+}
+
+/// All that is remembered of one locked blob.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    state: State,
+    /// Why the latest look did not work; the state before it stays.
+    fault: Option<Fault>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Listed as locked; no look has worked yet.
+    Listed(Properties),
+    /// Looked into.
+    Seen(Box<Seen>),
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    latest: Look,
+    /// When the latest look began.
+    at: Moment,
+    /// When the first of the looks ended since when nothing changed.
+    still_since: Moment,
+    /// The latest look showed something else than the one before it.
+    grew: bool,
+    /// It grew at some look since the last [`Record::forgive`].
+    stirred: bool,
+    /// The state whose bytes gave `content`.
+    examined: Look,
+    holder: Holder,
+    content: Content,
+}
+
+impl Record {
+    /// Known by a listing alone, and why it could not be looked into.
+    pub(crate) fn listed(properties: Properties, fault: Fault) -> Self {
+        Self {
+            state: State::Listed(properties),
+            fault: Some(fault),
+        }
+    }
+
+    /// Looked into for the first time.
+    pub(crate) fn examined(examined: Examined, span: Span) -> Self {
+        let holder = holder(&examined);
+        let Examined { look, contents, .. } = examined;
+        Self {
+            state: State::Seen(Box::new(Seen {
+                latest: look.clone(),
+                at: span.begun,
+                still_since: span.ended,
+                grew: false,
+                stirred: false,
+                examined: look,
+                holder,
+                content: contents.content,
+            })),
+            fault: None,
+        }
+    }
+
+    /// Takes a later look. Returns whether the blob should be looked into again: it changed and is still now, or what
+    /// was known of it left its holder open.
+    pub(crate) fn seen(&mut self, look: Look, span: Span) -> bool {
+        self.fault = None;
+        let State::Seen(seen) = &mut self.state else {
+            return true;
+        };
+        seen.grew = !look.is_unchanged_since(&seen.latest);
+        if seen.grew {
+            seen.still_since = span.ended;
+            seen.stirred = true;
+        }
+        seen.latest = look;
+        seen.at = span.begun;
+        let stale = !seen.latest.is_unchanged_since(&seen.examined);
+        let open = seen.holder == Holder::Unknown || matches!(seen.content, Content::Unread(_));
+        stale && (!seen.grew || open) || matches!(seen.content, Content::Unread(_))
+    }
+
+    /// Takes what a further reading found.
+    pub(crate) fn examined_again(&mut self, examined: Examined, span: Span) {
+        let State::Seen(seen) = &mut self.state else {
+            *self = Self::examined(examined, span);
+            return;
+        };
+        let holder = holder(&examined);
+        let changed = !examined.look.is_unchanged_since(&seen.latest);
+        if changed || is_restore(holder) != is_restore(seen.holder) {
+            seen.still_since = span.ended;
+            seen.grew |= changed;
+            seen.stirred |= changed;
+        }
+        seen.latest = examined.look.clone();
+        seen.at = span.begun;
+        seen.examined = examined.look;
+        seen.holder = holder;
+        seen.content = examined.contents.content;
+        self.fault = None;
+    }
+
+    /// Takes what the probe says now, at the end of `span`. Another holder begins the quiet anew. Returns whether it is
+    /// the same kind of holder.
+    pub(crate) fn probed(&mut self, probed: Probed, span: Span) -> bool {
+        let State::Seen(seen) = &mut self.state else {
+            return false;
+        };
+        let same = is_restore(seen.holder) == (probed == Probed::Restore);
+        if !same {
+            seen.still_since = span.ended;
+            seen.holder = match probed {
+                Probed::Restore => Holder::Restore,
+                // What the bytes say of the holder belongs to the time before the restore.
+                Probed::Other | Probed::NotLeased => Holder::Unknown,
+            };
+        }
+        same
+    }
+
+    /// The latest look did not work.
+    pub(crate) fn failed(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    /// Whether it was seen to change since the last call, which is forgotten now.
+    pub(crate) fn forgive(&mut self) -> bool {
+        match &mut self.state {
+            State::Seen(seen) => std::mem::take(&mut seen.stirred),
+            State::Listed(_) => false,
+        }
+    }
+
+    /// Whether it was seen to change since the last [`Self::forgive`].
+    pub(crate) fn has_stirred(&self) -> bool {
+        matches!(&self.state, State::Seen(seen) if seen.stirred)
+    }
+
+    /// The latest look that worked.
+    pub(crate) fn latest(&self) -> Option<&Look> {
+        match &self.state {
+            State::Seen(seen) => Some(&seen.latest),
+            State::Listed(_) => None,
+        }
+    }
+
+    /// Why the latest look did not work.
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
+    /// Whether a restore holds the lease, as far as is known.
+    pub(crate) fn is_restore(&self) -> bool {
+        matches!(&self.state, State::Seen(seen) if is_restore(seen.holder))
+    }
+
+    /// How long nothing changed, as watched; `None` before the second look.
+    pub(crate) fn still(&self) -> Option<Duration> {
+        match &self.state {
+            State::Seen(seen) if seen.at.watched > seen.still_since.watched => {
+                Some(seen.at.watched - seen.still_since.watched)
+            }
+            _ => None,
+        }
+    }
+
+    fn properties(&self) -> &Properties {
+        match &self.state {
+            State::Listed(properties) => properties,
+            State::Seen(seen) => &seen.latest.properties,
+        }
+    }
+
+    /// All that is known, as one finding.
+    pub(crate) fn finding(&self, place: &Place) -> Finding {
+        let (holder, content) = match &self.state {
+            State::Listed(_) => (
+                Holder::Unknown,
+                Content::Unread(self.fault.as_ref().map(Fault::sentence).unwrap_or_default()),
+            ),
+            State::Seen(seen) => (seen.holder, seen.content.clone()),
+        };
+        Finding {
+            place: place.clone(),
+            properties: self.properties().clone(),
+            holder,
+            activity: self.activity(),
+            content,
+            uncommitted: self
+                .latest()
+                .and_then(|look| look.pending)
+                .map(|pending| pending.sum),
+            witness: self.latest().and_then(|look| look.witness),
+        }
+    }
+
+    fn activity(&self) -> Activity {
+        let State::Seen(seen) = &self.state else {
+            return Activity::Unknown;
+        };
+        if seen.grew {
+            return Activity::Growing;
+        }
+        if let Some(witness) = seen.latest.witness {
+            if witness.connections > 0 || witness.jobs > 0 {
+                return Activity::Growing;
+            }
+            return quiet(Duration::from_millis(witness.quiet()), seen.at);
+        }
+        match self.still() {
+            Some(lasting) if !is_restore(seen.holder) => quiet(lasting, seen.at),
+            _ => Activity::Unknown,
+        }
+    }
+}
+
+fn quiet(lasting: Duration, at: Moment) -> Activity {
+    let millis = i64::try_from(lasting.as_millis()).unwrap_or(i64::MAX);
+    Activity::Quiet {
+        lasting,
+        since: UnixMillis(at.wall.0.saturating_sub(millis)),
+    }
+}
+
+/// A restore by its id, whatever the bytes are; a backup by what the bytes and blocks show.
+fn holder(examined: &Examined) -> Holder {
+    match (examined.probed, examined.contents.evidence) {
+        (Probed::Restore, _) => Holder::Restore,
+        (Probed::Other, Some(evidence)) => Holder::Backup(evidence),
+        (Probed::Other | Probed::NotLeased, _) => Holder::Unknown,
+    }
+}
+
+fn is_restore(holder: Holder) -> bool {
+    holder == Holder::Restore
+}
