@@ -62,6 +62,14 @@ impl UnixMillis {
         format!("{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{ticks:07}Z")
     }
 
+    /// RFC 3339 in UTC, cut to the second, `2026-11-21T05:01:38Z`: reports and JSON.
+    pub fn rfc3339(self) -> String {
+        let mut text = self.iso_seven();
+        text.truncate("2026-11-21T05:01:38".len());
+        text.push('Z');
+        text
+    }
+
     /// Reads an HTTP date: IMF-fixdate, and the obsolete RFC 850 and asctime forms which RFC 9110 asks
     /// receivers to accept. `None` for anything else.
     pub fn parse_http_date(text: &str) -> Option<Self> {
@@ -220,6 +228,13 @@ mod tests {
             UnixMillis(784_111_777_123).iso_seven(),
             "1994-11-06T08:49:37.1230000Z"
         );
+    }
+
+    #[test]
+    fn rfc3339_is_cut_to_the_second() {
+        assert_eq!(RFC.rfc3339(), "1994-11-06T08:49:37Z");
+        assert_eq!(UnixMillis(RFC.0 + 999).rfc3339(), "1994-11-06T08:49:37Z");
+        assert_eq!(UnixMillis(-1).rfc3339(), "1969-12-31T23:59:59Z");
     }
 
     #[test]

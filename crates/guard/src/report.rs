@@ -1,7 +1,19 @@
 //! What a run found and did, as rows: for tables, JSON, CSV and Excel alike.
+//!
+//! [`Row::of`] turns one [`Entry`] into the one row that all forms share. The writers are pure: rows go in, bytes come
+//! out; who writes them to a file is the caller.
 
+mod json;
 mod outcome;
+mod reason;
 mod row;
+mod sentence;
 
+pub use json::{json, json_line};
 pub use outcome::{Did, Entry, Skip, Summary};
 pub use row::Row;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -83,3 +83,19 @@ pub struct Summary {
     /// Locked ones among them.
     pub locked: u64,
 }
+
+impl Did {
+    /// `action` of the JSON contract.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::WouldBreak => "wouldBreak",
+            Self::WouldDelete => "wouldDelete",
+            Self::Broke => "broken",
+            Self::Deleted => "deleted",
+            Self::Skipped(_) => "skipped",
+            Self::BrokeNotDeleted(_) => "brokenNotDeleted",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
