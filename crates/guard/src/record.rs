@@ -281,3 +281,132 @@ fn holder(examined: &Examined) -> Holder {
 fn is_restore(holder: Holder) -> bool {
     holder == Holder::Restore
 }
+
+#[cfg(test)]
+mod tests {
+    use azblob::lease::LeaseStatus;
+    use azblob::lease::{LeaseDurationKind, LeaseState, LeaseView, LeaseWitness};
+    use azblob::response::BlobType;
+
+    use super::*;
+    use crate::account::ETag;
+    use crate::holder::Evidence;
+
+    fn at(seconds: u64) -> Moment {
+        Moment {
+            watched: Duration::from_secs(seconds),
+            wall: UnixMillis(1_000_000 + 1000 * seconds as i64),
+        }
+    }
+
+    /// A look that took a second.
+    fn span(seconds: u64) -> Span {
+        Span {
+            begun: at(seconds),
+            ended: at(seconds + 1),
+        }
+    }
+
+    fn look(tag: &str) -> Look {
+        Look {
+            properties: Properties {
+                kind: BlobType::Page,
+                size: 512,
+                etag: Some(ETag(tag.to_owned())),
+                last_modified: None,
+                created: None,
+                lease: LeaseView {
+                    status: LeaseStatus::Locked,
+                    state: LeaseState::Leased,
+                    duration: Some(LeaseDurationKind::Infinite),
+                },
+            },
+            pending: None,
+            witness: None,
+        }
+    }
+
+    fn examined(tag: &str, probed: Probed) -> Examined {
+        Examined {
+            look: look(tag),
+            probed,
+            contents: Contents {
+                content: Content::Other,
+                evidence: Some(Evidence::TapeHeader),
+            },
+        }
+    }
+
+    fn activity(record: &Record) -> Activity {
+        record.finding(&Place::new("c", "b")).activity
+    }
+
+    #[test]
+    fn quiet_is_what_lies_between_two_equal_looks_and_no_answer_s_own_time() {
+        let mut record = Record::examined(examined("1", Probed::Other), span(10));
+        assert_eq!((record.still(), activity(&record)), (None, Activity::Unknown));
+        assert!(!record.seen(look("1"), span(100)));
+        // From the end of the first look, 11, to the beginning of the second.
+        assert_eq!(record.still(), Some(Duration::from_secs(89)));
+        let quiet = Activity::Quiet {
+            lasting: Duration::from_secs(89),
+            since: at(11).wall,
+        };
+        assert_eq!(activity(&record), quiet);
+    }
+
+    #[test]
+    fn a_change_begins_the_quiet_anew_and_is_remembered() {
+        let mut record = Record::examined(examined("1", Probed::Other), span(10));
+        record.seen(look("2"), span(100));
+        assert_eq!((record.still(), activity(&record)), (None, Activity::Growing));
+        assert!(record.has_stirred());
+        // Still again: its bytes are worth another reading.
+        assert!(record.seen(look("2"), span(200)));
+        assert_eq!(record.still(), Some(Duration::from_secs(99)));
+        record.examined_again(examined("2", Probed::Other), span(205));
+        assert_eq!(record.still(), Some(Duration::from_secs(104)));
+        assert!(!record.seen(look("2"), span(210)));
+        assert!(record.forgive() && !record.has_stirred());
+    }
+
+    #[test]
+    fn another_holder_begins_the_quiet_anew() {
+        let mut record = Record::examined(examined("1", Probed::Other), span(10));
+        record.seen(look("1"), span(100));
+        assert!(record.probed(Probed::Other, span(100)));
+        assert_eq!(record.still(), Some(Duration::from_secs(89)));
+        assert!(!record.probed(Probed::Restore, span(100)));
+        assert_eq!(record.still(), None);
+        assert!(record.is_restore());
+        record.seen(look("1"), span(150));
+        assert!(record.probed(Probed::Restore, span(150)));
+        assert_eq!(record.still(), Some(Duration::from_secs(49)));
+        // Reads leave no trace: nobody knows whether it is quiet.
+        assert_eq!(activity(&record), Activity::Unknown);
+    }
+
+    #[test]
+    fn the_door_s_word_counts_more_than_the_looks() {
+        let mut record = Record::examined(examined("1", Probed::Other), span(10));
+        let mut witnessed = look("1");
+        witnessed.witness = Some(LeaseWitness {
+            connections: 1,
+            watched: 500_000,
+            ..LeaseWitness::default()
+        });
+        record.seen(witnessed.clone(), span(4000));
+        assert_eq!(activity(&record), Activity::Growing);
+        witnessed.witness = Some(LeaseWitness {
+            since_write: Some(120_000),
+            watched: 500_000,
+            ..LeaseWitness::default()
+        });
+        record.seen(witnessed, span(5000));
+        let quiet = Activity::Quiet {
+            lasting: Duration::from_secs(120),
+            since: at(4880).wall,
+        };
+        assert_eq!(activity(&record), quiet);
+    }
+}
