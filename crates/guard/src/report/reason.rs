@@ -28,7 +28,7 @@ pub(super) fn of_fault(fault: &Fault) -> String {
         Cause::Changed => "changed",
         Cause::Lease => "lease",
         Cause::NotAllowed => "notAllowed",
-        Cause::Expired => "expired",
+        Cause::Expired { .. } => "expired",
         Cause::Refused => "refused",
         Cause::Throttled => "throttled",
         Cause::Protected => "protected",
