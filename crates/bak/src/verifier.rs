@@ -98,6 +98,17 @@ impl Verifier {
         }
     }
 
+    /// Whether something in the bytes so far ended the reading for good: a broken header, or a record that this reader does not know.
+    /// Whatever follows changes nothing any more.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        match &self.source {
+            Source::Plain(tape) => tape.walker.is_lost(),
+            Source::Compressed(tape, decoder) => tape.walker.is_lost() || decoder.is_stopped(),
+            Source::Unknown(_) | Source::Foreign(_) => false,
+        }
+    }
+
     /// Findings of damage so far. Pages whose content does not hold count here even where the report, which sees them all,
     /// takes them for encrypted.
     #[must_use]

@@ -32,6 +32,13 @@ pub enum Event {
         /// Until every blob that could become ripe has been quiet for long enough, if none stirs.
         longest: Duration,
     },
+    /// What a blob holds is read to its end, which may take long: so far in it, in bytes.
+    Reads {
+        /// Where the reading stands.
+        at: u64,
+        /// Where it ends.
+        of: u64,
+    },
     /// Something is done to this blob now.
     Acts(Place),
 }

@@ -41,6 +41,8 @@ mod contents;
 mod look;
 mod probe;
 mod record;
+#[cfg(test)]
+mod scripted;
 mod survey;
 mod verification;
 

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Locked blobs of one survey. Beyond it the survey ends with a fault that says to name a container or a prefix.
 pub const FINDINGS_MAX: usize = 200_000;
 
+/// Pages of a listing in a row with nothing on them. A service may send a few (it stops at the borders of its
+/// partitions); one that sends nothing else would keep the guard for ever.
+pub const EMPTY_PAGES_MAX: usize = 1_000;
+
 /// Bytes of one read.
 pub const READ_MAX: u64 = 4 << 20;
 
@@ -20,6 +24,10 @@ pub const PAGE_RANGES_MAX: usize = 100_000;
 pub const CONTENT_REQUESTS_MAX: u32 = 24;
 /// See [`CONTENT_REQUESTS_MAX`].
 pub const CONTENT_BYTES_MAX: u64 = 8 << 20;
+
+/// Bytes of a page blob that were never written, in a place where a backup cannot do without its own: its padding is
+/// shorter than a physical block (64 KiB), and pages and log are passed over. What is longer was never written to its end.
+pub const UNWRITTEN_MAX: u64 = 256 << 10;
 
 /// Containers and blobs worked on at once. 32 requests in flight fill two cores and are far below what an account takes
 /// (20,000 requests a second).

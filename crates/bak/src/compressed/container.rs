@@ -128,6 +128,12 @@ impl Decoder {
         }
     }
 
+    /// Whether the rest of the file is left alone, whatever it is.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped(_))
+    }
+
     /// Ends the file.
     pub fn finish(mut self, out: &mut impl FnMut(ContainerEvent<'_>)) -> Ending {
         match self.state {

@@ -1,0 +1,39 @@
+//! What the headers of a backup come to.
+
+use bak::{Container, Verdict};
+
+use super::walk::{Stop, Walked};
+use crate::content::{Contained, Ending};
+
+/// What can be said of the backup that `walked` went through.
+pub(super) fn contained(walked: &Walked, container: Container) -> Contained {
+    let sets = &walked.report.sets;
+    let first = sets.first();
+    Contained {
+        container,
+        database_name: first.map(|set| set.database_name.clone()).unwrap_or_default(),
+        server_name: first.map(|set| set.server_name.clone()).unwrap_or_default(),
+        backup_type: first.map(|set| set.backup_type),
+        backup_start_date: first.and_then(|set| set.backup_start_date),
+        ending: ending(walked),
+        sets: sets.len(),
+    }
+}
+
+/// Whether the backup is whole.
+///
+/// The report of a walk through headers is never `ok`, so its verdict alone does not tell: what counts is whether the last
+/// set was closed, and whether anything follows it. Where the reader got lost, or met an order of blocks that it does not
+/// know, it does not know how the backup ends either.
+pub(crate) fn ending(walked: &Walked) -> Ending {
+    let report = &walked.report;
+    let is_closed = report.sets.last().is_some_and(|set| set.complete);
+    match (walked.stop, report.verdict) {
+        (Stop::Allowance | Stop::Lost | Stop::Foreign, _) => Ending::Unknown,
+        (Stop::Unwritten, _) | (Stop::End, Verdict::Truncated) => Ending::CutShort,
+        (Stop::End, _) if is_closed => Ending::Complete,
+        // Damage has the first word, and what is not known about the backup stands behind it.
+        (Stop::End, Verdict::Damaged) if report.reasons.len() == 1 => Ending::CutShort,
+        (Stop::End, _) => Ending::Unknown,
+    }
+}
