@@ -23,7 +23,7 @@ pub use changed::Changed;
 pub use container_head::ContainerHead;
 pub use container_list::{ContainerPage, ListedContainer};
 pub use failure::Failure;
-pub use page_list::{PageList, PageState};
+pub use page_list::{PageList, PageState, Ranges};
 pub(crate) use read_headers::{put, text};
 pub use stamp::Stamp;
 pub use stats::ServiceStats;

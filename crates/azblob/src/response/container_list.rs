@@ -73,28 +73,39 @@ impl ContainerPage {
     /// # Errors
     /// [`XmlError`].
     pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
+        let (entries, next) = Self::parse_any(body)?;
+        let next = next.map(|text| Marker::from_wire(&text).ok_or(XmlError::Syntax));
+        Ok(Self {
+            entries,
+            next: next.transpose()?,
+        })
+    }
+
+    /// Reads the body of any Blob service: the entries, and the marker of the next page as it stands there.
+    ///
+    /// # Errors
+    /// [`XmlError`].
+    pub fn parse_any(body: &[u8]) -> Result<(Vec<ListedContainer>, Option<String>), XmlError> {
         let text = xml::decode_reply(body)?;
         let mut walker = Walker::new(&text);
-        let mut page = Self::default();
+        let (mut entries, mut next) = (Vec::new(), None);
         let mut reading = Reading::default();
         loop {
             match walker.step()? {
                 Step::Open { name, encoded } => reading.open(&name, encoded),
                 Step::Close { name, text } if reading.in_metadata => reading.close(name, text)?,
                 Step::Close { name, text } => match name.as_str() {
-                    "Container" => page.entries.push(ListedContainer {
+                    "Container" => entries.push(ListedContainer {
                         name: reading.name.take().ok_or(XmlError::Syntax)?,
                         etag: reading.take("Etag").ok_or(XmlError::Syntax)?,
                         last_modified: reading.date("Last-Modified").ok_or(XmlError::Syntax)?,
                         lease: reading.lease(),
                         metadata: reading.metadata.take(),
                     }),
-                    "NextMarker" if !text.is_empty() => {
-                        page.next = Some(Marker::from_wire(&text).ok_or(XmlError::Syntax)?);
-                    }
+                    "NextMarker" => next = Some(text).filter(|text| !text.is_empty()),
                     _ => reading.close(name, text)?,
                 },
-                Step::End => return Ok(page),
+                Step::End => return Ok((entries, next)),
             }
         }
     }

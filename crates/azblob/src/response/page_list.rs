@@ -4,11 +4,14 @@ use crate::page::PageRange;
 use crate::request::Marker;
 use crate::xml::{self, Step, Walker, XmlError};
 
+/// Ranges and what became of each.
+pub type Ranges = Vec<(PageRange, PageState)>;
+
 /// Ranges in order, none touching the next of its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageList {
     /// In order of offset.
-    pub ranges: Vec<(PageRange, PageState)>,
+    pub ranges: Ranges,
     /// Where the next part of the list begins; `None` in the last one.
     pub next: Option<Marker>,
 }
@@ -51,20 +54,33 @@ impl PageList {
         out
     }
 
-    /// Reads the body.
+    /// Reads the body, as a client of this server does; the marker of another service is not understood.
     ///
     /// # Errors
     /// [`XmlError`].
     pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
+        let (ranges, next) = Self::parse_any(body)?;
+        let next = next.map(|text| Marker::from_wire(&text).ok_or(XmlError::Syntax));
+        Ok(Self {
+            ranges,
+            next: next.transpose()?,
+        })
+    }
+
+    /// Reads the body of any Blob service: the ranges, and the marker of the next part as it stands there.
+    ///
+    /// # Errors
+    /// [`XmlError`].
+    pub fn parse_any(body: &[u8]) -> Result<(Ranges, Option<String>), XmlError> {
         let text = xml::decode_reply(body)?;
         let mut walker = Walker::new(&text);
-        let mut list = Self::default();
+        let (mut ranges, mut next) = (Ranges::new(), None);
         let (mut start, mut last) = (None, None);
         loop {
             let (name, text) = match walker.step()? {
                 Step::Open { .. } => continue,
                 Step::Close { name, text } => (name, text),
-                Step::End => return Ok(list),
+                Step::End => return Ok((ranges, next)),
             };
             match name.as_str() {
                 "Start" => start = text.trim().parse().ok(),
@@ -79,11 +95,9 @@ impl PageList {
                         "PageRange" => PageState::Written,
                         _ => PageState::Cleared,
                     };
-                    list.ranges.push((range, state));
+                    ranges.push((range, state));
                 }
-                "NextMarker" if !text.is_empty() => {
-                    list.next = Some(Marker::from_wire(&text).ok_or(XmlError::Syntax)?);
-                }
+                "NextMarker" => next = Some(text).filter(|text| !text.is_empty()),
                 _ => {}
             }
         }

@@ -1,0 +1,334 @@
+//! What a request is signed with.
+//!
+//! Account keys are not sent and sign no requests: they make a short-lived SAS with bac2's own signing code, the same
+//! that its door verifies with. So there are two ways in all: a SAS in the query, or a bearer token. The client library
+//! never sees a SAS: it is put onto the request where it leaves ([`super::transport`]).
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use azblob::grant::ResourceTypes;
+use azblob::names::AccountName;
+use azblob::permission::Permissions;
+use azblob::sas::AccountSas;
+use azblob::shared_key::Secret;
+use azblob::time::UnixMillis;
+use azblob::version::ApiVersion;
+use azure_core::credentials::TokenCredential;
+use url::form_urlencoded;
+
+use super::OpenError;
+
+/// Longest text of a SAS or a key; real ones have a few hundred characters.
+const TEXT_MAX: u64 = 16 << 10;
+
+/// How long a SAS made from a key lasts: long enough for the clocks of two machines and every retry, short enough that
+/// a leaked one is soon worth nothing.
+const LIFE_MILLIS: i64 = 60 * 60 * 1000;
+/// A SAS made from a key begins so long before now, since clocks differ (Azure's own advice: 15 minutes).
+const SKEW_MILLIS: i64 = 15 * 60 * 1000;
+/// It is made anew so long before it ends.
+const MARGIN_MILLIS: i64 = 20 * 60 * 1000;
+
+/// What the account is entered with.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// The account's key.
+    AccountKey {
+        /// The account, where its address does not say it.
+        name: Option<AccountName>,
+        /// The key.
+        key: Box<Secret>,
+    },
+    /// A shared access signature, of the account or of one container.
+    Sas(Sas),
+    /// The same in a file, which may be replaced while a run goes on.
+    SasFile(PathBuf),
+    /// Microsoft Entra ID: the identity of the environment.
+    Entra,
+    /// Bearer tokens from elsewhere.
+    Identity(Arc<dyn TokenCredential>),
+}
+
+impl Credential {
+    /// Reads an account key: the key alone, or a connection string (`...;AccountName=...;AccountKey=...;...`).
+    ///
+    /// # Errors
+    /// It is neither. The text is not repeated.
+    pub fn from_key_text(text: &str) -> Result<Self, OpenError> {
+        let field = |name: &str| {
+            let mut fields = text.trim().split(';').filter_map(|field| field.split_once('='));
+            fields.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let name = match field("AccountName") {
+            None => None,
+            Some(name) => Some(AccountName::new(name).map_err(|_| OpenError::AccountName)?),
+        };
+        let key = field("AccountKey").unwrap_or(text.trim());
+        let key = Secret::from_base64(key).map_err(|_| OpenError::Key)?;
+        Ok(Self::AccountKey {
+            name,
+            key: Box::new(key),
+        })
+    }
+}
+
+/// The text of a shared access signature, checked. Printing it shows that there is one, never what it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sas {
+    query: String,
+    expiry: Option<UnixMillis>,
+    /// Good for the account as a whole, so that its containers can be listed.
+    service: bool,
+}
+
+impl Sas {
+    /// Reads the query of a SAS, with or without its question mark, or a whole URL that ends with one.
+    ///
+    /// # Errors
+    /// It is none, or holds more than a signature. The text is not repeated.
+    pub fn parse(text: &str) -> Result<Self, OpenError> {
+        let text = text.trim();
+        let query = match text.split_once('?') {
+            Some((before, query)) if before.is_empty() || before.contains("://") => query,
+            Some(_) => return Err(OpenError::Sas("it is no SAS: a question mark stands inside it")),
+            None => text,
+        };
+        if query.len() as u64 > TEXT_MAX
+            || !query
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"#\"<>\\".contains(&b))
+        {
+            return Err(OpenError::Sas(
+                "it must be one line of ASCII characters, as it was handed out",
+            ));
+        }
+        let mut sas = Self {
+            query: query.to_owned(),
+            expiry: None,
+            service: false,
+        };
+        let mut signed = false;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "sig" => signed = !value.is_empty(),
+                "se" => sas.expiry = UnixMillis::parse_iso(&value.replace(' ', "+")),
+                "srt" => sas.service = value.contains('s'),
+                "sr" if value != "c" => {
+                    return Err(OpenError::Sas(
+                        "it is good for one blob or folder: take one for the container or the account",
+                    ));
+                }
+                // All parameters of a SAS begin so; anything else would change what is asked for.
+                "snapshot" => return Err(OpenError::Sas("it is good for one snapshot")),
+                name if name.starts_with('s') || name.starts_with("rsc") => {}
+                _ => return Err(OpenError::Sas("it holds more than a SAS")),
+            }
+        }
+        signed
+            .then_some(sas)
+            .ok_or(OpenError::Sas("it has no signature (sig=)"))
+    }
+
+    /// Reads it from a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no SAS.
+    pub fn read(path: &Path) -> Result<Self, OpenError> {
+        let failed = |error: std::io::Error| OpenError::File {
+            path: path.to_owned(),
+            why: error.to_string(),
+        };
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(TEXT_MAX).read_to_string(&mut text).map_err(failed)?;
+        Self::parse(&text)
+    }
+
+    /// The query, a secret.
+    pub(super) fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// Until when it is good, where it says so itself.
+    pub(super) fn expiry(&self) -> Option<UnixMillis> {
+        self.expiry
+    }
+
+    /// Whether the account's containers can be listed with it.
+    pub(super) fn is_for_the_account(&self) -> bool {
+        self.service
+    }
+}
+
+impl fmt::Debug for Sas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sas(***)")
+    }
+}
+
+/// The present moment, from outside.
+#[derive(Clone)]
+pub struct Now(pub Arc<dyn Fn() -> UnixMillis + Send + Sync>);
+
+impl fmt::Debug for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Now")
+    }
+}
+
+/// Keeps a SAS that is good at this moment.
+#[derive(Debug)]
+pub(super) struct Signer {
+    source: Source,
+    now: Now,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// None is needed.
+    Bearer,
+    /// It cannot be renewed.
+    Text,
+    File(PathBuf),
+    Key {
+        account: AccountName,
+        key: Box<Secret>,
+        permissions: Permissions,
+        https_only: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Current {
+    sas: Option<Arc<Sas>>,
+    /// How far the service's clock is ahead of ours, as far as it matters: learned from a refusal.
+    ahead: i64,
+}
+
+impl Signer {
+    pub(super) fn bearer(now: Now) -> Self {
+        Self::with(Source::Bearer, None, now)
+    }
+
+    pub(super) fn text(sas: Sas, now: Now) -> Self {
+        Self::with(Source::Text, Some(sas), now)
+    }
+
+    pub(super) fn file(path: PathBuf, now: Now) -> Result<Self, OpenError> {
+        let sas = Sas::read(&path)?;
+        Ok(Self::with(Source::File(path), Some(sas), now))
+    }
+
+    /// `acting` asks for the letters to break and delete as well.
+    pub(super) fn key(account: AccountName, key: Box<Secret>, acting: bool, https_only: bool, now: Now) -> Self {
+        let reading = Permissions::READ | Permissions::LIST;
+        let permissions = match acting {
+            true => reading | Permissions::WRITE | Permissions::DELETE,
+            false => reading,
+        };
+        let source = Source::Key {
+            account,
+            key,
+            permissions,
+            https_only,
+        };
+        Self::with(source, None, now)
+    }
+
+    fn with(source: Source, sas: Option<Sas>, now: Now) -> Self {
+        let current = Current {
+            sas: sas.map(Arc::new),
+            ahead: 0,
+        };
+        Self {
+            source,
+            now,
+            current: Mutex::new(current),
+        }
+    }
+
+    /// The SAS for the next request; `None` where a bearer token is used.
+    pub(super) fn sas(&self) -> Option<Arc<Sas>> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(self.source, Source::Key { .. }) {
+            let now = UnixMillis((self.now.0)().0.saturating_add(current.ahead));
+            let good = |sas: &Sas| {
+                sas.expiry().is_some_and(|at| {
+                    let left = at.0.saturating_sub(now.0);
+                    (MARGIN_MILLIS..=LIFE_MILLIS).contains(&left)
+                })
+            };
+            if !current.sas.as_deref().is_some_and(good) {
+                current.sas = self.mint(now).map(Arc::new);
+            }
+        }
+        current.sas.clone()
+    }
+
+    /// After a refusal of `used`, answered at `at` by the service's clock: whether there is another one to try. A file is
+    /// read again; a SAS of ours whose times do not fit the service's clock is made by that clock.
+    pub(super) fn renew(&self, used: &Sas, at: Option<UnixMillis>) -> bool {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.sas.as_deref().is_some_and(|sas| sas != used) {
+            return true; // Another request has found it already.
+        }
+        match &self.source {
+            Source::Bearer | Source::Text => false,
+            Source::File(path) => match Sas::read(path) {
+                Ok(sas) if sas != *used => {
+                    current.sas = Some(Arc::new(sas));
+                    true
+                }
+                _ => false,
+            },
+            Source::Key { .. } => {
+                let (Some(at), Some(end)) = (at, used.expiry()) else {
+                    return false;
+                };
+                let start = end.0 - LIFE_MILLIS - SKEW_MILLIS;
+                if (start..end.0).contains(&at.0) {
+                    return false;
+                }
+                current.ahead = at.0.saturating_sub((self.now.0)().0);
+                current.sas = self.mint(at).map(Arc::new);
+                true
+            }
+        }
+    }
+
+    fn mint(&self, now: UnixMillis) -> Option<Sas> {
+        let Source::Key {
+            account,
+            key,
+            permissions,
+            https_only,
+        } = &self.source
+        else {
+            return None;
+        };
+        let now = now.truncated_to_second();
+        let query = AccountSas {
+            version: ApiVersion::CURRENT,
+            types: ResourceTypes {
+                service: true,
+                container: true,
+                object: true,
+            },
+            permissions: *permissions,
+            start: Some(UnixMillis(now.0.saturating_sub(SKEW_MILLIS))),
+            expiry: UnixMillis(now.0.saturating_add(LIFE_MILLIS)),
+            https_only: *https_only,
+            source: None,
+        }
+        .sign(account, key);
+        Some(Sas {
+            query,
+            expiry: Some(UnixMillis(now.0.saturating_add(LIFE_MILLIS))),
+            service: true,
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Microsoft Entra ID: where an identity is looked for.
+//!
+//! In this order, the first that the environment names, and no other after it:
+//! 1. a service principal: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`;
+//! 2. workload identity (Kubernetes): `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE`;
+//! 3. managed identity where the host names its endpoint (App Service, Functions, Container Apps: `IDENTITY_ENDPOINT`),
+//!    or where `AZURE_CLIENT_ID` stands alone: the user-assigned one with that id;
+//! 4. the developer's tools: `az login`, then `azd auth login`;
+//! 5. the managed identity of the virtual machine.
+//!
+//! Tokens are sent over https only. What is proved here: a token is asked for and put onto requests, and refusals are
+//! told in plain words, against a server of the tests. No tenant of Entra was reachable: the order of the sources and
+//! their requests are those of Microsoft's library, untried against the real service.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use azure_core::error::{Error, ErrorKind};
+use azure_identity::{
+    ClientSecretCredential, DeveloperToolsCredential, ManagedIdentityCredential,
+    ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+};
+
+use super::OpenError;
+
+/// The identity of the environment, whose variables `var` reads.
+///
+/// # Errors
+/// A variable holds what cannot be right. Values are not repeated.
+pub(super) fn identity(var: impl Fn(&str) -> Option<String>) -> Result<Arc<dyn TokenCredential>, OpenError> {
+    let var = |name: &str| var(name).filter(|value| !value.is_empty());
+    let failed = |error: Error| OpenError::Entra(error.to_string());
+    let (tenant, client) = (var("AZURE_TENANT_ID"), var("AZURE_CLIENT_ID"));
+    if let (Some(tenant), Some(client)) = (&tenant, &client) {
+        if let Some(secret) = var("AZURE_CLIENT_SECRET") {
+            let credential = ClientSecretCredential::new(tenant, client.clone(), Secret::new(secret), None);
+            return Ok(credential.map_err(failed)?);
+        }
+        if var("AZURE_FEDERATED_TOKEN_FILE").is_some() {
+            return Ok(WorkloadIdentityCredential::new(None).map_err(failed)?);
+        }
+    }
+    let managed = || {
+        let options = ManagedIdentityCredentialOptions {
+            user_assigned_id: client.clone().map(UserAssignedId::ClientId),
+            ..ManagedIdentityCredentialOptions::default()
+        };
+        ManagedIdentityCredential::new(Some(options)).map_err(failed)
+    };
+    if var("IDENTITY_ENDPOINT").is_some() || client.is_some() {
+        return Ok(managed()?);
+    }
+    Ok(Arc::new(ToolsThenMachine {
+        tools: DeveloperToolsCredential::new(None).map_err(failed)?,
+        machine: managed()?,
+        chosen_machine: AtomicBool::new(false),
+    }))
+}
+
+/// The developer's tools, or else the virtual machine's identity; who once gave a token is asked from then on.
+struct ToolsThenMachine {
+    tools: Arc<DeveloperToolsCredential>,
+    machine: Arc<ManagedIdentityCredential>,
+    chosen_machine: AtomicBool,
+}
+
+impl fmt::Debug for ToolsThenMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ToolsThenMachine")
+    }
+}
+
+#[async_trait]
+impl TokenCredential for ToolsThenMachine {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        if self.chosen_machine.load(Ordering::Relaxed) {
+            return self.machine.get_token(scopes, options).await;
+        }
+        let tools = match self.tools.get_token(scopes, options.clone()).await {
+            Ok(token) => return Ok(token),
+            Err(error) => error,
+        };
+        match self.machine.get_token(scopes, options).await {
+            Ok(token) => {
+                self.chosen_machine.store(true, Ordering::Relaxed);
+                Ok(token)
+            }
+            Err(machine) => Err(Error::with_message(
+                ErrorKind::Credential,
+                format!("no identity was found: {tools}; the virtual machine: {machine}"),
+            )),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! A server that answers by the book of a test.
