@@ -326,7 +326,7 @@ fn pace(min_quiet: Duration) -> Duration {
 fn is_fatal(fault: &Fault) -> bool {
     matches!(
         fault.cause,
-        Cause::Expired | Cause::Refused | Cause::Unreachable(_)
+        Cause::Expired(_) | Cause::Refused | Cause::Unreachable(_)
     )
 }
 

@@ -224,7 +224,13 @@ impl Signer {
     }
 
     /// `acting` asks for the letters to break and delete as well.
-    pub(super) fn key(account: AccountName, key: Box<Secret>, acting: bool, https_only: bool, now: Now) -> Self {
+    pub(super) fn key(
+        account: AccountName,
+        key: Box<Secret>,
+        acting: bool,
+        https_only: bool,
+        now: Now,
+    ) -> Self {
         let reading = Permissions::READ | Permissions::LIST;
         let permissions = match acting {
             true => reading | Permissions::WRITE | Permissions::DELETE,

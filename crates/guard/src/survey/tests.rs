@@ -148,7 +148,7 @@ fn a_container_that_may_not_be_listed_is_told_and_the_others_are_read() {
 #[test]
 fn a_fault_of_the_account_ends_the_survey() {
     for cause in [
-        Cause::Expired,
+        Cause::Expired(None),
         Cause::Refused,
         Cause::Unreachable("no route".to_owned()),
     ] {

@@ -55,7 +55,7 @@ impl Total {
 fn is_the_accounts(fault: &Fault) -> bool {
     matches!(
         fault.cause,
-        Cause::Expired | Cause::Refused | Cause::Unreachable(_)
+        Cause::Expired(_) | Cause::Refused | Cause::Unreachable(_)
     )
 }
 
