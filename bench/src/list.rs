@@ -160,7 +160,7 @@ impl Client {
 }
 
 /// What stands in `NextMarker`; empty on the last page.
-fn next_marker(page: &str) -> Result<String> {
+pub(crate) fn next_marker(page: &str) -> Result<String> {
     let Some((_, rest)) = page.split_once("<NextMarker>") else {
         return Ok(String::new());
     };

@@ -7,6 +7,7 @@ mod cat;
 mod chain;
 mod child;
 mod frontdoor;
+mod leases;
 mod list;
 mod make_backup;
 mod median;
@@ -27,6 +28,7 @@ enum Bench {
     Cat(cat::Args),
     Chain(chain::Args),
     Frontdoor(frontdoor::Args),
+    Leases(leases::Args),
     List(list::Args),
     MakeBackup(make_backup::Args),
     Verify(verify::Args),
@@ -41,6 +43,7 @@ fn main() -> Result<()> {
         Bench::Cat(args) => cat::run(&args),
         Bench::Chain(args) => chain::run(&args),
         Bench::Frontdoor(args) => frontdoor::run(&args),
+        Bench::Leases(args) => leases::run(&args),
         Bench::List(args) => list::run(&args),
         Bench::MakeBackup(args) => make_backup::run(&args),
         Bench::Verify(args) => verify::run(&args),

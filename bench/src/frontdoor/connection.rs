@@ -80,6 +80,12 @@ impl Connection {
         bail!("{line} was answered {status}: {}", String::from_utf8_lossy(&text))
     }
 
+    /// Sends a HEAD request, for which a refusal is an answer like any other. Returns the status.
+    pub(crate) fn ask(&mut self, head: &[u8]) -> Result<u16> {
+        self.send(head, b"")?;
+        self.head(true).map(|(status, _)| status)
+    }
+
     /// Head and body in one system call when the socket takes both.
     fn send(&mut self, head: &[u8], body: &[u8]) -> Result<()> {
         let socket = match self.stream.get_mut() {

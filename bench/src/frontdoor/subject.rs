@@ -27,6 +27,11 @@ pub(crate) struct Server {
 
 /// The product: `bac2 blob serve` as a user would start it, with nothing switched off.
 pub(crate) fn product(binary: &Path, dir: &Path, https: bool) -> Result<Server> {
+    product_with(binary, dir, https, &[])
+}
+
+/// The same with further arguments.
+pub(crate) fn product_with(binary: &Path, dir: &Path, https: bool, more: &[&str]) -> Result<Server> {
     let account = Account::bench();
     let (addr, data) = (free_address()?, dir.join("product"));
     let mut command = Command::new(binary);
@@ -36,6 +41,7 @@ pub(crate) fn product(binary: &Path, dir: &Path, https: bool) -> Result<Server> 
     if https {
         command.arg("--tls");
     }
+    command.args(more);
     let log = dir.join("product.log");
     let process = start(&mut command, addr, &log)?;
     let trust = https.then(|| authority(binary, &data)).transpose()?;
