@@ -73,7 +73,8 @@ pub struct Row {
     pub complete: Option<bool>,
     /// What the rules say: `break`, `wait` or `keep`.
     pub ruling: Option<&'static str>,
-    /// `listed`, `wouldBreak`, `wouldDelete`, `broken`, `deleted`, `skipped`, `brokenNotDeleted` or `failed`.
+    /// `listed`, `wouldBreak`, `wouldDelete`, `broken`, `deleted`, `skipped`, `brokenNotDeleted` or `failed`; in a
+    /// watch also `released` and `gone`, of a blob that was locked in the round before.
     pub action: &'static str,
     /// Why, one word of the contract: a [`Grounds`](crate::ruling::Grounds), a [`Why`](crate::ruling::Why) or a
     /// [`Skip`](super::Skip) in camelCase, `notQuietYet` for a ruling to wait; of a failure Azure's error code, or

@@ -122,7 +122,7 @@ fn of_why(finding: &Finding, why: &Why) -> String {
         Why::Breaking => "Its lease is being broken already and ends within a minute; look again then.",
         Why::UnknownHolder => {
             "Nothing shows who holds this lease, so it is left alone; if you know that its holder is dead, name \
-             this one blob to the command."
+             this one blob with --blob."
         }
         Why::Restore => {
             "A restore holds this lease, and restore leases are left alone; once no restore from this blob runs, \
@@ -165,7 +165,7 @@ fn unread(finding: &Finding) -> String {
     };
     format!(
         "What the blob holds could not be read{because}, so it may be a database file and is left alone; allow \
-         reading (SAS letter r), or name this one blob to the command if you know what it is."
+         reading (SAS letter r), or name this one blob with --blob if you know what it is."
     )
 }
 
