@@ -7,8 +7,9 @@ use azblob::lease::LeaseWitness;
 use serde_json::{Value, json};
 
 use super::samples::{ACCOUNT, entry, every_grounds, every_skip, every_why, finding};
-use super::{Did, Row, Skip};
+use super::{Did, Entry, Row, Skip};
 use crate::content::Content;
+use crate::fault::{Cause, Fault, Operation};
 use crate::finding::Uncommitted;
 use crate::holder::{Evidence, Holder};
 use crate::ruling::{Grounds, Ruling, Why};
@@ -195,6 +196,92 @@ fn an_included_restore_says_what_quiet_is_worth() {
     finding.witness = Some(LeaseWitness::default());
     let ours = told(finding);
     assert!(ours.contains("the vault's own door saw no use"), "{ours}");
+}
+
+fn fault(target: &str, cause: Cause, code: Option<&str>) -> Fault {
+    Fault {
+        operation: Operation::ListBlobs,
+        target: target.to_owned(),
+        cause,
+        status: None,
+        code: code.map(str::to_owned),
+    }
+}
+
+#[test]
+fn a_failure_is_a_row_like_any_other() {
+    let unread = |target| {
+        let fault = fault(target, Cause::NotAllowed, Some("AuthorizationPermissionMismatch"));
+        Row::of(
+            &Entry::Unread {
+                fault,
+                at: super::samples::NOON,
+            },
+            ACCOUNT,
+        )
+    };
+    let places = ["", "sql", "sql/a/b.bak"].map(|target| {
+        let row = unread(target);
+        assert_eq!((row.action, row.ruling, row.holder), ("failed", None, None));
+        assert_eq!(row.reason.as_deref(), Some("AuthorizationPermissionMismatch"));
+        assert_eq!(row.time, "2026-11-21T12:00:00Z");
+        (row.container, row.blob)
+    });
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        places,
+        [(None, None), (some("sql"), None), (some("sql"), some("a/b.bak"))]
+    );
+}
+
+#[test]
+fn an_act_that_failed_says_what_was_done_before() {
+    let gone = || fault("sql/Sales/full.bak", Cause::Throttled, None);
+    let half = row(Ruling::Break(Grounds::QuietBackup), Did::BrokeNotDeleted(gone()));
+    assert_eq!(
+        (half.action, half.reason.as_deref()),
+        ("brokenNotDeleted", Some("throttled"))
+    );
+    let told = half.detail.unwrap();
+    assert!(
+        told.starts_with("The lease was broken and the blob is still there: "),
+        "{told}"
+    );
+    let failed = row(Ruling::Break(Grounds::QuietBackup), Did::Failed(gone()));
+    assert_eq!(
+        (failed.action, failed.detail),
+        ("failed", Some(gone().sentence()))
+    );
+}
+
+#[test]
+fn without_a_code_the_cause_has_a_word_of_its_own() {
+    let text = || "x".to_owned();
+    let causes = [
+        Cause::NotFound,
+        Cause::Changed,
+        Cause::Lease,
+        Cause::NotAllowed,
+        Cause::Expired(None),
+        Cause::Refused,
+        Cause::Throttled,
+        Cause::Protected,
+        Cause::Unreachable(text()),
+        Cause::Unusable(text()),
+        Cause::Other(text()),
+    ];
+    let count = causes.len();
+    let words: BTreeSet<_> = causes
+        .into_iter()
+        .map(|cause| {
+            row(
+                Ruling::Wait(Duration::ZERO),
+                Did::Failed(fault("sql/x", cause, None)),
+            )
+            .reason
+        })
+        .collect();
+    assert_eq!(words.len(), count);
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::io::{Cursor, Read};
 use std::time::Duration;
 
 use super::*;
+use crate::fault::{Cause, Fault, Operation};
 use crate::holder::Holder;
 use crate::place::Place;
-use crate::report::Did;
 use crate::report::samples::{ACCOUNT, NOON, entry, finding};
+use crate::report::{Did, Entry};
 use crate::ruling::{Grounds, Ruling, Terms, Why};
 use crate::scope::Scope;
 
@@ -46,6 +47,17 @@ fn row(blob: &str, ruling: Ruling, did: Did) -> Row {
 
 fn broken(blob: &str) -> Row {
     row(blob, Ruling::Break(Grounds::QuietBackup), Did::Broke)
+}
+
+fn unread() -> Row {
+    let fault = Fault {
+        operation: Operation::ListBlobs,
+        target: "secret".to_owned(),
+        cause: Cause::NotAllowed,
+        status: Some(403),
+        code: Some("AuthorizationPermissionMismatch".to_owned()),
+    };
+    Row::of(&Entry::Unread { fault, at: NOON }, ACCOUNT)
 }
 
 /// Every part of the package by its name.
@@ -211,6 +223,20 @@ fn hostile_names_stay_text() {
         ];
         assert!(active.iter().all(|word| !xml.contains(word)), "{name}");
     }
+}
+
+#[test]
+fn failures_are_rows_and_stand_in_the_summary() {
+    let rows = [broken("a"), unread()];
+    let bytes = xlsx(&rows, &Summary::default(), &heading()).unwrap();
+    let sheet = Sheet::open(&bytes, 1);
+    assert_eq!(sheet.cell_text("container", 3), "secret");
+    assert_eq!(sheet.raw("blob", 3), None);
+    assert_eq!(sheet.cell_text("action", 3), "failed");
+    assert_eq!(sheet.cell_text("reason", 3), "AuthorizationPermissionMismatch");
+    assert_ne!(sheet.cell_text("detail", 3), "");
+    let summary = Sheet::open(&bytes, 2);
+    assert_eq!(summary.beside("secret"), sheet.cell_text("detail", 3));
 }
 
 #[test]
