@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::{blob, ca, chain, demo, inspect, sas, verify};
+use crate::{blob, ca, chain, demo, inspect, leases, sas, verify};
 
 /// Proves, stores and returns SQL Server backups.
 ///
@@ -24,6 +24,7 @@ use crate::{blob, ca, chain, demo, inspect, sas, verify};
   bac2 verify --recursive /backups           is every page and log block intact?
   bac2 chain /backups                        which moments can I get back?
   bac2 blob serve --data ./vault --listen 127.0.0.1:10000 --accounts-file ./accounts
+  bac2 leases list --account-url https://shop.blob.core.windows.net --entra   what was left locked?
 
 Exit code: 0 done, 1 the thing asked for failed or was found damaged, 2 wrong usage or unreadable
 input."
@@ -51,6 +52,8 @@ enum Command {
     Chain(Box<chain::Arguments>),
     /// The blob store and its front door
     Blob(Blob),
+    /// Backups that were interrupted and left a blob locked, on any Azure Blob account
+    Leases(Leases),
     /// The vault's own certificate authority, which clients must trust
     Ca(Ca),
     /// Shared access signatures: what clients show instead of a key
@@ -80,6 +83,25 @@ enum BlobCommand {
     Seal(blob::seal::Arguments),
     /// Lift the seal of blobs
     Unseal(blob::seal::Arguments),
+}
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+struct Leases {
+    #[command(subcommand)]
+    command: LeasesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LeasesCommand {
+    /// List locked blobs: who holds each, whether the holder lives, what is in it
+    List(Box<leases::list::Arguments>),
+    /// Break the leases of backups that died
+    Break(Box<leases::deed::Break>),
+    /// Break the leases of backups that died, and delete what they left
+    Delete(Box<leases::deed::Delete>),
+    /// Go on looking, one line a finding; act only where told to
+    Watch(Box<leases::watch::Arguments>),
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +183,12 @@ impl Arguments {
             Command::Blob(Blob {
                 command: BlobCommand::Unseal(arguments),
             }) => blob::seal::run(&arguments, false, console),
+            Command::Leases(Leases { command }) => match command {
+                LeasesCommand::List(arguments) => leases::list::run(&arguments, console),
+                LeasesCommand::Break(arguments) => arguments.run(console),
+                LeasesCommand::Delete(arguments) => arguments.run(console),
+                LeasesCommand::Watch(arguments) => leases::watch::run(&arguments, console),
+            },
             Command::Ca(Ca { command }) => match command {
                 CaCommand::Export(arguments) => ca::export(&arguments, console),
                 CaCommand::Show(arguments) => ca::show(&arguments, console),

@@ -12,7 +12,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-use crate::paint::printable;
+use crate::paint::{json_escaped, printable};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -67,9 +67,8 @@ impl Console {
 
     /// Writes `answer` as JSON.
     pub(crate) fn json(&self, answer: &impl Serialize) -> Result<(), Failure> {
-        let mut text = serde_json::to_string_pretty(answer).expect("answers are plain data with text keys");
-        text.push('\n');
-        self.text(&text)
+        let text = serde_json::to_string_pretty(answer).expect("answers are plain data with text keys");
+        self.text(&format!("{}\n", json_escaped(&text)))
     }
 
     /// Writes `text` as it is.

@@ -12,6 +12,8 @@ mod demo;
 mod failure;
 mod input;
 mod inspect;
+mod lasting;
+mod leases;
 mod logging;
 mod paint;
 mod progress;

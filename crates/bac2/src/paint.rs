@@ -1,7 +1,7 @@
 //! Text on a terminal: colour where it is wanted, and nothing that a file could smuggle in.
 //!
 //! Names inside a backup are other people's bytes. A control character in one could move the cursor or recolour the
-//! terminal, so tables show a replacement for each; JSON escapes them by itself.
+//! terminal, so tables show a replacement for each, and JSON escapes them.
 
 use bak::Verdict;
 use comfy_table::{
@@ -74,6 +74,24 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// `json` with the control characters escaped that JSON itself lets stand: DEL and those of ISO 6429's second set, by
+/// which some terminals act too. They can stand in texts alone, so the value stays the same.
+pub(crate) fn json_escaped(json: &str) -> String {
+    let acts = |c: char| ('\u{7f}'..='\u{9f}').contains(&c);
+    if !json.contains(acts) {
+        return json.to_owned();
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if acts(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Columns of a terminal from which on a table is made to fit; below, its lines run on.
@@ -149,7 +167,17 @@ pub(crate) fn toned(tone: Tone, text: &str) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{json_escaped, printable};
+
+    #[test]
+    fn json_holds_no_control_character_and_stays_the_same_value() {
+        let name = "a\u{9b}31mb\u{7f}\u{1b}c";
+        let json = serde_json::to_string(name).unwrap();
+        let escaped = json_escaped(&json);
+        assert_eq!(escaped, r#""a\u009b31mb\u007f\u001bc""#);
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), name);
+        assert_eq!(json_escaped("\"Verkäufe\""), "\"Verkäufe\"");
+    }
 
     #[test]
     fn a_name_cannot_act_on_the_terminal() {

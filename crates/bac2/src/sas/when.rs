@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use azblob::time::UnixMillis;
 
+use crate::lasting::millis;
+
 const DAY_MS: i64 = 86_400_000;
 /// Before the last year that four digits can write.
 const LAST_MS: i64 = 253_402_128_000_000;
@@ -47,18 +49,7 @@ impl FromStr for When {
         if let Some(moment) = UnixMillis::parse_iso(text) {
             return Ok(Self::At(moment));
         }
-        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let (number, unit) = text.split_at(digits);
-        let unit = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => DAY_MS,
-            _ => return Err(wrong()),
-        };
-        let number: i64 = number.parse().map_err(|_| wrong())?;
-        number.checked_mul(unit).map(Self::In).ok_or_else(wrong)
+        millis(text).map(Self::In).ok_or_else(wrong)
     }
 }
 

@@ -1,0 +1,307 @@
+//! The flow of `break` and `delete`: survey, watch until all is ruled, show, ask, act one by one.
+//!
+//! Whatever ends it early, what was found and done comes out as entries, so that the answer and the report have it. A
+//! first signal lets the act under way finish; a second drops it, and its outcome is then called unknown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guard::clock::Clock;
+use guard::fault::{Cause, Operation};
+use guard::report::{Did, Entry, Row, Skip, Summary};
+use guard::ruling::{Ruling, Terms};
+use guard::scope::Scope;
+use guard::{Account, Deed, Fault, Finding, Guard, Place};
+
+use super::complaint;
+use super::confirm::{Consent, is_only_evidence, reads_unseen};
+use super::progress::Watcher;
+use super::stop::Stop;
+use super::table;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::quantity::{counted, duration};
+
+/// What a run shall do.
+#[derive(Clone)]
+pub(super) struct Order {
+    pub(super) scope: Scope,
+    pub(super) terms: Terms,
+    pub(super) deed: Deed,
+    pub(super) dry_run: bool,
+}
+
+/// What became of it.
+pub(super) struct Cleaned {
+    /// The figures of the survey.
+    pub(super) summary: Summary,
+    /// Everything found, with what was done.
+    pub(super) entries: Vec<Entry>,
+    /// The blobs that were to be acted on.
+    pub(super) chosen: BTreeSet<Place>,
+    /// Why it ended early.
+    pub(super) end: Option<Failure>,
+}
+
+impl Cleaned {
+    fn ended(summary: Summary, entries: Vec<Entry>, end: Failure) -> Self {
+        Self {
+            summary,
+            entries,
+            chosen: BTreeSet::new(),
+            end: Some(end),
+        }
+    }
+
+    /// Whether this entry was to be acted on.
+    pub(super) fn was_chosen(&self, entry: &Entry) -> bool {
+        finding(entry).is_some_and(|finding| self.chosen.contains(&finding.place))
+    }
+}
+
+/// Does it.
+pub(super) async fn clean<A: Account, C: Clock>(
+    account: &A,
+    clock: &C,
+    order: Order,
+    mut consent: Option<Consent>,
+    stop: &Stop,
+    console: &Console,
+) -> Cleaned {
+    let watcher = Watcher::new(console);
+    let Order {
+        scope,
+        terms,
+        deed,
+        dry_run,
+    } = order;
+    let mut guard = Guard::new(account, clock, scope.clone(), terms.clone()).telling(&watcher);
+    let surveyed = stop.unless(guard.survey()).await;
+    watcher.clear();
+    let summary = match surveyed {
+        None => return Cleaned::ended(Summary::default(), Vec::new(), interrupted()),
+        Some(Err(fault)) => {
+            let (entries, end) = (unread(&fault, clock), complaint::unusable(&fault));
+            return Cleaned::ended(Summary::default(), entries, end);
+        }
+        Some(Ok(summary)) => summary,
+    };
+    say_missing(&scope, &guard.entries(), console);
+    if let Some(longest) = guard.longest_wait() {
+        announce(&guard.entries(), longest, &terms, console);
+        let ripened = stop.unless(guard.ripen()).await;
+        watcher.clear();
+        match ripened {
+            None => return Cleaned::ended(summary, left(guard.entries()), interrupted()),
+            Some(Err(fault)) => {
+                let mut entries = left(guard.entries());
+                entries.extend(unread(&fault, clock));
+                return Cleaned::ended(summary, entries, complaint::unusable(&fault));
+            }
+            Some(Ok(())) => {}
+        }
+    }
+    let mut entries = left(guard.entries());
+    let would = match deed {
+        Deed::Break => Did::WouldBreak,
+        Deed::Delete { .. } => Did::WouldDelete,
+    };
+    plan(&mut entries, &would);
+    let ripe: Vec<Finding> = planned(&entries, &would).cloned().collect();
+    if ripe.is_empty() || dry_run {
+        return Cleaned {
+            summary,
+            entries,
+            chosen: BTreeSet::new(),
+            end: None,
+        };
+    }
+    let consent = consent.as_mut().expect("only a dry run has none");
+    if matches!(consent, Consent::Asked(_)) {
+        console.note(table::show(&rows(&entries, account), console).trim_end());
+    }
+    let ripe: Vec<&Finding> = ripe.iter().collect();
+    let answer = consent
+        .ask(&ripe, &terms.named, deed, account.address(), stop)
+        .await;
+    warn_of_reads(&ripe, &answer.granted, matches!(consent, Consent::Given), console);
+    let mut done = BTreeMap::new();
+    let mut end = answer.refused.then(not_confirmed);
+    for one in ripe {
+        if !answer.granted.contains(&one.place) {
+            done.insert(one.place.clone(), Did::Skipped(Skip::Declined));
+            continue;
+        }
+        if stop.is_asked() {
+            end = Some(interrupted());
+            done.insert(one.place.clone(), Did::Listed);
+            continue;
+        }
+        let did = stop.unless_again(guard.act(&one.place, deed)).await;
+        done.insert(
+            one.place.clone(),
+            did.unwrap_or_else(|| unknown_outcome(&one.place)),
+        );
+    }
+    watcher.clear();
+    for entry in &mut entries {
+        if let Entry::Blob { finding, did, at, .. } = entry
+            && let Some(outcome) = done.remove(&finding.place)
+        {
+            *did = outcome;
+            *at = clock.now();
+        }
+    }
+    Cleaned {
+        summary,
+        entries,
+        chosen: answer.granted,
+        end,
+    }
+}
+
+/// The rows of the answer.
+pub(super) fn rows<A: Account>(entries: &[Entry], account: &A) -> Vec<Row> {
+    entries
+        .iter()
+        .map(|entry| Row::of(entry, account.address()))
+        .collect()
+}
+
+fn finding(entry: &Entry) -> Option<&Finding> {
+    match entry {
+        Entry::Blob { finding, .. } => Some(finding),
+        Entry::Unread { .. } => None,
+    }
+}
+
+fn planned<'a>(entries: &'a [Entry], would: &'a Did) -> impl Iterator<Item = &'a Finding> {
+    entries.iter().filter_map(move |entry| match entry {
+        Entry::Blob { finding, did, .. } if did == would => Some(&**finding),
+        _ => None,
+    })
+}
+
+/// What the rules leave alone is called so.
+fn left(mut entries: Vec<Entry>) -> Vec<Entry> {
+    for entry in &mut entries {
+        if let Entry::Blob { ruling, did, .. } = entry
+            && *did == Did::Listed
+        {
+            match ruling {
+                Ruling::Break(_) => {}
+                Ruling::Wait(_) => *did = Did::Skipped(Skip::NotQuietYet),
+                Ruling::Keep(why) => *did = Did::Skipped(Skip::Ruled(why.clone())),
+            }
+        }
+    }
+    entries
+}
+
+/// What the rules allow is planned. A blob whose latest look failed is looked at again before anything happens to it.
+fn plan(entries: &mut [Entry], would: &Did) {
+    for entry in entries {
+        if let Entry::Blob {
+            ruling: Ruling::Break(_),
+            did,
+            ..
+        } = entry
+        {
+            *did = would.clone();
+        }
+    }
+}
+
+/// The account failed as a whole: a row of its own.
+pub(super) fn unread<C: Clock>(fault: &Fault, clock: &C) -> Vec<Entry> {
+    vec![Entry::Unread {
+        fault: fault.clone(),
+        at: clock.now(),
+    }]
+}
+
+/// Named blobs that are not locked are nothing to work on, which the user should know.
+pub(super) fn say_missing(scope: &Scope, entries: &[Entry], console: &Console) {
+    let found: BTreeSet<&Place> = entries
+        .iter()
+        .filter_map(finding)
+        .map(|finding| &finding.place)
+        .collect();
+    let unread: BTreeSet<&str> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Unread { fault, .. } => Some(fault.target.as_str()),
+            Entry::Blob { .. } => None,
+        })
+        .collect();
+    for place in scope.blobs.iter().filter(|place| !found.contains(place)) {
+        if !unread.contains(place.to_string().as_str()) && !unread.contains(place.container.as_str()) {
+            console.warn(format!("{place} is not locked, or not there"));
+        }
+    }
+}
+
+fn announce(entries: &[Entry], longest: std::time::Duration, terms: &Terms, console: &Console) {
+    let waiting = |entry: &&Entry| {
+        matches!(
+            entry,
+            Entry::Blob {
+                ruling: Ruling::Wait(_),
+                ..
+            }
+        )
+    };
+    let number = entries.iter().filter(waiting).count() as u64;
+    let evidence = if entries.iter().filter(waiting).any(is_only_evidence) {
+        "; the account does not tell who is alive, so that will be evidence, not proof"
+    } else {
+        ""
+    };
+    console.note(format!(
+        "{} may turn out to be abandoned; watching until each was quiet for {}, {} at most{evidence}. Ctrl-C ends it and \
+         changes nothing.",
+        counted(number, "locked blob"),
+        duration(terms.min_quiet.as_secs_f64()),
+        duration(longest.as_secs_f64()),
+    ));
+}
+
+/// `--yes` covers no restore that nobody could see.
+fn warn_of_reads(ripe: &[&Finding], granted: &BTreeSet<Place>, unattended: bool, console: &Console) {
+    let skipped = ripe
+        .iter()
+        .filter(|finding| unattended && reads_unseen(finding) && !granted.contains(&finding.place));
+    for finding in skipped {
+        console.warn(format!(
+            "{} is left alone: a RESTORE holds it, and on this account a restore that reads leaves no trace; if you know \
+             that none runs, name it with --blob, or answer on a terminal",
+            finding.place
+        ));
+    }
+}
+
+pub(super) fn interrupted() -> Failure {
+    Failure::failed(
+        "Interrupted",
+        "ended by a signal before all was done",
+        "run the command again; the answer shows what was done so far",
+    )
+}
+
+fn not_confirmed() -> Failure {
+    Failure::unusable(
+        "NotConfirmed",
+        "the name was not typed, and nothing was changed",
+        "type it as shown, or add --yes",
+    )
+}
+
+/// An act that a second signal cut off.
+pub(super) fn unknown_outcome(place: &Place) -> Did {
+    Did::Failed(Fault {
+        operation: Operation::BreakLease,
+        target: place.to_string(),
+        cause: Cause::Unreachable("it was cut off by a second signal".to_owned()),
+        status: None,
+        code: None,
+    })
+}

@@ -1,0 +1,240 @@
+//! The user's word before a lease is broken.
+//!
+//! A person types the name that is shown; a script says `--yes`. A restore lease on an account that does not tell of
+//! reads is a decision of its own: it takes an answer for that one blob, or its name on the command line.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use guard::report::Entry;
+use guard::{Deed, Finding, Holder, Place};
+use tokio::sync::mpsc;
+
+use super::stop::Stop;
+use super::terms::QUIET_UNATTENDED;
+use crate::failure::Failure;
+use crate::paint::printable;
+use crate::quantity::counted;
+
+/// How the user is asked.
+pub(super) enum Consent {
+    /// `--yes`: not at all.
+    Given,
+    /// By questions on standard error.
+    Asked(Typed),
+}
+
+/// Lines that somebody types.
+pub(super) struct Typed {
+    lines: Option<mpsc::Receiver<String>>,
+}
+
+/// What the user said.
+pub(super) struct Answer {
+    /// The blobs that may be acted on.
+    pub(super) granted: BTreeSet<Place>,
+    /// The question about all was not answered with the name.
+    pub(super) refused: bool,
+}
+
+impl Consent {
+    /// `--yes`, or a terminal to ask on.
+    ///
+    /// # Errors
+    /// Neither: said before the long wait and not after it.
+    pub(super) fn of(yes: bool, deed: Deed) -> Result<Self, Failure> {
+        if yes {
+            return Ok(Self::Given);
+        }
+        if io::stdin().is_terminal() {
+            return Ok(Self::Asked(Typed { lines: None }));
+        }
+        Err(Failure::unusable(
+            "NobodyToAsk",
+            format!(
+                "bac2 leases {} asks before it changes anything, and standard input is no terminal",
+                word(deed)
+            ),
+            "look with --dry-run, then add --yes",
+        ))
+    }
+
+    /// Asks about `ripe`, the blobs whose leases the rules allow to be broken.
+    pub(super) async fn ask(
+        &mut self,
+        ripe: &[&Finding],
+        named: &BTreeSet<Place>,
+        deed: Deed,
+        account: &str,
+        stop: &Stop,
+    ) -> Answer {
+        let (unseen, others): (Vec<&Finding>, Vec<&Finding>) =
+            ripe.iter().partition(|finding| reads_unseen(finding));
+        let mut granted: BTreeSet<Place> = BTreeSet::new();
+        let typed = match self {
+            Self::Given => {
+                granted.extend(others.iter().map(|finding| finding.place.clone()));
+                let unseen = unseen.iter().filter(|finding| named.contains(&finding.place));
+                granted.extend(unseen.map(|finding| finding.place.clone()));
+                return Answer {
+                    granted,
+                    refused: false,
+                };
+            }
+            Self::Asked(typed) => typed,
+        };
+        if !others.is_empty() {
+            let name = name(&others, account);
+            if !typed.is(&question(&others, &name, deed), &name, stop).await {
+                return Answer {
+                    granted,
+                    refused: true,
+                };
+            }
+            granted.extend(others.iter().map(|finding| finding.place.clone()));
+        }
+        for finding in unseen {
+            if stop.is_asked() {
+                break;
+            }
+            if typed.is(&risk(finding, deed), word(deed), stop).await {
+                granted.insert(finding.place.clone());
+            }
+        }
+        Answer {
+            granted,
+            refused: false,
+        }
+    }
+}
+
+/// Whether a restore may read the blob at this moment without anybody seeing it.
+pub(super) fn reads_unseen(finding: &Finding) -> bool {
+    finding.holder == Holder::Restore && finding.witness.is_none()
+}
+
+/// Whether what speaks for a break is proof of nothing: nobody saw connections and jobs.
+pub(super) fn is_only_evidence(entry: &Entry) -> bool {
+    matches!(entry, Entry::Blob { finding, .. } if finding.witness.is_none())
+}
+
+/// The command's name.
+pub(super) fn word(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Break => "break",
+        Deed::Delete { .. } => "delete",
+    }
+}
+
+/// What is to be typed: the blob's name for one, else the container's if all are in one, else the account's.
+fn name(findings: &[&Finding], account: &str) -> String {
+    match findings {
+        [one] => one.place.blob.clone(),
+        [first, rest @ ..]
+            if rest
+                .iter()
+                .all(|one| one.place.container == first.place.container) =>
+        {
+            first.place.container.clone()
+        }
+        _ => account_name(account).to_owned(),
+    }
+}
+
+/// The account's name in its address: the path where there is one, else the first label of the host.
+fn account_name(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    match rest.split_once('/') {
+        Some((_, path)) if !path.trim_matches('/').is_empty() => path.trim_matches('/'),
+        _ => {
+            let host = rest.trim_end_matches('/');
+            let is_address = host.starts_with(|c: char| c.is_ascii_digit() || c == '[');
+            if is_address {
+                host
+            } else {
+                host.split(['.', ':']).next().unwrap_or(host)
+            }
+        }
+    }
+}
+
+fn question(findings: &[&Finding], name: &str, deed: Deed) -> String {
+    let number = counted(findings.len() as u64, "blob");
+    let does = match deed {
+        Deed::Break => format!("This breaks the leases of {number}."),
+        Deed::Delete { .. } => format!("This breaks the leases of {number} and DELETES them for good."),
+    };
+    let worth = if findings.iter().any(|finding| finding.witness.is_none()) {
+        format!(
+            "\nThis account does not tell who is alive: quiet time is evidence, not proof, that a backup died. One that \
+             only paused fails when its lease is broken. If in doubt, look on the servers which BACKUP runs \
+             (sys.dm_exec_requests), or watch for longer (--min-quiet {}).",
+            hours(QUIET_UNATTENDED.as_secs())
+        )
+    } else {
+        String::new()
+    };
+    format!("{does}{worth}\nType the name {} to go on: ", printable(name))
+}
+
+fn hours(seconds: u64) -> String {
+    format!("{}h", seconds / 3600)
+}
+
+fn risk(finding: &Finding, deed: Deed) -> String {
+    let age = match finding.properties.last_modified {
+        Some(at) => format!(", last changed {}", at.http_date()),
+        None => String::new(),
+    };
+    format!(
+        "\n{} is held by a RESTORE{age}. A restore that reads leaves no trace here, so it may run at this moment; \
+         breaking its lease makes that RESTORE fail.\nType {} to {} it all the same, anything else to leave it alone: ",
+        printable(&finding.place.to_string()),
+        word(deed),
+        word(deed),
+    )
+}
+
+impl Typed {
+    /// Whether `wanted` is typed as the answer to `question`.
+    async fn is(&mut self, question: &str, wanted: &str, stop: &Stop) -> bool {
+        let mut error_output = io::stderr().lock();
+        let asked = error_output
+            .write_all(question.as_bytes())
+            .and_then(|()| error_output.flush());
+        drop(error_output);
+        if asked.is_err() {
+            return false;
+        }
+        let lines = self.lines.get_or_insert_with(standard_input);
+        let typed = stop.unless(lines.recv()).await.flatten();
+        typed.is_some_and(|line| line.trim_end_matches(['\r', '\n']) == wanted)
+    }
+
+    /// These lines and then no more.
+    #[cfg(test)]
+    pub(super) fn of(lines: &[&str]) -> Self {
+        let (sender, receiver) = mpsc::channel(lines.len().max(1));
+        for line in lines {
+            sender.try_send((*line).to_owned()).expect("room for all");
+        }
+        Self {
+            lines: Some(receiver),
+        }
+    }
+}
+
+/// Standard input, line by line. A thread of its own reads, so that a signal ends the waiting; the process's end ends the
+/// thread.
+fn standard_input() -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines() {
+            let Ok(line) = line else { return };
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

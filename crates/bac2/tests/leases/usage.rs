@@ -1,0 +1,159 @@
+//! What is refused, with its next step and before anything is sent.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::door::{Door, Run, command};
+
+fn run(words: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_bac2"))
+        .arg("leases")
+        .args(words)
+        .stdin(Stdio::null())
+        .output();
+    Run::of(output.expect("the binary starts"))
+}
+
+#[test]
+fn exactly_one_credential_is_needed() {
+    let url = ["list", "--account-url", "https://shop.blob.core.windows.net"];
+    let mut two = url.to_vec();
+    two.extend(["--entra", "--sas-file", "sas"]);
+    for words in [&url[..], &two] {
+        let run = run(words);
+        assert_eq!(run.code, Some(2), "{words:?}");
+        assert!(run.err.contains("--sas-file"), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_secret_in_the_url_is_refused_and_not_repeated() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let sas = folder.path().join("sas");
+    fs::write(&sas, "sv=2021-12-02&sr=c&sp=rl&se=2030-01-01T00:00:00Z&sig=aaaa").expect("writable");
+    let sas = sas.to_str().expect("text");
+    for url in [
+        "https://shop.blob.core.windows.net/?sv=2021-12-02&sig=c2VjcmV0",
+        "https://shop.blob.core.windows.net#c2VjcmV0",
+        "https://user:c2VjcmV0@shop.blob.core.windows.net",
+    ] {
+        let refused = run(&["list", "--account-url", url, "--sas-file", sas]);
+        refused.assert_refused("SecretInUrl");
+        assert!(!refused.err.contains("c2VjcmV0"), "{}", refused.err);
+    }
+    let refused = run(&["list", "--account-url", "shop", "--sas-file", sas]);
+    refused.assert_refused("AccountUrlInvalid");
+}
+
+#[test]
+fn what_is_not_there_yet_is_said() {
+    let door = Door::open();
+    for words in [
+        &["list", "--ask", "sql01", "sql02"][..],
+        &["break", "--yes", "--ask", "sql01"],
+        &["watch", "--once", "--ask", "sql01"],
+    ] {
+        let refused = door.leases(words);
+        refused.assert_refused("AskNotThereYet");
+        assert!(refused.err.contains("comes with the vault"), "{}", refused.err);
+    }
+}
+
+#[test]
+fn without_a_terminal_it_takes_yes_and_says_so_at_once() {
+    let door = Door::open();
+    door.dead_page_backup("backups/page.bak");
+    let begun = Instant::now();
+    for deed in ["break", "delete"] {
+        door.leases(&[deed]).assert_refused("NobodyToAsk");
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "not after the long wait"
+    );
+}
+
+#[test]
+fn nobody_looks_on_so_watch_takes_a_long_quiet_to_act() {
+    let door = Door::open();
+    door.leases(&["watch", "--act", "break"])
+        .assert_refused("QuietTooShort");
+    door.leases(&["watch", "--once", "--act", "delete", "--min-quiet", "3h"])
+        .assert_refused("QuietTooShort");
+    door.leases(&["watch", "--interval", "0s"])
+        .assert_refused("IntervalTooShort");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_the_work() {
+    let door = Door::open();
+    let inside = |name: &str| door.folder.path().join(name).to_str().expect("text").to_owned();
+    for (path, code) in [
+        (inside("report.txt"), "ReportForm"),
+        (inside("report"), "ReportForm"),
+        (inside("no/folder/report.csv"), "ReportNotWritable"),
+    ] {
+        door.leases(&["list", "--report", &path]).assert_refused(code);
+        door.leases(&["break", "--yes", "--report", &path])
+            .assert_refused(code);
+    }
+    let folder = inside("folder.csv");
+    fs::create_dir(&folder).expect("made");
+    door.leases(&["list", "--yes", "--report", &folder])
+        .assert_refused("ReportNotAFile");
+}
+
+#[test]
+fn files_and_answers_that_do_not_work_are_exit_code_2() {
+    let door = Door::open();
+    let url = door.url();
+    let missing = door.folder.path().join("none");
+    let output = command(&url, &missing, &["list"])
+        .output()
+        .expect("the binary starts");
+    Run::of(output).assert_refused("FileNotFound");
+
+    let wrong = door.folder.path().join("wrong");
+    fs::write(&wrong, "vault01=AAECAwQFBgcICQoLDA0ODw==\n").expect("writable");
+    let run = Run::of(
+        command(&url, &wrong, &["list", "--apart", "0s"])
+            .output()
+            .expect("the binary starts"),
+    );
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("[CredentialRefused]"), "{}", run.err);
+    assert!(
+        run.err.contains("warning: ") && run.err.contains("chmod 600"),
+        "{}",
+        run.err
+    );
+
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let gone = format!("http://{}/vault01", dead.local_addr().expect("bound"));
+    drop(dead);
+    let run = Run::of(
+        command(&gone, &door.accounts(), &["break", "--yes"])
+            .output()
+            .expect("the binary starts"),
+    );
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("[AccountUnreachable]"), "{}", run.err);
+}
+
+#[test]
+fn blobs_are_named_with_their_container_and_not_beside_a_container() {
+    for words in [
+        &["--blob", "full.bak"][..],
+        &["--blob", "a/b", "--container", "a"],
+    ] {
+        let mut all = vec![
+            "list",
+            "--account-url",
+            "https://shop.blob.core.windows.net",
+            "--entra",
+        ];
+        all.extend(words);
+        assert_eq!(run(&all).code, Some(2), "{words:?}");
+    }
+}
