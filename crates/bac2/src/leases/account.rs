@@ -113,7 +113,7 @@ fn key(path: &Path, url: &str) -> Result<Credential, Failure> {
     match index.map(|index| found[index].clone()) {
         Some(account) => Ok(Credential::AccountKey {
             name: Some(account.name),
-            key: account.secret,
+            key: Box::new(account.secret),
         }),
         None => Err(Failure::unusable(
             "WhichAccount",
