@@ -187,6 +187,8 @@ fn not_opened(error: &OpenError) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use azblob::names::AccountName;
+
     use super::*;
 
     /// 16 bytes, the shortest key that is taken.
@@ -212,7 +214,7 @@ mod tests {
         ] {
             match key_in(&text, azure) {
                 Ok(Credential::AccountKey { name: found, .. }) => {
-                    assert_eq!(found.as_ref().map(|name| name.as_str()), name, "{text}");
+                    assert_eq!(found.as_ref().map(AccountName::as_str), name, "{text}");
                 }
                 other => panic!("{text}: {other:?}"),
             }

@@ -238,3 +238,106 @@ fn standard_input() -> mpsc::Receiver<String> {
     });
     receiver
 }
+
+#[cfg(test)]
+mod tests {
+    use azblob::lease::{LeaseDurationKind, LeaseState, LeaseStatus, LeaseView, LeaseWitness};
+    use azblob::response::BlobType;
+    use guard::account::{ETag, Properties};
+    use guard::holder::Evidence;
+    use guard::{Activity, Content};
+
+    use super::*;
+
+    const ACCOUNT: &str = "https://shop.blob.core.windows.net";
+
+    fn finding(place: &str, holder: Holder, witness: Option<LeaseWitness>) -> Finding {
+        Finding {
+            place: Place::parse(place).unwrap(),
+            properties: Properties {
+                kind: BlobType::Page,
+                size: 512,
+                etag: Some(ETag("\"1\"".to_owned())),
+                last_modified: None,
+                created: None,
+                lease: LeaseView {
+                    status: LeaseStatus::Locked,
+                    state: LeaseState::Leased,
+                    duration: Some(LeaseDurationKind::Infinite),
+                },
+            },
+            holder,
+            activity: Activity::Unknown,
+            content: Content::Empty,
+            uncommitted: None,
+            witness,
+        }
+    }
+
+    fn dead(place: &str) -> Finding {
+        finding(place, Holder::Backup(Evidence::TapeHeader), None)
+    }
+
+    /// What may be acted on after these answers, and whether all was refused.
+    fn asked(findings: &[Finding], mut consent: Consent, named: &[&str]) -> (Vec<String>, bool) {
+        let (_nobody, stop) = Stop::by_hand();
+        let ripe: Vec<&Finding> = findings.iter().collect();
+        let named = named.iter().map(|place| Place::parse(place).unwrap()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answer = runtime.block_on(consent.ask(&ripe, &named, Deed::Break, ACCOUNT, &stop));
+        (
+            answer.granted.iter().map(Place::to_string).collect(),
+            answer.refused,
+        )
+    }
+
+    fn typing(lines: &[&str]) -> Consent {
+        Consent::Asked(Typed::of(lines))
+    }
+
+    #[test]
+    fn the_name_of_what_is_meant_is_typed() {
+        let one = [dead("a/x/1.bak")];
+        assert_eq!(
+            asked(&one, typing(&["x/1.bak"]), &[]),
+            (vec!["a/x/1.bak".to_owned()], false)
+        );
+        for wrong in [&["yes"][..], &["a"], &[""], &[]] {
+            assert_eq!(asked(&one, typing(wrong), &[]), (vec![], true), "{wrong:?}");
+        }
+        let same = [dead("a/1"), dead("a/2")];
+        assert_eq!(asked(&same, typing(&["a"]), &[]).0.len(), 2);
+        let several = [dead("a/1"), dead("b/2")];
+        assert_eq!(asked(&several, typing(&["shop"]), &[]).0.len(), 2);
+        assert!(asked(&several, typing(&["a"]), &[]).1);
+    }
+
+    #[test]
+    fn a_restore_that_nobody_sees_takes_an_answer_of_its_own() {
+        let findings = [
+            dead("a/1"),
+            finding("a/2", Holder::Restore, None),
+            finding("a/3", Holder::Restore, Some(LeaseWitness::default())),
+            finding("a/4", Holder::Restore, None),
+        ];
+        let granted = |consent, named: &[&str]| asked(&findings, consent, named).0;
+        assert_eq!(granted(typing(&["a", "no", "break"]), &[]), ["a/1", "a/3", "a/4"]);
+        assert_eq!(granted(typing(&["a", "", ""]), &[]), ["a/1", "a/3"]);
+        assert_eq!(granted(Consent::Given, &[]), ["a/1", "a/3"]);
+        assert_eq!(granted(Consent::Given, &["a/4"]), ["a/1", "a/3", "a/4"]);
+        // All was refused: no further question.
+        assert_eq!(granted(typing(&["no", "break", "break"]), &[]), [""; 0]);
+    }
+
+    #[test]
+    fn an_account_is_called_by_its_name() {
+        for (address, name) in [
+            ("https://shop.blob.core.windows.net", "shop"),
+            ("http://127.0.0.1:10000/vault01", "vault01"),
+            ("https://backup.example:8443/vault01", "vault01"),
+            ("http://127.0.0.1:10000", "127.0.0.1:10000"),
+        ] {
+            assert_eq!(account_name(address), name);
+        }
+    }
+}

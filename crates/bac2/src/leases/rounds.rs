@@ -196,7 +196,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
                     }
                     let did = stop.unless_again(guard.act(&finding.place, deed)).await;
                     let did = did.unwrap_or_else(|| clean::unknown_outcome(&finding.place));
-                    self.say_done(entry, did, console)?;
+                    self.say_done(entry, &did, console)?;
                 }
                 _ => {
                     let is_spared = ripe && self.is_spared(finding);
@@ -222,7 +222,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     }
 
     /// Says what was done, once.
-    fn say_done(&mut self, entry: &Entry, outcome: Did, console: &Console) -> Result<(), ReaderGone> {
+    fn say_done(&mut self, entry: &Entry, outcome: &Did, console: &Console) -> Result<(), ReaderGone> {
         let Entry::Blob { finding, ruling, .. } = entry else {
             return Ok(());
         };
@@ -233,7 +233,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
             at: self.clock.now(),
         };
         let row = Row::of(&done, self.account.address());
-        match &outcome {
+        match outcome {
             Did::Broke | Did::Deleted | Did::BrokeNotDeleted(_) => {
                 self.lines.write(&row)?;
                 self.said.remove(&finding.place);
@@ -242,7 +242,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
                 // Said as such by what follows, from the row before.
                 let was = self.said.remove(&finding.place).unwrap_or(row.clone());
                 self.lines
-                    .write(&freed(was, &row.time, outcome == Did::Skipped(Skip::Gone)))?;
+                    .write(&freed(was, &row.time, *outcome == Did::Skipped(Skip::Gone)))?;
             }
             Did::Skipped(Skip::CompleteBackup | Skip::NotVerified(_)) => {
                 self.spared

@@ -224,7 +224,7 @@ mod tests {
             ..row()
         };
         let console = Console::new(Some(crate::console::Format::Table), false);
-        for text in [show(&[hostile.clone()], &console), line(&hostile)] {
+        for text in [show(std::slice::from_ref(&hostile), &console), line(&hostile)] {
             let bad: Vec<char> = text.chars().filter(|c| c.is_control() && *c != '\n').collect();
             assert!(bad.is_empty(), "{bad:?}");
             assert!(text.contains("a\u{fffd}[2Jb\u{fffd}31m\u{fffd}c"), "{text}");
