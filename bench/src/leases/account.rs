@@ -100,7 +100,7 @@ impl Tenant {
         };
         let mut backup = Vec::new();
         let _sink = sample.write(&[SampleKind::Full], 1, |bytes: &[u8]| {
-            backup.extend_from_slice(bytes)
+            backup.extend_from_slice(bytes);
         });
         Self {
             account: Account::bench(),
