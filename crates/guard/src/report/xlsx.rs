@@ -181,6 +181,7 @@ fn list(sheet: &mut Worksheet, rows: &[Row], styles: &Styles) -> Result<(), Xlsx
     sheet.set_freeze_panes(1, 2)?;
     sheet.set_landscape();
     sheet.set_repeat_rows(0, 0)?;
+    sheet.set_print_fit_to_pages(1, 0);
     Ok(())
 }
 

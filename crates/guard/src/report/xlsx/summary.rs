@@ -46,6 +46,19 @@ pub(super) fn write(
     lines.failures(rows)
 }
 
+/// What the run did, in one line.
+fn changes(rows: &[Row], heading: &Heading) -> String {
+    if heading.dry_run {
+        return "none: a dry run says what would be done".to_owned();
+    }
+    let did = |actions: &[&str]| rows.iter().filter(|row| actions.contains(&row.action)).count();
+    let (broken, deleted) = (did(&["broken", "deleted", "brokenNotDeleted"]), did(&["deleted"]));
+    if broken == 0 {
+        return "none".to_owned();
+    }
+    format!("leases broken: {broken}; of these blobs deleted: {deleted}")
+}
+
 impl Lines<'_> {
     fn circumstances(&mut self, rows: &[Row], heading: &Heading) -> Result<(), XlsxError> {
         let terms = &heading.terms;
@@ -54,14 +67,7 @@ impl Lines<'_> {
         self.title("Run")?;
         self.text("Account", &heading.account)?;
         self.text("Command", &format!("bac2 leases {}", heading.command))?;
-        self.text(
-            "Changes",
-            if heading.dry_run {
-                "none: a dry run says what would be done"
-            } else {
-                "as the column Action of the list says"
-            },
-        )?;
+        self.text("Changes", &changes(rows, heading))?;
         self.sheet
             .write_string_with_format(self.line, 0, "Made (UTC)", &self.styles.label)?;
         self.sheet

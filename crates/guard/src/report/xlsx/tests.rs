@@ -257,6 +257,10 @@ fn the_summary_tells_runs_apart() {
     let plain = Sheet::open(&xlsx(&rows, &seen, &heading()).unwrap(), 2);
     assert_eq!(plain.beside("Account"), ACCOUNT);
     assert_eq!(plain.beside("Command"), "bac2 leases break");
+    assert_eq!(
+        plain.beside("Changes"),
+        "leases broken: 2; of these blobs deleted: 1"
+    );
     assert_eq!(plain.beside("Made (UTC)"), "46347.5");
     assert_eq!(plain.beside("Least quiet time"), "1 h");
     assert_eq!(plain.beside("Restore leases"), "left alone");
@@ -311,7 +315,11 @@ fn a_report_of_nothing_opens_too() {
     let bytes = xlsx(&[], &Summary::default(), &heading()).unwrap();
     let sheet = Sheet::open(&bytes, 1);
     assert_eq!(sheet.cell_text("blob", 1), "Blob");
-    assert_eq!(Sheet::open(&bytes, 2).beside("Locked blobs"), "0");
+    let summary = Sheet::open(&bytes, 2);
+    assert_eq!(
+        (summary.beside("Locked blobs"), summary.beside("Changes")),
+        ("0".to_owned(), "none".to_owned())
+    );
 }
 
 #[test]
