@@ -118,3 +118,102 @@ pub(crate) async fn head<A: Account>(account: &A, place: &Place) -> Result<Head,
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use azblob::block::BlockId;
+
+    use super::*;
+    use crate::account::{Block, ETag};
+    use crate::fault::Operation;
+    use crate::scripted::{Blob, Scripted, fault, run};
+
+    fn block(id: &[u8], size: u64) -> Block {
+        let id = BlockId::from_bytes(id).unwrap();
+        Block { id, size }
+    }
+
+    fn pending(uncommitted: &[Block]) -> Pending {
+        Pending::of(&Blocks {
+            committed: vec![block(b"committed", 9)],
+            uncommitted: uncommitted.to_vec(),
+        })
+    }
+
+    fn place() -> Place {
+        Place::new("c", "b")
+    }
+
+    #[test]
+    fn pending_blocks_are_told_apart_by_ids_and_sizes_and_not_by_order() {
+        let (a, b) = (block(b"a", 1), block(b"b", 2));
+        let both = pending(&[a.clone(), b.clone()]);
+        assert_eq!((both.sum.blocks, both.sum.bytes), (2, 3));
+        assert_eq!(both, pending(&[b.clone(), a.clone()]));
+        for other in [
+            vec![],
+            vec![a.clone()],
+            vec![block(b"a", 2), block(b"b", 1)],
+            vec![a.clone(), block(b"c", 2)],
+            vec![a.clone(), a.clone(), b.clone()],
+        ] {
+            assert_ne!(both, pending(&other), "{other:?}");
+        }
+        assert_eq!(pending(&[]), Pending::default());
+    }
+
+    #[test]
+    fn a_block_that_is_put_is_seen_though_the_tag_stays() {
+        let mut blob = Blob::block("x");
+        blob.blocks.uncommitted = vec![block(b"a", 1)];
+        let account = Scripted::of([("c/b", blob.clone())]);
+        let (first, _) = run(look(&account, &place())).unwrap();
+        assert_eq!(account.asked_in_all(), 2);
+        let (again, _) = run(look(&account, &place())).unwrap();
+        assert!(again.is_unchanged_since(&first));
+        blob.blocks.uncommitted.push(block(b"b", 1));
+        let account = Scripted::of([("c/b", blob)]);
+        let (later, _) = run(look(&account, &place())).unwrap();
+        assert_eq!(later.properties, first.properties);
+        assert!(!later.is_unchanged_since(&first));
+    }
+
+    #[test]
+    fn a_page_blob_is_seen_by_its_tag_alone() {
+        let mut blob = Blob::page(1024, "x", std::slice::from_ref(&(0..512)));
+        let account = Scripted::of([("c/b", blob.clone())]);
+        let (first, blocks) = run(look(&account, &place())).unwrap();
+        assert_eq!((first.pending, blocks), (None, None));
+        assert_eq!(account.asked_in_all(), 1);
+        blob.properties.etag = Some(ETag("\"2\"".to_owned()));
+        let (later, _) = run(look(&Scripted::of([("c/b", blob)]), &place())).unwrap();
+        assert!(!later.is_unchanged_since(&first));
+    }
+
+    #[test]
+    fn a_blob_of_uncommitted_blocks_is_looked_at_through_the_listing() {
+        let blocks = Blocks {
+            uncommitted: vec![block(b"BLOCKID11112", 65_536)],
+            ..Blocks::default()
+        };
+        let account = Scripted::of([
+            ("c/b", Blob::uncommitted(blocks.clone())),
+            ("c/b2", Blob::block("x")),
+        ]);
+        let (seen, found) = run(look(&account, &place())).unwrap();
+        assert_eq!(seen.properties.etag, None);
+        assert_eq!(seen.pending, Some(Pending::of(&blocks)));
+        assert_eq!(found, Some(blocks));
+    }
+
+    #[test]
+    fn what_is_gone_is_gone_also_where_nothing_may_be_listed() {
+        let account = Scripted::of([("c/b2", Blob::block("x"))]);
+        assert_eq!(run(look(&account, &place())).unwrap_err().cause, Cause::NotFound);
+        let account = Scripted::of([("c/b2", Blob::block("x"))]).failing(|operation, target, _| {
+            let denied = || fault(operation, target, Cause::NotAllowed, 403, "x");
+            (operation == Operation::ListBlobs).then(denied)
+        });
+        assert_eq!(run(look(&account, &place())).unwrap_err().cause, Cause::NotFound);
+    }
+}

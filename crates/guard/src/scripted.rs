@@ -2,7 +2,7 @@
 //! fails where it is told to. It knows lease ids only as the spelling that matches.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::Mutex;
@@ -40,6 +40,8 @@ pub(crate) struct Blob {
     pub(crate) blocks: Blocks,
     /// The spelling under which a probe finds its lease.
     pub(crate) lease_id: &'static str,
+    /// The probes it is leased for; later ones find it free.
+    pub(crate) leased_for: u64,
     pub(crate) witness: Option<LeaseWitness>,
 }
 
@@ -58,6 +60,7 @@ impl Blob {
             ranges: Vec::new(),
             blocks: Blocks::default(),
             lease_id: "7b3f3f3c-3f5e-4b35-9d0c-111111111111",
+            leased_for: u64::MAX,
             witness: None,
         }
     }
@@ -120,6 +123,8 @@ pub(crate) struct Scripted {
     pub(crate) wrong: Option<Wrong>,
     /// Page listings that never end: what `next` says after each page.
     pub(crate) endless: Option<fn(u64) -> String>,
+    /// Reads are not answered at the first poll.
+    pub(crate) slow: bool,
     asked: Mutex<BTreeMap<Operation, u64>>,
     read: Mutex<u64>,
 }
@@ -272,6 +277,9 @@ impl Account for Scripted {
 
     async fn probe(&self, place: &Place, id: &str) -> Result<Probe, Fault> {
         let blob = self.find(Operation::Look, place)?;
+        if self.asked(Operation::Look) > blob.leased_for {
+            return Ok(Probe::NotLeased);
+        }
         Ok(match blob.properties.lease.status {
             LeaseStatus::Unlocked => Probe::NotLeased,
             LeaseStatus::Locked if blob.lease_id == id => Probe::Match,
@@ -282,6 +290,15 @@ impl Account for Scripted {
     async fn read(&self, place: &Place, range: Range<u64>, of: &ETag) -> Result<Bytes, Fault> {
         let blob = self.find(Operation::Read, place)?;
         assert!(range.start < range.end && range.end - range.start <= READ_MAX);
+        if self.slow {
+            let mut polled = false;
+            poll_fn(|_| {
+                let ready = polled;
+                polled = true;
+                if ready { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
         if blob.properties.etag.as_ref() != Some(of) {
             let code = "ConditionNotMet";
             return Err(fault(

@@ -6,12 +6,16 @@
 //! page could change the answer. A compressed one has no place to pass over and is read and decoded from its first byte to
 //! its last.
 
+#[cfg(test)]
+mod tests;
+
+use bak::{FileKind, Foreign};
+
 use crate::account::{Account, Properties};
 use crate::content::Ending;
 use crate::contents::{NO_TAG, Walk, Walked, Written, by_name, ending, why_unread};
 use crate::event::Listener;
 use crate::place::Place;
-use bak::{FileKind, Foreign};
 
 /// What the reading says.
 #[derive(Clone, Debug, PartialEq, Eq)]

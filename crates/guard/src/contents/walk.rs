@@ -4,8 +4,13 @@
 //! blob never had written there. What lies between is read in pieces that grow while nothing can be passed over (a
 //! compressed backup), up to [`READ_MAX`].
 
+use std::ops::Range;
+
 use bak::sniff::SNIFF_SIZE;
 use bak::{Container, FileKind, Foreign, Report, Verifier, sniff};
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 
 use super::written::{Run, Written};
 use crate::account::{Account, ETag};
@@ -67,6 +72,8 @@ pub(crate) struct Walk<'a, A> {
     kind: Option<FileKind>,
     at: u64,
     piece: u64,
+    /// A read that was asked for before its bytes are needed.
+    ahead: Option<(Range<u64>, BoxFuture<'a, Result<Bytes, Fault>>)>,
 }
 
 impl<'a, A: Account> Walk<'a, A> {
@@ -84,6 +91,7 @@ impl<'a, A: Account> Walk<'a, A> {
             kind: None,
             at: 0,
             piece: FIRST_READ,
+            ahead: None,
         }
     }
 
@@ -105,10 +113,7 @@ impl<'a, A: Account> Walk<'a, A> {
     /// The fault of a request; [`Cause::Changed`](crate::fault::Cause::Changed) where the content is another one by now.
     pub(crate) async fn run(mut self) -> Result<Walked, Fault> {
         let stop = self.to_the_stop().await?;
-        let kind = self
-            .kind
-            .or_else(|| sniff(&self.start, true))
-            .unwrap_or(FileKind::Foreign(Foreign::Unknown));
+        let kind = self.kind.unwrap_or_else(|| kind_of_all(&self.start));
         Ok(Walked {
             kind: kind_of(kind, &self.start),
             start: self.start,
@@ -178,7 +183,10 @@ impl<'a, A: Account> Walk<'a, A> {
 
     async fn read(&mut self, length: u64) -> Result<(), Fault> {
         let range = self.at..self.at + length;
-        let bytes = self.account.read(self.place, range, self.tag).await?;
+        let bytes = match self.ahead.take() {
+            Some((asked, read)) if asked == range => read.await?,
+            _ => self.account.read(self.place, range, self.tag).await?,
+        };
         if bytes.len() as u64 != length {
             return Err(short(self.place, bytes.len(), length));
         }
@@ -186,13 +194,33 @@ impl<'a, A: Account> Walk<'a, A> {
             allowance.requests -= 1;
             allowance.bytes -= length;
         }
-        self.push(&bytes);
         self.piece = (self.piece * 2).min(READ_MAX);
+        self.ask_ahead(self.at + length);
+        self.push(&bytes);
         self.listener.hear(&Event::Reads {
             at: self.at,
             of: self.written.end(),
         });
         Ok(())
+    }
+
+    /// Where all will be read, as of the compressed, the next read is under way while the bytes of this one are decoded.
+    fn ask_ahead(&mut self, at: u64) {
+        let is_compressed = self.kind == Some(FileKind::Backup(Container::MssqlBak));
+        if !is_compressed || self.allowance.is_some() || at >= self.written.end() {
+            return;
+        }
+        let Run::Bytes(until) = self.written.run(at) else {
+            return;
+        };
+        let range = at..until.min(at + self.piece);
+        let mut read = self.account.read(self.place, range.clone(), self.tag).boxed();
+        // The first poll sends the request.
+        let read = match (&mut read).now_or_never() {
+            Some(answer) => ready(answer).boxed(),
+            None => read,
+        };
+        self.ahead = Some((range, read));
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -223,6 +251,15 @@ impl<'a, A: Account> Walk<'a, A> {
         let reasons = verifier.clone().finish().reasons.len();
         (verifier.damage_count(), reasons, verifier.is_lost())
     }
+}
+
+/// What a blob is of whose content no more than `start` could be had.
+fn kind_of_all(start: &[u8]) -> FileKind {
+    let unknown = FileKind::Foreign(Foreign::Unknown);
+    if start.is_empty() {
+        return unknown;
+    }
+    sniff(start, true).unwrap_or(unknown)
 }
 
 /// First bytes of the page that opens every file of a database: version 1, type "file header"; at 32 its page id, 0.
