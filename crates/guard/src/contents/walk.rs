@@ -139,16 +139,17 @@ impl<'a, A: Account> Walk<'a, A> {
                 return Ok(stop);
             }
             match self.written.run(self.at) {
-                Run::Zeros(until) => {
-                    if !self.take_zeros(until.min(end) - self.at) {
-                        return Ok(Stop::Unwritten);
-                    }
+                Run::Zeros(until) if !self.take_zeros(until.min(end) - self.at) => {
+                    return Ok(Stop::Unwritten);
                 }
-                Run::Bytes(until) => {
-                    let Some(length) = self.affordable(until - self.at) else {
+                Run::Zeros(_) => {}
+                Run::Bytes(_) => {
+                    let Some(length) = self.affordable() else {
                         return Ok(Stop::Allowance);
                     };
-                    self.read(length).await?;
+                    if !self.read(length).await? {
+                        return Ok(Stop::Unwritten);
+                    }
                 }
             }
         }
@@ -163,10 +164,10 @@ impl<'a, A: Account> Walk<'a, A> {
         }
     }
 
-    /// How much of `wanted` bytes may be read now. `None` where nothing, or where reading on would lead nowhere: the
-    /// compressed have no place to pass over, so one that is too long is left when it has said what it is.
-    fn affordable(&self, wanted: u64) -> Option<u64> {
-        let length = wanted.min(self.piece).min(READ_MAX);
+    /// How much may be read now. `None` where nothing, or where reading on would lead nowhere: the compressed have no
+    /// place to pass over, so one that is too long is left when it has said what it is.
+    fn affordable(&self) -> Option<u64> {
+        let length = self.written.reach(self.at, self.at + self.piece) - self.at;
         let Some(allowance) = self.allowance else {
             return Some(length);
         };
@@ -181,7 +182,8 @@ impl<'a, A: Account> Walk<'a, A> {
         !self.verifier.clone().finish().sets.is_empty()
     }
 
-    async fn read(&mut self, length: u64) -> Result<(), Fault> {
+    /// Reads, and takes what was read. Returns whether a backup can have zeros where nothing was written.
+    async fn read(&mut self, length: u64) -> Result<bool, Fault> {
         let range = self.at..self.at + length;
         let bytes = match self.ahead.take() {
             Some((asked, read)) if asked == range => read.await?,
@@ -196,12 +198,33 @@ impl<'a, A: Account> Walk<'a, A> {
         }
         self.piece = (self.piece * 2).min(READ_MAX);
         self.ask_ahead(self.at + length);
-        self.push(&bytes);
+        let sound = self.take(&bytes);
         self.listener.hear(&Event::Reads {
             at: self.at,
             of: self.written.end(),
         });
-        Ok(())
+        Ok(sound)
+    }
+
+    /// Takes bytes that were read over short gaps, gap by gap.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        let reach = self.at + bytes.len() as u64;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (until, is_gap) = match self.written.run(self.at) {
+                Run::Bytes(until) => (until, false),
+                Run::Zeros(until) => (until, true),
+            };
+            let length = until.min(reach) - self.at;
+            let (piece, behind) = rest.split_at(length as usize);
+            if !is_gap {
+                self.push(piece);
+            } else if !self.take_zeros(length) {
+                return false;
+            }
+            rest = behind;
+        }
+        true
     }
 
     /// Where all will be read, as of the compressed, the next read is under way while the bytes of this one are decoded.
@@ -210,10 +233,10 @@ impl<'a, A: Account> Walk<'a, A> {
         if !is_compressed || self.allowance.is_some() || at >= self.written.end() {
             return;
         }
-        let Run::Bytes(until) = self.written.run(at) else {
+        let Run::Bytes(_) = self.written.run(at) else {
             return;
         };
-        let range = at..until.min(at + self.piece);
+        let range = at..self.written.reach(at, at + self.piece);
         let mut read = self.account.read(self.place, range.clone(), self.tag).boxed();
         // The first poll sends the request.
         let read = match (&mut read).now_or_never() {
@@ -237,6 +260,11 @@ impl<'a, A: Account> Walk<'a, A> {
     /// Takes bytes that were never written for the zeros that they read as. Whether a backup can have zeros here: in its
     /// padding it can (a copy may have left out what was zero), a header it cannot.
     fn take_zeros(&mut self, length: u64) -> bool {
+        if self.verifier.skippable() >= length {
+            self.verifier.skip(length);
+            self.at += length;
+            return true;
+        }
         if length > UNWRITTEN_MAX {
             return false;
         }

@@ -21,6 +21,9 @@ pub(super) enum Run {
     Zeros(u64),
 }
 
+/// Bytes of a gap that a read does not stop at.
+const SHORT_GAP: u64 = 64 << 10;
+
 impl Written {
     /// Of this blob.
     ///
@@ -71,6 +74,20 @@ impl Written {
         self.0.first().is_some_and(|range| range.start == 0)
     }
 
+    /// How far one read from `at`, where bytes were written, may reach: up to `limit`, and over short gaps. Their zeros
+    /// cost less than another request.
+    pub(super) fn reach(&self, at: u64, limit: u64) -> u64 {
+        let next = self.0.partition_point(|range| range.end <= at);
+        let mut reach = at;
+        for range in &self.0[next..] {
+            if reach >= limit || range.start.saturating_sub(reach) > SHORT_GAP {
+                break;
+            }
+            reach = range.end;
+        }
+        reach.min(limit)
+    }
+
     /// What lies at `at`, which is below the end.
     pub(super) fn run(&self, at: u64) -> Run {
         let next = self.0.partition_point(|range| range.end <= at);
@@ -104,6 +121,18 @@ mod tests {
             assert_eq!(written.run(at), run, "{at}");
         }
         assert!(Written::new(Vec::new(), 512).unwrap().is_empty());
+        assert_eq!(written.reach(512, 768), 768);
+        // Over a short gap, or into it.
+        assert_eq!(written.reach(512, 1 << 20), 4608);
+        assert_eq!(written.reach(512, 2048), 2048);
+    }
+
+    #[test]
+    fn a_read_does_not_reach_over_a_long_gap() {
+        let far = 1 << 30;
+        let written = Written::new(vec![0..512, far..far + 512], 1 << 40).unwrap();
+        assert_eq!(written.reach(0, 4 << 20), 512);
+        assert_eq!(written.reach(far, far + (4 << 20)), far + 512);
     }
 
     #[test]
