@@ -26,9 +26,11 @@ use crate::fault::{Cause, Fault};
 use crate::holder::Evidence;
 use crate::limits::{CONTENT_BYTES_MAX, CONTENT_REQUESTS_MAX};
 use crate::place::Place;
+use walk::Allowance;
+
 pub(crate) use headers::ending;
 pub(crate) use names::by_name;
-pub(crate) use walk::{Allowance, Stop, Walk, Walked};
+pub(crate) use walk::{Walk, Walked};
 pub(crate) use written::Written;
 
 /// What is in a blob, and what that says about the holder of its lease.

@@ -59,6 +59,9 @@ pub(crate) struct Walked {
     pub(crate) stop: Stop,
 }
 
+/// A read under way, and of which bytes.
+type Ahead<'a> = (Range<u64>, BoxFuture<'a, Result<Bytes, Fault>>);
+
 /// A walk under way.
 pub(crate) struct Walk<'a, A> {
     account: &'a A,
@@ -73,7 +76,7 @@ pub(crate) struct Walk<'a, A> {
     at: u64,
     piece: u64,
     /// A read that was asked for before its bytes are needed.
-    ahead: Option<(Range<u64>, BoxFuture<'a, Result<Bytes, Fault>>)>,
+    ahead: Option<Ahead<'a>>,
 }
 
 impl<'a, A: Account> Walk<'a, A> {
@@ -112,7 +115,7 @@ impl<'a, A: Account> Walk<'a, A> {
     /// # Errors
     /// The fault of a request; [`Cause::Changed`](crate::fault::Cause::Changed) where the content is another one by now.
     pub(crate) async fn run(mut self) -> Result<Walked, Fault> {
-        let stop = self.to_the_stop().await?;
+        let stop = self.go().await?;
         let kind = self.kind.unwrap_or_else(|| kind_of_all(&self.start));
         Ok(Walked {
             kind: kind_of(kind, &self.start),
@@ -122,7 +125,7 @@ impl<'a, A: Account> Walk<'a, A> {
         })
     }
 
-    async fn to_the_stop(&mut self) -> Result<Stop, Fault> {
+    async fn go(&mut self) -> Result<Stop, Fault> {
         if !self.written.has_its_start() {
             return Ok(Stop::Foreign);
         }

@@ -141,7 +141,7 @@ mod tests {
             &[512..512, 1024..2048],
             &[0..1024, 512..2048],
             &[1024..2048, 0..512],
-            &[0..8192],
+            std::slice::from_ref(&(0..8192)),
         ];
         for ranges in refused {
             assert_eq!(Written::new(ranges.to_vec(), 4096), None, "{ranges:?}");

@@ -186,7 +186,7 @@ fn without_zeros(bytes: &[u8]) -> Vec<Range<u64>> {
     ranges
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
     if found == expected {
         Ok(())
     } else {
@@ -203,19 +203,19 @@ fn check_backup(finding: &Finding, entry: &Value, case: &Case) -> Result<(), Str
     } else {
         Evidence::TapeHeader
     };
-    equal("holder", finding.holder, Holder::Backup(evidence))?;
+    equal("holder", &finding.holder, &Holder::Backup(evidence))?;
     let Content::Backup(contained) = &finding.content else {
         return Err(format!("content: {:?}", finding.content));
     };
     if !case.whole {
-        return equal("ending", contained.ending, Ending::CutShort);
+        return equal("ending", &contained.ending, &Ending::CutShort);
     }
-    equal("ending", contained.ending, Ending::Complete)?;
-    equal("sets", contained.sets, entry["sets"].as_array().unwrap().len())?;
+    equal("ending", &contained.ending, &Ending::Complete)?;
+    equal("sets", &contained.sets, &entry["sets"].as_array().unwrap().len())?;
     equal("database", &contained.database_name, &text(&set["database"]))?;
     equal("server", &contained.server_name, &text(&set["server"]))?;
     let start = contained.backup_start_date.map(|date| date.to_string());
-    equal("start", start, Some(text(&set["start"]).replace(' ', "T")))?;
+    equal("start", &start, &Some(text(&set["start"]).replace(' ', "T")))?;
     let kind = contained.backup_type.map(|kind| format!("{kind:?}"));
     let expected = match set["type"].as_str().unwrap() {
         "D" => "Full",
@@ -223,7 +223,7 @@ fn check_backup(finding: &Finding, entry: &Value, case: &Case) -> Result<(), Str
         "L" => "Log",
         other => return Err(format!("a type that this test does not know: {other}")),
     };
-    equal("type", kind.as_deref(), Some(expected))
+    equal("type", &kind.as_deref(), &Some(expected))
 }
 
 /// Nothing complete is deleted unasked; what was cut is, but for a file whose earlier set is whole.
@@ -240,7 +240,7 @@ fn check_deletion(did: &Did, entry: &Value, case: &Case) -> Result<(), String> {
 fn check_database_file(finding: &Finding, case: &Case) -> Result<(), String> {
     let cut_in_the_header = case.name.ends_with("cut-8.bak");
     match &finding.content {
-        Content::DataFile | Content::LogFile => equal("holder", finding.holder, Holder::Unknown),
+        Content::DataFile | Content::LogFile => equal("holder", &finding.holder, &Holder::Unknown),
         Content::Other if cut_in_the_header => Ok(()),
         other => Err(format!("content: {other:?}")),
     }
