@@ -17,7 +17,7 @@ use crate::guard::{Guard, is_locked, moment};
 use crate::look::look;
 use crate::place::Place;
 use crate::probe::{Probed, probe};
-use crate::record::Span;
+use crate::record::{Record, Span};
 use crate::report::{Did, Skip};
 use crate::ruling::{Ruling, Why};
 use crate::verification::{Verified, verify};
@@ -72,8 +72,18 @@ impl<A: Account, C: Clock, Q: Ask> Guard<'_, A, C, Q> {
         tag.ok_or(Did::Skipped(Skip::Ruled(Why::NoTag)))
     }
 
-    async fn not_complete(&self, place: &Place, properties: &Properties) -> Result<(), Did> {
-        match verify(self.account, place, properties, self.listener).await {
+    async fn not_complete(&mut self, place: &Place, properties: &Properties) -> Result<(), Did> {
+        let known = self.known.get(place).and_then(Record::verified).cloned();
+        let verified = match known {
+            Some(verified) => verified,
+            None => verify(self.account, place, properties, self.listener).await,
+        };
+        // What could not be read may be readable the next time.
+        let lasting = matches!(verified, Verified::Partial | Verified::Complete);
+        if let (true, Some(record), Some(tag)) = (lasting, self.known.get_mut(place), &properties.etag) {
+            record.read_whole(tag.clone(), verified.clone());
+        }
+        match verified {
             Verified::Partial => Ok(()),
             Verified::Complete => Err(Did::Skipped(Skip::CompleteBackup)),
             Verified::Unread(why) => Err(Did::Skipped(Skip::NotVerified(why))),

@@ -71,14 +71,22 @@ impl Running {
     }
 }
 
-/// Whether the path of `url` ends with the container and the blob. Letters' case counts in neither: SQL Server keeps
-/// what the user wrote, and a container that differs only in case cannot exist.
+/// The container of blobs whose URLs name none.
+const ROOT: &str = "$root";
+
+/// Whether the path of `url` ends with the container and the blob; of the root container, which a URL leaves out, with
+/// the blob. Letters' case counts in neither: SQL Server keeps what the user wrote, and a container that differs only in
+/// case cannot exist.
 fn names(url: &str, place: &Place) -> bool {
     let plain = url.split(['?', '#']).next().unwrap_or_default();
     let path = percent_decoded(plain);
-    let wanted = format!("/{}/{}", place.container, place.blob);
-    path.to_lowercase().ends_with(&wanted.to_lowercase())
-        || plain.to_lowercase().ends_with(&wanted.to_lowercase())
+    let wanted = if place.container == ROOT {
+        format!("/{}", place.blob)
+    } else {
+        format!("/{}/{}", place.container, place.blob)
+    };
+    let wanted = wanted.to_lowercase();
+    path.to_lowercase().ends_with(&wanted) || plain.to_lowercase().ends_with(&wanted)
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use azblob::time::UnixMillis;
 
-use crate::account::Properties;
+use crate::account::{ETag, Properties};
 use crate::activity::Activity;
 use crate::content::Content;
 use crate::contents::Contents;
@@ -18,6 +18,7 @@ use crate::holder::Holder;
 use crate::look::Look;
 use crate::place::Place;
 use crate::probe::Probed;
+use crate::verification::Verified;
 
 /// A moment of the run, by both of its clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) struct Record {
     state: State,
     /// Why the latest look did not work; the state before it stays.
     fault: Option<Fault>,
+    /// What a full reading of the content with this tag said. It takes long, so it is done once.
+    verified: Option<(ETag, Verified)>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +88,7 @@ impl Record {
         Self {
             state: State::Listed(properties),
             fault: Some(fault),
+            verified: None,
         }
     }
 
@@ -104,7 +108,20 @@ impl Record {
                 content: contents.content,
             })),
             fault: None,
+            verified: None,
         }
+    }
+
+    /// What a full reading of its present content said, if there was one.
+    pub(crate) fn verified(&self) -> Option<&Verified> {
+        let (tag, verified) = self.verified.as_ref()?;
+        let present = self.latest()?.properties.etag.as_ref()?;
+        (tag == present).then_some(verified)
+    }
+
+    /// Takes what a full reading of the content with the tag `of` said.
+    pub(crate) fn read_whole(&mut self, of: ETag, verified: Verified) {
+        self.verified = Some((of, verified));
     }
 
     /// Takes a later look. Returns whether the blob should be looked into again: it changed and is still now, or what
@@ -289,7 +306,6 @@ mod tests {
     use azblob::response::BlobType;
 
     use super::*;
-    use crate::account::ETag;
     use crate::holder::Evidence;
 
     fn at(seconds: u64) -> Moment {

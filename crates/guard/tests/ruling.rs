@@ -363,6 +363,11 @@ fn a_statement_names_a_blob_however_its_url_is_written() {
         assert!(!names(other), "{other}");
     }
     assert!(running(Devices::Hidden).may_use(&place()));
+    // The root container stands in no URL.
+    let rooted = Place::new("$root", "Sales.bak");
+    assert!(running(url("https://acct.blob.core.windows.net/Sales.bak")).may_use(&rooted));
+    assert!(running(url("http://127.0.0.1:10000/devstoreaccount1/$root/Sales.bak")).may_use(&rooted));
+    assert!(!running(url("https://acct.blob.core.windows.net/xSales.bak")).may_use(&rooted));
     // A name that holds a percent sign of its own.
     let odd = Place::new("backups", "50%25.bak");
     assert!(running(url("https://x/backups/50%25.bak")).may_use(&odd));

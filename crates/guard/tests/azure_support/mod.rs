@@ -157,12 +157,18 @@ impl Door {
         self.account_with(key, |settings| settings.acting = acting)
     }
 
-    /// Sends one request to `/account/` + `path`, encoded already, and fails the test unless it goes well.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+    /// Sends one request to `/account/` + `path`, encoded already, by this client, and waits for the head of the answer.
+    async fn ask(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
         let joint = if path.contains('?') { '&' } else { '?' };
         let sas = account_sas("rwdlac", "sco", None, in_seconds(3_600));
-        let mut request = self
-            .client
+        let mut request = client
             .request(method, format!("{}/{path}{joint}{sas}", self.url()))
             .header("x-ms-version", "2021-12-02")
             .header("content-length", body.len())
@@ -170,7 +176,27 @@ impl Door {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = request.send().await.unwrap();
+        request.send().await.unwrap()
+    }
+
+    /// Sends one request as [`Self::send`] does, by this client, takes the whole answer, and returns its status.
+    pub async fn answer(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> u16 {
+        let answer = self.ask(client, method, path, headers, body).await;
+        let status = answer.status().as_u16();
+        answer.bytes().await.unwrap();
+        status
+    }
+
+    /// Sends one request to `/account/` + `path`, encoded already, and fails the test unless it goes well.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+        let answer = self.ask(&self.client, method, path, headers, body).await;
         assert!(
             answer.status().is_success(),
             "{path}: {} {}",
