@@ -80,6 +80,7 @@ fn new_place(world: &mut World, container: Option<&str>) -> Place {
     let number = world.holders.len();
     let container = match container {
         Some(container) => container,
+        None if world.noise.chance(100) && world.store.containers.contains_key("temp") => "temp",
         None => *world.noise.one(&["backups", "backups", "logs-2026", "$root"]),
     };
     let name = match world.noise.below(10) {

@@ -42,6 +42,7 @@ pub(crate) fn live(plan: Plan, goods: &Goods, life: Life) -> End {
     // What was there before the guard came.
     let before = world.noise.of(MINUTE..2 * plan.min_quiet);
     world.advance(before);
+    world.truth.came = world.now;
     let terms = Terms {
         min_quiet: plan.quiet(),
         include_restore: plan.include_restore,
@@ -160,12 +161,13 @@ pub(crate) fn print(figures: &Figures) {
         figures.answers_lost
     );
     println!(
-        "{} orphans, {} freed by the guard ({} blobs deleted): after {} s in the mean, {} s at most, {} s past what the rules demand",
+        "{} orphans, {} freed by the guard ({} blobs deleted): after {} s in the mean, {} s at most; {} of them without a round in trouble on the way, at most {} s past what the rules demand",
         figures.orphans,
         figures.cleaned,
         figures.deleted,
         mean / 1000,
         figures.waited_most / 1000,
+        figures.untroubled,
         figures.over_most / 1000
     );
     println!(

@@ -11,7 +11,7 @@ use guard::report::Did;
 
 use crate::births;
 use crate::holders::Trade;
-use crate::plan::{MINUTE, Service};
+use crate::plan::Service;
 use crate::store::{Blob, Body};
 use crate::truth::{Act, Seen};
 use crate::world::World;
@@ -76,7 +76,7 @@ impl World {
                 self.advance(self.now + 1);
             }
             // A holder that had paused wakes up.
-            55..90 => self.advance(self.now + MINUTE),
+            55..120 => self.wake(place),
             _ => {}
         }
     }
@@ -236,10 +236,15 @@ impl World {
         let due = self.due(place, orphan.seen.unwrap_or(self.now));
         let figures = &mut self.truth.figures;
         figures.cleaned += 1;
-        let waited = self.now - orphan.died;
+        // What died before the guard came is counted from its coming.
+        let waited = self.now - orphan.died.max(self.truth.came);
         figures.waited += waited;
         figures.waited_most = figures.waited_most.max(waited);
-        figures.over_most = figures.over_most.max(self.now.saturating_sub(due));
+        if !orphan.excused {
+            figures.untroubled += 1;
+            let over = self.now.saturating_sub(due);
+            figures.over_most = figures.over_most.max(over);
+        }
     }
 
     /// From when on a look lets the rules break an orphan that was first seen at `seen`.
@@ -305,16 +310,16 @@ impl World {
 
     /// Whether the committed content is a complete backup, to its last byte.
     pub(crate) fn is_complete(&self, blob: &Blob) -> bool {
-        let writer = blob.holder.into_iter().map(|holder| &self.holders[holder].whole);
+        blob.size() == blob.data().len() as u64 && self.holds_all(blob)
+    }
+
+    /// Whether all bytes of a backup are there, the end of a page blob perhaps not cut off yet.
+    pub(crate) fn holds_all(&self, blob: &Blob) -> bool {
         let data = blob.data();
-        let whole = self.goods.backups.iter().chain(writer);
         let same = |whole: &bytes::Bytes| {
-            !whole.is_empty() && data.starts_with(whole) && data[whole.len()..].iter().all(|byte| *byte == 0)
+            data.starts_with(whole) && data[whole.len()..].iter().all(|byte| *byte == 0)
         };
-        blob.size() == data.len() as u64
-            && data.len() > 512
-            && shows_content(data)
-            && whole.into_iter().any(same)
+        self.goods.backups.iter().any(same)
     }
 
     /// A deed begins.

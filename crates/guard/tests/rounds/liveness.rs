@@ -34,11 +34,14 @@ impl World {
         self.note_orphans();
         let round = std::mem::take(&mut self.truth.round);
         let now = self.now;
-        let Some(found) = found.filter(|_| !round.lost) else {
+        for (place, orphan) in &mut self.truth.orphans {
+            orphan.excused |= found.is_none() || round.is_in_trouble(place);
+        }
+        let Some(found) = found else {
             return;
         };
         for place in self.locked(|_, _| true) {
-            if round.troubled.contains(&place.container) || round.troubled.contains(&place.to_string()) {
+            if round.is_in_trouble(&place) {
                 continue;
             }
             let blob = self.store.blob(&place).expect("a locked blob");
@@ -103,6 +106,7 @@ impl World {
                         epoch: blob.epoch,
                         died,
                         seen: None,
+                        excused: false,
                     }
                 }
             };
@@ -162,14 +166,8 @@ impl World {
             shows_backup(blob) || named
         };
         // A page blob with all its pages that was never cut to size may be taken for complete or not.
-        let kept = self.plan.deed == (Deed::Delete { complete_too: false })
-            && (self.is_complete(blob) || self.holds_all_pages(blob));
+        let kept = self.plan.deed == (Deed::Delete { complete_too: false }) && self.holds_all(blob);
         self.in_scope(place) && blob.etag.is_some() && !in_use && allowed && !kept
-    }
-
-    fn holds_all_pages(&self, blob: &Blob) -> bool {
-        let whole = blob.holder.map(|holder| &self.holders[holder].whole);
-        whole.is_some_and(|whole| blob.size() > whole.len() as u64 && blob.data() == whole)
     }
 
     /// A live holder that was quiet for longer than `min_quiet`, and that something told of.

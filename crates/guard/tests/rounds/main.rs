@@ -97,7 +97,7 @@ fn a_seed_tells_the_same_story_twice() {
 /// and disks down.
 #[test]
 fn the_published_script_kills_live_backups() {
-    let (figures, defects) = worlds(1, 60, Life::PublishedScript);
+    let (figures, defects) = worlds(1, 400, Life::PublishedScript);
     for crime in [
         "a database file",
         "a disk",

@@ -71,12 +71,21 @@ pub(crate) struct Round {
     pub(crate) lost: bool,
 }
 
+impl Round {
+    /// Whether anything stood between the guard and this blob.
+    pub(crate) fn is_in_trouble(&self, place: &Place) -> bool {
+        self.lost || self.troubled.contains(&place.container) || self.troubled.contains(&place.to_string())
+    }
+}
+
 /// An orphan that the rules let the guard clean up, and when it was first seen by a round without trouble.
 #[derive(Clone, Debug)]
 pub(crate) struct Orphan {
     pub(crate) epoch: u64,
     pub(crate) died: u64,
     pub(crate) seen: Option<u64>,
+    /// A round was in trouble since it died.
+    pub(crate) excused: bool,
 }
 
 /// All that is counted.
@@ -92,9 +101,11 @@ pub(crate) struct Figures {
     /// Broken by the guard, and of these deleted.
     pub(crate) cleaned: u64,
     pub(crate) deleted: u64,
-    /// From death to the break, in milliseconds; and how much later than the rules demand at least.
+    /// From death to the break, in milliseconds, added up and at most.
     pub(crate) waited: u64,
     pub(crate) waited_most: u64,
+    /// Freed without a round in trouble on the way, and how much later than the rules demand at most.
+    pub(crate) untroubled: u64,
     pub(crate) over_most: u64,
     /// Live holders that were broken because nothing but observation could know them, by trade.
     pub(crate) live_by_observation: BTreeMap<&'static str, u64>,
@@ -123,6 +134,7 @@ impl Figures {
         self.cleaned += other.cleaned;
         self.deleted += other.deleted;
         self.waited += other.waited;
+        self.untroubled += other.untroubled;
         self.waited_most = self.waited_most.max(other.waited_most);
         self.over_most = self.over_most.max(other.over_most);
         self.woke_in_between += other.woke_in_between;
@@ -141,6 +153,8 @@ impl Figures {
 
 pub(crate) struct Truth {
     pub(crate) seed: u64,
+    /// When the guard came.
+    pub(crate) came: u64,
     pub(crate) calls: u64,
     pub(crate) seen: BTreeMap<Place, Seen>,
     pub(crate) act: Option<Act>,
@@ -162,6 +176,7 @@ impl Truth {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             seed: plan.seed,
+            came: 0,
             calls: 0,
             seen: BTreeMap::new(),
             act: None,
@@ -174,11 +189,6 @@ impl Truth {
             digest: 0xcbf2_9ce4_8422_2325,
             trace: std::env::var_os("BAC2_GUARD_TRACE").is_some(),
         }
-    }
-
-    /// Whether the story is told line by line.
-    pub(crate) fn traces(&self) -> bool {
-        true
     }
 
     /// One line of the story.

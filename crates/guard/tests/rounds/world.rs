@@ -159,6 +159,9 @@ impl World {
         if self.noise.chance(25) {
             self.operator();
         }
+        if self.noise.chance(25) && self.store.containers.remove("temp").is_none() {
+            self.store.containers.insert("temp".to_owned(), BTreeMap::new());
+        }
         if self.faulty && self.noise.chance(2 * self.plan.faults.min(5)) {
             self.outage_until = self.now + self.noise.of(SECOND..self.plan.interval.max(2 * SECOND));
         }
@@ -188,6 +191,21 @@ impl World {
         let done = self.store.lease(place, &action, at).is_ok();
         self.truth
             .tell(self.now, &format!("an operator breaks {place}: {done}"));
+    }
+
+    /// The holder of this blob's lease acts now rather than later.
+    pub(crate) fn wake(&mut self, place: &Place) {
+        let holder = self.store.blob(place).and_then(|blob| blob.holder);
+        let next = self
+            .queue
+            .iter()
+            .copied()
+            .find(|(_, index)| Some(*index) == holder);
+        if let Some(next) = next {
+            self.queue.remove(&next);
+            self.queue.insert((self.now, next.1));
+            self.advance(self.now + 1);
+        }
     }
 
     /// Blobs under an infinite lease whose holder is so.
@@ -254,13 +272,11 @@ impl World {
         self.settle(&place);
         self.begin_statement(index);
         let answer = self.perform(index, &op);
-        if self.truth.traces() {
-            let text = format!(
-                "holder {index} {:?} {place} {op}: {answer:?}",
-                self.holders[index].trade
-            );
-            self.truth.tell(self.now, &text);
-        }
+        let text = format!(
+            "holder {index} {:?} {place} {op}: {answer:?}",
+            self.holders[index].trade
+        );
+        self.truth.tell(self.now, &text);
         match answer {
             Ok(()) => {
                 let keeps = self.holders[index].keeps_connection;
