@@ -93,7 +93,7 @@ pub(crate) fn fault(operation: Operation, target: &str, cause: Cause) -> Fault {
         Cause::Changed => (Some(412), Some("ConditionNotMet")),
         Cause::Lease => (Some(409), Some("LeaseNotPresentWithLeaseOperation")),
         Cause::NotAllowed => (Some(403), Some("AuthorizationPermissionMismatch")),
-        Cause::Expired => (Some(403), Some("AuthenticationFailed")),
+        Cause::Expired(_) => (Some(403), Some("AuthenticationFailed")),
         Cause::Throttled => (Some(503), Some("ServerBusy")),
         Cause::Protected => (Some(409), Some("SnapshotsPresent")),
         Cause::Other(_) => (Some(500), Some("InternalError")),
@@ -113,7 +113,7 @@ impl World {
     fn fault(&mut self, operation: Operation, target: &str) -> Option<Fault> {
         let cause = if self.now < self.outage_until {
             match self.outage_until % 2 {
-                0 => Cause::Expired,
+                0 => Cause::Expired(None),
                 _ => Cause::Unreachable("connection refused".to_owned()),
             }
         } else if self.faulty && self.noise.chance(self.plan.faults) {

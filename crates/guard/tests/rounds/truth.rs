@@ -212,7 +212,7 @@ impl Truth {
     /// A request to this target failed: the account where empty, a container, or a blob.
     pub(crate) fn failed(&mut self, now: u64, target: &str, cause: &Cause) {
         self.figures.faults += 1;
-        self.round.lost |= target.is_empty() || matches!(cause, Cause::Unreachable(_) | Cause::Expired);
+        self.round.lost |= target.is_empty() || matches!(cause, Cause::Unreachable(_) | Cause::Expired(_));
         self.round.troubled.insert(target.to_owned());
         self.tell(now, &format!("a request to {target:?} fails: {cause:?}"));
     }
