@@ -252,19 +252,15 @@ impl World {
         let Some(blob) = self.store.blob(place) else {
             return self.now;
         };
-        let last = if self.plan.service == Service::OwnDoor {
-            let users = self.holders.iter().filter(|holder| holder.place == *place);
-            let gone = users.map(|holder| holder.connected_until.max(holder.job_until));
-            let used = [blob.written, blob.read.unwrap_or(0), self.door_since];
-            // An open connection or job forbids a break while it is there, and is no use afterwards.
-            return gone
-                .max()
-                .unwrap_or(0)
-                .max(used.into_iter().max().unwrap_or(0) + self.plan.min_quiet);
-        } else {
-            seen.max(blob.stirred)
-        };
-        last + self.plan.min_quiet
+        if self.plan.service != Service::OwnDoor {
+            return seen.max(blob.stirred) + self.plan.min_quiet;
+        }
+        let users = self.holders.iter().filter(|holder| holder.place == *place);
+        let gone = users.map(|holder| holder.connected_until.max(holder.job_until));
+        // An open connection or job forbids a break while it is there, and is no use afterwards.
+        let alone = gone.max().unwrap_or(0).max(self.truth.came);
+        let used = blob.written.max(blob.read.unwrap_or(0)).max(self.door_since);
+        alone.max(used + self.plan.min_quiet)
     }
 
     /// Carries out a deletion that arrives, and judges it.

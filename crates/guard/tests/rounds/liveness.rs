@@ -68,7 +68,18 @@ impl World {
             }
             return;
         };
-        let due = self.due(place, seen);
+        // A restore that took the lease of a backup over, under the same tag, is told by the probe before the break at the
+        // latest, and its time begins there.
+        let restore = self
+            .store
+            .blob(place)
+            .is_some_and(|blob| blob.lease.id() == Some(LeaseId::RESTORE));
+        let again = if restore {
+            self.plan.min_quiet + self.plan.interval
+        } else {
+            0
+        };
+        let due = self.due(place, seen).saturating_add(again);
         if began >= due {
             let text = format!(
                 "the orphan {place} of {} s was due at {} s and is still there",
