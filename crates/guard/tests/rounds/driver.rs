@@ -37,7 +37,7 @@ pub(crate) struct End {
 }
 
 /// Lives a world to its end.
-pub(crate) fn live(plan: Plan, goods: &Goods, life: Life) -> End {
+pub(crate) fn live(plan: &Plan, goods: &Goods, life: Life) -> End {
     let mut world = World::new(plan.clone(), goods);
     // What was there before the guard came.
     let before = world.noise.of(MINUTE..2 * plan.min_quiet);
@@ -55,19 +55,13 @@ pub(crate) fn live(plan: Plan, goods: &Goods, life: Life) -> End {
     let simulation = Simulation::new(world);
     block_on(async {
         match life {
-            Life::PublishedScript | Life::ByAge => by_script(&simulation, &plan, life).await,
+            Life::PublishedScript | Life::ByAge => by_script(&simulation, plan, life).await,
             _ => {
                 let guard = Guard::new(&simulation, &simulation, scope, terms);
                 if plan.asked > 0 {
-                    guarded(&simulation, guard.asking(&simulation), &plan, life).await;
+                    guarded(&simulation, guard.asking(&simulation), plan, life).await;
                 } else {
-                    guarded(
-                        &simulation,
-                        guard.asking::<NobodyAsked>(&NobodyAsked),
-                        &plan,
-                        life,
-                    )
-                    .await;
+                    guarded(&simulation, guard.asking::<NobodyAsked>(&NobodyAsked), plan, life).await;
                 }
             }
         }

@@ -39,7 +39,7 @@ fn worlds(first: u64, rounds: u64, life: Life) -> (Figures, Vec<String>) {
     let (mut figures, mut defects) = (Figures::default(), Vec::new());
     let mut seed = first;
     while figures.rounds < rounds {
-        let end = live(Plan::of(seed), &goods, life);
+        let end = live(&Plan::of(seed), &goods, life);
         figures.add(&end.figures);
         defects.extend(end.defects);
         seed += 1;
@@ -85,8 +85,8 @@ fn a_seed_tells_the_same_story_twice() {
     let goods = Goods::make();
     for seed in 1..6 {
         let (one, two) = (
-            live(Plan::of(seed), &goods, Life::Watch),
-            live(Plan::of(seed), &goods, Life::Watch),
+            live(&Plan::of(seed), &goods, Life::Watch),
+            live(&Plan::of(seed), &goods, Life::Watch),
         );
         assert_eq!(one.digest, two.digest, "seed {seed}");
         assert_eq!(one.figures, two.figures, "seed {seed}");
