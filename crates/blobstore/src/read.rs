@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use azblob::error::ErrorCode;
+use azblob::lease::LeaseStatus;
 use bak::Verdict;
 
 use crate::blob::{Blob, BlobView};
@@ -112,6 +113,22 @@ impl Store {
             content,
             view,
         })
+    }
+
+    /// Whether a lease locks the blob, committed or not; not where there is none. Neither takes the disk nor waits for those
+    /// who use the blob: None where it would, or where something is wrong.
+    pub fn is_locked_at_once(&self, path: &BlobPath) -> Option<bool> {
+        let absent = |error| match error {
+            StoreError::Protocol(ErrorCode::BlobNotFound | ErrorCode::ContainerNotFound) => Some(false),
+            _ => None,
+        };
+        let blob = match self.core.blob(path) {
+            Ok((_, blob)) => blob,
+            Err(error) => return absent(error),
+        };
+        let state = blob.try_state()?;
+        let lease = state.root.as_ref().map(|root| root.lease.view(self.core.now()));
+        Some(lease.is_some_and(|lease| lease.status == LeaseStatus::Locked))
     }
 
     /// A committed blob's state.

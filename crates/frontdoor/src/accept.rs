@@ -1,7 +1,7 @@
 //! The accept loops: sockets in, TLS where it is on, one hyper connection each, and an orderly end.
 //!
 //! Its own loop rather than a framework's, because every limit on a connection is set here: how many there are, how long
-//! a head may take, how large it may be, when a client that takes no bytes is let go. HTTP/1.1 with keep-alive and
+//! a head may take, how large it may be, how long who may idle, when a client that takes no bytes is let go. HTTP/1.1 with keep-alive and
 //! nothing else: SQL Server's client was seen to negotiate HTTP/2 where it is offered and then to fail.
 
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -24,9 +24,11 @@ use tokio_rustls::TlsAcceptor;
 use crate::handshake;
 use crate::limits;
 use crate::metrics::Metrics;
+use crate::patience::{HeadTimer, Heard, keep_alive};
 use crate::peer::Peer;
 use crate::request_log::LoggedBody;
 use crate::stall::StallGuard;
+use crate::uses::{Guest, Uses};
 
 /// What answers the requests of all connections.
 pub(crate) trait Service: Send + Sync + 'static {
@@ -35,6 +37,7 @@ pub(crate) trait Service: Send + Sync + 'static {
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: Peer,
+        guest: Arc<Guest>,
     ) -> impl Future<Output = Response<LoggedBody>> + Send;
 }
 
@@ -46,6 +49,8 @@ pub(crate) struct Reception {
     pub(crate) tls: Option<TlsAcceptor>,
     /// Counts connections.
     pub(crate) metrics: Arc<Metrics>,
+    /// What becomes known of connections as users of blobs.
+    pub(crate) uses: Arc<Uses>,
 }
 
 /// Serves connections until `stop` is done; then accepts no more, lets requests under way finish within
@@ -57,6 +62,8 @@ pub(crate) async fn serve<S: Service>(reception: Reception, service: Arc<S>, sto
         service,
         tls: reception.tls,
         metrics: reception.metrics,
+        uses: reception.uses,
+        idle: Arc::new(Semaphore::new(limits::HOLDERS_IDLE)),
         stops,
     };
     let mut doors = JoinSet::new();
@@ -81,6 +88,9 @@ struct Hall<S> {
     service: Arc<S>,
     tls: Option<TlsAcceptor>,
     metrics: Arc<Metrics>,
+    uses: Arc<Uses>,
+    /// Seats of those who may be silent for long.
+    idle: Arc<Semaphore>,
     stops: watch::Receiver<bool>,
 }
 
@@ -90,6 +100,8 @@ impl<S> Clone for Hall<S> {
             service: Arc::clone(&self.service),
             tls: self.tls.clone(),
             metrics: Arc::clone(&self.metrics),
+            uses: Arc::clone(&self.uses),
+            idle: Arc::clone(&self.idle),
             stops: self.stops.clone(),
         }
     }
@@ -137,6 +149,9 @@ async fn connection<S: Service>(
 ) {
     // Answers are short or large, never dribbled: waiting for more to send only adds delay.
     let _not_fatal = stream.set_nodelay(true).is_err();
+    if let Err(error) = keep_alive(&stream) {
+        tracing::debug!(%client, %error, "the system does not watch whether this client lives");
+    }
     let _counted = hall.metrics.connected();
     let peer = Peer::new(client, hall.tls.is_some());
     let traffic = Arc::clone(&hall.metrics.traffic);
@@ -163,14 +178,21 @@ where
     S: Service,
 {
     let Hall {
-        service, mut stops, ..
+        service,
+        mut stops,
+        uses,
+        idle,
+        ..
     } = hall;
+    let guest = Guest::new(uses);
+    let timer = HeadTimer::new(Arc::clone(&guest), idle);
+    let stream = Heard::new(stream, Arc::clone(&guest));
     let answers = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
+        let (service, guest) = (Arc::clone(&service), Arc::clone(&guest));
+        async move { Ok::<_, Infallible>(service.answer(request, peer, guest).await) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
+    http.timer(timer)
         .header_read_timeout(limits::HEAD_TIME)
         .max_headers(limits::HEADERS)
         .max_header_size(limits::HEAD_BYTES)

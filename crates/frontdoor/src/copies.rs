@@ -21,6 +21,7 @@ use blobstore::{BlobPath, BlobView, CopyRight, CopyWriter, Properties, Store, St
 use crate::door::now;
 use crate::limits;
 use crate::proof::Proof;
+use crate::uses::Use;
 
 /// A copy whose destination is waiting.
 pub(crate) struct Job {
@@ -32,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) waiting: ETag,
     /// The destination's properties, with the state of the copy as it began.
     pub(crate) properties: Properties,
+    /// The copy uses both blobs until it has ended.
+    pub(crate) _uses: [Use; 2],
 }
 
 /// The threads and what they have to do.

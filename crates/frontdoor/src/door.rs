@@ -49,6 +49,7 @@ use crate::peer::Peer;
 use crate::proof::{Census, Proof};
 use crate::reply::with_status;
 use crate::request_log::{LoggedBody, RequestLog};
+use crate::uses::{Guest, Kind, Uses};
 
 use copy::Asker;
 
@@ -65,6 +66,7 @@ pub(crate) struct Door {
     documents: Gate,
     buffers: Arc<Buffers>,
     metrics: Arc<Metrics>,
+    uses: Arc<Uses>,
 }
 
 /// A request that is let through.
@@ -85,6 +87,7 @@ impl Door {
     pub(crate) fn new(accounts: Accounts, store: Arc<Store>, proof: Proof) -> io::Result<Self> {
         let proof = Arc::new(proof);
         let copies = Copies::start(Arc::clone(&store), Arc::clone(&proof))?;
+        let leases = Arc::clone(&store);
         Ok(Door {
             accounts,
             store,
@@ -95,6 +98,7 @@ impl Door {
             documents: Gate::new(limits::DOCUMENTS_IN_FLIGHT),
             buffers: Buffers::new(limits::READ_CHUNK, limits::IDLE_BUFFERS),
             metrics: Arc::default(),
+            uses: Uses::new(move |path| leases.is_locked_at_once(path)),
         })
     }
 
@@ -106,6 +110,11 @@ impl Door {
     /// The counters.
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// Who uses which blob.
+    pub(crate) fn uses(&self) -> &Arc<Uses> {
+        &self.uses
     }
 
     /// Bytes of request bodies in memory, and the most there may be.
@@ -142,7 +151,7 @@ impl Door {
             return self.preflight(&address.account, &head.headers);
         }
         let default = self.default_version(&address.account);
-        let Admitted { request, caller } = self.admit(&accounts, &address, head, default, peer, log).await?;
+        let Admitted { request, caller } = self.admit(&accounts, &address, head, default, log).await?;
         let status = success_status(&request.operation);
         let read = matches!(
             request.operation,
@@ -155,6 +164,7 @@ impl Door {
                     caller: &caller,
                     head,
                     peer,
+                    guest: &log.guest,
                 },
                 body,
             )
@@ -170,29 +180,39 @@ impl Door {
         })
     }
 
-    /// Checks who asks, reads what is asked, and whether they may. A request that names no version has `default`.
+    /// Checks who asks, reads what is asked, and whether they may. A request that names no version has `default`. From then
+    /// on it is a use of its blob.
     async fn admit(
         &self,
         accounts: &AccountSet,
         address: &Address,
         head: &Parts,
         default: ApiVersion,
-        peer: Peer,
         log: &mut RequestLog,
     ) -> Result<Admitted, Fault> {
         let signed = (&head.method, &head.uri, &head.headers);
         let account = accounts.get(&address.account);
-        let caller = self.authenticate(account, address, signed, peer).await?;
+        let caller = self.authenticate(account, address, signed, log.peer).await?;
         let mut request =
             Request::parse_with_default(address, &head.method, &head.uri, &head.headers, default)?;
         log.version = Some(request.version);
         log.operation = request.operation.name();
         caller.grant.allow(&mut request.operation)?;
+        if let Operation::Blob(path, operation) = &request.operation
+            && let Some(kind) = Kind::of(operation, &head.headers)
+        {
+            let path = BlobPath {
+                account: request.account.clone(),
+                container: path.container.clone(),
+                blob: path.blob.clone(),
+            };
+            log.used = Some(log.guest.begins(path, kind));
+        }
         Ok(Admitted { request, caller })
     }
 
     async fn carry_out(&self, request: Request, asker: Asker<'_>, body: &mut Incoming) -> Answer {
-        let peer = asker.peer;
+        let from = (asker.peer, asker.guest);
         let Request {
             account,
             operation,
@@ -204,11 +224,11 @@ impl Door {
                 self.list_containers(account, query, version, asker).await
             }
             Operation::Service(ServiceOperation::Batch(ask)) => {
-                let common = Batched::new(account, None, version, peer);
+                let common = Batched::new(account, None, version, from);
                 self.batch(common, ask, body).await
             }
             Operation::Container(container, ContainerOperation::Batch(ask)) => {
-                let common = Batched::new(account, Some(container), version, peer);
+                let common = Batched::new(account, Some(container), version, from);
                 self.batch(common, ask, body).await
             }
             Operation::Service(operation) => self.service(account, operation, body).await,
@@ -278,19 +298,25 @@ impl Door {
 }
 
 impl Service for Door {
-    async fn answer(self: Arc<Self>, request: http::Request<Incoming>, peer: Peer) -> Response<LoggedBody> {
+    async fn answer(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+        peer: Peer,
+        guest: Arc<Guest>,
+    ) -> Response<LoggedBody> {
         let (head, mut body) = request.into_parts();
         let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
         let mut stamp = Stamp::of_headers(&head.headers, id, now());
-        let mut log = RequestLog::new(&head, peer, id, Arc::clone(&self.metrics));
-        let mut response = match self.act(&head, &mut body, peer, &mut log).await {
+        let mut log = RequestLog::new(&head, (peer, &guest), id, Arc::clone(&self.metrics));
+        let acted = self.act(&head, &mut body, peer, &mut log).await;
+        log.judged(acted.as_ref().err());
+        let mut response = match acted {
             Ok(response) => response,
             Err(fault) => {
                 // A client that waits for "100 Continue" has sent nothing; reading would invite it to.
                 if !head.headers.contains_key(EXPECT) {
                     drain(&mut body).await;
                 }
-                log.code = Some(fault.code());
                 fault.into_response(head.method == Method::HEAD, &stamp.message_lines())
             }
         };

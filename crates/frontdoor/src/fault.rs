@@ -34,6 +34,7 @@ pub(crate) struct Fault {
     message: String,
     details: Vec<(&'static str, String)>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    broke_off: bool,
 }
 
 impl Fault {
@@ -44,6 +45,7 @@ impl Fault {
             message: message.into(),
             details: Vec::new(),
             headers: Vec::new(),
+            broke_off: false,
         }
     }
 
@@ -80,6 +82,11 @@ impl Fault {
         &self.message
     }
 
+    /// A body did not arrive as announced.
+    pub(crate) fn incomplete(why: &str) -> Self {
+        Refusal::with_message(ErrorCode::InvalidInput, sentence(why)).into()
+    }
+
     /// A blocking call ended without a result.
     pub(crate) fn lost() -> Self {
         Fault::from(ErrorCode::InternalError)
@@ -88,6 +95,12 @@ impl Fault {
     /// The code, for the request log.
     pub(crate) fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// Whether the request is the client's fault, from one who had no right to it or asked for what there is not. No
+    /// refusal: what the server failed, what the client has already, and an upload that was being taken in and broke off.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.status.is_client_error() && !self.broke_off
     }
 
     /// The answer. HEAD gets the header only; `stamp` ends the message as Azure's do.
@@ -128,6 +141,7 @@ impl From<Refusal> for Fault {
             message,
             details: refusal.details,
             headers,
+            broke_off: false,
         }
     }
 }
@@ -194,7 +208,10 @@ impl From<IntakeError<Fault>> for Fault {
     fn from(error: IntakeError<Fault>) -> Self {
         match error {
             IntakeError::Sink(fault) => fault,
-            IntakeError::Client(why) => Refusal::with_message(ErrorCode::InvalidInput, sentence(why)).into(),
+            IntakeError::Client(why) => Fault {
+                broke_off: true,
+                ..Fault::incomplete(why)
+            },
             IntakeError::Lost => Fault::lost(),
         }
     }

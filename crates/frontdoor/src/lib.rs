@@ -3,7 +3,8 @@
 //! Requests are parsed and signed by `azblob`'s rules, carried out by `blobstore`, and every backup that comes in is
 //! verified by `bak` while it arrives. [`Server`] is the way in; the modules:
 //!
-//! - `accept`, `handshake`, `stall`: sockets, TLS, and letting go of clients that do not move.
+//! - `accept`, `handshake`, `stall`, `patience`: sockets, TLS, and letting go of clients that do not move.
+//! - `uses`: who uses which blob, so that the holder of a lease can be told from one who is gone.
 //! - `health`, `metrics`, `request_log`: what operators see.
 //! - `door`: one request from head to answer. `authorise`, `accounts`: whose signature it is, and what it allows.
 //! - `intake`, `download`, `buffers`: bytes in and out. An async worker never waits for the disk.
@@ -36,6 +37,7 @@ mod intake;
 pub mod limits;
 pub mod listing;
 mod metrics;
+mod patience;
 mod peer;
 pub mod policies;
 mod proof;
@@ -45,6 +47,7 @@ pub mod sealing;
 mod server;
 mod stall;
 pub mod tls;
+mod uses;
 
 pub use accounts::Accounts;
 pub use config::{Account, Config};

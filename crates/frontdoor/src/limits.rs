@@ -12,8 +12,31 @@ use std::time::Duration;
 pub const CONNECTIONS: usize = 1024;
 
 /// How long a connection may take to send a request head, counted from the moment the server is ready for it; so it is
-/// also how long a kept-alive connection may idle. Azure closes idle connections after a few minutes.
+/// also how long a kept-alive connection may idle, but for [`HOLDER_IDLE`]. Azure closes idle connections after a few
+/// minutes.
 pub const HEAD_TIME: Duration = Duration::from_secs(120);
+
+/// How long a connection may idle whose latest request was about a blob that a lease locks. SQL Server that waits for its
+/// own disk, or for somebody to answer a prompt of its, sends nothing for hours, and its open connection is what shows
+/// that it lives. No backup pauses for a day.
+pub const HOLDER_IDLE: Duration = Duration::from_secs(24 * 3600);
+
+/// Connections that may idle for longer than [`HEAD_TIME`]; the other half of the seats stays with those who ask.
+pub const HOLDERS_IDLE: usize = CONNECTIONS / 2;
+
+/// The kernel asks a connection that was silent for so long whether its other side lives; ...
+pub const PEER_SILENT: Duration = Duration::from_secs(60);
+/// ... asks again after so long without an answer; ...
+pub const PEER_ASKED: Duration = Duration::from_secs(10);
+/// ... and ends the connection after so many: two minutes after a machine lost its power, no connection of it is left.
+pub const PEER_PROBES: u32 = 6;
+
+/// Blobs that are locked, and not used at this moment, whose latest uses are remembered; a few hundred bytes each. A blob
+/// is locked while somebody backs up to it or restores from it, or was interrupted.
+pub const USES: usize = 100_000;
+
+/// How often blobs are looked for whose lease ran out by itself, so that their uses need not be remembered.
+pub const USES_SWEEP: Duration = Duration::from_secs(60);
 
 /// How long a TLS handshake may take. It is over in two round trips; what takes longer speaks no TLS or wants a seat.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);

@@ -18,8 +18,10 @@ use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::answer::{AnswerBody, BrokenOff};
+use crate::fault::Fault;
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use crate::uses::{Guest, Use};
 
 /// Characters of a client's own text that are logged: its name and its request id.
 const TEXT_MAX: usize = 256;
@@ -49,11 +51,20 @@ pub(crate) struct RequestLog {
     agent: Option<String>,
     client_request_id: Option<String>,
     metrics: Arc<Metrics>,
+    /// The connection.
+    pub(crate) guest: Arc<Guest>,
+    /// The use that the request is of a blob; it ends with the request.
+    pub(crate) used: Option<Use>,
 }
 
 impl RequestLog {
     /// What the head of a request says. `id` is the request's own.
-    pub(crate) fn new(head: &Parts, peer: Peer, id: LeaseId, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        head: &Parts,
+        (peer, guest): (Peer, &Arc<Guest>),
+        id: LeaseId,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let text = |name: HeaderName| {
             let value = head.headers.get(name)?.to_str().ok()?;
             Some(value.chars().take(TEXT_MAX).collect::<String>())
@@ -73,6 +84,20 @@ impl RequestLog {
             agent: text(USER_AGENT),
             client_request_id: text(HeaderName::from_static("x-ms-client-request-id")),
             metrics,
+            guest: Arc::clone(guest),
+            used: None,
+        }
+    }
+
+    /// The request is answered, or refused.
+    pub(crate) fn judged(&mut self, fault: Option<&Fault>) {
+        self.code = fault.map(Fault::code);
+        if fault.is_some_and(Fault::is_refusal) {
+            if let Some(used) = self.used.take() {
+                used.refused();
+            }
+        } else if let Some(used) = &mut self.used {
+            used.answered();
         }
     }
 

@@ -29,6 +29,7 @@ use crate::policies;
 use crate::proof::Proof;
 use crate::sealing;
 use crate::tls::{self, Certificates, Keeper, TlsError};
+use crate::uses::Uses;
 
 /// A front door that is bound to its addresses and not serving yet.
 pub struct Server {
@@ -176,7 +177,10 @@ impl Server {
             served: self.tls.as_ref().map(|tls| tls.keeper.served()),
             stopping: AtomicBool::new(false),
         });
-        let mut beside = vec![Task(tokio::spawn(tidy(self.store)))];
+        let mut beside = vec![
+            Task(tokio::spawn(tidy(self.store))),
+            Task(tokio::spawn(forget(Arc::clone(self.door.uses())))),
+        ];
         if let Some(listener) = self.health {
             beside.push(Task(tokio::spawn(health::serve(listener, Arc::clone(&watched)))));
         }
@@ -184,6 +188,7 @@ impl Server {
             listeners: self.listeners,
             tls: None,
             metrics: Arc::clone(self.door.metrics()),
+            uses: Arc::clone(self.door.uses()),
         };
         if let Some(Tls { acceptor, keeper }) = self.tls {
             beside.push(Task(tokio::spawn(keep(
@@ -268,6 +273,17 @@ async fn tidy(store: Arc<Store>) {
             Ok(Ok(swept)) => tracing::debug!(?swept, "swept"),
             Ok(Err(error)) => tracing::warn!(%error, "the store could not be swept"),
             Err(_) => tracing::error!("sweeping the store broke down"),
+        }
+    }
+}
+
+/// Has the uses forgotten of blobs whose lease ran out by itself, now and then.
+async fn forget(uses: Arc<Uses>) {
+    loop {
+        tokio::time::sleep(limits::USES_SWEEP).await;
+        let uses = Arc::clone(&uses);
+        if tokio::task::spawn_blocking(move || uses.sweep()).await.is_err() {
+            tracing::error!("forgetting the uses of unlocked blobs broke down");
         }
     }
 }

@@ -9,105 +9,17 @@ mod support;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use blobstore::disk::real::RealDisk;
 use blobstore::{Options, Store, SystemClock};
 use frontdoor::limits;
 use frontdoor::tls::{AuthorityCertificate, Certificates, certificates};
-use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot};
 
 use support::client::{Ask, Client};
+use support::clockwork::{Clockwork, MARGIN, is_closed};
 use support::server::start_as;
-
-/// A server whose clock can be moved on.
-struct Clockwork {
-    address: SocketAddr,
-    leaps: Option<mpsc::UnboundedSender<(Duration, oneshot::Sender<()>)>>,
-    thread: Option<JoinHandle<()>>,
-    _data: TempDir,
-}
-
-impl Clockwork {
-    fn start(tls: bool) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let path = data.path().to_owned();
-        let (leaps, mut asked) = mpsc::unbounded_channel::<(Duration, oneshot::Sender<()>)>();
-        let (told, address) = std::sync::mpsc::channel();
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async move {
-                let store =
-                    Store::open(Arc::new(RealDisk), Arc::new(SystemClock), &Options::new(&path)).unwrap();
-                let started = start_as(Arc::new(store), &path, |config| {
-                    config.tls = tls.then(|| Certificates::Vault(path.clone()));
-                })
-                .await;
-                told.send(started.address).unwrap();
-                while let Some((leap, done)) = asked.recv().await {
-                    tokio::time::pause();
-                    tokio::time::advance(leap).await;
-                    tokio::time::resume();
-                    done.send(()).unwrap();
-                }
-            });
-            runtime.shutdown_background();
-        });
-        Clockwork {
-            address: address.recv().unwrap(),
-            leaps: Some(leaps),
-            thread: Some(thread),
-            _data: data,
-        }
-    }
-
-    /// Time passes; what is due then happens.
-    fn pass(&self, time: Duration) {
-        // What the client has sent arrives first.
-        thread::sleep(Duration::from_millis(200));
-        let (done, wait) = oneshot::channel();
-        self.leaps.as_ref().unwrap().send((time, done)).unwrap();
-        wait.blocking_recv().unwrap();
-    }
-
-    fn client(&self) -> Client {
-        Client::connect(self.address).unwrap()
-    }
-
-    fn with_container() -> Self {
-        let server = Self::start(false);
-        server
-            .client()
-            .ask(&Ask::put("box?restype=container"))
-            .expect(201);
-        server
-    }
-}
-
-impl Drop for Clockwork {
-    fn drop(&mut self) {
-        drop(self.leaps.take());
-        let _panicked = self.thread.take().unwrap().join().is_err();
-    }
-}
-
-/// Whether the other side has closed the connection; waits a moment for it.
-fn is_closed(stream: &mut TcpStream) -> bool {
-    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    let mut left = Vec::new();
-    match stream.read_to_end(&mut left) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
-    }
-}
-
-/// More than the real time that a test spends between two leaps.
-const MARGIN: Duration = Duration::from_secs(4);
 
 #[test]
 fn a_head_that_does_not_come_closes_the_connection() {

@@ -8,22 +8,29 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The answer's header that carries a [`LeaseWitness`].
 pub const WITNESS_HEADER: HeaderName = HeaderName::from_static("x-bac2-lease-witness");
 
-/// The request header by which an onlooker says that it only looks: such requests are no use of the blob.
+/// The request header by which an onlooker says that it only looks: such reads are no use of the blob, whatever its value.
+/// A request that changes something (lease operations too) is a use all the same: who changes does more than look, and
+/// a lease that was taken in passing must not seem to have been left alone ever since.
 pub const LOOK_HEADER: HeaderName = HeaderName::from_static("x-bac2-look");
 
-/// What the server saw of those who use a locked blob. Requests with [`LOOK_HEADER`] and requests that were refused
-/// count nowhere. Times are lengths by the server's monotonic clock, in milliseconds.
+/// What the server saw of those who use a locked blob. Reads with [`LOOK_HEADER`] and requests that were refused
+/// count nowhere; those that the server failed, or that broke off in the middle, count. While a request is served, the
+/// time since it is 0; when the connection ends whose latest request was about this blob, or moves on to another blob,
+/// that moment counts as the end of that request: until then its owner was there. Times are lengths by the server's
+/// monotonic clock, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeaseWitness {
     /// Open connections whose latest request about any blob was about this one, or which serve such a request now.
     pub connections: u32,
     /// Jobs of the vault that use the blob at this moment.
     pub jobs: u32,
-    /// Since the last change of content, properties or lease, or the end of such a request.
+    /// Since the last change of content, properties or lease, or the end of such a request. `None`: there was none that
+    /// the server remembers; see `watched`.
     pub since_write: Option<u64>,
-    /// Since the last read, or the end of such a request.
+    /// Since the last read, or the end of such a request; likewise.
     pub since_read: Option<u64>,
-    /// For how long the server has been watching; what was before, it does not know.
+    /// For how long the server has been watching this blob while it was locked; what was before, it does not know. Uses
+    /// from before the lock began may be forgotten.
     pub watched: u64,
 }
 

@@ -25,6 +25,7 @@ use crate::fault::Fault;
 use crate::peer::Peer;
 use crate::reply::{put, with_status};
 use crate::request_log::RequestLog;
+use crate::uses::Guest;
 
 /// What the requests of a batch have in common.
 pub(super) struct Batched {
@@ -36,6 +37,8 @@ pub(super) struct Batched {
     version: ApiVersion,
     /// Who asks.
     peer: Peer,
+    /// Over which connection.
+    guest: Arc<Guest>,
 }
 
 impl Batched {
@@ -44,13 +47,14 @@ impl Batched {
         account: AccountName,
         within: Option<ContainerName>,
         version: ApiVersion,
-        peer: Peer,
+        (peer, guest): (Peer, &Arc<Guest>),
     ) -> Self {
         Self {
             account,
             within,
             version,
             peer,
+            guest: Arc::clone(guest),
         }
     }
 }
@@ -74,15 +78,14 @@ impl Door {
         let content_id = request.content_id.clone();
         let head = parts(request);
         let id = LeaseId::from_u128(Uuid::new_v4().as_u128());
-        let mut log = RequestLog::new(&head, common.peer, id, Arc::clone(&self.metrics));
+        let mut log = RequestLog::new(&head, (common.peer, &common.guest), id, Arc::clone(&self.metrics));
         let mut stamp = Stamp::of_headers(&head.headers, id, now());
         stamp.version = common.version;
-        let mut response = match self.carry_out_of_batch(common, &head, &mut log).await {
+        let acted = self.carry_out_of_batch(common, &head, &mut log).await;
+        log.judged(acted.as_ref().err());
+        let mut response = match acted {
             Ok(response) => response,
-            Err(fault) => {
-                log.code = Some(fault.code());
-                fault.into_response(false, &stamp.message_lines())
-            }
+            Err(fault) => fault.into_response(false, &stamp.message_lines()),
         };
         stamp.write_headers(response.headers_mut());
         log.answered_within(response.status().as_u16());
@@ -99,9 +102,7 @@ impl Door {
             // Taken away while the batch was under way.
             return Err(ErrorCode::AuthenticationFailed.into());
         }
-        let admitted = self
-            .admit(&accounts, &address, head, common.version, common.peer, log)
-            .await?;
+        let admitted = self.admit(&accounts, &address, head, common.version, log).await?;
         let status = success_status(&admitted.request.operation);
         let Operation::Blob(path, operation) = admitted.request.operation else {
             return Err(not_in_a_batch());

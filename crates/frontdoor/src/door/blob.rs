@@ -6,7 +6,7 @@ use azblob::block::{BlockEntry, BlockId, BlockListKind, BlockListing};
 use azblob::conditions::{Conditions, Failed, WriteKind};
 use azblob::error::ErrorCode;
 use azblob::etag::ETag;
-use azblob::lease::LeaseId;
+use azblob::lease::{LeaseId, LeaseStatus};
 use azblob::request::BlobOperation;
 use azblob::response::BlobHead;
 use azblob::snapshot::DeleteSnapshots;
@@ -19,18 +19,20 @@ use crate::copies::Copies;
 use crate::fault::Fault;
 use crate::proof::Proof;
 use crate::reply::{blob_head, changed, document, empty, put, put_seal};
+use crate::uses::Uses;
 
 impl Door {
     /// Carries out an operation of a blob other than those with content.
     pub(super) async fn blob(&self, path: BlobPath, operation: BlobOperation, version: ApiVersion) -> Answer {
         let (proof, copies) = (Arc::clone(&self.proof), Arc::clone(&self.copies));
-        self.call(move |store| act((store, &proof, &copies), &path, operation, version))
+        let uses = Arc::clone(&self.uses);
+        self.call(move |store| act((store, &proof, &copies, &uses), &path, operation, version))
             .await
     }
 }
 
 fn act(
-    (store, proof, copies): (&Store, &Arc<Proof>, &Copies),
+    (store, proof, copies, uses): (&Store, &Arc<Proof>, &Copies, &Uses),
     path: &BlobPath,
     operation: BlobOperation,
     version: ApiVersion,
@@ -46,6 +48,9 @@ fn act(
             let mut answer = empty();
             blob_head(&view).write_headers(None, version, answer.headers_mut());
             put_seal(&view, answer.headers_mut());
+            if snapshot.is_none() && view.lease_view.status == LeaseStatus::Locked {
+                uses.testify(path).write_headers(answer.headers_mut());
+            }
             Ok(answer)
         }
         BlobOperation::GetMetadata {

@@ -39,12 +39,14 @@ use crate::limits;
 use crate::peer::Peer;
 use crate::proof::{Opening, Proof};
 use crate::reply::{changed, empty, put};
+use crate::uses::{Guest, Kind, Use};
 
 /// Who asks for a copy, and over which connection.
 pub(super) struct Asker<'a> {
     pub(super) caller: &'a Caller,
     pub(super) head: &'a Parts,
     pub(super) peer: Peer,
+    pub(super) guest: &'a Arc<Guest>,
 }
 
 /// A source that may be read.
@@ -54,6 +56,8 @@ pub(super) struct Source {
     /// As it is noted and shown: without any signature.
     shown: String,
     asked: CopySource,
+    /// What the copy is to the source; it counts once the source was opened.
+    used: Use,
 }
 
 impl Door {
@@ -172,12 +176,14 @@ impl Door {
                 });
             allowed.map_err(|fault| Fault::copy_source(StatusCode::FORBIDDEN, fault.message()))?;
         }
+        let path = BlobPath {
+            account: address.account,
+            container: path.container,
+            blob: path.blob,
+        };
         Ok(Source {
-            path: BlobPath {
-                account: address.account,
-                container: path.container,
-                blob: path.blob,
-            },
+            used: Use::beside(&self.uses, path.clone(), Kind::Read),
+            path,
             snapshot,
             shown: shown(&uri, snapshot),
             asked,
@@ -201,6 +207,7 @@ impl Source {
         };
         store
             .open_blob((&self.path, self.snapshot), &permit)
+            .inspect(|_| self.used.succeeded())
             .map_err(|error| match error {
                 StoreError::Protocol(code @ (ErrorCode::BlobNotFound | ErrorCode::ContainerNotFound)) => {
                     Fault::copy_source(StatusCode::NOT_FOUND, code.message())
@@ -276,8 +283,11 @@ fn copy(
         let writer = store
             .begin_copy(&path, reader, &CopyRight::Pending(done.etag))
             .inspect_err(|error| copies::give_up(store, &path, &id, error))?;
+        let uses = [(&source.path, Kind::Read), (&path, Kind::Write)]
+            .map(|(path, kind)| source.used.goes_on(path.clone(), kind));
         copies.add(Job {
             path,
+            _uses: uses,
             id: id.clone(),
             writer,
             waiting: done.etag,

@@ -48,7 +48,7 @@ impl Door {
 
 fn not_collected(error: &IntakeError<()>) -> Fault {
     match error {
-        IntakeError::Client(why) => IntakeError::<Fault>::Client(why).into(),
+        IntakeError::Client(why) => Fault::incomplete(why),
         IntakeError::Sink(()) | IntakeError::Lost => ErrorCode::InternalError.into(),
     }
 }

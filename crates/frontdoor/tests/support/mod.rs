@@ -2,5 +2,6 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)] // Each test binary uses its own part.
 
 pub mod client;
+pub mod clockwork;
 pub mod server;
 pub mod upload;
