@@ -27,7 +27,7 @@ use crate::limits::PAGE_RANGES_MAX;
 use crate::place::Place;
 
 /// Parts of one list of page ranges. Azure puts 10,000 ranges into one.
-const PARTS_MAX: usize = 1_000;
+const PARTS_MAX: usize = 200;
 
 impl AzureAccount {
     pub(super) async fn containers_page(&self, from: Option<&Marker>) -> Result<Page<String>, Fault> {
@@ -122,10 +122,14 @@ impl AzureAccount {
         };
         let mut parts = client
             .list_page_ranges(Some(options))
-            .map_err(|error| failed(&error))?
-            .take(PARTS_MAX);
-        let mut ranges = Vec::new();
+            .map_err(|error| failed(&error))?;
+        let (mut ranges, mut read) = (Vec::new(), 0);
         while let Some(part) = parts.next().await {
+            read += 1;
+            if read > PARTS_MAX {
+                let why = "its list of page ranges does not end";
+                return Err(unusable(operation, place.to_string(), why));
+            }
             let part = part.map_err(|error| failed(&error))?;
             add(&mut ranges, end, part.body().as_ref())
                 .map_err(|why| unusable(operation, place.to_string(), why))?;
