@@ -192,6 +192,11 @@ impl Fault {
                 "name the container with --container, or use a credential for the whole account: {}",
                 self.operation.needs().words()
             ),
+            // Azure says the same where its firewall keeps a machine out, Azurite where the key is wrong.
+            Cause::NotAllowed if self.code.as_deref() == Some("AuthorizationFailure") => format!(
+                "{}, and the account's network rules must let this machine in",
+                self.operation.needs().words()
+            ),
             Cause::NotAllowed => self.operation.needs().words(),
             Cause::NotFound if self.target.is_empty() => "check --account-url".to_owned(),
             Cause::NotFound => "it was deleted meanwhile, or the name is wrong".to_owned(),
@@ -218,7 +223,7 @@ impl Fault {
             }
             Cause::Unusable(_) => "check that --account-url names a Blob service".to_owned(),
             Cause::Other(_) if self.operation.acts() => "list again before you decide".to_owned(),
-            Cause::Other(_) => "try again; if it stays so, the code says what the service wants".to_owned(),
+            Cause::Other(_) => "try again, and if it stays so, look the code up".to_owned(),
         }
     }
 
@@ -233,5 +238,158 @@ impl Fault {
                  off invalidates a signature"
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(operation: Operation, target: &str, cause: Cause, status: u16, code: &str) -> Fault {
+        Fault {
+            operation,
+            target: target.to_owned(),
+            cause,
+            status: (status > 0).then_some(status),
+            code: (!code.is_empty()).then(|| code.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_missing_permission_is_named_by_letter_and_role() {
+        const READER: &str = "Storage Blob Data Reader";
+        const CONTRIBUTOR: &str = "Storage Blob Data Contributor";
+        let code = "AuthorizationPermissionMismatch";
+        for (operation, letter, srt, role) in [
+            (Operation::ListContainers, "letter l ", "srt=s", READER),
+            (Operation::ListBlobs, "letter l ", "srt=c", READER),
+            (Operation::Look, "letter r ", "srt=o", READER),
+            (Operation::Read, "letter r ", "srt=o", READER),
+            (Operation::PageRanges, "letter r ", "srt=o", READER),
+            (Operation::BlockList, "letter r ", "srt=o", READER),
+            (Operation::BreakLease, "letter w or d ", "srt=o", CONTRIBUTOR),
+            (Operation::Delete, "letter d ", "srt=o", CONTRIBUTOR),
+        ] {
+            let said = fault(operation, "backups/x.bak", Cause::NotAllowed, 403, code).sentence();
+            for part in [
+                "backups/x.bak",
+                operation.as_str(),
+                "(403 AuthorizationPermissionMismatch)",
+            ] {
+                assert!(said.contains(part), "{said}");
+            }
+            assert!(
+                said.contains(letter) && said.contains(srt) && said.contains(role),
+                "{said}"
+            );
+        }
+        let said = fault(Operation::ListContainers, "", Cause::NotAllowed, 403, code).sentence();
+        assert!(said.contains("name the container with --container"), "{said}");
+        let said = fault(
+            Operation::Look,
+            "c/b",
+            Cause::NotAllowed,
+            403,
+            "AuthorizationFailure",
+        )
+        .sentence();
+        assert!(said.contains("network rules"), "{said}");
+    }
+
+    #[test]
+    fn every_sentence_says_what_where_the_code_and_what_next() {
+        let at = UnixMillis::parse_iso("2026-11-21T15:04:05Z");
+        let cases: [(Cause, u16, &str, &[&str]); 12] = [
+            (
+                Cause::NotFound,
+                404,
+                "BlobNotFound",
+                &["found no such blob", "deleted meanwhile"],
+            ),
+            (
+                Cause::Changed,
+                412,
+                "ConditionNotMet",
+                &["has changed", "list again"],
+            ),
+            (
+                Cause::Lease,
+                409,
+                "LeaseNotPresentWithLeaseOperation",
+                &["lease", "list again"],
+            ),
+            (
+                Cause::Expired(at),
+                403,
+                "AuthenticationFailed",
+                &["2026-11-21T15:04:05Z", "--sas-file"],
+            ),
+            (
+                Cause::Expired(None),
+                403,
+                "AuthenticationFailed",
+                &["has expired", "--sas-file"],
+            ),
+            (
+                Cause::Refused,
+                403,
+                "AuthenticationFailed",
+                &["not accepted", "clock"],
+            ),
+            (
+                Cause::Refused,
+                403,
+                "AuthorizationSourceIPMismatch",
+                &["address", "sip"],
+            ),
+            (Cause::Refused, 403, "AuthorizationProtocolMismatch", &["https"]),
+            (Cause::Refused, 403, "AccountIsDisabled", &["disabled", "enabled"]),
+            (Cause::Throttled, 503, "ServerBusy", &["throttled", "rest"]),
+            (
+                Cause::Protected,
+                409,
+                "SnapshotsPresent",
+                &["protected", "snapshots"],
+            ),
+            (
+                Cause::Other("Words".to_owned()),
+                500,
+                "InternalError",
+                &["failed: Words"],
+            ),
+        ];
+        for (cause, status, code, parts) in cases {
+            let said = fault(Operation::Look, "backups/x.bak", cause, status, code).sentence();
+            assert!(said.starts_with("backups/x.bak: Get Blob Properties "), "{said}");
+            assert!(said.contains(&format!("({status} {code})")), "{said}");
+            for part in parts {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+            assert_eq!(
+                said.matches(';').count(),
+                1,
+                "one sentence, one next step: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn after_an_act_without_an_answer_nothing_is_claimed() {
+        let lost = || Cause::Unreachable("no answer in time".to_owned());
+        let said = fault(Operation::BreakLease, "c/b", lost(), 0, "").sentence();
+        assert!(said.contains("whether it was done is not known"), "{said}");
+        let said = fault(Operation::ListContainers, "", lost(), 0, "").sentence();
+        assert_eq!(
+            said,
+            "the account: List Containers got no answer: no answer in time; check --account-url, the network and, for a \
+             private CA, --ca"
+        );
+        assert_eq!(
+            fault(Operation::Look, "c", lost(), 0, "")
+                .to_string()
+                .lines()
+                .count(),
+            1
+        );
     }
 }

@@ -338,3 +338,75 @@ impl Signer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sas_is_read_as_people_have_it() {
+        let query = "sv=2021-12-02&ss=b&srt=sco&sp=rl&se=2026-11-21T15:00:00Z&sig=abc%3D";
+        let ways = [
+            query.to_owned(),
+            format!("?{query}"),
+            format!("  {query}\r\n"),
+            format!("https://acme.blob.core.windows.net/backups?{query}"),
+        ];
+        for text in ways {
+            let sas = Sas::parse(&text).unwrap();
+            assert_eq!(sas.query(), query);
+            assert_eq!(sas.expiry(), UnixMillis::parse_iso("2026-11-21T15:00:00Z"));
+            assert!(sas.is_for_the_account());
+            assert_eq!(format!("{sas:?}"), "Sas(***)");
+        }
+        assert!(!Sas::parse("sv=1&ss=b&srt=co&sig=a").unwrap().is_for_the_account());
+        let policy = Sas::parse("sv=1&sr=c&si=policy&sig=a").unwrap();
+        assert!(!policy.is_for_the_account() && policy.expiry().is_none());
+    }
+
+    #[test]
+    fn what_is_no_sas_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "SECRET",
+            "sv=1&sig=",
+            "sv=1&sp=SECRET",
+            "sv=1&sig=SECRET&comp=lease",
+            "sv=1&sig=SECRET&snapshot=2026",
+            "sv=1&sig=SECRET&versionid=2026",
+            "sv=1&sr=b&sig=SECRET",
+            "sv=1&sig=SECRET\nsv=2&sig=SECRET",
+            "sv=1&sig=SECRET#x",
+            "name?sv=1&sig=SECRET",
+        ] {
+            let error = Sas::parse(text).unwrap_err();
+            assert!(
+                !format!("{error} {error:?}").contains("SECRET"),
+                "{text}: {error}"
+            );
+        }
+        assert!(Sas::parse(&format!("sig={}", "a".repeat(20_000))).is_err());
+    }
+
+    #[test]
+    fn a_key_is_read_alone_or_from_a_connection_string() {
+        let key = "S2V5T2ZUaGVUZXN0c0tleU9mVGhlVGVzdHM=";
+        let Credential::AccountKey { name: None, .. } =
+            Credential::from_key_text(&format!(" {key}\n")).unwrap()
+        else {
+            panic!("a key alone has no name");
+        };
+        let text =
+            format!("DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={key};EndpointSuffix=x");
+        let credential = Credential::from_key_text(&text).unwrap();
+        let Credential::AccountKey { name: Some(name), .. } = &credential else {
+            panic!("the name stands in it");
+        };
+        assert_eq!(name.as_str(), "acme");
+        assert!(!format!("{credential:?}").contains("S2V5"));
+        for text in ["", "no key", "AccountName=A_B;AccountKey=x", "c2hvcnQ="] {
+            let error = Credential::from_key_text(text).unwrap_err();
+            assert!(!error.to_string().contains("A_B"), "{error}");
+        }
+    }
+}

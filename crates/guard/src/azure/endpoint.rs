@@ -141,3 +141,122 @@ fn is_azure(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     AZURE.iter().any(|suffix| host.ends_with(suffix))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(text: &str) -> Endpoint {
+        Endpoint::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_account_is_in_the_host_or_in_the_path() {
+        for (text, address, account) in [
+            (
+                "https://acme.blob.core.windows.net",
+                "https://acme.blob.core.windows.net",
+                "acme",
+            ),
+            (
+                "https://acme.blob.core.windows.net/",
+                "https://acme.blob.core.windows.net",
+                "acme",
+            ),
+            (
+                " https://acme.z01.blob.storage.azure.net ",
+                "https://acme.z01.blob.storage.azure.net",
+                "acme",
+            ),
+            (
+                "http://127.0.0.1:10000/devstoreaccount1",
+                "http://127.0.0.1:10000/devstoreaccount1",
+                "devstoreaccount1",
+            ),
+            (
+                "http://127.0.0.1:10000/devstoreaccount1/",
+                "http://127.0.0.1:10000/devstoreaccount1",
+                "devstoreaccount1",
+            ),
+            (
+                "http://localhost:10000/acme",
+                "http://localhost:10000/acme",
+                "acme",
+            ),
+            (
+                "https://vault.example.org/acme",
+                "https://vault.example.org/acme",
+                "acme",
+            ),
+            (
+                "https://acme.vault.example.org:8443",
+                "https://acme.vault.example.org:8443",
+                "acme",
+            ),
+            ("https://[::1]:443/acme", "https://[::1]/acme", "acme"),
+        ] {
+            let endpoint = endpoint(text);
+            assert_eq!(endpoint.text(), address);
+            assert_eq!(
+                endpoint.account().map(String::from).as_deref(),
+                Some(account),
+                "{text}"
+            );
+        }
+        for nameless in [
+            "http://127.0.0.1:10000",
+            "http://localhost:10000",
+            "https://[::1]",
+        ] {
+            assert_eq!(endpoint(nameless).account(), None, "{nameless}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_of_an_account_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "acme",
+            "ftp://acme.example.org",
+            "file:///etc/passwd",
+            "https://user:SECRET@acme.example.org",
+            "https://SECRET@acme.example.org",
+            "https://acme.blob.core.windows.net/?sv=1&sig=SECRET",
+            "https://acme.blob.core.windows.net?sig=SECRET",
+            "https://acme.blob.core.windows.net/#SECRET",
+            "https://acme.blob.core.windows.net/container",
+            "http://127.0.0.1:10000/devstoreaccount1/container",
+        ] {
+            let error = Endpoint::parse(text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("SECRET"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_keep_every_byte() {
+        let endpoint = endpoint("http://127.0.0.1:1/acme");
+        let path = |blob: &str| {
+            let url = endpoint.blob(&Place::new("c", blob))?;
+            assert!(url.query().is_none() && url.fragment().is_none());
+            Some(url.path().strip_prefix("/acme/c/")?.to_owned())
+        };
+        for (blob, want) in [
+            ("a b/c", "a%20b/c"),
+            ("50%?#&+", "50%25%3F%23%26%2B"),
+            ("/x//y/", "/x//y/"),
+            ("a/../b", "a%2F..%2Fb"),
+            ("./a", ".%2Fa"),
+            ("%2e%2e", "%252e%252e"),
+            ("a\\b\tc", "a%5Cb%09c"),
+            ("ü", "%C3%BC"),
+            ("...", "..."),
+        ] {
+            assert_eq!(path(blob).as_deref(), Some(want), "{blob:?}");
+        }
+        for blob in ["", ".", ".."] {
+            assert_eq!(path(blob), None, "{blob:?}");
+        }
+        assert_eq!(endpoint.container("$logs").unwrap().path(), "/acme/%24logs");
+        assert_eq!(endpoint.container(".."), None);
+    }
+}

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use azblob::block::BlockListing;
+use azblob::page::{MAX_PAGE_BLOB_BYTES, PAGE_BYTES};
 use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedEntry, PageList, PageState};
 use azblob::version::ApiVersion;
 use azure_core::error::{Error, ErrorKind};
@@ -117,7 +118,7 @@ impl AzureAccount {
             return Ok(Vec::new());
         }
         let options = PageBlobClientListPageRangesOptions {
-            range: Some((0..end).into()),
+            range: Some((0..whole_pages(end)).into()),
             ..PageBlobClientListPageRangesOptions::default()
         };
         let mut parts = client
@@ -136,6 +137,11 @@ impl AzureAccount {
         }
         Ok(ranges)
     }
+}
+
+/// `end`, rounded up to a page: Azurite cuts ranges in the middle of one where it is asked to.
+fn whole_pages(end: u64) -> u64 {
+    end.min(MAX_PAGE_BLOB_BYTES).next_multiple_of(PAGE_BYTES)
 }
 
 /// The library's pager ended before its first page.

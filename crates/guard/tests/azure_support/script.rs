@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A SAS that looks like one; nobody here checks it.
-pub const TOKEN: &str = "sv=2021-12-02&ss=b&srt=sco&sp=rwdl&se=2999-01-01T00:00:00Z&sig=T0PSECRET%2Bsignature%3D";
+pub const TOKEN: &str =
+    "sv=2021-12-02&ss=b&srt=sco&sp=rwdl&se=2999-01-01T00:00:00Z&sig=T0PSECRET%2Bsignature%3D";
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
