@@ -1,6 +1,11 @@
 //! The real account against Azurite, an independent server of the same protocol. Runs where `AZURITE_BIN` names its
 //! program, `azurite-blob`, and is skipped elsewhere; Azurite is not told to forget about versions.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::single_range_in_vec_init
+)] // Real time and sockets here.
 
 mod azure_support;
 

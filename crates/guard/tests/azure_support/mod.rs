@@ -1,5 +1,11 @@
 //! What the tests of the real account share: bac2's own door in this process, and a client that puts things there.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)] // Each test binary uses its own part.
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::disallowed_methods
+)] // Each test binary uses its own part.
 
 pub mod script;
 
