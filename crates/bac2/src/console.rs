@@ -95,6 +95,12 @@ impl Console {
         complain(&sentence.to_string());
     }
 
+    /// Shows something on standard error, for people who are to decide: a text that names nobody's bytes as they are, since
+    /// it may be in colour.
+    pub(crate) fn aside(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
     /// Says on standard error what did not work, and remembers how heavy it weighs.
     pub(crate) fn fail(&self, failure: &Failure) {
         self.ended(failure.exit());

@@ -136,16 +136,20 @@ impl Needs {
 impl Fault {
     /// One sentence: what did not work, the code, and the next step.
     pub fn sentence(&self) -> String {
+        format!("{}; {}", self.happened(), self.next_step())
+    }
+
+    /// What did not work and the code, without a full stop: for those who set the next step apart.
+    pub fn happened(&self) -> String {
         let target = match self.target.as_str() {
             "" => "the account",
             target => target,
         };
         format!(
-            "{target}: {}{}{}; {}",
+            "{target}: {}{}{}",
             self.operation.as_str(),
             self.why(),
-            self.numbers(),
-            self.next_step()
+            self.numbers()
         )
     }
 
@@ -186,7 +190,8 @@ impl Fault {
         }
     }
 
-    fn next_step(&self) -> String {
+    /// What to do about it, without a full stop.
+    pub fn next_step(&self) -> String {
         match &self.cause {
             Cause::NotAllowed if self.operation == Operation::ListContainers => format!(
                 "name the container with --container, or use a credential for the whole account: {}",

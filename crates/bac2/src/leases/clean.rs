@@ -17,7 +17,7 @@ use super::confirm::{Consent, is_only_evidence, reads_unseen};
 use super::progress::Watcher;
 use super::stop::Stop;
 use super::table;
-use crate::console::Console;
+use crate::console::{Console, Format};
 use crate::failure::Failure;
 use crate::quantity::{counted, duration};
 
@@ -50,6 +50,12 @@ impl Cleaned {
             chosen: BTreeSet::new(),
             end: Some(end),
         }
+    }
+
+    /// Whether a person has just seen all of it, and said no.
+    pub(super) fn is_just_shown(&self, format: Format) -> bool {
+        let refused = self.end.as_ref().is_some_and(|end| end.code() == NOT_CONFIRMED);
+        refused && format == Format::Table
     }
 
     /// Whether this entry was to be acted on.
@@ -117,7 +123,7 @@ pub(super) async fn clean<A: Account, C: Clock>(
     }
     let consent = consent.as_mut().expect("only a dry run has none");
     if matches!(consent, Consent::Asked(_)) {
-        console.note(table::show(&rows(&entries, account), console).trim_end());
+        console.aside(&table::show(&planned_rows(&entries, account), console));
     }
     let ripe: Vec<&Finding> = ripe.iter().collect();
     let answer = consent
@@ -166,6 +172,20 @@ pub(super) fn rows<A: Account>(entries: &[Entry], account: &A) -> Vec<Row> {
         .map(|entry| Row::of(entry, account.address()))
         .collect()
 }
+
+/// The rows of what is about to be done. Their sentences are those of a dry run, whose next step is another.
+fn planned_rows<A: Account>(entries: &[Entry], account: &A) -> Vec<Row> {
+    let mut rows = rows(entries, account);
+    for detail in rows.iter_mut().filter_map(|row| row.detail.as_mut()) {
+        if let Some(plain) = detail.strip_suffix(DRY_RUN_NEXT) {
+            *detail = format!("{plain}.");
+        }
+    }
+    rows
+}
+
+/// How a dry run's sentence ends.
+const DRY_RUN_NEXT: &str = "; run the command again without --dry-run.";
 
 fn finding(entry: &Entry) -> Option<&Finding> {
     match entry {
@@ -287,9 +307,12 @@ pub(super) fn interrupted() -> Failure {
     )
 }
 
+/// The code of a question that was not answered with the name.
+const NOT_CONFIRMED: &str = "NotConfirmed";
+
 fn not_confirmed() -> Failure {
     Failure::unusable(
-        "NotConfirmed",
+        NOT_CONFIRMED,
         "the name was not typed, and nothing was changed",
         "type it as shown, or add --yes",
     )

@@ -14,41 +14,28 @@ const SAID: usize = 20;
 
 /// The account itself does not answer as it should: nothing is known, exit code 2.
 pub(super) fn unusable(fault: &Fault) -> Failure {
-    let (code, next) = words(&fault.cause);
-    Failure::unusable(code, fault.sentence(), next)
+    Failure::unusable(code(&fault.cause), fault.happened(), fault.next_step())
 }
 
 /// A part of the work failed: exit code 1.
 pub(super) fn failed(fault: &Fault) -> Failure {
-    let (code, next) = words(&fault.cause);
-    Failure::failed(code, fault.sentence(), next)
+    Failure::failed(code(&fault.cause), fault.happened(), fault.next_step())
 }
 
-fn words(cause: &Cause) -> (&'static str, &'static str) {
+/// The word to search for; Azure's own code stands in the sentence.
+fn code(cause: &Cause) -> &'static str {
     match cause {
-        Cause::NotFound => ("NotFound", "check the names of account, container and blob"),
-        Cause::Changed => ("BlobChanged", "look again with bac2 leases list"),
-        Cause::Lease => ("LeaseChanged", "look again with bac2 leases list"),
-        Cause::NotAllowed => ("NotAllowed", "give a credential with that permission"),
-        Cause::Expired { .. } => ("CredentialExpired", "make a new SAS and run the command again"),
-        Cause::Refused => (
-            "CredentialRefused",
-            "check the credential, the account's name and its firewall",
-        ),
-        Cause::Throttled => (
-            "Throttled",
-            "run the command again later, or on one container at a time",
-        ),
-        Cause::Protected => ("BlobProtected", "lift the protection first if the blob is to go"),
-        Cause::Unreachable(_) => (
-            "AccountUnreachable",
-            "check --account-url, the network, and --ca where it is https",
-        ),
-        Cause::Unusable(_) => (
-            "AnswerUnusable",
-            "check that --account-url is an Azure Blob endpoint",
-        ),
-        Cause::Other(_) => ("AccountFailed", "look at the account, then run the command again"),
+        Cause::NotFound => "NotFound",
+        Cause::Changed => "BlobChanged",
+        Cause::Lease => "LeaseChanged",
+        Cause::NotAllowed => "NotAllowed",
+        Cause::Expired { .. } => "CredentialExpired",
+        Cause::Refused => "CredentialRefused",
+        Cause::Throttled => "Throttled",
+        Cause::Protected => "BlobProtected",
+        Cause::Unreachable(_) => "AccountUnreachable",
+        Cause::Unusable(_) => "AnswerUnusable",
+        Cause::Other(_) => "AccountFailed",
     }
 }
 
@@ -97,17 +84,12 @@ fn complaint(entry: &Entry, acted: bool) -> Option<Complaint> {
         Entry::Blob { finding, did, .. } => match did {
             Did::Failed(fault) => Some(Complaint::Failure(failed(fault))),
             Did::BrokeNotDeleted(fault) => {
-                let (_, next) = words(&fault.cause);
                 let sentence = format!(
-                    "the lease of {} was broken, but the blob was not deleted: {}",
-                    finding.place,
-                    fault.sentence()
+                    "a lease was broken, but its blob not deleted: {}",
+                    fault.happened()
                 );
-                Some(Complaint::Failure(Failure::failed(
-                    "BrokenNotDeleted",
-                    sentence,
-                    next,
-                )))
+                let failure = Failure::failed("BrokenNotDeleted", sentence, fault.next_step());
+                Some(Complaint::Failure(failure))
             }
             Did::Skipped(skip) if acted && *skip != Skip::Declined => {
                 let why = Row::of(entry, "").detail.unwrap_or_default();

@@ -132,7 +132,7 @@ impl Run {
             let stop = Stop::on_signal()?;
             let cleaned = clean::clean(&account, &clock, order, consent, &stop, console).await;
             let rows = clean::rows(&cleaned.entries, &account);
-            if cleaned.end.is_none() || !rows.is_empty() {
+            if (cleaned.end.is_none() || !rows.is_empty()) && !cleaned.is_just_shown(console.format()) {
                 match console.format() {
                     Format::Json => console.json(&rows)?,
                     Format::Table => console.text(&shown(&rows, console))?,

@@ -18,6 +18,11 @@ mod table;
 mod terms;
 pub(crate) mod watch;
 
+#[cfg(test)]
+mod pretend;
+#[cfg(test)]
+mod tests;
+
 use tokio::runtime::Runtime;
 
 use crate::failure::Failure;

@@ -1,7 +1,6 @@
 //! How far the guard has come, on standard error where somebody watches.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use guard::event::{Event, Listener};
@@ -17,98 +16,121 @@ const REDRAWS_PER_SECOND: u8 = 10;
 /// How often the time left is drawn anew.
 const TICK: Duration = Duration::from_millis(500);
 
+/// Work that is done sooner needs no line; one that flashes up only disturbs.
+const PATIENCE: Duration = Duration::from_millis(400);
+
 /// A line, or a bar while the guard waits.
 pub(super) struct Watcher {
-    bar: ProgressBar,
-    seen: Seen,
-    /// When the wait began and when it will be over at the latest.
-    wait: Arc<Mutex<Option<(Instant, Instant)>>>,
+    watched: bool,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Seen {
-    containers: AtomicU64,
-    done: AtomicU64,
-    blobs: AtomicU64,
-    locked: AtomicU64,
-    examined: AtomicU64,
+struct State {
+    line: Option<Line>,
+    containers: u64,
+    done: u64,
+    blobs: u64,
+    locked: u64,
+    examined: u64,
+}
+
+/// What is drawn at this moment.
+struct Line {
+    begun: Instant,
+    bar: ProgressBar,
+    /// While the guard waits: when that will be over at the latest.
+    until: Option<Arc<Mutex<Instant>>>,
 }
 
 impl Watcher {
     /// Draws nothing where nobody watches.
     pub(super) fn new(console: &Console) -> Self {
-        let target = match console.progress() {
-            true => ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(spinner());
         Self {
-            bar,
-            seen: Seen::default(),
-            wait: Arc::default(),
+            watched: console.progress(),
+            state: Mutex::default(),
         }
     }
 
     /// Takes the line away, so that something can be written; the next event draws it again.
     pub(super) fn clear(&self) {
-        self.bar.disable_steady_tick();
-        self.bar.set_message("");
-        self.bar.finish_and_clear();
-        self.bar.reset();
-        self.bar.set_style(spinner());
-        *self.wait() = None;
+        if let Some(line) = self.state().line.take() {
+            line.bar.finish_and_clear();
+        }
     }
 
-    fn wait(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Instant)>> {
-        self.wait.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    fn line(&mut self) -> &mut Line {
+        self.line.get_or_insert_with(|| Line {
+            begun: Instant::now(),
+            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(
+                ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant"),
+            ),
+            until: None,
+        })
     }
 
-    fn surveying(&self) {
-        let of = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let seen = &self.seen;
-        self.bar.set_message(format!(
+    fn survey(&mut self) {
+        let text = format!(
             "{} of {}, {}, {} locked, {} looked into",
-            of(&seen.done),
-            counted(of(&seen.containers), "container"),
-            counted(of(&seen.blobs), "blob"),
-            of(&seen.locked),
-            of(&seen.examined),
-        ));
+            self.done,
+            counted(self.containers, "container"),
+            counted(self.blobs, "blob"),
+            self.locked,
+            self.examined,
+        );
+        self.line().say(text);
+    }
+
+    fn wait(&mut self, longest: Duration) {
+        let line = self.line();
+        let now = Instant::now();
+        if let Some(until) = &line.until {
+            *locked(until) = now + longest;
+        } else {
+            let until = Arc::new(Mutex::new(now + longest));
+            line.begun = now;
+            line.bar.set_style(waiting(&until));
+            line.bar.set_draw_target(target());
+            line.bar.enable_steady_tick(TICK);
+            line.until = Some(until);
+        }
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let gone = now.duration_since(line.begun);
+        line.bar.set_length(millis(gone + longest));
+        line.bar.set_position(millis(gone));
+    }
+}
+
+impl Line {
+    fn say(&self, text: String) {
+        self.bar.set_message(text);
+        if self.bar.is_hidden() && self.begun.elapsed() >= PATIENCE {
+            self.bar.set_draw_target(target());
+        }
         self.bar.tick();
     }
-
-    fn waiting(&self, longest: Duration) {
-        let now = Instant::now();
-        let mut wait = self.wait();
-        let begun = wait.map_or(now, |(begun, _)| begun);
-        let first = wait.is_none();
-        *wait = Some((begun, now + longest));
-        drop(wait);
-        if first {
-            self.bar.set_style(waiting(&self.wait));
-            self.bar.enable_steady_tick(TICK);
-        }
-        let whole = (now + longest).duration_since(begun).as_millis();
-        let done = now.duration_since(begun).as_millis();
-        self.bar.set_length(u64::try_from(whole).unwrap_or(u64::MAX));
-        self.bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
-    }
 }
 
-fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant")
+fn target() -> ProgressDrawTarget {
+    ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)
 }
 
-fn waiting(wait: &Arc<Mutex<Option<(Instant, Instant)>>>) -> ProgressStyle {
-    let wait = Arc::clone(wait);
+fn waiting(until: &Arc<Mutex<Instant>>) -> ProgressStyle {
+    let until = Arc::clone(until);
     ProgressStyle::with_template("{bar:30} watching, {left} left at most; Ctrl-C ends it and changes nothing")
         .expect("the template is constant")
         .with_key("left", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let wait = wait.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = wait.map_or(Duration::ZERO, |(_, until)| {
-                until.saturating_duration_since(Instant::now())
-            });
+            let left = locked(&until).saturating_duration_since(Instant::now());
             // Whole seconds: a figure that jumps between units is hard to read.
             let _ = out.write_str(&duration(left.as_secs().max(1) as f64));
         })
@@ -116,40 +138,31 @@ fn waiting(wait: &Arc<Mutex<Option<(Instant, Instant)>>>) -> ProgressStyle {
 
 impl Listener for Watcher {
     fn hear(&self, event: &Event) {
-        let add = |number: &AtomicU64, more: usize| {
-            number.fetch_add(more as u64, Ordering::Relaxed);
-        };
+        if !self.watched {
+            return;
+        }
+        let mut state = self.state();
+        let waits = state.line.as_ref().is_some_and(|line| line.until.is_some());
         match event {
-            Event::Containers { found, .. } => {
-                self.seen.containers.store(*found as u64, Ordering::Relaxed);
-                self.surveying();
-            }
+            Event::Containers { found, .. } => state.containers = *found as u64,
             Event::Listed { blobs, locked } => {
-                add(&self.seen.blobs, *blobs);
-                add(&self.seen.locked, *locked);
-                self.surveying();
+                state.blobs += *blobs as u64;
+                state.locked += *locked as u64;
             }
-            Event::ContainerDone => {
-                add(&self.seen.done, 1);
-                self.surveying();
-            }
-            Event::Examined => {
-                if self.wait().is_none() {
-                    add(&self.seen.examined, 1);
-                    self.surveying();
-                }
-            }
-            Event::Waits { longest, .. } => self.waiting(*longest),
+            Event::ContainerDone => state.done += 1,
+            // The looks in between are no news.
+            Event::Examined if waits => return,
+            Event::Examined => state.examined += 1,
+            Event::Waits { longest, .. } => return state.wait(*longest),
             Event::Acts(place) => {
-                self.bar
-                    .set_message(format!("working on {}", printable(&place.to_string())));
-                self.bar.tick();
+                let text = format!("working on {}", printable(&place.to_string()));
+                return state.line().say(text);
             }
             Event::Reads { at, of } => {
-                self.bar
-                    .set_message(format!("reading {} of {}", size(*at), size(*of)));
-                self.bar.tick();
+                let text = format!("reading {} of {}", size(*at), size(*of));
+                return state.line().say(text);
             }
         }
+        state.survey();
     }
 }
