@@ -43,7 +43,8 @@ pub struct Contained {
 /// Whether a backup is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Its last set has its commit record and trailer. Not verified: pages and log were passed over.
+    /// Its last set has its commit record and trailer, or, where it would have taken too much reading to see them all, its
+    /// last block is the one that closes a set. Not verified: pages and log were passed over.
     Complete,
     /// It ends before that.
     CutShort,

@@ -5,6 +5,9 @@
 //! the last of them, whatever size it was declared with (a backup in page blobs is declared at up to 1 TB and cut at its
 //! end). Every read is bound to the tag that was looked at.
 //!
+//! Where that would take too much (a compressed backup has no place to pass over), the last block tells whether it is the
+//! one that closes a backup.
+//!
 //! A lease's holder is called a backup on the letters of a backup, all of them, at the start of content that is
 //! committed; or on the block ids that SQL Server uses. Content that only resembles a backup is described as one, which
 //! does no harm, and is no evidence.
@@ -18,6 +21,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+use bak::trailer::TRAILER_SIZE;
 use bak::{FileKind, Foreign};
 
 use crate::account::{Account, Blocks, Properties};
@@ -90,8 +94,8 @@ async fn read<A: Account>(
         return Ok(None);
     }
     let allowance = Allowance {
-        requests: CONTENT_REQUESTS_MAX,
-        bytes: CONTENT_BYTES_MAX,
+        requests: CONTENT_REQUESTS_MAX - 1,
+        bytes: CONTENT_BYTES_MAX - TRAILER_SIZE as u64,
     };
     let walk = Walk::new(account, place, tag, &written).within(allowance);
     walk.run().await.map(Some).map_err(|fault| why_unread(&fault))

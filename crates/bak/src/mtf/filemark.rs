@@ -49,6 +49,11 @@ pub(crate) fn physical_block_size(block: &Block) -> Option<u32> {
     (size.is_power_of_two() && (512..=65536).contains(&size)).then_some(size)
 }
 
+/// How many filemarks it says there are before it.
+pub(crate) fn count(block: &Block) -> u32 {
+    u32_at(&block.bytes, 56)
+}
+
 /// Whether the entries name the filemarks before this one (`earlier`, in the order of the file, perhaps only the latest of them, at
 /// their offsets in the file, which is not the tape-format stream where it is compressed).
 pub(crate) fn lists(block: &Block, earlier: &[u64], count: u64) -> bool {

@@ -1,6 +1,7 @@
 //! What is found in blobs of every kind, whole and cut, and what it costs.
 
 use azblob::block::BlockId;
+use bak::compressed::FIRST_RECORD;
 use bak::sniff::SNIFF_SIZE;
 use bak::writer::sample::{Sample, SampleKind};
 use bak::{BackupType, Container};
@@ -142,17 +143,25 @@ fn several_sets_and_stripes_are_followed_to_the_last_one() {
 }
 
 #[test]
-fn more_sets_than_may_be_read_leave_the_ending_open() {
+fn more_sets_than_may_be_read_end_as_their_last_block_says() {
     let kinds = [SampleKind::Full; 40];
     let bytes = Sample {
         extents: 20,
         ..Sample::default()
     }
     .backup_sets(&kinds, 1);
-    let (found, account) = look_into("c/a.bak", Blob::block(bytes));
-    assert_eq!(backup(&found).ending, Ending::Unknown);
+    let (found, account) = look_into("c/a.bak", Blob::block(&bytes[..]));
+    assert_eq!(backup(&found).ending, Ending::Complete);
+    assert!(backup(&found).sets < 40);
     assert_eq!(account.asked(Operation::Read), u64::from(CONTENT_REQUESTS_MAX));
     assert!(account.bytes_read() <= CONTENT_BYTES_MAX);
+    let (found, _) = look_into("c/a.bak", Blob::block(&bytes[..bytes.len() - 512]));
+    assert_eq!(backup(&found).ending, Ending::CutShort);
+    // Filled up with zeros behind its end: nobody can say.
+    let mut filled = bytes;
+    filled.resize(filled.len() + (1 << 17), 0);
+    let (found, _) = look_into("c/a.bak", Blob::block(filled));
+    assert_eq!(backup(&found).ending, Ending::Unknown);
 }
 
 #[test]
@@ -171,13 +180,29 @@ fn a_compressed_backup_says_what_it_is_and_its_ending_where_that_is_near() {
     assert_eq!(backup(&found).ending, Ending::Complete);
     let (found, _) = look_into("c/a.bak", Blob::block(&bytes[..bytes.len() / 2]));
     assert_eq!(backup(&found).ending, Ending::CutShort);
-    // Far away, it costs one read.
-    let mut long = Blob::block(bytes);
-    long.properties.size = 1 << 40;
-    let (found, account) = look_into("c/a.bak", long);
+}
+
+#[test]
+fn a_long_compressed_backup_costs_a_read_of_its_start_and_one_of_its_end() {
+    let bytes = Sample {
+        compressed: true,
+        extents: 2_400,
+        ..Sample::default()
+    }
+    .backup(SampleKind::Full, 1);
+    assert!(bytes.len() as u64 > CONTENT_BYTES_MAX, "{}", bytes.len());
+    let (found, account) = look_into("c/a.bak", Blob::block(&bytes[..]));
     assert_eq!(backup(&found).database_name, "Sample");
+    assert_eq!(backup(&found).ending, Ending::Complete);
+    assert_eq!(account.asked_in_all(), 2);
+    let (found, _) = look_into("c/a.bak", Blob::block(&bytes[..bytes.len() - 512]));
+    assert_eq!(backup(&found).ending, Ending::CutShort);
+    // Of a form that is not known, it may end otherwise.
+    let mut strange = bytes;
+    strange[FIRST_RECORD as usize] = 0x77;
+    strange.truncate(strange.len() - 512);
+    let (found, _) = look_into("c/a.bak", Blob::block(strange));
     assert_eq!(backup(&found).ending, Ending::Unknown);
-    assert_eq!(account.asked_in_all(), 1);
 }
 
 #[test]

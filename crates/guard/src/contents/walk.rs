@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use bak::sniff::SNIFF_SIZE;
-use bak::{Container, FileKind, Foreign, Report, Verifier, sniff};
+use bak::trailer::TRAILER_SIZE;
+use bak::{Container, FileKind, Foreign, Report, Trailer, Verifier, sniff, trailer};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -57,6 +58,8 @@ pub(crate) struct Walked {
     pub(crate) report: Report,
     /// Why it ended.
     pub(crate) stop: Stop,
+    /// What the content ends with, where the walk did not get there.
+    pub(crate) trailer: Option<Trailer>,
 }
 
 /// A read under way, and of which bytes.
@@ -98,7 +101,7 @@ impl<'a, A: Account> Walk<'a, A> {
         }
     }
 
-    /// For no more than this.
+    /// For no more than this, and one read of the end where it is not reached.
     pub(crate) fn within(mut self, allowance: Allowance) -> Self {
         self.allowance = Some(allowance);
         self
@@ -116,12 +119,17 @@ impl<'a, A: Account> Walk<'a, A> {
     /// The fault of a request; [`Cause::Changed`](crate::fault::Cause::Changed) where the content is another one by now.
     pub(crate) async fn run(mut self) -> Result<Walked, Fault> {
         let stop = self.go().await?;
+        let trailer = match stop {
+            Stop::Allowance => Some(self.trailer().await?),
+            _ => None,
+        };
         let kind = self.kind.unwrap_or_else(|| kind_of_all(&self.start));
         Ok(Walked {
             kind: kind_of(kind, &self.start),
             start: self.start,
             report: self.verifier.finish(),
             stop,
+            trailer,
         })
     }
 
@@ -183,6 +191,14 @@ impl<'a, A: Account> Walk<'a, A> {
 
     fn names_its_database(&self) -> bool {
         !self.verifier.clone().finish().sets.is_empty()
+    }
+
+    /// Reads the end alone.
+    async fn trailer(&mut self) -> Result<Trailer, Fault> {
+        let end = self.written.end();
+        let range = end.saturating_sub(TRAILER_SIZE as u64)..end;
+        let bytes = self.account.read(self.place, range, self.tag).await?;
+        Ok(trailer(&bytes))
     }
 
     /// Reads, and takes what was read. Returns whether a backup can have zeros where nothing was written.

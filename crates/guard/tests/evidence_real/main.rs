@@ -16,6 +16,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use azblob::time::UnixMillis;
+use bak::trailer::TRAILER_SIZE;
+use bak::{Trailer, trailer};
 use guard::content::Ending;
 use guard::holder::Evidence;
 use guard::limits::CONTENT_REQUESTS_MAX;
@@ -88,6 +90,9 @@ fn one_file(folder: &Path, entry: &Value) -> Result<(), Failed> {
     let packed = std::fs::read(folder.join(entry["file"].as_str().unwrap()))?;
     let bytes = Arc::new(zstd::decode_all(packed.as_slice())?);
     let is_backup = entry["sets"].as_array().is_some_and(|sets| !sets.is_empty());
+    if let Some(sets) = entry["sets"].as_array().filter(|sets| !sets.is_empty()) {
+        check_trailer(&bytes, sets.len())?;
+    }
     let cases = cases(&bytes);
     let shelf = Shelf::new(
         cases
@@ -224,6 +229,15 @@ fn check_backup(finding: &Finding, entry: &Value, case: &Case) -> Result<(), Str
         other => return Err(format!("a type that this test does not know: {other}")),
     };
     equal("type", &kind.as_deref(), &Some(expected))
+}
+
+/// The last block of a whole file closes its last set, and nowhere else is there such a block but behind an earlier set.
+fn check_trailer(bytes: &[u8], sets: usize) -> Result<(), String> {
+    let of = |end: usize| trailer(&bytes[end.saturating_sub(TRAILER_SIZE)..end]);
+    equal("trailer", &of(bytes.len()), &Trailer::SetClosed)?;
+    let ends = (512..=bytes.len()).step_by(512);
+    let closed = ends.filter(|end| of(*end) == Trailer::SetClosed).count();
+    equal("trailers", &closed, &sets)
 }
 
 /// Nothing complete is deleted unasked; what was cut is, but for a file whose earlier set is whole.
