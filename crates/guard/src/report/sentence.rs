@@ -70,9 +70,7 @@ fn of_grounds(finding: &Finding, grounds: Grounds) -> String {
     let quiet = quiet(finding);
     match grounds {
         Grounds::QuietBackup => {
-            format!(
-                "a backup that showed no sign of life {quiet}, which is evidence, not proof, that it died"
-            )
+            format!("a backup without a sign of life {quiet}, which is evidence, not proof, that it died")
         }
         Grounds::QuietBackupNotRunning => format!(
             "a backup that no asked server runs and that showed no sign of life {quiet}; servers that were not \
@@ -100,16 +98,16 @@ fn of_why(finding: &Finding, why: &Why) -> String {
     let text = match why {
         Why::NotLocked => "Not locked any more: there is nothing to break.",
         Why::DataFile => {
-            "A data file that SQL Server may have open: breaking its lease takes the database down, so it is \
-             never broken here; detach or drop the database on its server instead."
+            "A SQL Server data file: breaking its lease takes a database down, so it is never broken; detach or \
+             drop the database instead."
         }
         Why::LogFile => {
-            "A log file that SQL Server may have open: breaking its lease takes the database down, so it is \
-             never broken here; detach or drop the database on its server instead."
+            "A SQL Server log file: breaking its lease takes a database down, so it is never broken; detach or \
+             drop the database instead."
         }
         Why::Disk => {
-            "The disk of a virtual machine: breaking its lease can damage the machine, so it is never broken \
-             here; detach the disk or delete the machine instead."
+            "The disk of a virtual machine: breaking its lease can damage it, so it is never broken; detach the \
+             disk or delete the machine instead."
         }
         Why::FixedLease => {
             "A lease of 15 to 60 seconds ends by itself; where it stays, a living program renews it: find that \
@@ -121,12 +119,12 @@ fn of_why(finding: &Finding, why: &Why) -> String {
         }
         Why::Breaking => "Its lease is being broken already and ends within a minute; look again then.",
         Why::UnknownHolder => {
-            "Nothing shows who holds this lease, so it is left alone; if you know that its holder is dead, name \
-             this one blob with --blob."
+            "Nothing shows who holds this lease, so it is left alone; if its holder is known to be dead, name this \
+             one blob with --blob."
         }
         Why::Restore => {
-            "A restore holds this lease, and restore leases are left alone; once no restore from this blob runs, \
-             --include-restore includes them."
+            "A restore holds this lease, so it is left alone; once no restore from this blob runs, \
+             --include-restore includes it."
         }
         Why::Growing => "The blob changes: its holder is alive; let it finish.",
         Why::ConnectionOpen => return connections(finding),
