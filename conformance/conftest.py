@@ -96,6 +96,17 @@ def made_backup(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def small_backup(tmp_path_factory):
+    """One of some 2 MiB, of the database Sample."""
+    program = os.environ.get("BAC2_BENCH_BIN")
+    if not program:
+        pytest.skip("the bench program, which writes backups, is not built (set BAC2_BENCH_BIN)")
+    path = tmp_path_factory.mktemp("made") / "small.bak"
+    subprocess.run([program, "make-backup", "--mib", "2", str(path)], check=True, stdin=subprocess.DEVNULL)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
 def azurite(tmp_path_factory):
     """Azurite, an independent server of the same protocol. Never told to check versions: the SDK is newer."""
     program = os.environ.get("AZURITE_BIN")
