@@ -222,8 +222,9 @@ def figures(world, loops, told):
     lost = sum(bool(holder.told("lost")) for holder in world.live)
     deeds = [row["action"] for loop in loops for row in loop.rows if row["action"] in ("broken", "deleted")]
     return (
-        f"{len(world.live)} live holders, {lost} broken; {paused} of them paused, {pauses} times in all, beyond the limit "
-        f"of {QUIET} s with a connection open: observation alone would have taken these {paused} for dead. "
+        f"{len(world.live)} live holders, {lost} broken; {paused} of them paused, {pauses} times in all, beyond the "
+        f"limit of {QUIET} s with a connection open: observation alone would have taken these {paused} for dead. "
         f"{len(world.dead)} orphans, {len(after)} freed: half of them within {middle:.1f} s, all within {last:.1f} s. "
-        f"{deeds.count('broken')} broken, {deeds.count('deleted')} deleted, in {runs} runs; {len(told)} lines of the watch."
+        f"{deeds.count('broken')} broken, {deeds.count('deleted')} deleted, in {runs} runs; "
+        f"{len(told)} lines of the watch."
     )
