@@ -123,10 +123,10 @@ def test_what_is_not_a_backups_is_never_broken(server, container, guard, small_b
 def test_what_still_grows_is_left_alone(server, container, guard, mode, small_backup):
     """A backup that writes every half second, and a dead one beside it."""
     dead_backup(server, container, "dead.bak", mode, small_backup)
-    live = in_process(back_up_slowly, site_of(server), container, "live.bak", mode, small_backup, 8, 0.5)
+    live = in_process(back_up_slowly, site_of(server), container, "live.bak", mode, small_backup, 6, 0.5)
     try:
         wait_for_pieces(server, container, "live.bak", mode, 2, live)
-        done = guard.did("break", "--yes", "--min-quiet", "3s")
+        done = guard.did("break", "--yes", "--min-quiet", "2s")
         assert live.is_alive(), "the test itself was too slow"
         assert done.actions() == {"dead.bak": "broken", "live.bak": "skipped"}
         assert done.row("live.bak")["reason"] in ("growing", "connectionOpen", "notQuietYet")
@@ -136,7 +136,7 @@ def test_what_still_grows_is_left_alone(server, container, guard, mode, small_ba
         live.kill()
     assert lease_state(server, container, "live.bak") == "available"
     with at(site_of(server), container) as client:
-        assert pieces_of(client.get_blob_client("live.bak"), mode) == 16
+        assert pieces_of(client.get_blob_client("live.bak"), mode) == 12
 
 
 @pytest.mark.parametrize("mode", ["page", "block"])
