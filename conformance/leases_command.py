@@ -29,6 +29,8 @@ class Ran:
 
     def actions(self):
         """What was done, by blob."""
+        for row in self.rows:
+            print(row["blob"], row["action"], row["ruling"], row["reason"], row["detail"])
         return {row["blob"]: row["action"] for row in self.rows}
 
 

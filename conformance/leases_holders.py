@@ -32,7 +32,9 @@ class Session:
     def client(self):
         if len(self.clients) < 2 and self.chance.random() < 0.5 or not self.clients:
             self.clients.append(Client(self.address, NEW))
-        return self.chance.choice(self.clients)
+        # The latest one stands last: it stays open when others are closed.
+        self.clients.append(self.clients.pop(self.chance.randrange(len(self.clients))))
+        return self.clients[-1]
 
     def must(self, reply, status):
         if reply.status != status:
