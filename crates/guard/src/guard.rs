@@ -232,11 +232,12 @@ impl<'a, A: Account, C: Clock, Q: Ask> Guard<'a, A, C, Q> {
         into: bool,
     ) -> (Vec<(Place, Option<Properties>)>, Option<Fault>) {
         let (account, clock, listener, known) = (self.account, self.clock, self.listener, &self.known);
+        let restores = self.terms.include_restore;
         let looks = places.into_iter().map(|(place, properties)| async move {
             let begun = moment(clock);
             let looked = match known.get(&place) {
                 Some(record) if record.latest().is_some() && !into => {
-                    look_once_more(account, &place, record).await
+                    look_once_more(account, &place, restores || record.is_restore()).await
                 }
                 _ => look_into(account, &place).await,
             };
@@ -335,8 +336,9 @@ fn is_passing(fault: &Fault) -> bool {
     matches!(fault.cause, Cause::Unreachable(_) | Cause::Throttled)
 }
 
-/// A look at a known blob; the lease of a restore is probed each time, because reads leave no other trace.
-async fn look_once_more<A: Account>(account: &A, place: &Place, record: &Record) -> Looked {
+/// A look at a known blob. Its lease is probed as well where it is a restore's, because reads leave no other trace, and
+/// where restore leases matter: one may have come after a backup without a change of the content.
+async fn look_once_more<A: Account>(account: &A, place: &Place, with_probe: bool) -> Looked {
     let seen = match look(account, place).await {
         Ok((seen, _)) => seen,
         Err(fault) => return of_fault(fault),
@@ -344,7 +346,7 @@ async fn look_once_more<A: Account>(account: &A, place: &Place, record: &Record)
     if !is_locked(&seen) {
         return Looked::Free;
     }
-    if !record.is_restore() {
+    if !with_probe {
         return Looked::Same(Box::new(seen), None);
     }
     match probe(account, place).await {
