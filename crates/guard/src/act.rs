@@ -29,7 +29,7 @@ pub enum Deed {
     Break,
     /// Break the lease and delete the blob.
     Delete {
-        /// Also where it holds a complete, verified backup.
+        /// Also where it holds a backup that ended, or may have.
         complete_too: bool,
     },
 }

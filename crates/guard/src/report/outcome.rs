@@ -40,9 +40,10 @@ pub enum Skip {
     Released,
     /// It is gone.
     Gone,
-    /// It holds a complete, verified backup, and deleting such was not asked for.
+    /// It holds a backup that ended, or one that cannot be followed to its end and may have ended, and deleting such was not
+    /// asked for.
     CompleteBackup,
-    /// It could not be verified whether it holds a complete backup; one sentence why.
+    /// It could not be read whether it holds a complete backup; one sentence why.
     NotVerified(String),
     /// The user said no.
     Declined,

@@ -182,8 +182,8 @@ fn of_skip(finding: &Finding, skip: &Skip) -> String {
         }
         Skip::Gone => "Somebody else deleted it meanwhile: nothing is left to do.",
         Skip::CompleteBackup => {
-            "It holds a complete, verified backup and was not deleted; bac2 leases break frees it, and \
-             --complete-too deletes such blobs as well."
+            "It holds a complete backup, or one that cannot be followed to its end and may be complete, so it was not \
+             deleted; bac2 leases break frees it, and --complete-too deletes such blobs as well."
         }
         Skip::NotVerified(sentence) => {
             return format!(

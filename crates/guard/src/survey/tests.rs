@@ -1,12 +1,19 @@
 //! What a survey finds, what it costs, and how it comes to an end.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Duration;
+
+use azblob::time::UnixMillis;
 
 use super::{Surveyed, survey};
 use crate::account::Account;
+use crate::clock::Clock;
 use crate::event::{Event, Listener, Nobody};
 use crate::fault::{Cause, Fault, Operation};
+use crate::guard::Guard;
 use crate::place::Place;
+use crate::ruling::Terms;
 use crate::scope::Scope;
 use crate::scripted::{Blob, Scripted, fault, run};
 
@@ -81,8 +88,8 @@ fn a_container_or_a_prefix_narrows_it() {
     assert_eq!(account.asked_in_all(), 1);
 }
 
-#[test]
-fn ten_thousand_blobs_cost_their_listing_alone() {
+/// In 50 containers, ten of them locked.
+fn ten_thousand() -> Scripted {
     let mut account = Scripted::default();
     for number in 0..10_000 {
         let place = Place::new(format!("c{:02}", number % 50), format!("b{number:05}"));
@@ -94,10 +101,51 @@ fn ten_thousand_blobs_cost_their_listing_alone() {
         };
         account.blobs.insert(place, blob);
     }
+    account
+}
+
+#[test]
+fn ten_thousand_blobs_cost_their_listing_alone() {
+    let account = ten_thousand();
     let surveyed = look_through(&account, &Scope::default()).unwrap();
     assert_eq!(surveyed.locked.len(), 10);
     assert_eq!((surveyed.containers, surveyed.blobs), (50, 10_000));
     assert_eq!(account.asked_in_all(), 51);
+}
+
+/// Nothing waits here.
+struct Standing;
+
+impl Clock for Standing {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(0)
+    }
+
+    fn watched(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn sleep(&self, _time: Duration) {}
+}
+
+#[test]
+fn only_the_locked_blobs_among_ten_thousand_are_looked_into() {
+    let account = ten_thousand();
+    let terms = Terms {
+        min_quiet: Duration::from_secs(3_600),
+        include_restore: false,
+        named: BTreeSet::new(),
+    };
+    let mut guard = Guard::new(&account, &Standing, Scope::default(), terms);
+    let summary = run(guard.survey()).unwrap();
+    assert_eq!((summary.blobs, summary.locked), (10_000, 10));
+    assert_eq!(account.asked(Operation::ListContainers), 1);
+    assert_eq!(account.asked(Operation::ListBlobs), 50);
+    // The properties once, and the probe in two spellings.
+    assert_eq!(account.asked(Operation::Look), 30);
+    assert_eq!(account.asked(Operation::BlockList), 10);
+    assert_eq!(account.asked(Operation::Read), 10);
+    assert_eq!(account.asked_in_all(), 101);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What may be deleted as partial, and what is kept.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use bak::compressed::FIRST_RECORD;
@@ -164,6 +165,54 @@ fn holes_of_a_terabyte_cost_nothing() {
     let (verified, account) = read(Blob::page(1 << 40, &bytes[..65_536], &ranges));
     assert_eq!(verified, Verified::Partial);
     assert!(account.asked(Operation::Read) <= 2);
+}
+
+/// A page blob whose writer died with up to eight pieces in flight, in any order: those before them are there, of them
+/// some, behind them nothing.
+fn died_in_flight(bytes: &[u8], chance: &mut u64) -> Vec<Range<u64>> {
+    const PIECE: usize = 64 << 10;
+    let mut roll = |sides: u64| {
+        *chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (*chance >> 33) % sides
+    };
+    let pieces = bytes.len().div_ceil(PIECE);
+    let landed = roll(pieces as u64 - 1) as usize;
+    let is_there: Vec<bool> = (0..pieces - 1)
+        .map(|piece| piece < landed || piece < landed + 8 && roll(2) == 0)
+        .collect();
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for (piece, _) in is_there.iter().enumerate().filter(|(_, is_there)| **is_there) {
+        let start = (piece * PIECE) as u64;
+        let end = start + PIECE as u64;
+        match ranges.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => ranges.push(start..end),
+        }
+    }
+    ranges
+}
+
+#[test]
+fn whatever_was_in_flight_when_it_died_it_is_partial() {
+    let mut chance = 11;
+    let plain = Sample {
+        extents: 40,
+        ..Sample::default()
+    };
+    for bytes in [plain.backup(SampleKind::Full, 1), compressed(300)] {
+        for _ in 0..100 {
+            let ranges = died_in_flight(&bytes, &mut chance);
+            let mut content = vec![0; bytes.len()];
+            for range in &ranges {
+                let range = range.start as usize..range.end as usize;
+                content[range.clone()].copy_from_slice(&bytes[range]);
+            }
+            let blob = Blob::page(1 << 40, content, &ranges);
+            assert_eq!(read(blob).0, Verified::Partial, "{ranges:?}");
+        }
+    }
 }
 
 #[test]
