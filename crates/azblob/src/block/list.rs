@@ -192,6 +192,15 @@ impl BlockListing {
     /// # Errors
     /// [`XmlError`] when it is not well-formed or a block has no id or size.
     pub fn parse(body: &[u8]) -> Result<Self, XmlError> {
+        Self::parse_with(body, |text| BlockId::from_base64(text).ok())
+    }
+
+    /// Reads the answer of any Blob service; `read` reads the text of an id, for whoever takes more than
+    /// [`BlockId::from_base64`] does.
+    ///
+    /// # Errors
+    /// [`XmlError`] when it is not well-formed or a block has no id that `read` takes, or no size.
+    pub fn parse_with(body: &[u8], read: impl Fn(&str) -> Option<BlockId>) -> Result<Self, XmlError> {
         let text = xml::decode_reply(body)?;
         let mut walker = Walker::new(&text);
         let mut listing = Self::default();
@@ -209,7 +218,7 @@ impl BlockListing {
                 }
                 Step::Open { .. } => {}
                 Step::Close { name, text } => match name.as_str() {
-                    "Name" => id = Some(BlockId::from_base64(&text).map_err(|_| XmlError::Syntax)?),
+                    "Name" => id = Some(read(&text).ok_or(XmlError::Syntax)?),
                     "Size" => size = Some(text.trim().parse().map_err(|_| XmlError::Syntax)?),
                     "Block" => {
                         let (Some(id), Some(size)) = (id.take(), size.take()) else {

@@ -29,6 +29,8 @@ const TEXT_MAX: u64 = 16 << 10;
 const LIFE_MILLIS: i64 = 60 * 60 * 1000;
 /// A SAS made from a key begins so long before now, since clocks differ (Azure's own advice: 15 minutes).
 const SKEW_MILLIS: i64 = 15 * 60 * 1000;
+/// Clocks that differ by more are not believed: nobody shall get a SAS for the far future by telling a wrong time.
+const AHEAD_MAX_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// It is made anew so long before it ends.
 const MARGIN_MILLIS: i64 = 20 * 60 * 1000;
 
@@ -296,10 +298,11 @@ impl Signer {
                     return false;
                 };
                 let start = end.0 - LIFE_MILLIS - SKEW_MILLIS;
-                if (start..end.0).contains(&at.0) {
+                let ahead = at.0.saturating_sub((self.now.0)().0);
+                if (start..end.0).contains(&at.0) || ahead.unsigned_abs() > AHEAD_MAX_MILLIS.unsigned_abs() {
                     return false;
                 }
-                current.ahead = at.0.saturating_sub((self.now.0)().0);
+                current.ahead = ahead;
                 current.sas = self.mint(at).map(Arc::new);
                 true
             }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use azblob::block::BlockListing;
+use azblob::block::{BlockEntry, BlockId, BlockListing, MAX_BLOCK_ID_BYTES};
 use azblob::page::{MAX_PAGE_BLOB_BYTES, PAGE_BYTES};
 use azblob::response::{BlobPage, ContainerPage, ListedBlob, ListedEntry, PageList, PageState};
 use azblob::version::ApiVersion;
@@ -200,14 +200,27 @@ fn add(ranges: &mut Vec<Range<u64>>, end: u64, body: &[u8]) -> Result<(), String
     Ok(())
 }
 
-/// The blocks of a block list.
+/// The blocks of a block list. A block whose id is no Base64 of 1 to 64 bytes, which no service should have taken, counts
+/// as a block: its id is then `?` and the beginning of the text, so that it is evidence of nobody's and yet seen when it
+/// comes and goes.
 ///
 /// # Errors
-/// It cannot be read, an id that is no Base64 of 1 to 64 bytes included: no service takes such an id.
+/// It cannot be read.
 pub(super) fn blocks(body: &[u8]) -> Result<Blocks, String> {
-    let listing = BlockListing::parse(body).map_err(|error| error.to_string())?;
-    let of = |entries: Option<Vec<azblob::block::BlockEntry>>| {
-        let block = |entry: azblob::block::BlockEntry| Block {
+    let id = |text: &str| {
+        let stray: Vec<u8> = b"?"
+            .iter()
+            .copied()
+            .chain(text.bytes())
+            .take(MAX_BLOCK_ID_BYTES)
+            .collect();
+        BlockId::from_base64(text)
+            .or_else(|_| BlockId::from_bytes(&stray))
+            .ok()
+    };
+    let listing = BlockListing::parse_with(body, id).map_err(|error| error.to_string())?;
+    let of = |entries: Option<Vec<BlockEntry>>| {
+        let block = |entry: BlockEntry| Block {
             id: entry.id,
             size: entry.size,
         };
@@ -217,4 +230,49 @@ pub(super) fn blocks(body: &[u8]) -> Result<Blocks, String> {
         committed: of(listing.committed),
         uncommitted: of(listing.uncommitted),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(list: &[Block]) -> Vec<&[u8]> {
+        list.iter().map(|block| block.id.as_bytes()).collect()
+    }
+
+    #[test]
+    fn stray_block_ids_count_and_prove_nothing() {
+        let name = |text: &str| format!("<Block><Name>{text}</Name><Size>7</Size></Block>");
+        // Base64 of "BLOCKID00001"; the same as text, which is Base64 of other bytes (by Python); no Base64; nothing; too long.
+        let body = format!(
+            "<BlockList><CommittedBlocks/><UncommittedBlocks>{}{}{}{}{}</UncommittedBlocks></BlockList>",
+            name("QkxPQ0tJRDAwMDAx"),
+            name("BLOCKID00001"),
+            name("BLOCKID_*"),
+            name(""),
+            name(&"Q".repeat(96)),
+        );
+        let blocks = blocks(body.as_bytes()).unwrap();
+        assert_eq!(blocks.committed, []);
+        let mut long = b"?".to_vec();
+        long.extend([b'Q'; 63]);
+        assert_eq!(
+            ids(&blocks.uncommitted),
+            [
+                b"BLOCKID00001".as_slice(),
+                b"\x04\xB3\x82\x28\x80\xF4\xD3\x4D\x35",
+                b"?BLOCKID_*",
+                b"?",
+                &long,
+            ]
+        );
+        assert!(blocks.uncommitted.iter().all(|block| block.size == 7));
+    }
+
+    #[test]
+    fn ranges_are_asked_for_in_whole_pages() {
+        for (end, want) in [(1, 512), (512, 512), (513, 1024), (u64::MAX, 8 << 40)] {
+            assert_eq!(whole_pages(end), want, "{end}");
+        }
+    }
 }

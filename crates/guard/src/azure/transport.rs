@@ -159,14 +159,13 @@ impl Transport {
         self.heard.store(true, Ordering::Relaxed);
         let status = incoming.status().as_u16();
         let headers = headers(incoming.headers());
-        let most = match status {
-            200..=299 => asked_bytes(request),
-            _ => REFUSAL_MAX,
-        };
-        let body = match gather(&mut incoming, most).await {
+        let looks = matches!(request.method(), Method::Get | Method::Head);
+        let body = match status {
+            200..=299 if looks => gather(&mut incoming, asked_bytes(request)).await?,
+            // What was done is done, whatever becomes of the rest of the answer.
+            200..=299 => Bytes::new(),
             // Of a refusal the status and the code are enough.
-            Err(Mishap::TooLarge(_)) if !(200..300).contains(&status) => Bytes::new(),
-            body => body?,
+            _ => gather(&mut incoming, REFUSAL_MAX).await.unwrap_or_default(),
         };
         Ok(Answer {
             status,
