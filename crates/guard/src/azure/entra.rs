@@ -15,6 +15,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
@@ -25,6 +26,9 @@ use azure_identity::{
 };
 
 use super::OpenError;
+
+/// How long the virtual machine's identity is waited for; its endpoint answers within a second where there is one.
+const MACHINE_TIME: Duration = Duration::from_secs(10);
 
 /// The identity of the environment, whose variables `var` reads.
 ///
@@ -87,15 +91,19 @@ impl TokenCredential for ToolsThenMachine {
             Ok(token) => return Ok(token),
             Err(error) => error,
         };
-        match self.machine.get_token(scopes, options).await {
-            Ok(token) => {
+        // Where there is no such machine nobody answers, and the library would go on asking for minutes.
+        let machine = tokio::time::timeout(MACHINE_TIME, self.machine.get_token(scopes, options)).await;
+        let why = match machine {
+            Ok(Ok(token)) => {
                 self.chosen_machine.store(true, Ordering::Relaxed);
-                Ok(token)
+                return Ok(token);
             }
-            Err(machine) => Err(Error::with_message(
-                ErrorKind::Credential,
-                format!("no identity was found: {tools}; the virtual machine: {machine}"),
-            )),
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer, so it seems to be none of Azure's".to_owned(),
+        };
+        Err(Error::with_message(
+            ErrorKind::Credential,
+            format!("no identity was found: {tools}; the virtual machine: {why}"),
+        ))
     }
 }
