@@ -43,12 +43,12 @@ pub(super) struct Cleaned {
 }
 
 impl Cleaned {
-    fn ended(summary: Summary, entries: Vec<Entry>, end: Failure) -> Self {
+    fn ended(summary: Summary, entries: Vec<Entry>, end: Option<Failure>) -> Self {
         Self {
             summary,
             entries,
             chosen: BTreeSet::new(),
-            end: Some(end),
+            end,
         }
     }
 
@@ -69,99 +69,113 @@ pub(super) async fn clean<A: Account, C: Clock>(
     account: &A,
     clock: &C,
     order: Order,
-    mut consent: Option<Consent>,
+    consent: Option<Consent>,
     stop: &Stop,
     console: &Console,
 ) -> Cleaned {
     let watcher = Watcher::new(console);
-    let Order {
-        scope,
-        terms,
-        deed,
-        dry_run,
-    } = order;
-    let mut guard = Guard::new(account, clock, scope.clone(), terms.clone()).telling(&watcher);
+    let (scope, terms) = (order.scope.clone(), order.terms.clone());
+    let mut guard = Guard::new(account, clock, scope, terms).telling(&watcher);
+    let mut cleaned = ruled(&mut guard, clock, &order, stop, &watcher, console).await;
+    if cleaned.end.is_some() {
+        return cleaned;
+    }
+    let would = match order.deed {
+        Deed::Break => Did::WouldBreak,
+        Deed::Delete { .. } => Did::WouldDelete,
+    };
+    plan(&mut cleaned.entries, &would);
+    let ripe: Vec<Finding> = planned(&cleaned.entries, &would).cloned().collect();
+    let Some(mut consent) = consent.filter(|_| !ripe.is_empty() && !order.dry_run) else {
+        return cleaned;
+    };
+    if matches!(consent, Consent::Asked(_)) {
+        console.aside(&table::show(&planned_rows(&cleaned.entries, account), console));
+    }
+    let ripe: Vec<&Finding> = ripe.iter().collect();
+    let answer = consent
+        .ask(&ripe, &order.terms.named, order.deed, account.address(), stop)
+        .await;
+    warn_of_reads(&ripe, &answer.granted, matches!(consent, Consent::Given), console);
+    cleaned.end = match () {
+        () if stop.is_asked() => Some(interrupted()),
+        () if answer.refused => Some(not_confirmed()),
+        () => None,
+    };
+    cleaned.chosen = answer.granted;
+    acted(&mut guard, clock, &ripe, order.deed, &mut cleaned, stop).await;
+    watcher.clear();
+    cleaned
+}
+
+/// Finds what is locked, and watches until each is ruled.
+async fn ruled<A: Account, C: Clock>(
+    guard: &mut Guard<'_, A, C>,
+    clock: &C,
+    order: &Order,
+    stop: &Stop,
+    watcher: &Watcher,
+    console: &Console,
+) -> Cleaned {
     let surveyed = stop.unless(guard.survey()).await;
     watcher.clear();
     let summary = match surveyed {
-        None => return Cleaned::ended(Summary::default(), Vec::new(), interrupted()),
+        None => return Cleaned::ended(Summary::default(), Vec::new(), Some(interrupted())),
         Some(Err(fault)) => {
             let (entries, end) = (unread(&fault, clock), complaint::unusable(&fault));
-            return Cleaned::ended(Summary::default(), entries, end);
+            return Cleaned::ended(Summary::default(), entries, Some(end));
         }
         Some(Ok(summary)) => summary,
     };
-    say_missing(&scope, &guard.entries(), console);
+    say_missing(&order.scope, &guard.entries(), console);
+    let mut end = None;
+    let mut lost = Vec::new();
     if let Some(longest) = guard.longest_wait() {
-        announce(&guard.entries(), longest, &terms, console);
+        announce(&guard.entries(), longest, &order.terms, console);
         let ripened = stop.unless(guard.ripen()).await;
         watcher.clear();
         match ripened {
-            None => return Cleaned::ended(summary, left(guard.entries()), interrupted()),
+            None => end = Some(interrupted()),
             Some(Err(fault)) => {
-                let mut entries = left(guard.entries());
-                entries.extend(unread(&fault, clock));
-                return Cleaned::ended(summary, entries, complaint::unusable(&fault));
+                lost = unread(&fault, clock);
+                end = Some(complaint::unusable(&fault));
             }
             Some(Ok(())) => {}
         }
     }
     let mut entries = left(guard.entries());
-    let would = match deed {
-        Deed::Break => Did::WouldBreak,
-        Deed::Delete { .. } => Did::WouldDelete,
-    };
-    plan(&mut entries, &would);
-    let ripe: Vec<Finding> = planned(&entries, &would).cloned().collect();
-    if ripe.is_empty() || dry_run {
-        return Cleaned {
-            summary,
-            entries,
-            chosen: BTreeSet::new(),
-            end: None,
-        };
-    }
-    let consent = consent.as_mut().expect("only a dry run has none");
-    if matches!(consent, Consent::Asked(_)) {
-        console.aside(&table::show(&planned_rows(&entries, account), console));
-    }
-    let ripe: Vec<&Finding> = ripe.iter().collect();
-    let answer = consent
-        .ask(&ripe, &terms.named, deed, account.address(), stop)
-        .await;
-    warn_of_reads(&ripe, &answer.granted, matches!(consent, Consent::Given), console);
+    entries.extend(lost);
+    Cleaned::ended(summary, entries, end)
+}
+
+/// Does the deed to each that may be acted on, and writes down what became of all that are ripe.
+async fn acted<A: Account, C: Clock>(
+    guard: &mut Guard<'_, A, C>,
+    clock: &C,
+    ripe: &[&Finding],
+    deed: Deed,
+    cleaned: &mut Cleaned,
+    stop: &Stop,
+) {
     let mut done = BTreeMap::new();
-    let mut end = answer.refused.then(not_confirmed);
     for one in ripe {
-        if !answer.granted.contains(&one.place) {
-            done.insert(one.place.clone(), Did::Skipped(Skip::Declined));
-            continue;
-        }
-        if stop.is_asked() {
-            end = Some(interrupted());
-            done.insert(one.place.clone(), Did::Listed);
-            continue;
-        }
-        let did = stop.unless_again(guard.act(&one.place, deed)).await;
-        done.insert(
-            one.place.clone(),
-            did.unwrap_or_else(|| unknown_outcome(&one.place)),
-        );
+        let did = if !cleaned.chosen.contains(&one.place) {
+            Did::Skipped(Skip::Declined)
+        } else if stop.is_asked() {
+            cleaned.end = Some(interrupted());
+            Did::Listed
+        } else {
+            let did = stop.unless_again(guard.act(&one.place, deed)).await;
+            did.unwrap_or_else(|| unknown_outcome(&one.place))
+        };
+        done.insert(one.place.clone(), (did, clock.now()));
     }
-    watcher.clear();
-    for entry in &mut entries {
+    for entry in &mut cleaned.entries {
         if let Entry::Blob { finding, did, at, .. } = entry
             && let Some(outcome) = done.remove(&finding.place)
         {
-            *did = outcome;
-            *at = clock.now();
+            (*did, *at) = outcome;
         }
-    }
-    Cleaned {
-        summary,
-        entries,
-        chosen: answer.granted,
-        end,
     }
 }
 

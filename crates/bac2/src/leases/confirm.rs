@@ -1,10 +1,11 @@
 //! The user's word before a lease is broken.
 //!
-//! A person types the name that is shown; a script says `--yes`. A restore lease on an account that does not tell of
-//! reads is a decision of its own: it takes an answer for that one blob, or its name on the command line.
+//! A person types the name that is shown; a script says `--yes`. A restore lease is a decision of its own, answered blob
+//! by blob. On an account that does not tell of reads `--yes` does not cover it: it takes its name on the command line.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
 
 use guard::report::Entry;
 use guard::{Deed, Finding, Holder, Place};
@@ -14,7 +15,7 @@ use super::stop::Stop;
 use super::terms::QUIET_UNATTENDED;
 use crate::failure::Failure;
 use crate::paint::printable;
-use crate::quantity::counted;
+use crate::quantity::{counted, duration};
 
 /// How the user is asked.
 pub(super) enum Consent {
@@ -68,43 +69,32 @@ impl Consent {
         account: &str,
         stop: &Stop,
     ) -> Answer {
-        let (unseen, others): (Vec<&Finding>, Vec<&Finding>) =
-            ripe.iter().partition(|finding| reads_unseen(finding));
-        let mut granted: BTreeSet<Place> = BTreeSet::new();
-        let typed = match self {
+        let place = |finding: &&Finding| finding.place.clone();
+        let mut granted = BTreeSet::new();
+        let mut refused = false;
+        match self {
             Self::Given => {
-                granted.extend(others.iter().map(|finding| finding.place.clone()));
-                let unseen = unseen.iter().filter(|finding| named.contains(&finding.place));
-                granted.extend(unseen.map(|finding| finding.place.clone()));
-                return Answer {
-                    granted,
-                    refused: false,
-                };
+                let covered = |finding: &&&Finding| !reads_unseen(finding) || named.contains(&finding.place);
+                granted.extend(ripe.iter().filter(covered).map(place));
             }
-            Self::Asked(typed) => typed,
-        };
-        if !others.is_empty() {
-            let name = name(&others, account);
-            if !typed.is(&question(&others, &name, deed), &name, stop).await {
-                return Answer {
-                    granted,
-                    refused: true,
-                };
-            }
-            granted.extend(others.iter().map(|finding| finding.place.clone()));
-        }
-        for finding in unseen {
-            if stop.is_asked() {
-                break;
-            }
-            if typed.is(&risk(finding, deed), word(deed), stop).await {
-                granted.insert(finding.place.clone());
+            Self::Asked(typed) => {
+                let (restores, others): (Vec<&Finding>, Vec<&Finding>) =
+                    ripe.iter().partition(|finding| finding.holder == Holder::Restore);
+                if !others.is_empty() {
+                    let name = name(&others, account);
+                    refused = !typed.is(&question(&others, &name, deed), &name, stop).await;
+                    if !refused {
+                        granted.extend(others.iter().map(place));
+                    }
+                }
+                for finding in restores {
+                    if !refused && typed.is(&risk(finding, deed), word(deed), stop).await {
+                        granted.insert(finding.place.clone());
+                    }
+                }
             }
         }
-        Answer {
-            granted,
-            refused: false,
-        }
+        Answer { granted, refused }
     }
 }
 
@@ -186,9 +176,16 @@ fn risk(finding: &Finding, deed: Deed) -> String {
         Some(at) => format!(", last changed {}", at.http_date()),
         None => String::new(),
     };
+    let seen = match finding.witness {
+        None => "A restore that reads leaves no trace here, so it may run at this moment".to_owned(),
+        Some(witness) => format!(
+            "The vault's own door saw no use of it for {}; a restore that waits between two reads looks the same",
+            duration(Duration::from_millis(witness.quiet()).as_secs_f64())
+        ),
+    };
     format!(
-        "\n{} is held by a RESTORE{age}. A restore that reads leaves no trace here, so it may run at this moment; \
-         breaking its lease makes that RESTORE fail.\nType {} to {} it all the same, anything else to leave it alone: ",
+        "\n{} is held by a RESTORE{age}. {seen}: breaking its lease makes that RESTORE fail.\nType {} to {} it all the \
+         same, anything else to leave it alone: ",
         printable(&finding.place.to_string()),
         word(deed),
         word(deed),
@@ -313,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_that_nobody_sees_takes_an_answer_of_its_own() {
+    fn a_restore_takes_an_answer_of_its_own_and_yes_covers_what_the_door_saw() {
         let findings = [
             dead("a/1"),
             finding("a/2", Holder::Restore, None),
@@ -321,8 +318,11 @@ mod tests {
             finding("a/4", Holder::Restore, None),
         ];
         let granted = |consent, named: &[&str]| asked(&findings, consent, named).0;
-        assert_eq!(granted(typing(&["a", "no", "break"]), &[]), ["a/1", "a/3", "a/4"]);
-        assert_eq!(granted(typing(&["a", "", ""]), &[]), ["a/1", "a/3"]);
+        assert_eq!(
+            granted(typing(&["a", "no", "break", "break"]), &[]),
+            ["a/1", "a/3", "a/4"]
+        );
+        assert_eq!(granted(typing(&["a", "", "", "y"]), &[]), ["a/1"]);
         assert_eq!(granted(Consent::Given, &[]), ["a/1", "a/3"]);
         assert_eq!(granted(Consent::Given, &["a/4"]), ["a/1", "a/3", "a/4"]);
         // All was refused: no further question.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,16 +31,41 @@ const ACCOUNT: &str = "vault01";
 
 /// A running door on a folder of its own.
 pub(crate) struct Door {
-    child: Child,
+    _child: Serving,
     pub(crate) address: SocketAddr,
     pub(crate) folder: TempDir,
 }
 
-impl Drop for Door {
+/// A server, ended with its test.
+pub(crate) struct Serving(Child);
+
+impl Drop for Serving {
     fn drop(&mut self) {
-        let _gone = self.child.kill().is_err();
-        let _gone = self.child.wait().is_err();
+        let _gone = self.0.kill().is_err();
+        let _gone = self.0.wait().is_err();
     }
+}
+
+/// Serves a folder; gives the account's URL once it is ready.
+pub(crate) fn serving(data: &Path, accounts: &Path, more: &[&str]) -> (Serving, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bac2"))
+        .args(["blob", "serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .arg("--accounts-file")
+        .arg(accounts)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped"))
+        .read_line(&mut line)
+        .expect("a line");
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let url = ready["urls"][0].as_str().expect("a URL").to_owned();
+    (Serving(child), url)
 }
 
 impl Door {
@@ -50,25 +75,10 @@ impl Door {
         let accounts = folder.path().join("accounts");
         fs::write(&accounts, format!("{ACCOUNT}={KEY}\n")).expect("writable");
         owner_only(&accounts);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_bac2"))
-            .args(["blob", "serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(folder.path().join("vault"))
-            .arg("--accounts-file")
-            .arg(&accounts)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped"))
-            .read_line(&mut line)
-            .expect("a line");
-        let ready: Value = serde_json::from_str(&line).expect("JSON");
-        let url = ready["urls"][0].as_str().expect("a URL");
+        let (child, url) = serving(&folder.path().join("vault"), &accounts, &[]);
         let address = url.trim_start_matches("http://").trim_end_matches("/vault01");
         let door = Self {
-            child,
+            _child: child,
             address: address.parse().expect("an address"),
             folder,
         };
@@ -104,7 +114,7 @@ impl Door {
     }
 }
 
-fn owner_only(path: &std::path::Path) {
+fn owner_only(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -115,7 +125,7 @@ fn owner_only(path: &std::path::Path) {
 }
 
 /// `bac2 leases` ready to be run, its input empty.
-pub(crate) fn command(url: &str, accounts: &std::path::Path, words: &[&str]) -> Command {
+pub(crate) fn command(url: &str, accounts: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bac2"));
     command
         .args(["leases", words[0], "--account-url", url, "--account-key-file"])
@@ -125,7 +135,7 @@ pub(crate) fn command(url: &str, accounts: &std::path::Path, words: &[&str]) -> 
     command
 }
 
-fn leases_at(url: &str, accounts: &std::path::Path, words: &[&str]) -> Run {
+fn leases_at(url: &str, accounts: &Path, words: &[&str]) -> Run {
     Run::of(command(url, accounts, words).output().expect("the binary starts"))
 }
 

@@ -19,8 +19,8 @@ fn nothing_locked_is_said_and_is_no_failure() {
     );
 }
 
-#[test]
-fn each_holder_is_told_and_what_is_in_the_blob() {
+/// A blob of every kind that can be met.
+fn menagerie() -> Door {
     let door = Door::open();
     door.client().put("backups/good.bak", &backup("Sales"));
     door.dead_page_backup("backups/page.bak");
@@ -33,8 +33,12 @@ fn each_holder_is_told_and_what_is_in_the_blob() {
     client.lease("backups/short.txt", own_lease(5), Some(60));
     client.put("backups/sales.mdf", b"some database");
     client.lease("backups/sales.mdf", own_lease(6), None);
-    drop(client);
+    door
+}
 
+#[test]
+fn each_holder_is_told_and_what_is_in_the_blob() {
+    let door = menagerie();
     let run = door.leases_as_stranger(&["list", "--apart", "1s"]);
     assert_eq!(run.code, Some(0), "{}", run.err);
     let names: Vec<String> = run.actions().into_iter().map(|(blob, _)| blob).collect();

@@ -157,3 +157,108 @@ fn blobs_are_named_with_their_container_and_not_beside_a_container() {
         assert_eq!(run(&all).code, Some(2), "{words:?}");
     }
 }
+
+#[test]
+fn a_sas_in_a_file_opens_what_it_allows_and_is_never_shown() {
+    let door = Door::open();
+    door.dead_page_backup("backups/page.bak");
+    let file = door.folder.path().join("sas");
+    let sas = |permissions: &str| {
+        let made = Command::new(env!("CARGO_BIN_EXE_bac2"))
+            .args([
+                "sas",
+                "create",
+                "--container",
+                "backups",
+                "--expiry",
+                "1h",
+                "-o",
+                "json",
+            ])
+            .args(["--permissions", permissions, "--accounts-file"])
+            .arg(door.accounts())
+            .output()
+            .expect("the binary starts");
+        let answer: serde_json::Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        let token = answer["token"].as_str().expect("a token").to_owned();
+        fs::write(&file, &token).expect("writable");
+        token
+    };
+    let leases = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bac2"));
+        command.args(["leases", words[0], "--account-url", &door.url(), "--sas-file"]);
+        command.arg(&file).args(&words[1..]).stdin(Stdio::null());
+        Run::of(command.output().expect("the binary starts"))
+    };
+    let token = sas("rl");
+    let signature = token.split("sig=").nth(1).expect("a signature").to_owned();
+    let run = leases(&["list", "--container", "backups", "--apart", "0s"]);
+    assert_eq!(
+        (run.code, run.row("page.bak")["holder"].as_str()),
+        (Some(0), Some("backup")),
+        "{}",
+        run.err
+    );
+    assert!(run.err.contains("chmod 600"), "{}", run.err);
+
+    let all = leases(&["list", "--apart", "0s"]);
+    assert_eq!(all.code, Some(2), "a SAS of a container lists no containers");
+    assert!(all.err.contains("--container"), "{}", all.err);
+
+    let broken = leases(&["break", "--container", "backups", "--min-quiet", "1s", "--yes"]);
+    assert_eq!(
+        (broken.code, broken.row("page.bak")["action"].as_str()),
+        (Some(1), Some("failed"))
+    );
+    assert!(broken.err.contains("SAS with the letter w"), "{}", broken.err);
+    for run in [&run, &all, &broken] {
+        assert!(!run.out.contains(&signature) && !run.err.contains(&signature));
+    }
+
+    fs::write(&file, "no signature").expect("writable");
+    let refused = leases(&["list", "--container", "backups"]);
+    refused.assert_refused("SasInvalid");
+    assert!(!refused.err.contains("no signature\""), "{}", refused.err);
+}
+
+#[test]
+fn a_private_authority_is_trusted_by_ca_and_not_without() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let data = folder.path().join("vault");
+    let accounts = folder.path().join("accounts");
+    fs::write(&accounts, format!("vault01={}\n", crate::door::KEY)).expect("writable");
+    let (_child, url) = crate::door::serving(&data, &accounts, &["--tls"]);
+    assert!(url.starts_with("https://"), "{url}");
+    let run = Run::of(
+        command(&url, &accounts, &["list"])
+            .output()
+            .expect("the binary starts"),
+    );
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.err.contains("[AccountUnreachable]") && run.err.contains("--ca"),
+        "{}",
+        run.err
+    );
+    let pem = Command::new(env!("CARGO_BIN_EXE_bac2"))
+        .args(["ca", "export", "--data"])
+        .arg(&data)
+        .output()
+        .expect("the binary starts");
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, pem.stdout).expect("writable");
+    let words = ["list", "--ca", ca.to_str().expect("text")];
+    let run = Run::of(
+        command(&url, &accounts, &words)
+            .output()
+            .expect("the binary starts"),
+    );
+    assert_eq!((run.code, run.out.trim()), (Some(0), "[]"), "{}", run.err);
+    fs::write(&ca, "no certificate").expect("writable");
+    let run = Run::of(
+        command(&url, &accounts, &words)
+            .output()
+            .expect("the binary starts"),
+    );
+    run.assert_refused("CaInvalid");
+}
