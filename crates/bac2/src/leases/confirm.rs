@@ -319,10 +319,10 @@ mod tests {
         ];
         let granted = |consent, named: &[&str]| asked(&findings, consent, named).0;
         assert_eq!(
-            granted(typing(&["a", "no", "break", "break"]), &[]),
+            granted(typing(&["1", "no", "break", "break"]), &[]),
             ["a/1", "a/3", "a/4"]
         );
-        assert_eq!(granted(typing(&["a", "", "", "y"]), &[]), ["a/1"]);
+        assert_eq!(granted(typing(&["1", "", "", "y"]), &[]), ["a/1"]);
         assert_eq!(granted(Consent::Given, &[]), ["a/1", "a/3"]);
         assert_eq!(granted(Consent::Given, &["a/4"]), ["a/1", "a/3", "a/4"]);
         // All was refused: no further question.
