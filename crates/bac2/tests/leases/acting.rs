@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use azblob::lease::LeaseId;
+
 use crate::door::{Door, Run, backup, command, own_lease};
 
 fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -229,4 +231,38 @@ fn a_signal_while_watching_ends_it_with_nothing_done() {
     assert!(run.err.contains("[Interrupted]"), "{}", run.err);
     assert_eq!(run.actions(), pairs(&[("page.bak", "skipped")]));
     assert_eq!(door.client().try_overwrite("backups/page.bak").0, 412);
+}
+
+#[test]
+fn on_the_vaults_own_door_an_open_connection_is_life() {
+    let door = Door::open();
+    door.dead_page_backup("backups/dead.bak");
+    let live = door.live_block_backup("backups/live.bak");
+    let mut reader = door.client();
+    reader.put("backups/read.bak", &backup("Sales"));
+    reader.lease("backups/read.bak", LeaseId::RESTORE, None);
+    thread::sleep(Duration::from_secs(2));
+    let run = door.leases(&["break", "--min-quiet", "1s", "--include-restore", "--yes"]);
+    assert_eq!(
+        run.actions(),
+        pairs(&[
+            ("dead.bak", "broken"),
+            ("live.bak", "skipped"),
+            ("read.bak", "skipped")
+        ]),
+        "{}",
+        run.err
+    );
+    assert_eq!(run.row("dead.bak")["reason"], "abandonedAtOurDoor");
+    assert_eq!(run.row("live.bak")["reason"], "connectionOpen");
+    assert_eq!(run.row("live.bak")["connections"], 1);
+    drop((live, reader));
+    thread::sleep(Duration::from_secs(2));
+    let run = door.leases(&["break", "--min-quiet", "1s", "--include-restore", "--yes"]);
+    assert_eq!(
+        run.actions(),
+        pairs(&[("live.bak", "broken"), ("read.bak", "broken")]),
+        "{}",
+        run.err
+    );
 }

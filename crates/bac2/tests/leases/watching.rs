@@ -59,7 +59,11 @@ fn it_tells_what_is_new_what_changed_and_what_is_over() {
     let mut watch = Watch::start(&door, &[]);
     assert_eq!(watch.until("a.bak", "listed")["holder"], "backup");
     let mut live = door.live_block_backup("backups/b.bak");
-    assert_eq!(watch.until("b.bak", "listed")["holder"], "backup");
+    assert_eq!(
+        watch.until("b.bak", "listed")["activity"],
+        "growing",
+        "its connection is open"
+    );
     live.release("backups/b.bak", own_lease(2));
     let released = watch.until("b.bak", "released");
     assert_eq!(
