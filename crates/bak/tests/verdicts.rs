@@ -504,3 +504,34 @@ fn the_report_reads_as_the_contract_says() {
     assert_eq!(old.sets[0].log_chain_lsn, None);
     assert_eq!(old.sets[0].files, report.sets[0].files);
 }
+
+/// Damage that can be passed over loses nobody; a header that does not hold, or a record of no known form, does.
+#[test]
+fn being_lost_is_told_as_soon_as_it_is_known() {
+    let is_lost = |bytes: &[u8]| {
+        let mut verifier = Verifier::new();
+        verifier.push(bytes);
+        verifier.is_lost()
+    };
+    let plain = sample().backup(SampleKind::Full, 1);
+    assert!(!is_lost(&plain) && !is_lost(&plain[..plain.len() / 2]) && !is_lost(b""));
+    let (pages, _) = payload(&plain, b"MQDA");
+    let mut bad_page = plain.clone();
+    bad_page[pages + PAGE..pages + PAGE + 512].fill(0x5a);
+    assert!(!is_lost(&bad_page));
+    let mut bad_header = plain;
+    bad_header[4096 + 4] ^= 1;
+    assert!(!is_lost(&bad_header[..4096]));
+    assert!(is_lost(&bad_header[..8192]));
+    let compressed = Sample {
+        compressed: true,
+        ..sample()
+    };
+    let mut strange = compressed.backup(SampleKind::Full, 1);
+    assert!(!is_lost(&strange));
+    // Another tag, and a checksum that does not hold: no data under a damaged tag.
+    let record = bak::compressed::FIRST_RECORD as usize;
+    strange[record] = 0x77;
+    strange[record + 24] ^= 1;
+    assert!(is_lost(&strange));
+}
