@@ -15,7 +15,7 @@ from datetime import datetime
 
 import pytest
 from conftest import Server, product
-from leases_blobs import RESTORE_N, data_file, good_backup, new_container, new_id, pages, states
+from leases_blobs import RESTORE_N, data_file, dead_backup, good_backup, new_container, new_id, pages, states
 from leases_command import Guard
 from leases_holders import Holder
 from sql_server_sequence_client import ACCOUNT, KEY, noise
@@ -33,7 +33,7 @@ def server(tmp_path):
     """A server of its own: what others do beside it would be in the figures."""
     vault = product(tmp_path).start()
     server = Server("bac2", vault.origin, ACCOUNT, KEY)
-    server.address = vault.address
+    server.address, server.vault = vault.address, vault
     yield server
     vault.kill()
 
@@ -139,7 +139,7 @@ def foreign(server, container, data):
     return {*leases, "restoring.mdf"}
 
 
-def test_no_live_holder_is_broken_and_every_orphan_is_freed(server, small_backup, tmp_path):
+def test_no_live_holder_is_broken_and_every_orphan_is_freed(server, small_backup, tmp_path, record_property):
     containers = [new_container(server, "breaks"), new_container(server, "deletes")]
     others = {container: foreign(server, container, small_backup) for container in containers}
     folders = [tmp_path / name for name in ("breaks", "deletes", "watches", "logs")]
@@ -168,7 +168,7 @@ def test_no_live_holder_is_broken_and_every_orphan_is_freed(server, small_backup
             for loop in loops:
                 loop.enough.set()
     told = [json.loads(line) for line in lines.read_text().splitlines()]
-    print("\n" + figures(world, loops, told))
+    record_property("figures", figures(world, loops, told))
     every_live_holder_was_left_alone(world, loops)
     every_orphan_was_freed_in_time(world)
     for container, names in others.items():
@@ -176,6 +176,55 @@ def test_no_live_holder_is_broken_and_every_orphan_is_freed(server, small_backup
         assert {name: now[name][1] for name in names} == dict.fromkeys(names, "leased")
     the_watch_told_the_truth(world, told)
     assert [loop.failed for loop in loops] == [[], []]
+
+
+def test_a_server_that_starts_anew_is_believed_for_its_own_time_alone(server, small_backup, tmp_path):
+    """It knows nothing of connections before its start, so the quiet begins there, however old the blob is."""
+    container = new_container(server, "restarts")
+    dead_backup(server, container, "dead.bak", "page", small_backup)
+    time.sleep(QUIET + 1)
+    server.vault.kill()
+    before = time.monotonic()
+    server.vault.start()
+    guard = Guard(server, tmp_path, container=container)
+    done = guard.did("break", "--yes", "--min-quiet", f"{QUIET}s")
+    assert done.row("dead.bak")["action"] == "broken"
+    assert time.monotonic() - before >= QUIET
+
+
+def test_the_watch_outlives_the_server(server, small_backup, tmp_path):
+    """While nothing answers nothing is taken for gone; when it answers again the watch goes on."""
+    container = new_container(server, "outlives")
+    dead_backup(server, container, "dead.bak", "block", small_backup)
+    lines = tmp_path / "watch.jsonl"
+    with open(lines, "w") as said:
+        watch = Guard(server, tmp_path).start("watch", "--interval", "1s", out=said)
+        try:
+            wait_for(lines, lambda row: row["blob"] == "dead.bak")
+            server.vault.kill()
+            wait_for(lines, lambda row: row["blob"] is None)
+            server.vault.start()
+            dead_backup(server, container, "second.bak", "block", small_backup)
+            wait_for(lines, lambda row: row["blob"] == "second.bak")
+            watch.send_signal(signal.SIGTERM)
+            assert watch.wait(20) == 0, watch.stderr.read()
+        finally:
+            watch.kill()
+            watch.wait()
+    told = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert not {row["action"] for row in told} & {"gone", "released"}, told
+
+
+def wait_for(lines, wanted, patience=90):
+    """Until a line says so; whole lines only, the last may be on its way."""
+    deadline = time.monotonic() + patience
+    while True:
+        text = lines.read_text()
+        rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        if any(wanted(row) for row in rows):
+            return
+        assert time.monotonic() < deadline, text
+        time.sleep(0.2)
 
 
 def every_live_holder_was_left_alone(world, loops):
@@ -222,9 +271,9 @@ def figures(world, loops, told):
     lost = sum(bool(holder.told("lost")) for holder in world.live)
     deeds = [row["action"] for loop in loops for row in loop.rows if row["action"] in ("broken", "deleted")]
     return (
-        f"{len(world.live)} live holders, {lost} broken; {paused} of them paused, {pauses} times in all, beyond the "
-        f"limit of {QUIET} s with a connection open: observation alone would have taken these {paused} for dead. "
-        f"{len(world.dead)} orphans, {len(after)} freed: half of them within {middle:.1f} s, all within {last:.1f} s. "
+        f"the lease guard: {len(world.live)} live holders, {lost} broken; {paused} of them paused, {pauses} times in "
+        f"all, beyond the limit of {QUIET} s with a connection open: observation alone would have taken these {paused} "
+        f"for dead. {len(world.dead)} orphans, {len(after)} freed: half of them within {middle:.1f} s, all within {last:.1f} s. "
         f"{deeds.count('broken')} broken, {deeds.count('deleted')} deleted, in {runs} runs; "
         f"{len(told)} lines of the watch."
     )
