@@ -3,7 +3,11 @@
 
 mod support;
 
+use std::thread;
+use std::time::Duration;
+
 use azblob::batch::{Batch, BatchRequest};
+use azblob::lease::{LOOK_HEADER, LeaseWitness, WITNESS_HEADER};
 use azblob::names::AccountName;
 use azblob::shared_key::{Secret, sign};
 use azblob::time::UnixMillis;
@@ -87,6 +91,42 @@ fn with_blobs(names: &[&str]) -> (TestServer, Client) {
         client.ask(&ask.body("data")).expect(201);
     }
     (server, client)
+}
+
+#[test]
+fn each_is_a_use_of_its_blob_unless_it_is_refused() {
+    let (server, mut client) = with_blobs(&["leased"]);
+    let lease = Ask::put("box/leased?comp=lease").header("x-ms-lease-action", "acquire");
+    let lease = lease
+        .header("x-ms-lease-duration", "-1")
+        .header("x-ms-proposed-lease-id", LEASE);
+    client.ask(&lease).expect(201);
+    // Its connection moves on.
+    client
+        .ask(&Ask::put("box/other?comp=tier").header("x-ms-access-tier", "Hot"))
+        .expect(404);
+    client
+        .ask(&Ask::put("box/other").header("x-ms-blob-type", "BlockBlob"))
+        .expect(201);
+    thread::sleep(Duration::from_millis(300));
+    let mut batches = server.client();
+    let witness = || {
+        let look = Ask::head("box/leased").header(LOOK_HEADER.as_str(), "1");
+        let reply = server.client().ask(&look).expect(200);
+        LeaseWitness::parse(reply.header(WITNESS_HEADER.as_str())).unwrap()
+    };
+    batches
+        .ask(&batch("?comp=batch", vec![delete(0, "/vault/box/leased")]))
+        .expect(202);
+    let refused = witness();
+    assert_eq!(refused.connections, 0);
+    assert!(refused.since_write >= Some(300), "{refused:?}");
+    let tier = [("x-ms-access-tier", "Hot"), ("x-ms-lease-id", LEASE)];
+    let tier = request(0, Method::PUT, "/vault/box/leased?comp=tier", KEY, &tier);
+    batches.ask(&batch("?comp=batch", vec![tier])).expect(202);
+    let done = witness();
+    assert_eq!(done.connections, 1);
+    assert!(done.since_write < refused.since_write, "{done:?}");
 }
 
 #[test]

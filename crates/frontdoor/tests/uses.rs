@@ -349,7 +349,7 @@ fn nothing_is_said_of_what_is_not_locked() {
 }
 
 #[test]
-fn copies_and_batches_count_for_the_blobs_they_name() {
+fn a_copy_reads_its_source_and_is_about_its_destination() {
     let server = Clockwork::with_container();
     begin(&mut server.client(), "source");
     begin(&mut server.client(), "refuses");

@@ -195,6 +195,35 @@ fn a_body_that_is_not_whole_leaves_nothing() {
 }
 
 #[test]
+fn whether_a_blob_is_locked_is_told_at_once() {
+    on_both_disks(|clock, reopen| {
+        let store = with_container(reopen);
+        let is_locked = |store: &Store| store.is_locked_at_once(&path("b"));
+        assert_eq!(is_locked(&store), Some(false), "there is none");
+        put_blob(&store, "b", b"data").unwrap();
+        assert_eq!(is_locked(&store), Some(false));
+        let acquire = LeaseAction::Acquire {
+            proposed: None,
+            duration: LeaseDuration::Seconds(60),
+        };
+        store.lease_blob(&path("b"), &acquire, &|_| Ok(())).unwrap();
+        drop(store);
+        let store = reopen();
+        assert_eq!(is_locked(&store), Some(true));
+        clock.advance_ms(59_999);
+        assert_eq!(is_locked(&store), Some(true));
+        clock.advance_ms(1);
+        assert_eq!(is_locked(&store), Some(false), "it ran out");
+        store.lease_blob(&path("b"), &acquire, &|_| Ok(())).unwrap();
+        let end = LeaseAction::Break { period: Some(10) };
+        store.lease_blob(&path("b"), &end, &|_| Ok(())).unwrap();
+        assert_eq!(is_locked(&store), Some(true), "it is breaking");
+        clock.advance_ms(10_000);
+        assert_eq!(is_locked(&store), Some(false));
+    });
+}
+
+#[test]
 fn leases_guard_and_survive() {
     on_both_disks(|clock, reopen| {
         let store = with_container(reopen);
