@@ -4,6 +4,9 @@
 //! and looks again; `break` and `delete` survey, [ripen](Guard::ripen), show the list and [act](Guard::act); `watch`
 //! surveys at its interval for ever.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -147,19 +150,18 @@ impl<'a, A: Account, C: Clock, Q: Ask> Guard<'a, A, C, Q> {
         for record in self.known.values_mut() {
             record.forgive();
         }
-        let mut failures = 0;
+        let mut looked = Ok(());
         while let Some(longest) = self.longest_wait() {
             let next = longest.min(pace(self.terms.min_quiet));
             self.listener.hear(&Event::Waits { next, longest });
             self.clock.sleep(next).await;
-            match self.look_again().await {
-                Ok(()) => failures = 0,
-                // A change is visible whenever the next look comes, so a look that is missed costs no certainty.
-                Err(fault) if is_passing(&fault) && failures < FAILED_LOOKS_MAX => failures += 1,
-                Err(fault) => return Err(fault),
+            looked = self.look_again().await;
+            // A change is visible whenever the next look comes, so a look that is missed costs no certainty.
+            if looked.as_ref().is_err_and(|fault| !is_passing(fault)) {
+                break;
             }
         }
-        Ok(())
+        looked
     }
 
     /// How long [`Self::ripen`] will take at most, if nothing stirs; `None` when nothing waits.
@@ -170,7 +172,7 @@ impl<'a, A: Account, C: Clock, Q: Ask> Guard<'a, A, C, Q> {
             .known
             .iter()
             .filter_map(|(place, record)| match self.ruling(place, record, asked) {
-                Ruling::Wait(more) if !record.has_stirred() && record.fault().is_none() => Some(more),
+                Ruling::Wait(more) if !record.has_stirred() && !is_given_up(record) => Some(more),
                 _ => None,
             });
         waits.max()
@@ -314,8 +316,15 @@ pub(crate) fn moment(clock: &impl Clock) -> Moment {
     }
 }
 
-/// Looks that may fail in a row while waiting, each after the tries that it is worth.
+/// Looks at one blob that may fail in a row while waiting, each after the tries that it is worth.
 const FAILED_LOOKS_MAX: u32 = 10;
+
+/// Whether it is no use to wait for the blob: a look at it failed in a way that lasts, or too many failed in a row.
+fn is_given_up(record: &Record) -> bool {
+    record
+        .fault()
+        .is_some_and(|fault| !is_passing(fault) || record.failed_looks() >= FAILED_LOOKS_MAX)
+}
 
 /// How long to wait between two looks while waiting for quiet: often enough to see growth early, seldom enough to cost
 /// an account nothing. How often does not change what is certain.

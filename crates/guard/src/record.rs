@@ -53,6 +53,8 @@ pub(crate) struct Record {
     state: State,
     /// Why the latest look did not work; the state before it stays.
     fault: Option<Fault>,
+    /// How many looks in a row did not work.
+    failed_looks: u32,
     /// What a full reading of the content with this tag said. It takes long, so it is done once.
     verified: Option<(ETag, Verified)>,
 }
@@ -74,7 +76,7 @@ struct Seen {
     still_since: Moment,
     /// The latest look showed something else than the one before it.
     grew: bool,
-    /// It grew at some look since the last [`Record::forgive`].
+    /// It grew, or the door saw a use of it, at some look since the last [`Record::forgive`].
     stirred: bool,
     /// The state whose bytes gave `content`.
     examined: Look,
@@ -88,6 +90,7 @@ impl Record {
         Self {
             state: State::Listed(properties),
             fault: Some(fault),
+            failed_looks: 1,
             verified: None,
         }
     }
@@ -108,6 +111,7 @@ impl Record {
                 content: contents.content,
             })),
             fault: None,
+            failed_looks: 0,
             verified: None,
         }
     }
@@ -128,9 +132,11 @@ impl Record {
     /// was known of it left its holder open.
     pub(crate) fn seen(&mut self, look: Look, span: Span) -> bool {
         self.fault = None;
+        self.failed_looks = 0;
         let State::Seen(seen) = &mut self.state else {
             return true;
         };
+        seen.stirred |= was_used_between(&seen.latest, &look);
         seen.grew = !look.is_unchanged_since(&seen.latest);
         if seen.grew {
             seen.still_since = span.ended;
@@ -162,6 +168,7 @@ impl Record {
         seen.holder = holder;
         seen.content = examined.contents.content;
         self.fault = None;
+        self.failed_looks = 0;
     }
 
     /// Takes what the probe says now, at the end of `span`. Another holder begins the quiet anew. Returns whether it is
@@ -185,6 +192,12 @@ impl Record {
     /// The latest look did not work.
     pub(crate) fn failed(&mut self, fault: Fault) {
         self.fault = Some(fault);
+        self.failed_looks += 1;
+    }
+
+    /// How many looks in a row did not work.
+    pub(crate) fn failed_looks(&self) -> u32 {
+        self.failed_looks
     }
 
     /// Whether it was seen to change since the last call, which is forgotten now.
@@ -275,6 +288,14 @@ impl Record {
             Some(lasting) if !is_restore(seen.holder) => quiet(lasting, seen.at),
             _ => Activity::Unknown,
         }
+    }
+}
+
+/// Whether the door saw a use of the blob between two looks: what it calls quiet has become shorter.
+fn was_used_between(earlier: &Look, later: &Look) -> bool {
+    match (earlier.witness, later.witness) {
+        (Some(earlier), Some(later)) => later.quiet() < earlier.quiet(),
+        _ => false,
     }
 }
 
