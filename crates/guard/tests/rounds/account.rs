@@ -226,7 +226,7 @@ impl World {
 
     fn block_list(&mut self, place: &Place) -> Result<Blocks, Fault> {
         let blob = self.existing(Operation::BlockList, place)?;
-        let stirred = blob.stirred;
+        let (tag, stirred) = (blob.etag, blob.stirred);
         let Body::Block {
             committed, pending, ..
         } = &blob.body
@@ -246,7 +246,7 @@ impl World {
         if self.noise.chance(500) {
             blocks.uncommitted.reverse();
         }
-        self.truth.saw_blocks(self.now, place, stirred);
+        self.truth.saw_blocks(self.now, place, tag, stirred);
         Ok(blocks)
     }
 }

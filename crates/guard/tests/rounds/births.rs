@@ -351,7 +351,12 @@ fn keeper(world: &mut World, trade: Trade) {
         }
     };
     let container = *world.noise.one(&["data", "data", "backups"]);
-    let mut holder = holder(world, trade, Place::new(container, name), whole);
+    let place = match old_place(world, false).filter(|_| trade != Trade::Disk && world.noise.chance(250)) {
+        // Where a backup was: what was known of that says nothing of this.
+        Some(place) => place,
+        None => Place::new(container, name),
+    };
+    let mut holder = holder(world, trade, place, whole);
     let fixed = trade == Trade::Program && world.noise.chance(400);
     let term = match fixed {
         true => Term::Seconds(world.noise.of(15..61) as u32),

@@ -50,7 +50,8 @@ pub(crate) fn live(plan: &Plan, goods: &Goods, life: Life) -> End {
     };
     let scope = Scope {
         container: plan.container.clone(),
-        ..Scope::default()
+        prefix: plan.prefix.clone(),
+        blobs: world.truth.only.clone(),
     };
     let simulation = Simulation::new(world);
     block_on(async {
@@ -112,6 +113,11 @@ async fn round<Q: Ask>(
 ) -> Option<BTreeSet<Place>> {
     guard.survey().await.ok()?;
     let found = places(&guard.entries(), |_| true);
+    for entry in guard.entries() {
+        if let Entry::Blob { finding, .. } = entry {
+            simulation.world().judge_words(&finding);
+        }
+    }
     if life == Life::Command && guard.ripen().await.is_err() {
         return None;
     }

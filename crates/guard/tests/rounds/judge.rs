@@ -44,7 +44,7 @@ impl World {
         let seen = Seen {
             at: self.now,
             epoch: blob.epoch,
-            tagged: blob.etag.is_some(),
+            tag: blob.etag,
             infinite: matches!(blob.lease, Lease::Infinite { .. }),
             restore,
             restore_since: match before {
@@ -175,17 +175,26 @@ impl World {
         if !holder.alive {
             return self.orphan_goes(place);
         }
+        let who = match holder.trade {
+            Trade::Backup => "a backup",
+            Trade::Restore => "a restore that the user included",
+            _ if self.truth.named.contains(place) => "a program whose blob the user named",
+            _ => "a program that leased a backup",
+        };
+        let why = match (self.own_door(), holder.instance) {
+            (true, _) => "at the own door without connection and job",
+            (false, Some(_)) if self.plan.asked > 0 => "of an instance that is not asked",
+            (false, Some(_)) => "while nobody is asked",
+            (false, None) => "that no instance knows",
+        };
         let figures = &mut self.truth.figures;
         if blob.written > seen.at {
             figures.woke_in_between += 1;
         }
-        let trade = match holder.trade {
-            Trade::Backup => "backups",
-            Trade::Restore => "restores that the user included",
-            _ if self.truth.named.contains(place) => "programs whose blob the user named",
-            _ => "programs that leased a backup",
-        };
-        *figures.live_by_observation.entry(trade).or_default() += 1;
+        *figures
+            .live_by_observation
+            .entry(format!("{who} {why}"))
+            .or_default() += 1;
     }
 
     /// What forbids a break at any time, by the last look.
@@ -201,7 +210,7 @@ impl World {
             () if owner == Some(Trade::Disk) => Some("a disk"),
             () if is_called_a_file_in_use(place) => Some("called like a disk or a database file"),
             () if !seen.infinite => Some("a lease that ends by itself"),
-            () if !seen.tagged => Some("without a tag"),
+            () if seen.tag.is_none() => Some("without a tag"),
             () if seen.restore && !self.plan.include_restore => Some("a restore"),
             () if !seen.restore && !seen.evidence && !named => Some("nothing showed a backup"),
             () => None,

@@ -6,9 +6,10 @@
 //! the blob, its container or the account that failed, an instance that did not answer, hid a statement or named it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use azblob::lease::{Lease, LeaseId, LeaseStatus};
-use guard::{Deed, Place};
+use guard::{Activity, Deed, Finding, Holder, Place};
 
 use crate::holders::Trade;
 use crate::judge::shows_backup;
@@ -145,6 +146,10 @@ impl World {
     /// Blobs of programs that the user names: an unknown holder is broken only there. A database file that is named is
     /// none the less kept.
     pub(crate) fn name_some(&mut self) -> BTreeSet<Place> {
+        self.truth.only = match self.plan.only_some {
+            true => self.locked(|_, _| true).into_iter().collect(),
+            false => BTreeSet::new(),
+        };
         if self.plan.names_some {
             let locked = self.locked(|world, holder| world.holders[holder].trade >= Trade::DatabaseFile);
             for place in locked {
@@ -157,10 +162,40 @@ impl World {
     }
 
     fn in_scope(&self, place: &Place) -> bool {
-        self.plan
-            .container
-            .as_ref()
-            .is_none_or(|container| *container == place.container)
+        let container = self.plan.container.as_ref();
+        container.is_none_or(|container| *container == place.container)
+            && place.blob.starts_with(&self.plan.prefix)
+            && (self.truth.only.is_empty() || self.truth.only.contains(place))
+    }
+
+    /// What the guard says of a blob: no more quiet than there was, and no other holder than there is.
+    pub(crate) fn judge_words(&mut self, finding: &Finding) {
+        let place = &finding.place;
+        let (Some(seen), Some(blob)) = (self.truth.seen.get(place), self.store.blob(place)) else {
+            return;
+        };
+        if blob.epoch != seen.epoch
+            || blob.stirred > seen.at
+            || blob.etag != seen.tag
+            || self.truth.round.is_in_trouble(place)
+        {
+            return;
+        }
+        let quiet = match seen.witness {
+            Some(witness) => witness.quiet(),
+            None => seen.at - seen.stirred,
+        };
+        let wrong = match (finding.activity, finding.holder) {
+            (Activity::Quiet { lasting, .. }, _) if lasting > Duration::from_millis(quiet) => {
+                "more quiet than true"
+            }
+            (_, Holder::Restore) if !seen.restore => "a restore that is none",
+            // Something else may have taken the blob since it was looked into; then it is not still.
+            (Activity::Quiet { .. }, Holder::Backup(_)) if !seen.evidence => "a backup that is none",
+            _ => return,
+        };
+        let text = format!("{place} is called {wrong}: {finding:?}");
+        self.truth.defect(self.now, &text);
     }
 
     /// Whether the rules let the guard clean this up once it was quiet for long enough.
@@ -203,8 +238,8 @@ impl World {
         let seen = self
             .witness(place)
             .is_some_and(|door| door.connections > 0 || door.jobs > 0);
-        let restore = blob.lease.id() == Some(LeaseId::RESTORE);
-        if (asked || seen || restore) && blob.lease.view(self.at().lease).status == LeaseStatus::Locked {
+        let kept_anyway = blob.lease.id() == Some(LeaseId::RESTORE) && !self.plan.include_restore;
+        if (asked || seen) && !kept_anyway && blob.lease.view(self.at().lease).status == LeaseStatus::Locked {
             let lease = (place.clone(), blob.epoch);
             if self.truth.spared.insert(lease) {
                 self.truth.figures.saved += 1;

@@ -41,6 +41,10 @@ pub(crate) struct Plan {
     pub(crate) birth_every: u64,
     /// Only this container.
     pub(crate) container: Option<String>,
+    /// Only names that begin so.
+    pub(crate) prefix: String,
+    /// Only the blobs that are locked when the guard comes, looked up one by one.
+    pub(crate) only_some: bool,
 }
 
 impl Plan {
@@ -86,6 +90,8 @@ impl Plan {
             births_until: 5 * min_quiet,
             birth_every: min_quiet / 12,
             container: noise.chance(120).then(|| "backups".to_owned()),
+            prefix: noise.one(&["", "", "", "", "", "", "", "d"]).to_string(),
+            only_some: noise.chance(60),
         }
     }
 

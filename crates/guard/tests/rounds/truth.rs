@@ -14,7 +14,7 @@ use crate::plan::Plan;
 pub(crate) struct Seen {
     pub(crate) at: u64,
     pub(crate) epoch: u64,
-    pub(crate) tagged: bool,
+    pub(crate) tag: Option<u64>,
     pub(crate) infinite: bool,
     pub(crate) restore: bool,
     /// Since when every look found a restore.
@@ -107,8 +107,8 @@ pub(crate) struct Figures {
     /// Freed without a round in trouble on the way, and how much later than the rules demand at most.
     pub(crate) untroubled: u64,
     pub(crate) over_most: u64,
-    /// Live holders that were broken because nothing but observation could know them, by trade.
-    pub(crate) live_by_observation: BTreeMap<&'static str, u64>,
+    /// Live holders that were broken because nothing but observation could know them: who, and why nothing told.
+    pub(crate) live_by_observation: BTreeMap<String, u64>,
     /// Of these, woke up between the last look and the break.
     pub(crate) woke_in_between: u64,
     /// Live holders that were not broken only because jobs, connections or the instances told of them.
@@ -143,7 +143,7 @@ impl Figures {
         self.changed_hands += other.changed_hands;
         self.already_free += other.already_free;
         for (trade, count) in &other.live_by_observation {
-            *self.live_by_observation.entry(trade).or_default() += count;
+            *self.live_by_observation.entry(trade.clone()).or_default() += count;
         }
         for (why, count) in &other.skipped {
             *self.skipped.entry(why.clone()).or_default() += count;
@@ -162,6 +162,8 @@ pub(crate) struct Truth {
     pub(crate) orphans: BTreeMap<Place, Orphan>,
     /// Leases of live holders, quiet for long enough, that something told of.
     pub(crate) spared: BTreeSet<(Place, u64)>,
+    /// The only blobs that the guard shall look at; all where empty.
+    pub(crate) only: BTreeSet<Place>,
     /// Blobs that the user named.
     pub(crate) named: BTreeSet<Place>,
     /// What must never happen and did.
@@ -183,6 +185,7 @@ impl Truth {
             round: Round::default(),
             orphans: BTreeMap::new(),
             spared: BTreeSet::new(),
+            only: BTreeSet::new(),
             named: BTreeSet::new(),
             defects: Vec::new(),
             figures: Figures::default(),
@@ -230,9 +233,9 @@ impl Truth {
         }
     }
 
-    /// A block list belongs to the look before it.
-    pub(crate) fn saw_blocks(&mut self, now: u64, place: &Place, stirred: u64) {
-        if let Some(seen) = self.seen.get_mut(place) {
+    /// A block list belongs to the look before it, if the tag is the same still; if not, the tag will tell.
+    pub(crate) fn saw_blocks(&mut self, now: u64, place: &Place, tag: Option<u64>, stirred: u64) {
+        if let Some(seen) = self.seen.get_mut(place).filter(|seen| seen.tag == tag) {
             (seen.at, seen.stirred) = (now, stirred);
         }
     }

@@ -159,6 +159,9 @@ impl World {
         if self.noise.chance(25) {
             self.operator();
         }
+        if self.noise.chance(30) {
+            self.snapshot();
+        }
         if self.noise.chance(25) && self.store.containers.remove("temp").is_none() {
             self.store.containers.insert("temp".to_owned(), BTreeMap::new());
         }
@@ -173,6 +176,18 @@ impl World {
             holder.connected_until = holder.connected_until.min(self.now);
         }
         self.truth.tell(self.now, "the door restarts");
+    }
+
+    /// Somebody makes a snapshot, which no deletion of the guard may take along.
+    fn snapshot(&mut self) {
+        let locked = self.locked(|_, _| true);
+        if locked.is_empty() {
+            return;
+        }
+        let place = self.noise.one(&locked).clone();
+        if let Some(blob) = self.store.blob_mut(&place) {
+            blob.snapshots = true;
+        }
     }
 
     /// Somebody breaks the lease of a blob whose holder is dead, by hand.
