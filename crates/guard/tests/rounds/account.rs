@@ -109,14 +109,18 @@ pub(crate) fn fault(operation: Operation, target: &str, cause: Cause) -> Fault {
 }
 
 impl World {
-    /// What goes wrong on the way to the service.
+    /// What goes wrong on the way to the service; more often where it matters most.
     fn fault(&mut self, operation: Operation, target: &str) -> Option<Fault> {
+        let often = match operation {
+            Operation::BreakLease | Operation::Delete => 5 * self.plan.faults,
+            _ => self.plan.faults,
+        };
         let cause = if self.now < self.outage_until {
             match self.outage_until % 2 {
                 0 => Cause::Expired(None),
                 _ => Cause::Unreachable("connection refused".to_owned()),
             }
-        } else if self.faulty && self.noise.chance(self.plan.faults) {
+        } else if self.faulty && self.noise.chance(often) {
             match self.noise.below(6) {
                 // It works in the end.
                 0 => {
@@ -168,6 +172,15 @@ impl World {
         self.store.blob(place).ok_or_else(missing)
     }
 
+    /// A blob that has only uncommitted blocks answers to no HEAD.
+    fn committed(&self, place: &Place) -> Result<&Blob, Fault> {
+        let blob = self.existing(Operation::Look, place)?;
+        match blob.etag {
+            Some(_) => Ok(blob),
+            None => Err(fault(Operation::Look, &place.to_string(), Cause::NotFound)),
+        }
+    }
+
     fn list(&mut self, container: &str, prefix: &str, after: &str) -> Result<Page<Listed>, Fault> {
         let missing = || fault(Operation::ListBlobs, container, Cause::NotFound);
         let blobs = self.store.containers.get(container).ok_or_else(missing)?;
@@ -190,7 +203,7 @@ impl World {
     }
 
     fn probe(&mut self, place: &Place, id: &str) -> Result<Probe, Fault> {
-        let blob = self.existing(Operation::Look, place)?;
+        let blob = self.committed(place)?;
         let view = blob.lease.view(self.at().lease);
         if view.status == azblob::lease::LeaseStatus::Unlocked {
             return Ok(Probe::NotLeased);
@@ -294,7 +307,7 @@ impl Account for Simulation {
 
     async fn head(&self, place: &Place) -> Result<Head, Fault> {
         self.ask_service(Operation::Look, place, |world| {
-            let properties = world.properties(world.existing(Operation::Look, place)?);
+            let properties = world.properties(world.committed(place)?);
             let witness = world.witness(place);
             world.saw(place);
             let date = Some(world.at().wall.truncated_to_second());
