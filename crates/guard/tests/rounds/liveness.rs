@@ -133,10 +133,10 @@ impl World {
         let now = self.now;
         let left = std::mem::take(&mut self.truth.orphans);
         for (place, orphan) in left {
-            // Who died at the very end had no time yet.
-            if orphan.died + 2 * self.plan.min_quiet < now
-                && self.due(&place, orphan.seen.unwrap_or(now)) < now
-            {
+            // What became due at the very end had no round yet.
+            let due = self.due(&place, orphan.seen.unwrap_or(now));
+            let late = due.saturating_add(2 * self.plan.interval + self.plan.min_quiet);
+            if late < now {
                 self.truth
                     .defect(now, &format!("the orphan {place} is left at the end: {orphan:?}"));
             }

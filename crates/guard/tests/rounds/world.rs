@@ -320,8 +320,9 @@ impl World {
         if begins && holder.tries > 0 && code != ErrorCode::ContainerNotFound {
             holder.tries -= 1;
             holder.position = 0;
-            // The statement fails and is gone; a job step starts it again.
+            // The statement fails, and the job with it; both begin again.
             holder.end_statement(self.now, 0);
+            holder.job_until = holder.job_until.min(self.now + 5 * SECOND);
             let wait = self.noise.of(1..holder.retry_after);
             self.queue.insert((self.now + wait, index));
             return false;
