@@ -53,7 +53,7 @@ fn worlds(first: u64, rounds: u64, life: Life) -> (Figures, Vec<String>) {
 #[test]
 fn a_watch_breaks_no_live_holder_that_can_be_known_and_frees_every_orphan() {
     let first = number("BAC2_GUARD_SEED").unwrap_or(1);
-    let rounds = number("BAC2_GUARD_ROUNDS").unwrap_or(10_000);
+    let rounds = number("BAC2_GUARD_ROUNDS").unwrap_or(8_000);
     let (figures, defects) = worlds(first, rounds, Life::Watch);
     driver::print(&figures);
     assert!(
