@@ -188,7 +188,7 @@ pub(super) fn rows<A: Account>(entries: &[Entry], account: &A) -> Vec<Row> {
 }
 
 /// The rows of what is about to be done. Their sentences are those of a dry run, whose next step is another.
-fn planned_rows<A: Account>(entries: &[Entry], account: &A) -> Vec<Row> {
+pub(super) fn planned_rows<A: Account>(entries: &[Entry], account: &A) -> Vec<Row> {
     let mut rows = rows(entries, account);
     for detail in rows.iter_mut().filter_map(|row| row.detail.as_mut()) {
         if let Some(plain) = detail.strip_suffix(DRY_RUN_NEXT) {

@@ -132,6 +132,11 @@ impl Run {
             let stop = Stop::on_signal()?;
             let cleaned = clean::clean(&account, &clock, order, consent, &stop, console).await;
             let rows = clean::rows(&cleaned.entries, &account);
+            // What was done is written down before anything else can go wrong.
+            let reported = match &mut report {
+                Some(report) => report.write(&rows, &cleaned.summary, account.address(), clock.now()),
+                None => Ok(()),
+            };
             if (cleaned.end.is_none() || !rows.is_empty()) && !cleaned.is_just_shown(console.format()) {
                 match console.format() {
                     Format::Json => console.json(&rows)?,
@@ -139,8 +144,8 @@ impl Run {
                 }
             }
             complaint::about(&cleaned.entries, |entry| cleaned.was_chosen(entry), console);
-            if let Some(report) = &mut report {
-                report.write(&rows, &cleaned.summary, account.address(), clock.now())?;
+            if let Err(failure) = reported {
+                console.fail(&failure);
             }
             cleaned.end.map_or(Ok(()), Err)
         })

@@ -97,6 +97,10 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
         let mut entries = listed.entries;
         entries.extend(listed.fault.iter().flat_map(|fault| clean::unread(fault, &clock)));
         let rows = clean::rows(&entries, &account);
+        let reported = match &mut report {
+            Some(report) => report.write(&rows, &listed.summary, account.address(), clock.now()),
+            None => Ok(()),
+        };
         match console.format() {
             Format::Json => console.json(&rows)?,
             Format::Table => console.text(&format!(
@@ -106,10 +110,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
             ))?,
         }
         complaint::about(&entries, |_| false, console);
-        match &mut report {
-            Some(report) => report.write(&rows, &listed.summary, account.address(), clock.now()),
-            None => Ok(()),
-        }
+        reported
     })
 }
 

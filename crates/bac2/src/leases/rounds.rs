@@ -127,7 +127,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
             let Some(interval) = self.order.interval else {
                 return match round {
                     Round::NoAnswer(fault) => Err(complaint::unusable(&fault)),
-                    Round::Last if stop.is_asked() => Err(clean::interrupted()),
+                    Round::Over | Round::Last if stop.is_asked() => Err(clean::interrupted()),
                     Round::Over | Round::Last => Ok(()),
                 };
             };
@@ -185,7 +185,10 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
         self.say_unread(entries, console)?;
         self.say_free(entries).await?;
         for entry in entries {
-            let Entry::Blob { finding, ruling, .. } = entry else {
+            let Entry::Blob {
+                finding, ruling, did, ..
+            } = entry
+            else {
                 continue;
             };
             let ripe = matches!(ruling, Ruling::Break(_));
@@ -194,9 +197,9 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
                     if stop.is_asked() {
                         return Ok(());
                     }
-                    let did = stop.unless_again(guard.act(&finding.place, deed)).await;
-                    let did = did.unwrap_or_else(|| clean::unknown_outcome(&finding.place));
-                    self.say_done(entry, &did, console)?;
+                    let outcome = stop.unless_again(guard.act(&finding.place, deed)).await;
+                    let outcome = outcome.unwrap_or_else(|| clean::unknown_outcome(&finding.place));
+                    self.say_done(entry, &outcome, console)?;
                 }
                 _ => {
                     let is_spared = ripe && self.is_spared(finding);
@@ -205,6 +208,11 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
                     }
                     if ripe {
                         self.weigh(Exit::Failed, console);
+                    }
+                    if let Did::Failed(fault) = did
+                        && self.order.interval.is_none()
+                    {
+                        console.fail(&complaint::failed(fault));
                     }
                 }
             }

@@ -335,3 +335,41 @@ fn once_ends_with_1_for_what_is_left_and_with_2_for_no_answer() {
     assert_eq!(ended.unwrap_err().exit(), Exit::Unusable);
     assert_eq!(lines, [line("-", "failed", "unreachable")]);
 }
+
+#[test]
+fn a_signal_in_the_middle_of_a_single_round_is_told_by_its_exit_code() {
+    let account = Pretended::default();
+    account.backup("a/1.bak", &half());
+    account.backup("a/2.bak", &half());
+    let (sender, stop) = Stop::by_hand();
+    let told = move || sender.send_modify(|times| *times += 1);
+    *account.on_break.lock().unwrap() = Some(Box::new(told));
+    let order = order(Some(Deed::Break), None, &[]);
+    let (ended, lines) = watched(&account, &PretendedClock::default(), order, &stop, &console());
+    assert_eq!(lines, [line("1.bak", "broken", "quietBackup")]);
+    assert_eq!(ended.unwrap_err().code(), "Interrupted");
+}
+
+#[test]
+fn what_is_about_to_be_done_is_not_called_a_dry_run() {
+    let account = Pretended::default();
+    account.backup("a/1.bak", &half());
+    let (_sender, stop) = Stop::by_hand();
+    let order = clean::Order {
+        scope: Scope::default(),
+        terms: terms(HOUR, &[]),
+        deed: Deed::Break,
+        dry_run: true,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let clock = PretendedClock::default();
+    let done = runtime.block_on(clean::clean(&account, &clock, order, None, &stop, &console()));
+    assert_eq!(dids(&done), [Did::WouldBreak]);
+    let said = |rows: &[guard::report::Row]| rows[0].detail.clone().unwrap();
+    assert!(said(&clean::rows(&done.entries, &account)).contains("--dry-run"));
+    let planned = said(&clean::planned_rows(&done.entries, &account));
+    assert!(
+        planned.ends_with("died.") && !planned.contains("--dry-run"),
+        "{planned}"
+    );
+}

@@ -42,19 +42,23 @@ is named with --blob. Blobs that hold a complete backup are not deleted.
 
 --once looks, watches until all is ruled (--min-quiet at most; no time on the vault's own door), acts
 if told to, and ends. Exit code then: 0 nothing abandoned is left, 1 an abandoned backup was found and
-is still locked, or something failed, 2 wrong usage, or the account does not answer or refuses.
+is still locked, something failed, or a signal came first, 2 wrong usage, or the account does not
+answer or refuses.
 
-cron, every hour, mail by what is said:
+cron, every hour, mail where something is found:
   17 * * * * bac2 leases watch --once --account-url URL --sas-file /etc/bac2/sas -o table
 
 A systemd unit that goes on watching, /etc/systemd/system/bac2-leases.service:
   [Service]
-  ExecStart=/usr/bin/bac2 leases watch --account-url URL --sas-file /etc/bac2/sas
-  Restart=on-failure
+  ExecStart=/usr/bin/bac2 leases watch --account-url URL --sas-file %d/sas
+  LoadCredential=sas:/etc/bac2/sas
   DynamicUser=yes
-  LoadCredential=sas:/etc/bac2/sas        # then --sas-file ${CREDENTIALS_DIRECTORY}/sas
+  Restart=on-failure
+  [Install]
+  WantedBy=multi-user.target
 
-Or by a timer, with Type=oneshot and --once in the service, /etc/systemd/system/bac2-leases.timer:
+Or once an hour: Type=oneshot and --once in the service instead of Restart and [Install], and a timer,
+/etc/systemd/system/bac2-leases.timer:
   [Timer]
   OnCalendar=hourly
   Persistent=true
