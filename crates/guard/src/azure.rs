@@ -1,9 +1,9 @@
 //! The real account: Microsoft's client library, wrapped.
 //!
 //! Works on Azure Storage, on Azurite and on bac2's own door. The library makes requests and goes through its pipeline;
-//! beneath it stands an HTTP client of ours ([`transport`]), which signs, waits, tries again and limits. Listings and
-//! block lists are read by [`azblob`], which takes names as they are and trusts no server; the library's own reader trims
-//! blanks off names.
+//! beneath it stands an HTTP client of ours (`transport`), which signs, waits, tries again and limits. Listings and
+//! block lists are read by [`azblob`], which trusts no server: the library's own reader gives up a whole page for one date
+//! that it cannot read. Addresses of blobs are made by `endpoint`, for the reason given there.
 //!
 //! Requests speak version 2021-12-02 of the protocol, which all three services know and which has all that is needed.
 //! A break and a deletion are sent once, on a connection of their own. Deliberately absent: acquiring, renewing or
@@ -23,7 +23,6 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use azure_core::credentials::TokenCredential;
 use azure_core::error::Error;
@@ -380,11 +379,4 @@ fn content_range(headers: &Headers) -> Option<(u64, u64)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, _) = range.split_once('-')?;
     Some((first.trim().parse().ok()?, total.trim().parse().ok()?))
-}
-
-/// The present moment of a clock, for [`Settings::now`].
-impl From<UnixMillis> for Now {
-    fn from(at: UnixMillis) -> Self {
-        Self(Arc::new(move || at))
-    }
 }

@@ -20,7 +20,7 @@ use guard::fault::{Cause, Fault};
 use reqwest::Method;
 
 use azure_support::{
-    ACCOUNT, Door, KEY, LEASE, RESTORE, RESTORE_DASHED, account_sas, full_sas, in_seconds, secret,
+    ACCOUNT, Door, LEASE, RESTORE, RESTORE_DASHED, account_sas, full_sas, in_seconds, secret,
 };
 
 /// Names that some layer between here and the store might spoil.
@@ -528,5 +528,4 @@ async fn looks_a_second() {
         let rate = 4_000.0 / began.elapsed().as_secs_f64();
         println!("{side_by_side} at once: {rate:.0} looks a second");
     }
-    let _ = KEY;
 }

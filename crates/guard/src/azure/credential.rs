@@ -181,6 +181,13 @@ impl fmt::Debug for Now {
     }
 }
 
+/// A clock that stands still.
+impl From<UnixMillis> for Now {
+    fn from(at: UnixMillis) -> Self {
+        Self(Arc::new(move || at))
+    }
+}
+
 /// Keeps a SAS that is good at this moment.
 #[derive(Debug)]
 pub(super) struct Signer {

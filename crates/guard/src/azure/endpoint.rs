@@ -2,6 +2,10 @@
 //!
 //! Two styles: the host names the account (`https://NAME.blob.core.windows.net`), or the path does
 //! (`http://127.0.0.1:10000/devstoreaccount1`, Azurite and bac2's own door). The address never holds a secret.
+//!
+//! The client library's own addresses are not used: it leaves tabs out of a name and takes a blob named `..` for its
+//! container, so that a deletion could meet something that nobody judged. A name is written here so that every byte of
+//! it arrives, or not at all.
 
 use azblob::names::AccountName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -23,6 +23,7 @@ use azure_core::error::{Error, ErrorKind};
 use azure_identity::{
     ClientSecretCredential, DeveloperToolsCredential, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
 };
 
 use super::OpenError;
@@ -43,8 +44,14 @@ pub(super) fn identity(var: impl Fn(&str) -> Option<String>) -> Result<Arc<dyn T
             let credential = ClientSecretCredential::new(tenant, client.clone(), Secret::new(secret), None);
             return Ok(credential.map_err(failed)?);
         }
-        if var("AZURE_FEDERATED_TOKEN_FILE").is_some() {
-            return Ok(WorkloadIdentityCredential::new(None).map_err(failed)?);
+        if let Some(file) = var("AZURE_FEDERATED_TOKEN_FILE") {
+            let options = WorkloadIdentityCredentialOptions {
+                client_id: Some(client.clone()),
+                tenant_id: Some(tenant.clone()),
+                token_file_path: Some(file.into()),
+                ..WorkloadIdentityCredentialOptions::default()
+            };
+            return Ok(WorkloadIdentityCredential::new(Some(options)).map_err(failed)?);
         }
     }
     let managed = || {
@@ -105,5 +112,53 @@ impl TokenCredential for ToolsThenMachine {
             ErrorKind::Credential,
             format!("no identity was found: {tools}; the virtual machine: {why}"),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kind of identity that these variables lead to.
+    fn kind(variables: &[(&str, &str)]) -> String {
+        let var = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        match identity(var) {
+            Ok(identity) => format!("{identity:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_environment_chooses_the_identity() {
+        let tenant = ("AZURE_TENANT_ID", "00000000-0000-0000-0000-000000000001");
+        let client = ("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000002");
+        let secret = ("AZURE_CLIENT_SECRET", "SECRET");
+        let token = tempfile::NamedTempFile::new().unwrap();
+        let path = token.path().to_str().unwrap();
+        let file = ("AZURE_FEDERATED_TOKEN_FILE", path);
+        let endpoint = ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token");
+        let cases: [(&[(&str, &str)], &str); 7] = [
+            (
+                &[tenant, client, secret, file, endpoint],
+                "ClientSecretCredential",
+            ),
+            (&[tenant, client, file, endpoint], "WorkloadIdentityCredential"),
+            (&[tenant, client], "ManagedIdentityCredential"),
+            (&[endpoint], "ManagedIdentityCredential"),
+            (&[client], "ManagedIdentityCredential"),
+            (&[tenant, ("AZURE_CLIENT_ID", "")], "ToolsThenMachine"),
+            (&[], "ToolsThenMachine"),
+        ];
+        for (variables, want) in cases {
+            let kind = kind(variables);
+            assert!(kind.contains(want), "{want}: {kind}");
+            assert!(!kind.contains("SECRET"), "{kind}");
+        }
+        let bad = kind(&[("AZURE_TENANT_ID", "no tenant!"), client, secret]);
+        assert!(bad.starts_with("Microsoft Entra ID: "), "{bad}");
+        assert!(!bad.contains("SECRET"), "{bad}");
     }
 }
