@@ -9,7 +9,7 @@
 //! [`limits::USES`] locked ones the longest unused is forgotten, and from then on the door says that it has been watching
 //! what it does not know since that moment only. It never claims to have watched for longer than is true.
 //!
-//! Each request takes a lock of a part of the record twice, for less than a microsecond; blobs are divided among the
+//! Each request takes the lock of a part of the record twice, for a look-up among its blobs; they are divided among the
 //! parts by their names. Nothing here waits for the disk. What is forgotten depends on the order of requests alone.
 
 mod guest;
