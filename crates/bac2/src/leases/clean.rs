@@ -76,7 +76,7 @@ pub(super) async fn clean<A: Account, C: Clock>(
     let watcher = Watcher::new(console);
     let (scope, terms) = (order.scope.clone(), order.terms.clone());
     let mut guard = Guard::new(account, clock, scope, terms).telling(&watcher);
-    let mut cleaned = ruled(&mut guard, clock, &order, stop, &watcher, console).await;
+    let mut cleaned = ruled(account, &mut guard, clock, &order, stop, &watcher, console).await;
     if cleaned.end.is_some() {
         return cleaned;
     }
@@ -110,6 +110,7 @@ pub(super) async fn clean<A: Account, C: Clock>(
 
 /// Finds what is locked, and watches until each is ruled.
 async fn ruled<A: Account, C: Clock>(
+    account: &A,
     guard: &mut Guard<'_, A, C>,
     clock: &C,
     order: &Order,
@@ -122,30 +123,78 @@ async fn ruled<A: Account, C: Clock>(
     let summary = match surveyed {
         None => return Cleaned::ended(Summary::default(), Vec::new(), Some(interrupted())),
         Some(Err(fault)) => {
-            let (entries, end) = (unread(&fault, clock), complaint::unusable(&fault));
+            let (entries, end) = (
+                unread(&fault, clock),
+                complaint::unusable(&fault, account.address()),
+            );
             return Cleaned::ended(Summary::default(), entries, Some(end));
         }
         Some(Ok(summary)) => summary,
     };
-    say_missing(&order.scope, &guard.entries(), console);
+    let before = guard.entries();
+    say_missing(&order.scope, &before, console);
     let mut end = None;
     let mut lost = Vec::new();
     if let Some(longest) = guard.longest_wait() {
-        announce(&guard.entries(), longest, &order.terms, console);
+        announce(&before, longest, &order.terms, console);
         let ripened = stop.unless(guard.ripen()).await;
         watcher.clear();
         match ripened {
             None => end = Some(interrupted()),
             Some(Err(fault)) => {
                 lost = unread(&fault, clock);
-                end = Some(complaint::unusable(&fault));
+                end = Some(complaint::unusable(&fault, account.address()));
             }
             Some(Ok(())) => {}
         }
     }
     let mut entries = left(guard.entries());
     entries.extend(lost);
+    let free = free(account, clock, before, &entries).await;
+    entries.splice(0..0, free);
+    // By place, and what could not be read at the end, as the guard gives them.
+    entries.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
     Cleaned::ended(summary, entries, end)
+}
+
+/// Blobs that were locked at the survey and are no more: nothing is left to do, which is told.
+async fn free<A: Account, C: Clock>(
+    account: &A,
+    clock: &C,
+    before: Vec<Entry>,
+    after: &[Entry],
+) -> Vec<Entry> {
+    let locked: BTreeSet<&Place> = after
+        .iter()
+        .filter_map(finding)
+        .map(|finding| &finding.place)
+        .collect();
+    let mut free = Vec::new();
+    for entry in before {
+        let Entry::Blob { finding, ruling, .. } = entry else {
+            continue;
+        };
+        if locked.contains(&finding.place) {
+            continue;
+        }
+        let did = match account.head(&finding.place).await {
+            Ok(_) => Did::Skipped(Skip::Released),
+            Err(fault) if fault.cause == Cause::NotFound => Did::Skipped(Skip::Gone),
+            Err(fault) => Did::Failed(fault),
+        };
+        free.push(Entry::Blob {
+            finding,
+            ruling,
+            did,
+            at: clock.now(),
+        });
+    }
+    free
+}
+
+fn order_of(entry: &Entry) -> (bool, Option<&Place>) {
+    let place = finding(entry).map(|finding| &finding.place);
+    (place.is_none(), place)
 }
 
 /// Does the deed to each that may be acted on, and writes down what became of all that are ripe.
@@ -239,6 +288,7 @@ fn plan(entries: &mut [Entry], would: &Did) {
             did,
             ..
         } = entry
+            && !matches!(did, Did::Skipped(_))
         {
             *did = would.clone();
         }

@@ -12,9 +12,14 @@ use crate::quantity::count;
 /// Complaints that are said one by one; more are counted. The answer and the report have all of them.
 const SAID: usize = 20;
 
-/// The account itself does not answer as it should: nothing is known, exit code 2.
-pub(super) fn unusable(fault: &Fault) -> Failure {
-    Failure::unusable(code(&fault.cause), fault.happened(), fault.next_step())
+/// The account itself does not answer as it should: nothing is known, exit code 2. Its address shows a slip of the pen.
+pub(super) fn unusable(fault: &Fault, address: &str) -> Failure {
+    let happened = fault.happened();
+    let happened = match happened.strip_prefix("the account:") {
+        Some(rest) => format!("the account {address}:{rest}"),
+        None => happened,
+    };
+    Failure::unusable(code(&fault.cause), happened, fault.next_step())
 }
 
 /// A part of the work failed: exit code 1.

@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
                 if let Some(report) = &mut report {
                     report.write(&rows, &Summary::default(), account.address(), clock.now())?;
                 }
-                return Err(complaint::unusable(&fault));
+                return Err(complaint::unusable(&fault, account.address()));
             }
             None => return Err(clean::interrupted()),
         };

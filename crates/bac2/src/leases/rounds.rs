@@ -126,7 +126,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
             first = false;
             let Some(interval) = self.order.interval else {
                 return match round {
-                    Round::NoAnswer(fault) => Err(complaint::unusable(&fault)),
+                    Round::NoAnswer(fault) => Err(complaint::unusable(&fault, self.account.address())),
                     Round::Over | Round::Last if stop.is_asked() => Err(clean::interrupted()),
                     Round::Over | Round::Last => Ok(()),
                 };

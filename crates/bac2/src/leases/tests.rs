@@ -373,3 +373,34 @@ fn what_is_about_to_be_done_is_not_called_a_dry_run() {
         "{planned}"
     );
 }
+
+#[test]
+fn what_is_released_or_deleted_while_it_is_watched_is_told() {
+    let account = Pretended::default();
+    for place in ["a/1.bak", "a/2.bak", "a/3.bak"] {
+        account.backup(place, &half());
+    }
+    let (_sender, stop) = Stop::by_hand();
+    let place = |text: &str| Place::parse(text).unwrap();
+    let clock = PretendedClock::default()
+        .plan(20 * MINUTE, || {
+            account
+                .blobs
+                .lock()
+                .unwrap()
+                .get_mut(&place("a/1.bak"))
+                .unwrap()
+                .leased = false;
+        })
+        .plan(30 * MINUTE, || {
+            account.blobs.lock().unwrap().remove(&place("a/2.bak"));
+        });
+    let console = console();
+    let done = cleaned(&account, &clock, Deed::Break, &stop, &console);
+    assert_eq!(
+        dids(&done),
+        [Did::Skipped(Skip::Released), Did::Skipped(Skip::Gone), Did::Broke]
+    );
+    super::complaint::about(&done.entries, |entry| done.was_chosen(entry), &console);
+    assert_eq!(console.exit(), Exit::Done);
+}

@@ -139,6 +139,11 @@ fn files_and_answers_that_do_not_work_are_exit_code_2() {
     );
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("[AccountUnreachable]"), "{}", run.err);
+    assert!(
+        run.err.contains(&gone),
+        "a slip in the address is seen: {}",
+        run.err
+    );
 }
 
 #[test]
