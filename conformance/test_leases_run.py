@@ -273,7 +273,7 @@ def figures(world, loops, told):
     return (
         f"the lease guard: {len(world.live)} live holders, {lost} broken; {paused} of them paused, {pauses} times in "
         f"all, beyond the limit of {QUIET} s with a connection open: observation alone would have taken these {paused} "
-        f"for dead. {len(world.dead)} orphans, {len(after)} freed: half of them within {middle:.1f} s, all within {last:.1f} s. "
+        f"for dead. {len(world.dead)} orphans, {len(after)} freed: half within {middle:.1f} s, all within {last:.1f} s. "
         f"{deeds.count('broken')} broken, {deeds.count('deleted')} deleted, in {runs} runs; "
         f"{len(told)} lines of the watch."
     )
