@@ -3,7 +3,7 @@
 //! leases that are nobody's business. No living one may lose its lease, every dead one must be cleaned up.
 //!
 //! Each holder has a client of its own, so that its connections are its own and end with it.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)] // Real time and sockets here.
 
 mod azure_support;
 

@@ -35,8 +35,8 @@ impl Clock for Still {
 fn half_a_backup() -> Blob {
     let whole = Sample::default().backup(SampleKind::Full, 1);
     let half = whole[..whole.len() / 1024 * 512].to_vec();
-    let end = half.len() as u64;
-    Blob::page(1 << 30, half, &[0..end])
+    let written = std::iter::once(0..half.len() as u64).collect::<Vec<_>>();
+    Blob::page(1 << 30, half, &written)
 }
 
 fn terms() -> Terms {
