@@ -112,9 +112,7 @@ impl<A: Account, C: Clock, Q: Ask> Guard<'_, A, C, Q> {
         let Some(record) = self.known.get_mut(place) else {
             return Err(Did::Skipped(Skip::Gone));
         };
-        let unchanged = record
-            .latest()
-            .is_some_and(|judged| seen.is_unchanged_since(judged));
+        let unchanged = record.is_as_judged(&seen);
         let ended = moment(self.clock);
         let span = Span { begun, ended };
         record.seen(seen, span);

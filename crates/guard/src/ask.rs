@@ -76,17 +76,24 @@ const ROOT: &str = "$root";
 
 /// Whether the path of `url` ends with the container and the blob; of the root container, which a URL leaves out, with
 /// the blob. Letters' case counts in neither: SQL Server keeps what the user wrote, and a container that differs only in
-/// case cannot exist.
+/// case cannot exist. A name may hold a `?` or `#` that was written as it is, so the whole text is compared too.
 fn names(url: &str, place: &Place) -> bool {
+    let url = url.trim();
     let plain = url.split(['?', '#']).next().unwrap_or_default();
-    let path = percent_decoded(plain);
     let wanted = if place.container == ROOT {
         format!("/{}", place.blob)
     } else {
         format!("/{}/{}", place.container, place.blob)
     };
     let wanted = wanted.to_lowercase();
-    path.to_lowercase().ends_with(&wanted) || plain.to_lowercase().ends_with(&wanted)
+    [
+        plain.to_owned(),
+        url.to_owned(),
+        percent_decoded(plain),
+        percent_decoded(url),
+    ]
+    .iter()
+    .any(|path| path.to_lowercase().ends_with(&wanted))
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -171,6 +171,7 @@ impl Fault {
                 Some("AccountIsDisabled") => "the account is disabled",
                 _ => "the credential is not accepted",
             }),
+            Cause::Throttled if self.operation.acts() => " was throttled".to_owned(),
             Cause::Throttled => " was throttled, again after every try".to_owned(),
             Cause::Protected => refused("the blob is protected"),
             Cause::Unreachable(why) => format!(" got no answer: {why}"),
@@ -214,6 +215,9 @@ impl Fault {
                     .to_owned()
             }
             Cause::Refused => self.next_credential().to_owned(),
+            Cause::Throttled if self.operation.acts() => {
+                "it was sent once and is not sent again: list again before you decide".to_owned()
+            }
             Cause::Throttled => "let the account rest and try again, with one container at a time".to_owned(),
             Cause::Protected => {
                 "remove the snapshots, the legal hold or the immutability policy, or wait for the copy \
@@ -374,6 +378,18 @@ mod tests {
                 said.matches(';').count(),
                 1,
                 "one sentence, one next step: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_act_is_not_said_to_have_been_tried_again() {
+        for operation in [Operation::BreakLease, Operation::Delete] {
+            let said = fault(operation, "c/b", Cause::Throttled, 503, "ServerBusy").sentence();
+            assert!(said.contains("was throttled (503"), "{said}");
+            assert!(
+                said.contains("list again") && !said.contains("every try"),
+                "{said}"
             );
         }
     }

@@ -340,9 +340,13 @@ fn is_fatal(fault: &Fault) -> bool {
     )
 }
 
-/// It may be over at the next look.
+/// It may be over at the next look: also the failure of the service or of a gateway before it (500, 502, 504).
 fn is_passing(fault: &Fault) -> bool {
-    matches!(fault.cause, Cause::Unreachable(_) | Cause::Throttled)
+    match fault.cause {
+        Cause::Unreachable(_) | Cause::Throttled => true,
+        Cause::Other(_) => fault.status.is_some_and(|status| status >= 500),
+        _ => false,
+    }
 }
 
 /// A look at a known blob. Its lease is probed as well where it is a restore's, because reads leave no other trace, and

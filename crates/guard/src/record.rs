@@ -4,6 +4,9 @@
 //! but the guard's own: a write in between would show in the later look, however long ago it was. A change begins the
 //! count anew; so does another holder.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use azblob::time::UnixMillis;
@@ -72,14 +75,18 @@ struct Seen {
     latest: Look,
     /// When the latest look began.
     at: Moment,
+    /// When the latest look ended, as watched.
+    until: Duration,
     /// When the first of the looks ended since when nothing changed.
     still_since: Moment,
     /// The latest look showed something else than the one before it.
     grew: bool,
-    /// It grew, or the door saw a use of it, at some look since the last [`Record::forgive`].
+    /// It grew, was used, or its lease changed hands, at some look since the last [`Record::forgive`].
     stirred: bool,
     /// The state whose bytes gave `content`.
     examined: Look,
+    /// The lease changed hands, and the blob was not looked into since.
+    handed_on: bool,
     holder: Holder,
     content: Content,
 }
@@ -103,10 +110,12 @@ impl Record {
             state: State::Seen(Box::new(Seen {
                 latest: look.clone(),
                 at: span.begun,
+                until: span.ended.watched,
                 still_since: span.ended,
                 grew: false,
                 stirred: false,
                 examined: look,
+                handed_on: false,
                 holder,
                 content: contents.content,
             })),
@@ -128,25 +137,39 @@ impl Record {
         self.verified = Some((of, verified));
     }
 
-    /// Takes a later look. Returns whether the blob should be looked into again: it changed and is still now, or what
-    /// was known of it left its holder open.
+    /// Takes a later look. Returns whether the blob should be looked into again: it changed and is still now, what was
+    /// known of it left its holder open, or its lease changed hands. It did where its state or duration is another: an
+    /// infinite lease that was a fixed one, or on its way out, at the look before is a new one, or a renewed one.
     pub(crate) fn seen(&mut self, look: Look, span: Span) -> bool {
         self.fault = None;
         self.failed_looks = 0;
         let State::Seen(seen) = &mut self.state else {
             return true;
         };
-        seen.stirred |= was_used_between(&seen.latest, &look);
+        let between = span.begun.watched.saturating_sub(seen.until);
+        seen.stirred |= was_used_between(&seen.latest, &look, between);
         seen.grew = !look.is_unchanged_since(&seen.latest);
-        if seen.grew {
+        let handed_on = look.properties.lease != seen.latest.properties.lease;
+        if seen.grew || handed_on {
             seen.still_since = span.ended;
             seen.stirred = true;
         }
+        seen.handed_on |= handed_on;
         seen.latest = look;
         seen.at = span.begun;
-        let stale = !seen.latest.is_unchanged_since(&seen.examined);
+        seen.until = span.ended.watched;
         let open = seen.holder == Holder::Unknown || matches!(seen.content, Content::Unread(_));
-        stale && (!seen.grew || open) || matches!(seen.content, Content::Unread(_))
+        seen.is_stale() && (!seen.grew || open)
+            || seen.handed_on
+            || matches!(seen.content, Content::Unread(_))
+    }
+
+    /// Whether `look` shows what the latest look showed, and that was looked into.
+    pub(crate) fn is_as_judged(&self, look: &Look) -> bool {
+        let State::Seen(seen) = &self.state else {
+            return false;
+        };
+        look.is_unchanged_since(&seen.latest) && !seen.is_stale() && !seen.handed_on
     }
 
     /// Takes what a further reading found.
@@ -160,11 +183,13 @@ impl Record {
         if changed || is_restore(holder) != is_restore(seen.holder) {
             seen.still_since = span.ended;
             seen.grew |= changed;
-            seen.stirred |= changed;
+            seen.stirred = true;
         }
         seen.latest = examined.look.clone();
         seen.at = span.begun;
+        seen.until = span.ended.watched;
         seen.examined = examined.look;
+        seen.handed_on = false;
         seen.holder = holder;
         seen.content = examined.contents.content;
         self.fault = None;
@@ -180,6 +205,8 @@ impl Record {
         let same = is_restore(seen.holder) == (probed == Probed::Restore);
         if !same {
             seen.still_since = span.ended;
+            seen.stirred = true;
+            seen.handed_on = true;
             seen.holder = match probed {
                 Probed::Restore => Holder::Restore,
                 // What the bytes say of the holder belongs to the time before the restore.
@@ -255,7 +282,7 @@ impl Record {
                 Holder::Unknown,
                 Content::Unread(self.fault.as_ref().map(Fault::sentence).unwrap_or_default()),
             ),
-            State::Seen(seen) => (seen.holder, seen.content.clone()),
+            State::Seen(seen) => seen.judged(),
         };
         Finding {
             place: place.clone(),
@@ -291,10 +318,33 @@ impl Record {
     }
 }
 
-/// Whether the door saw a use of the blob between two looks: what it calls quiet has become shorter.
-fn was_used_between(earlier: &Look, later: &Look) -> bool {
+impl Seen {
+    /// The content is not the one that was looked into.
+    fn is_stale(&self) -> bool {
+        !self.latest.is_unchanged_since(&self.examined)
+    }
+
+    /// Who holds it and what it holds, as of the latest look. What came to rest and could not be looked into since may be
+    /// anything; what was a disk or a database file may be one still.
+    fn judged(&self) -> (Holder, Content) {
+        if self.grew || !self.is_stale() || self.content.is_in_use_by_its_nature() {
+            return (self.holder, self.content.clone());
+        }
+        let holder = match self.holder {
+            Holder::Restore => Holder::Restore,
+            Holder::Backup(_) | Holder::Unknown => Holder::Unknown,
+        };
+        let why = "it changed, and could not be looked into since";
+        (holder, Content::Unread(why.to_owned()))
+    }
+}
+
+/// Whether the door saw a use of the blob in the time `between` two looks: what it calls quiet did not grow with it.
+/// Half of the time is allowed for clocks that do not run alike.
+fn was_used_between(earlier: &Look, later: &Look, between: Duration) -> bool {
+    let half = u64::try_from(between.as_millis() / 2).unwrap_or(u64::MAX);
     match (earlier.witness, later.witness) {
-        (Some(earlier), Some(later)) => later.quiet() < earlier.quiet(),
+        (Some(earlier), Some(later)) => later.quiet() < earlier.quiet().saturating_add(half),
         _ => false,
     }
 }
@@ -318,132 +368,4 @@ fn holder(examined: &Examined) -> Holder {
 
 fn is_restore(holder: Holder) -> bool {
     holder == Holder::Restore
-}
-
-#[cfg(test)]
-mod tests {
-    use azblob::lease::LeaseStatus;
-    use azblob::lease::{LeaseDurationKind, LeaseState, LeaseView, LeaseWitness};
-    use azblob::response::BlobType;
-
-    use super::*;
-    use crate::holder::Evidence;
-
-    fn at(seconds: u64) -> Moment {
-        Moment {
-            watched: Duration::from_secs(seconds),
-            wall: UnixMillis(1_000_000 + 1000 * seconds as i64),
-        }
-    }
-
-    /// A look that took a second.
-    fn span(seconds: u64) -> Span {
-        Span {
-            begun: at(seconds),
-            ended: at(seconds + 1),
-        }
-    }
-
-    fn look(tag: &str) -> Look {
-        Look {
-            properties: Properties {
-                kind: BlobType::Page,
-                size: 512,
-                etag: Some(ETag(tag.to_owned())),
-                last_modified: None,
-                created: None,
-                lease: LeaseView {
-                    status: LeaseStatus::Locked,
-                    state: LeaseState::Leased,
-                    duration: Some(LeaseDurationKind::Infinite),
-                },
-            },
-            pending: None,
-            witness: None,
-        }
-    }
-
-    fn examined(tag: &str, probed: Probed) -> Examined {
-        Examined {
-            look: look(tag),
-            probed,
-            contents: Contents {
-                content: Content::Other,
-                evidence: Some(Evidence::TapeHeader),
-            },
-        }
-    }
-
-    fn activity(record: &Record) -> Activity {
-        record.finding(&Place::new("c", "b")).activity
-    }
-
-    #[test]
-    fn quiet_is_what_lies_between_two_equal_looks_and_no_answer_s_own_time() {
-        let mut record = Record::examined(examined("1", Probed::Other), span(10));
-        assert_eq!((record.still(), activity(&record)), (None, Activity::Unknown));
-        assert!(!record.seen(look("1"), span(100)));
-        // From the end of the first look, 11, to the beginning of the second.
-        assert_eq!(record.still(), Some(Duration::from_secs(89)));
-        let quiet = Activity::Quiet {
-            lasting: Duration::from_secs(89),
-            since: at(11).wall,
-        };
-        assert_eq!(activity(&record), quiet);
-    }
-
-    #[test]
-    fn a_change_begins_the_quiet_anew_and_is_remembered() {
-        let mut record = Record::examined(examined("1", Probed::Other), span(10));
-        record.seen(look("2"), span(100));
-        assert_eq!((record.still(), activity(&record)), (None, Activity::Growing));
-        assert!(record.has_stirred());
-        // Still again: its bytes are worth another reading.
-        assert!(record.seen(look("2"), span(200)));
-        assert_eq!(record.still(), Some(Duration::from_secs(99)));
-        record.examined_again(examined("2", Probed::Other), span(205));
-        assert_eq!(record.still(), Some(Duration::from_secs(104)));
-        assert!(!record.seen(look("2"), span(210)));
-        assert!(record.forgive() && !record.has_stirred());
-    }
-
-    #[test]
-    fn another_holder_begins_the_quiet_anew() {
-        let mut record = Record::examined(examined("1", Probed::Other), span(10));
-        record.seen(look("1"), span(100));
-        assert!(record.probed(Probed::Other, span(100)));
-        assert_eq!(record.still(), Some(Duration::from_secs(89)));
-        assert!(!record.probed(Probed::Restore, span(100)));
-        assert_eq!(record.still(), None);
-        assert!(record.is_restore());
-        record.seen(look("1"), span(150));
-        assert!(record.probed(Probed::Restore, span(150)));
-        assert_eq!(record.still(), Some(Duration::from_secs(49)));
-        // Reads leave no trace: nobody knows whether it is quiet.
-        assert_eq!(activity(&record), Activity::Unknown);
-    }
-
-    #[test]
-    fn the_door_s_word_counts_more_than_the_looks() {
-        let mut record = Record::examined(examined("1", Probed::Other), span(10));
-        let mut witnessed = look("1");
-        witnessed.witness = Some(LeaseWitness {
-            connections: 1,
-            watched: 500_000,
-            ..LeaseWitness::default()
-        });
-        record.seen(witnessed.clone(), span(4000));
-        assert_eq!(activity(&record), Activity::Growing);
-        witnessed.witness = Some(LeaseWitness {
-            since_write: Some(120_000),
-            watched: 500_000,
-            ..LeaseWitness::default()
-        });
-        record.seen(witnessed, span(5000));
-        let quiet = Activity::Quiet {
-            lasting: Duration::from_secs(120),
-            since: at(4880).wall,
-        };
-        assert_eq!(activity(&record), quiet);
-    }
 }

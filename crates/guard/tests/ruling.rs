@@ -368,6 +368,15 @@ fn a_statement_names_a_blob_however_its_url_is_written() {
     assert!(running(url("https://acct.blob.core.windows.net/Sales.bak")).may_use(&rooted));
     assert!(running(url("http://127.0.0.1:10000/devstoreaccount1/$root/Sales.bak")).may_use(&rooted));
     assert!(!running(url("https://acct.blob.core.windows.net/xSales.bak")).may_use(&rooted));
+    // A name that holds a question mark or a number sign, written as it is or encoded; blanks around the URL.
+    let odd = Place::new("c", "a#1?.bak");
+    for text in [
+        "https://x/c/a#1?.bak",
+        "https://x/c/a%231%3F.bak",
+        " https://x/c/a#1?.bak ",
+    ] {
+        assert!(running(url(text)).may_use(&odd), "{text}");
+    }
     // A name that holds a percent sign of its own.
     let odd = Place::new("backups", "50%25.bak");
     assert!(running(url("https://x/backups/50%25.bak")).may_use(&odd));

@@ -8,8 +8,12 @@ use azblob::time::UnixMillis;
 use bak::writer::sample::{Sample, SampleKind};
 
 use super::*;
+use crate::account::ETag;
+use crate::act::Deed;
 use crate::fault::Operation;
 use crate::place::Place;
+use crate::report::Skip;
+use crate::ruling::Why;
 use crate::scripted::{Blob, Scripted, fault, run};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -70,7 +74,11 @@ fn failing_looks(which: std::ops::Range<u64>, cause: Cause) -> Scripted {
 
 #[test]
 fn an_outage_costs_no_quiet() {
-    for cause in [Cause::Throttled, Cause::Unreachable("no route".to_owned())] {
+    for cause in [
+        Cause::Throttled,
+        Cause::Unreachable("no route".to_owned()),
+        Cause::Other("a gateway's words".to_owned()),
+    ] {
         // The survey takes three: a look and both spellings of the probe.
         let (ended, rulings, took) = ripen(&failing_looks(5..12, cause));
         assert_eq!(ended, Ok(()));
@@ -120,4 +128,44 @@ fn a_blob_that_is_used_on_the_door_is_not_waited_for() {
     guard.known = watched;
     run(guard.look_again()).unwrap();
     assert_eq!(guard.longest_wait(), None, "somebody reads it now and then");
+}
+
+/// A database that moved in under the name of a backup.
+fn database() -> Blob {
+    let mut page = vec![0; 8192];
+    page[..2].copy_from_slice(&[1, 15]);
+    let mut blob = Blob::page(1 << 30, page, std::slice::from_ref(&(0..8192)));
+    blob.properties.etag = Some(ETag("\"2\"".to_owned()));
+    blob
+}
+
+#[test]
+fn nothing_is_done_by_what_a_blob_held_before_it_changed() {
+    let clock = Still::default();
+    let place = Place::new("backups", "dead.bak");
+    let mut terms = terms();
+    terms.named.insert(place.clone());
+    let mut known = BTreeMap::new();
+    let mut survey = |account: &Scripted| {
+        let mut guard = Guard::new(account, &clock, Scope::default(), terms.clone());
+        guard.known.append(&mut known);
+        run(guard.survey()).unwrap();
+        // The account panics where it is told to break.
+        let did = run(guard.act(&place, Deed::Break));
+        known.append(&mut guard.known);
+        did
+    };
+    let waits = Did::Skipped(Skip::NotQuietYet);
+    let with = |blob| Scripted::of([("backups/dead.bak", blob)]);
+    assert_eq!(survey(&with(half_a_backup())), waits);
+    assert_eq!(survey(&with(database())), Did::Skipped(Skip::Ruled(Why::Growing)));
+    run(clock.sleep(2 * MINUTE));
+    // It is at rest now and worth another reading, which fails behind the first request; the act's own look works.
+    let busy = with(database()).failing(|operation, target, before| {
+        (operation == Operation::Look && before == 1)
+            .then(|| fault(operation, target, Cause::Throttled, 503, "ServerBusy"))
+    });
+    assert_eq!(survey(&busy), Did::Skipped(Skip::Stirred));
+    let database = Did::Skipped(Skip::Ruled(Why::DataFile));
+    assert_eq!(survey(&with(self::database())), database);
 }
