@@ -160,6 +160,9 @@ fn the_demo_holds() {
     assert_eq!(outcome["flippedBit"]["verdict"], "damaged");
     assert_eq!(outcome["interrupted"]["leaseState"], "leased");
     assert_eq!(outcome["interrupted"]["verdict"], Value::Null);
+    assert_eq!(outcome["interrupted"]["sparedBecause"], "connectionOpen");
+    assert_eq!(outcome["interrupted"]["holder"], "backup");
+    assert_eq!(outcome["interrupted"]["cleanedUp"], true);
     assert!(
         outcome["client"]
             .as_str()

@@ -81,6 +81,26 @@ impl Door {
         format!("http://{}/{ACCOUNT}/{CONTAINER}", self.access.address)
     }
 
+    /// Where clients find the account.
+    pub(super) fn account_url(&self) -> String {
+        format!("http://{}/{ACCOUNT}", self.access.address)
+    }
+
+    /// The account's name.
+    pub(super) fn account(&self) -> &AccountName {
+        &self.access.account
+    }
+
+    /// The account's key.
+    pub(super) fn secret(&self) -> &Secret {
+        &self.access.secret
+    }
+
+    /// The container.
+    pub(super) fn container(&self) -> &ContainerName {
+        &self.container
+    }
+
     /// A blob of the container.
     pub(super) fn place(&self, blob: &str) -> Place {
         Place {

@@ -1,13 +1,14 @@
 //! `bac2 demo`: the whole story in one process and a temporary folder, over a real socket on loopback.
 //!
 //! Backups go in the way SQL Server sends them, the vault proves them on the way, they come back to the byte; then one
-//! bit flips, and an upload dies half-way. The client is a simulation of SQL Server's and says so; the door, the store
+//! bit flips, and an upload dies half-way, after which the lease guard cleans up. The client is a simulation of SQL Server's and says so; the door, the store
 //! and the verifier are the product. Every claim is checked, and one that does not hold makes the exit code 1.
 
 mod client;
 mod door;
 mod narrator;
 mod outcome;
+mod rescue;
 mod sample;
 mod source;
 mod story;
@@ -136,7 +137,10 @@ async fn tell(subjects: &[Subject], folder: &Path, console: &Console) -> anyhow:
     let first = subjects.first().expect("there is always one");
     let flipped_bit = stage.flipped_bit(first).await?;
     let interrupted = stage.interrupted(first).await?;
-    let held = backups.iter().all(outcome::Kept::held) && flipped_bit.held() && interrupted.held();
+    let held = backups.iter().all(outcome::Kept::held)
+        && flipped_bit.held()
+        && interrupted.held()
+        && interrupted.was_rescued();
     let outcome = Outcome {
         client: CLIENT,
         backups,
@@ -189,6 +193,10 @@ fn epilogue(stage: &Stage<'_>, outcome: &Outcome) -> anyhow::Result<()> {
     say.promise(
         outcome.interrupted.held(),
         "the upload that died stays locked and is no recovery point",
+    )?;
+    say.promise(
+        outcome.interrupted.was_rescued(),
+        "the lease guard spared it while it lived, and cleaned up when it was dead",
     )?;
     let end = if outcome.held {
         "Everything held. The temporary folder is gone; nothing of this machine was changed."

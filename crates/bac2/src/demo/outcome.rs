@@ -2,6 +2,7 @@
 
 use azblob::lease::{LeaseDurationKind, LeaseState};
 use bak::{BackupSet, LogBlockCounts, PageCounts, Verdict};
+use guard::ruling::Why;
 use serde::Serialize;
 
 /// The whole story.
@@ -68,6 +69,12 @@ pub(super) struct Interrupted {
     pub(super) readable_bytes: u64,
     /// The error code that an attempt to delete it met.
     pub(super) delete_refused_with: Option<String>,
+    /// Why the lease guard left it alone while its connection was open.
+    pub(super) spared_because: Option<Why>,
+    /// Who the guard found to hold the lease, once the connection was gone.
+    pub(super) holder: &'static str,
+    /// The guard broke the lease and deleted the blob.
+    pub(super) cleaned_up: bool,
 }
 
 impl Kept {
@@ -97,5 +104,10 @@ impl Interrupted {
             && self.delete_refused_with.as_deref() == Some("LeaseIdMissing")
             && self.readable_bytes == 0
             && !proved
+    }
+
+    /// The guard told the living from the dead.
+    pub(super) fn was_rescued(&self) -> bool {
+        self.spared_because == Some(Why::ConnectionOpen) && self.cleaned_up
     }
 }

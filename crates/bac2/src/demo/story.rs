@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bak::{Report, Verdict};
 use frontdoor::listing::{Entry, ShownVerdict};
+use guard::report::Did;
+use guard::ruling::Why;
+use guard::{Finding, Holder};
 use tokio::time::sleep;
 
 use super::door::Door;
 use super::narrator::Narrator;
 use super::outcome::{FlippedBit, Interrupted, Kept};
+use super::rescue::{Rescue, Rescued};
 use super::source::Source;
 use super::upload::{self, BLOCK_BYTES, CONNECTIONS, Place, Upload};
 use crate::console::Console;
@@ -157,6 +161,8 @@ impl Stage<'_> {
         let upload = Upload::begin(&place).await?;
         upload.send(&subject.source, sent, &progress).await?;
         progress.clear();
+        let rescue = Rescue::of(self.door, &blob, sent == 0)?;
+        let spared_because = rescue.spared_because().await?;
         upload.die_within_block(&subject.source, sent).await?;
         let all = counted(blocks, "block");
         say.fact(
@@ -184,6 +190,9 @@ impl Stage<'_> {
             "verdict",
             &format!("{point}; {} to read: no recovery point", size(readable_bytes)),
         )?;
+        let Rescued { finding, did } = rescue.clean_up().await?;
+        let cleaned_up = did == Did::Deleted;
+        self.rescue(spared_because.as_ref(), &finding, cleaned_up)?;
         Ok(Interrupted {
             file: subject.name.clone(),
             blocks_sent: sent,
@@ -193,7 +202,36 @@ impl Stage<'_> {
             verdict,
             readable_bytes,
             delete_refused_with: refused,
+            spared_because,
+            holder: finding.holder.as_str(),
+            cleaned_up,
         })
+    }
+
+    /// What the lease guard made of the interrupted upload.
+    fn rescue(&self, spared_because: Option<&Why>, finding: &Finding, cleaned_up: bool) -> Result<()> {
+        let say = &self.narrator;
+        let spared = match spared_because {
+            Some(Why::ConnectionOpen) => {
+                "while it lived, left alone: a connection of its was open at the door"
+            }
+            _ => "while it lived, NOT known to be alive",
+        };
+        say.fact("guard", spared)?;
+        let left = finding.uncommitted.map_or(0, |uncommitted| uncommitted.blocks);
+        let holder = match finding.holder {
+            Holder::Backup(_) => "a dead backup's",
+            Holder::Restore => "a restore's",
+            Holder::Unknown => "nobody known's, so it was named",
+        };
+        let end = if cleaned_up {
+            "lease broken, blob deleted, the name is free"
+        } else {
+            "NOT cleaned up"
+        };
+        let left = counted(left, "block");
+        say.fact("", &format!("then {holder}, {left} left behind: {end}"))?;
+        Ok(())
     }
 
     fn place(&self, blob: &str) -> Place {
