@@ -101,7 +101,7 @@ impl<A: Account, C: Clock, Q: Ask> Guard<'_, A, C, Q> {
             self.known.remove(place);
             return Err(Did::Skipped(Skip::Released));
         }
-        let probed = match probe(self.account, place).await {
+        let probed = match probe(self.account, place, seen.witness).await {
             Ok(Probed::NotLeased) => {
                 self.known.remove(place);
                 return Err(Did::Skipped(Skip::Released));

@@ -362,7 +362,7 @@ async fn look_once_more<A: Account>(account: &A, place: &Place, with_probe: bool
     if !with_probe {
         return Looked::Same(Box::new(seen), None);
     }
-    match probe(account, place).await {
+    match probe(account, place, seen.witness).await {
         Ok(Probed::NotLeased) => Looked::Free,
         Ok(probed) => Looked::Same(Box::new(seen), Some(probed)),
         Err(fault) => of_fault(fault),
@@ -378,7 +378,7 @@ async fn look_into<A: Account>(account: &A, place: &Place) -> Looked {
     if !is_locked(&seen) {
         return Looked::Free;
     }
-    let probed = match probe(account, place).await {
+    let probed = match probe(account, place, seen.witness).await {
         Ok(Probed::NotLeased) => return Looked::Free,
         Ok(probed) => probed,
         Err(fault) => return of_fault(fault),

@@ -11,6 +11,8 @@
 
 use azblob::lease::LeaseStatus;
 
+use azblob::lease::LeaseWitness;
+
 use crate::account::{Account, Probe};
 use crate::fault::{Cause, Fault};
 use crate::look;
@@ -21,6 +23,9 @@ const SPELLINGS: [&str; 2] = [
     "BAC2BAC2BAC2BAC2BAC2BAC2BAC2BAC2",
     "bac2bac2-bac2-bac2-bac2-bac2bac2bac2",
 ];
+
+/// What the door that was just looked at testified.
+type Witness = Option<LeaseWitness>;
 
 /// What the probe says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +44,12 @@ pub(crate) enum Probed {
 ///
 /// # Errors
 /// The fault of the request, [`Cause::NotFound`] for a blob that is gone.
-pub(crate) async fn probe<A: Account>(account: &A, place: &Place) -> Result<Probed, Fault> {
-    for spelling in SPELLINGS {
+pub(crate) async fn probe<A: Account>(account: &A, place: &Place, witness: Witness) -> Result<Probed, Fault> {
+    let spellings = match witness {
+        Some(_) => &SPELLINGS[..1],
+        None => &SPELLINGS,
+    };
+    for spelling in spellings {
         match account.probe(place, spelling).await {
             Ok(Probe::Match) => return Ok(Probed::Restore),
             Ok(Probe::NotLeased) => return Ok(Probed::NotLeased),
@@ -70,7 +79,7 @@ mod tests {
 
     fn ask(blob: Blob) -> (Result<Probed, Fault>, u64) {
         let account = Scripted::of([(NAME, blob)]);
-        let probed = run(probe(&account, &Place::parse(NAME).unwrap()));
+        let probed = run(probe(&account, &Place::parse(NAME).unwrap(), None));
         (probed, account.asked_in_all())
     }
 
@@ -91,6 +100,14 @@ mod tests {
     }
 
     #[test]
+    fn a_door_that_testifies_is_asked_once() {
+        let account = Scripted::of([(NAME, with_lease("0c2e3a2e-8d5c-4b5f-9f0a-2b2f5a3d9c11"))]);
+        let testimony = Some(LeaseWitness::default());
+        let probed = run(probe(&account, &Place::parse(NAME).unwrap(), testimony));
+        assert_eq!((probed, account.asked_in_all()), (Ok(Probed::Other), 1));
+    }
+
+    #[test]
     fn what_nobody_leases_is_not_leased() {
         assert_eq!(ask(Blob::block("x").unlocked()), (Ok(Probed::NotLeased), 1));
     }
@@ -107,7 +124,7 @@ mod tests {
         let (probed, _) = ask(Blob::uncommitted(Blocks::default()));
         assert_eq!(probed, Ok(Probed::Other));
         let account = Scripted::of([(NAME, Blob::block("x"))]);
-        let gone = run(probe(&account, &Place::parse("c/other").unwrap())).unwrap_err();
+        let gone = run(probe(&account, &Place::parse("c/other").unwrap(), None)).unwrap_err();
         assert_eq!(gone.cause, Cause::NotFound);
     }
 }
