@@ -230,7 +230,11 @@ impl Fault {
             Cause::Unreachable(_) => {
                 "check --account-url, the network and, for a private CA, --ca".to_owned()
             }
-            Cause::Unusable(_) => "check that --account-url names a Blob service".to_owned(),
+            Cause::Unusable(_) => {
+                "check that --account-url names a Blob service itself, or narrow the run with --container, --prefix or \
+                 --blob"
+                    .to_owned()
+            }
             Cause::Other(_) if self.operation.acts() => "list again before you decide".to_owned(),
             Cause::Other(_) => "try again, and if it stays so, look the code up".to_owned(),
         }

@@ -75,6 +75,25 @@ async fn a_busy_service_is_given_the_time_it_asks_for() {
 }
 
 #[tokio::test]
+async fn what_a_cache_remembers_is_no_look() {
+    for (age, fresh) in [("0", true), ("1", false), ("86400", false), ("soon", false)] {
+        let script = Script::play(move |_, _| Reply::blob().header("Age", age)).await;
+        let seen = script.account().head(&place()).await;
+        assert_eq!(seen.is_ok(), fresh, "{age}");
+        if let Err(fault) = seen {
+            assert!(matches!(fault.cause, Cause::Unusable(_)), "{fault}");
+            assert!(faulty(Err::<(), _>(fault)).sentence().contains("cache"));
+        }
+        let seen = script.seen();
+        assert_eq!(seen.len(), 1, "asking again would give the same");
+        assert_eq!(seen[0].header("cache-control"), "no-cache");
+    }
+    // What was done is done.
+    let script = Script::play(|_, _| Reply::new(202).header("Age", "60")).await;
+    script.account().break_lease(&place(), &tag()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_wait_beyond_all_patience_is_not_begun() {
     let script = Script::play(|_, _| Reply::refusal(503, "ServerBusy").header("Retry-After", "86400")).await;
     let fault = faulty(script.account().head(&place()).await);

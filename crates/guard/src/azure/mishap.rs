@@ -17,6 +17,9 @@ pub(super) enum Mishap {
     /// Not in time.
     #[error("no answer in time")]
     Timeout,
+    /// The answer is a cache's, and how the blob was some time ago.
+    #[error("a cache between here and the account gave an old answer")]
+    Cached,
     /// More than so many bytes.
     #[error("the answer has more than the {0} bytes that were asked for")]
     TooLarge(usize),

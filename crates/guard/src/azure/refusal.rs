@@ -22,7 +22,9 @@ pub(super) fn fault(operation: Operation, target: String, error: &Error) -> Faul
     if let Some(mishap) = mishap(error) {
         match mishap {
             Mishap::Connection(_) | Mishap::Timeout => fault.cause = Cause::Unreachable(mishap.to_string()),
-            Mishap::TooLarge(_) | Mishap::Broken(_) => fault.cause = Cause::Unusable(mishap.to_string()),
+            Mishap::TooLarge(_) | Mishap::Broken(_) | Mishap::Cached => {
+                fault.cause = Cause::Unusable(mishap.to_string())
+            }
             Mishap::Expired { status, code, at } => {
                 fault.cause = Cause::Expired(*at);
                 fault.status = Some(*status);

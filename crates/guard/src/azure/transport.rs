@@ -4,6 +4,10 @@
 //! one that changes nothing; here an answer is gathered, and only so much of it as was asked for. Redirects are not
 //! followed, nothing is decompressed. What goes wrong is told without the URL's query.
 //!
+//! Caches: an account can stand behind one (a content delivery network that lends it a name). What a blob looked like
+//! a minute ago is no look: a live upload would seem to rest. Requests ask for no cached answer, and one that says that it
+//! is one (`Age`) is not taken.
+//!
 //! Proxies: https goes through the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) as in other tools; plain http
 //! and loopback addresses never do.
 
@@ -150,6 +154,7 @@ impl Transport {
             outgoing = outgoing.header(name.as_str(), value.as_str());
         }
         outgoing = outgoing.header(LOOK_HEADER.as_str(), "1");
+        outgoing = outgoing.header("cache-control", "no-cache");
         if let Body::Bytes(body) = request.body()
             && !body.is_empty()
         {
@@ -160,6 +165,9 @@ impl Transport {
         let status = incoming.status().as_u16();
         let headers = headers(incoming.headers());
         let looks = matches!(request.method(), Method::Get | Method::Head);
+        if looks && is_old(&headers) {
+            return Err(Mishap::Cached);
+        }
         let body = match status {
             200..=299 if looks => gather(&mut incoming, asked_bytes(request)).await?,
             // What was done is done, whatever becomes of the rest of the answer.
@@ -246,6 +254,12 @@ fn signed(url: &Url, sas: Option<&Sas>) -> Url {
     }
     url.set_query((!query.is_empty()).then_some(query.as_str()));
     url
+}
+
+/// Whether the answer was kept somewhere for a second or longer, or for nobody knows how long (RFC 9111, 5.1).
+fn is_old(headers: &Headers) -> bool {
+    let age = headers.get_optional_str(&HeaderName::from_static("age"));
+    age.is_some_and(|age| age.trim() != "0")
 }
 
 /// Headers that are no text are left out: none of ours is like that.
