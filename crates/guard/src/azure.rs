@@ -169,7 +169,10 @@ impl AzureAccount {
         let transport = Transport::new(&endpoint, ca, Arc::clone(&signer), settings.patience, now)?;
         let bearer = identity.map(|identity| {
             let scope = ["https://storage.azure.com/.default"];
-            Arc::new(BearerTokenAuthorizationPolicy::new(identity, scope)) as Arc<dyn Policy>
+            Arc::new(BearerTokenAuthorizationPolicy::new(
+                entra::in_time(identity),
+                scope,
+            )) as Arc<dyn Policy>
         });
         let options = ClientOptions {
             per_try_policies: bearer.into_iter().collect(),

@@ -31,6 +31,10 @@ use super::OpenError;
 /// How long the virtual machine's identity is waited for; its endpoint answers within a second where there is one.
 const MACHINE_TIME: Duration = Duration::from_secs(10);
 
+/// How long any source is waited for. The library waits as long as the login host asks it to, and a developer's tool may
+/// ask somebody who is not there.
+const TOKEN_TIME: Duration = Duration::from_secs(120);
+
 /// The identity of the environment, whose variables `var` reads.
 ///
 /// # Errors
@@ -69,6 +73,35 @@ pub(super) fn identity(var: impl Fn(&str) -> Option<String>) -> Result<Arc<dyn T
         machine: managed()?,
         chosen_machine: AtomicBool::new(false),
     }))
+}
+
+/// The same identity, which answers in time or not at all.
+pub(super) fn in_time(identity: Arc<dyn TokenCredential>) -> Arc<dyn TokenCredential> {
+    Arc::new(InTime {
+        identity,
+        time: TOKEN_TIME,
+    })
+}
+
+#[derive(Debug)]
+struct InTime {
+    identity: Arc<dyn TokenCredential>,
+    time: Duration,
+}
+
+#[async_trait]
+impl TokenCredential for InTime {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let token = self.identity.get_token(scopes, options);
+        tokio::time::timeout(self.time, token).await.unwrap_or_else(|_| {
+            let why = format!("no answer within {} s", self.time.as_secs());
+            Err(Error::with_message(ErrorKind::Credential, why))
+        })
+    }
 }
 
 /// The developer's tools, or else the virtual machine's identity; who once gave a token is asked from then on.
@@ -118,6 +151,31 @@ impl TokenCredential for ToolsThenMachine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Never answers.
+    #[derive(Debug)]
+    struct Silent;
+
+    #[async_trait]
+    impl TokenCredential for Silent {
+        async fn get_token(
+            &self,
+            _scopes: &[&str],
+            _options: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_silent_is_not_waited_for_without_end() {
+        let silent = InTime {
+            identity: Arc::new(Silent),
+            time: Duration::from_millis(20),
+        };
+        let error = silent.get_token(&["scope"], None).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Credential), "{error}");
+    }
 
     /// The kind of identity that these variables lead to.
     fn kind(variables: &[(&str, &str)]) -> String {

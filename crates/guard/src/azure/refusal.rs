@@ -23,7 +23,7 @@ pub(super) fn fault(operation: Operation, target: String, error: &Error) -> Faul
         match mishap {
             Mishap::Connection(_) | Mishap::Timeout => fault.cause = Cause::Unreachable(mishap.to_string()),
             Mishap::TooLarge(_) | Mishap::Broken(_) | Mishap::Cached => {
-                fault.cause = Cause::Unusable(mishap.to_string())
+                fault.cause = Cause::Unusable(mishap.to_string());
             }
             Mishap::Expired { status, code, at } => {
                 fault.cause = Cause::Expired(*at);
