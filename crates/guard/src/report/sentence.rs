@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::activity::Activity;
-use crate::content::Content;
+use crate::content::{Content, Ending};
 use crate::finding::Finding;
 use crate::holder::Holder;
 use crate::ruling::{Grounds, Ruling, Why};
@@ -68,7 +68,7 @@ fn spoken_for(finding: &Finding, ruling: &Ruling) -> String {
 
 fn of_grounds(finding: &Finding, grounds: Grounds) -> String {
     let quiet = quiet(finding);
-    match grounds {
+    let mut text = match grounds {
         Grounds::QuietBackup => {
             format!("a backup without a sign of life {quiet}, which is evidence, not proof, that it died")
         }
@@ -91,7 +91,16 @@ fn of_grounds(finding: &Finding, grounds: Grounds) -> String {
         Grounds::NamedByUser => format!(
             "nothing shows who holds the lease, but this blob was named, and it showed no sign of life {quiet}"
         ),
+    };
+    if matches!(finding.holder, Holder::Backup(_)) && is_complete(&finding.content) {
+        text.push_str(" (the backup in it is complete: perhaps somebody locked it on purpose)");
     }
+    text
+}
+
+/// A lease on a complete backup may be a lost release, or a lock that a person put there to keep it.
+fn is_complete(content: &Content) -> bool {
+    matches!(content, Content::Backup(contained) if contained.ending == Ending::Complete)
 }
 
 fn of_why(finding: &Finding, why: &Why) -> String {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::samples::{ACCOUNT, entry, every_grounds, every_skip, every_why, finding};
 use super::{Did, Entry, Row, Skip};
-use crate::content::Content;
+use crate::content::{Content, Ending};
 use crate::fault::{Cause, Fault, Operation};
 use crate::finding::Uncommitted;
 use crate::holder::{Evidence, Holder};
@@ -16,6 +16,21 @@ use crate::ruling::{Grounds, Ruling, Why};
 
 fn row(ruling: Ruling, did: Did) -> Row {
     Row::of(&entry(finding(), ruling, did), ACCOUNT)
+}
+
+#[test]
+fn a_lease_on_a_complete_backup_may_be_a_lock_on_purpose() {
+    let said = |ending| {
+        let mut one = finding();
+        if let Content::Backup(contained) = &mut one.content {
+            contained.ending = ending;
+        }
+        let quiet = Ruling::Break(Grounds::QuietBackup);
+        Row::of(&entry(one, quiet, Did::Listed), ACCOUNT).detail.unwrap()
+    };
+    assert!(said(Ending::Complete).contains("locked it on purpose"));
+    assert!(!said(Ending::CutShort).contains("on purpose"));
+    assert!(!said(Ending::Unknown).contains("on purpose"));
 }
 
 #[test]
