@@ -13,7 +13,7 @@ use crate::ask::Ask;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::fault::{Cause, Fault};
-use crate::guard::{Guard, is_locked, moment};
+use crate::guard::{Guard, is_locked, is_passing, moment};
 use crate::look::look;
 use crate::place::Place;
 use crate::probe::{Probed, probe};
@@ -149,7 +149,7 @@ impl<A: Account, C: Clock, Q: Ask> Guard<'_, A, C, Q> {
                     self.known.remove(place);
                     return Did::Skipped(Skip::Released);
                 }
-                Cause::Unreachable(_) if self.was_broken(place, tag).await => {}
+                _ if is_passing(&fault) && self.was_broken(place, tag).await => {}
                 _ => return Did::Failed(fault),
             }
         }
@@ -163,14 +163,12 @@ impl<A: Account, C: Clock, Q: Ask> Guard<'_, A, C, Q> {
     async fn delete(&self, place: &Place, tag: &ETag) -> Did {
         match self.account.delete(place, tag).await {
             Ok(()) => Did::Deleted,
-            Err(fault) if matches!(fault.cause, Cause::Unreachable(_)) && self.is_gone(place).await => {
-                Did::Deleted
-            }
+            Err(fault) if is_passing(&fault) && self.is_gone(place).await => Did::Deleted,
             Err(fault) => Did::BrokeNotDeleted(fault),
         }
     }
 
-    /// The answer to a break was lost. One look tells whether it was done: the same content under a broken lease.
+    /// The answer to a break was lost, or a gateway's or a busy service's, which may have done it. One look tells whether it was done: the same content under a broken lease.
     async fn was_broken(&self, place: &Place, tag: &ETag) -> bool {
         self.account.head(place).await.is_ok_and(|head| {
             let properties = head.properties;

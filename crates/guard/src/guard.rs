@@ -341,7 +341,7 @@ fn is_fatal(fault: &Fault) -> bool {
 }
 
 /// It may be over at the next look: also the failure of the service or of a gateway before it (500, 502, 504).
-fn is_passing(fault: &Fault) -> bool {
+pub(crate) fn is_passing(fault: &Fault) -> bool {
     match fault.cause {
         Cause::Unreachable(_) | Cause::Throttled => true,
         Cause::Other(_) => fault.status.is_some_and(|status| status >= 500),

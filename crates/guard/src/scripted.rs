@@ -125,6 +125,8 @@ pub(crate) struct Scripted {
     pub(crate) endless: Option<fn(u64) -> String>,
     /// Reads are not answered at the first poll.
     pub(crate) slow: bool,
+    /// Acts are done, and answered so.
+    pub(crate) acts: Option<Cause>,
     asked: Mutex<BTreeMap<Operation, u64>>,
     read: Mutex<u64>,
 }
@@ -176,6 +178,12 @@ impl Scripted {
             .as_ref()
             .and_then(|wrong| wrong(operation, target, before));
         fault.map_or(Ok(before), Err)
+    }
+
+    fn done_and_lost(&self, operation: Operation, place: &Place) -> Result<(), Fault> {
+        self.ask(operation, &place.to_string())?;
+        let cause = self.acts.clone().expect("looking changes nothing");
+        Err(fault(operation, &place.to_string(), cause, 500, "Lost"))
     }
 
     fn find(&self, operation: Operation, place: &Place) -> Result<&Blob, Fault> {
@@ -258,7 +266,7 @@ impl Account for Scripted {
 
     async fn head(&self, place: &Place) -> Result<Head, Fault> {
         let blob = self.find(Operation::Look, place)?;
-        if blob.properties.etag.is_none() {
+        if blob.properties.etag.is_none() || self.asked(Operation::Delete) > 0 {
             let code = "BlobNotFound";
             return Err(fault(
                 Operation::Look,
@@ -268,8 +276,16 @@ impl Account for Scripted {
                 code,
             ));
         }
+        let mut properties = blob.properties.clone();
+        if self.asked(Operation::BreakLease) > 0 {
+            properties.lease = LeaseView {
+                status: LeaseStatus::Unlocked,
+                state: LeaseState::Broken,
+                duration: None,
+            };
+        }
         Ok(Head {
-            properties: blob.properties.clone(),
+            properties,
             witness: blob.witness,
             date: None,
         })
@@ -329,11 +345,11 @@ impl Account for Scripted {
         Ok(blob.blocks.clone())
     }
 
-    async fn break_lease(&self, _place: &Place, _of: &ETag) -> Result<(), Fault> {
-        panic!("looking changes nothing");
+    async fn break_lease(&self, place: &Place, _of: &ETag) -> Result<(), Fault> {
+        self.done_and_lost(Operation::BreakLease, place)
     }
 
-    async fn delete(&self, _place: &Place, _of: &ETag) -> Result<(), Fault> {
-        panic!("looking changes nothing");
+    async fn delete(&self, place: &Place, _of: &ETag) -> Result<(), Fault> {
+        self.done_and_lost(Operation::Delete, place)
     }
 }

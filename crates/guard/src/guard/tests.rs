@@ -169,3 +169,28 @@ fn nothing_is_done_by_what_a_blob_held_before_it_changed() {
     let database = Did::Skipped(Skip::Ruled(Why::DataFile));
     assert_eq!(survey(&with(self::database())), database);
 }
+
+#[test]
+fn an_act_whose_answer_was_lost_is_told_as_what_it_was() {
+    let place = Place::new("backups", "dead.bak");
+    let causes = [
+        Cause::Unreachable("no answer in time".to_owned()),
+        Cause::Throttled,
+        Cause::Other("a gateway's words".to_owned()),
+    ];
+    for cause in causes {
+        for (deed, did) in [
+            (Deed::Break, Did::Broke),
+            (Deed::Delete { complete_too: false }, Did::Deleted),
+        ] {
+            let mut account = Scripted::of([("backups/dead.bak", half_a_backup())]);
+            account.acts = Some(cause.clone());
+            let clock = Still::default();
+            let mut guard = Guard::new(&account, &clock, Scope::default(), terms());
+            run(guard.survey()).unwrap();
+            run(guard.ripen()).unwrap();
+            assert_eq!(run(guard.act(&place, deed)), did, "{cause:?}");
+            assert_eq!(account.asked(Operation::BreakLease), 1);
+        }
+    }
+}
