@@ -23,7 +23,7 @@ pub enum Event {
     },
     /// A container was read to its end, or given up.
     ContainerDone,
-    /// A locked blob was looked into.
+    /// A locked blob was looked at, for the first time or again.
     Examined,
     /// The guard waits before it looks again.
     Waits {

@@ -9,9 +9,7 @@
 //! holder writes it either as SQL Server does, 32 digits, or as every client library prints an id, with dashes. Braces
 //! and parentheses are allowed by the protocol and written by nobody.
 
-use azblob::lease::LeaseStatus;
-
-use azblob::lease::LeaseWitness;
+use azblob::lease::{LeaseStatus, LeaseWitness};
 
 use crate::account::{Account, Probe};
 use crate::fault::{Cause, Fault};
@@ -38,7 +36,7 @@ pub(crate) enum Probed {
     NotLeased,
 }
 
-/// Asks under both spellings. A match ends the questions. So does the answer that nothing is leased, and it outweighs a
+/// Asks under both spellings; a door that testifies compares ids as numbers, so one is enough there. A match ends the questions. So does the answer that nothing is leased, and it outweighs a
 /// mismatch of a moment before: that lease is gone. A blob that has only uncommitted blocks answers to no HEAD, with a
 /// lease id or without: its lease counts as some other one, since a restore reads what is committed.
 ///

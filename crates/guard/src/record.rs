@@ -180,7 +180,8 @@ impl Record {
         };
         let holder = holder(&examined);
         let changed = !examined.look.is_unchanged_since(&seen.latest);
-        if changed || is_restore(holder) != is_restore(seen.holder) {
+        let handed_on = examined.look.properties.lease != seen.latest.properties.lease;
+        if changed || handed_on || is_restore(holder) != is_restore(seen.holder) {
             seen.still_since = span.ended;
             seen.grew |= changed;
             seen.stirred = true;

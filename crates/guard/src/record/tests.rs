@@ -127,6 +127,17 @@ fn a_lease_that_changes_hands_begins_the_quiet_anew() {
 }
 
 #[test]
+fn a_lease_that_changes_hands_before_the_reading_begins_the_quiet_anew() {
+    let mut record = Record::examined(examined("1", Probed::Other), span(10));
+    let mut breaking = look("1");
+    breaking.properties.lease.state = LeaseState::Breaking;
+    assert!(record.seen(breaking, span(100)));
+    record.examined_again(examined("1", Probed::Other), span(150));
+    record.seen(look("1"), span(200));
+    assert_eq!(record.still(), Some(Duration::from_secs(49)));
+}
+
+#[test]
 fn what_came_to_rest_and_was_not_looked_into_is_unread() {
     let mut record = Record::examined(examined("1", Probed::Other), span(10));
     record.seen(look("2"), span(100));
