@@ -75,11 +75,7 @@ impl Console {
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(
-                "OutputFailed",
-                format!("the answer could not be written to standard output: {error}"),
-                "make room, or send the output elsewhere",
-            )),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
             _ => Ok(()),
         }
     }

@@ -82,6 +82,15 @@ impl Failure {
         }
     }
 
+    /// Standard output takes no more.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self::failed(
+            "OutputFailed",
+            format!("the answer could not be written to standard output: {error}"),
+            "make room, or send the output elsewhere",
+        )
+    }
+
     /// A directory where a file was expected.
     pub(crate) fn directory(path: &Path) -> Self {
         Self::unusable(

@@ -72,8 +72,20 @@ pub(crate) fn paint(console: &Console, tone: Tone, text: &str) -> String {
 /// `text` without characters that a terminal would act on.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| {
+            if c.is_control() || reorders(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect()
+}
+
+/// Whether `c` makes a terminal show the text around it in another order (the explicit formatting characters of Unicode's
+/// bidirectional algorithm): a name would be read as another one. Letters that run from right to left do not need them.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `json` with the control characters escaped that JSON itself lets stand: DEL and those of ISO 6429's second set, by

@@ -99,14 +99,15 @@ impl Reach {
 
 /// The key in a file: as in the accounts file of `bac2 blob serve`, or as Azure shows it.
 fn key(path: &Path, url: &str) -> Result<Credential, Failure> {
-    let text = read(path).map_err(|error| Failure::reading(path, &error))?;
+    let text = read(path).map_err(|error| unread(path, &error))?;
+    let text = text.trim_start_matches(BYTE_ORDER_MARK);
     let lines = text
         .lines()
         .map(|line| line.split('#').next().unwrap_or_default().trim());
     let lines = lines.filter(|line| !line.is_empty());
     let found: Result<Vec<accounts::Account>, String> = lines.map(str::parse).collect();
     let Ok(found) = found else {
-        return Credential::from_key_text(&text).map_err(|error| not_opened(&error));
+        return Credential::from_key_text(text).map_err(|error| not_opened(&error));
     };
     let named = found.iter().position(|account| is_of(url, account.name.as_str()));
     let index = named.or((found.len() == 1).then_some(0));
@@ -123,6 +124,26 @@ fn key(path: &Path, url: &str) -> Result<Credential, Failure> {
             ),
             "end the URL with the account's name, or give a file with its key alone",
         )),
+    }
+}
+
+/// What Windows's editors put in front of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn unread(path: &Path, error: &io::Error) -> Failure {
+    let shown = path.display();
+    match error.kind() {
+        io::ErrorKind::InvalidData => Failure::unusable(
+            "KeyInvalid",
+            format!("{shown} is no text in ASCII or UTF-8, so it holds no key"),
+            "write it anew: the redirection of Windows PowerShell writes UTF-16, Set-Content -Encoding ascii does not",
+        ),
+        io::ErrorKind::IsADirectory => Failure::unusable(
+            "IsADirectory",
+            format!("{shown} is a directory"),
+            "name the file with the key",
+        ),
+        _ => Failure::reading(path, error),
     }
 }
 
@@ -208,6 +229,8 @@ mod tests {
         for (text, name) in [
             (KEY.to_owned(), None),
             (format!("{KEY}\n"), None),
+            (format!("\u{feff}{KEY}\r\n"), None),
+            (format!("\u{feff}shop={KEY}\r\n"), Some("shop")),
             (format!("# of the door\nshop={KEY}\n"), Some("shop")),
             (format!("other={KEY}\nshop={KEY} # mine\n"), Some("shop")),
             (connection, Some("shop")),

@@ -150,7 +150,7 @@ async fn ruled<A: Account, C: Clock>(
     }
     let mut entries = left(guard.entries());
     entries.extend(lost);
-    let free = free(account, clock, before, &entries).await;
+    let free = free(account, clock, before, &entries, stop).await;
     entries.splice(0..0, free);
     // By place, and what could not be read at the end, as the guard gives them.
     entries.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
@@ -163,6 +163,7 @@ async fn free<A: Account, C: Clock>(
     clock: &C,
     before: Vec<Entry>,
     after: &[Entry],
+    stop: &Stop,
 ) -> Vec<Entry> {
     let locked: BTreeSet<&Place> = after
         .iter()
@@ -177,7 +178,10 @@ async fn free<A: Account, C: Clock>(
         if locked.contains(&finding.place) {
             continue;
         }
-        let did = match account.head(&finding.place).await {
+        let Some(looked) = stop.unless_again(account.head(&finding.place)).await else {
+            break;
+        };
+        let did = match looked {
             Ok(_) => Did::Skipped(Skip::Released),
             Err(fault) if fault.cause == Cause::NotFound => Did::Skipped(Skip::Gone),
             Err(fault) => Did::Failed(fault),

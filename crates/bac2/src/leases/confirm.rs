@@ -82,7 +82,7 @@ impl Consent {
                     ripe.iter().partition(|finding| finding.holder == Holder::Restore);
                 if !others.is_empty() {
                     let name = name(&others, account);
-                    refused = !typed.is(&question(&others, &name, deed), &name, stop).await;
+                    refused = !typed.name(&question(&others, &name, deed), &name, stop).await;
                     if !refused {
                         granted.extend(others.iter().map(place));
                     }
@@ -193,19 +193,36 @@ fn risk(finding: &Finding, deed: Deed) -> String {
 }
 
 impl Typed {
+    /// Whether the name is typed. An empty line is no answer: it may have been typed during the long watch, which would be
+    /// lost.
+    async fn name(&mut self, question: &str, wanted: &str, stop: &Stop) -> bool {
+        let mut question = question.to_owned();
+        loop {
+            match self.line(&question, stop).await.as_deref() {
+                Some("") => question = format!("Type the name {} to go on: ", printable(wanted)),
+                line => return line == Some(wanted),
+            }
+        }
+    }
+
     /// Whether `wanted` is typed as the answer to `question`.
     async fn is(&mut self, question: &str, wanted: &str, stop: &Stop) -> bool {
+        self.line(question, stop).await.as_deref() == Some(wanted)
+    }
+
+    /// The line that is typed as the answer to `question`, without its end; `None` where nobody can be asked.
+    async fn line(&mut self, question: &str, stop: &Stop) -> Option<String> {
         let mut error_output = io::stderr().lock();
         let asked = error_output
             .write_all(question.as_bytes())
             .and_then(|()| error_output.flush());
         drop(error_output);
         if asked.is_err() {
-            return false;
+            return None;
         }
         let lines = self.lines.get_or_insert_with(standard_input);
-        let typed = stop.unless(lines.recv()).await.flatten();
-        typed.is_some_and(|line| line.trim_end_matches(['\r', '\n']) == wanted)
+        let typed = stop.unless(lines.recv()).await.flatten()?;
+        Some(typed.trim_end_matches(['\r', '\n']).to_owned())
     }
 
     /// These lines and then no more.
@@ -302,6 +319,7 @@ mod tests {
         for wrong in [&["yes"][..], &["a"], &[""], &[]] {
             assert_eq!(asked(&one, typing(wrong), &[]), (vec![], true), "{wrong:?}");
         }
+        assert_eq!(asked(&one, typing(&["", "", "x/1.bak"]), &[]).0.len(), 1);
         let same = [dead("a/1"), dead("a/2")];
         assert_eq!(asked(&same, typing(&["a"]), &[]).0.len(), 2);
         let several = [dead("a/1"), dead("b/2")];

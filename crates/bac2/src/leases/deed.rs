@@ -133,11 +133,15 @@ impl Run {
             let cleaned = clean::clean(&account, &clock, order, consent, &stop, console).await;
             let rows = clean::rows(&cleaned.entries, &account);
             // What was done is written down before anything else can go wrong.
+            let looked = cleaned.end.is_none() || !rows.is_empty();
             let reported = match &mut report {
-                Some(report) => report.write(&rows, &cleaned.summary, account.address(), clock.now()),
-                None => Ok(()),
+                // A run that was ended before it saw anything has nothing to report; "no locked blobs" would be wrong.
+                Some(report) if looked => {
+                    report.write(&rows, &cleaned.summary, account.address(), clock.now())
+                }
+                _ => Ok(()),
             };
-            if (cleaned.end.is_none() || !rows.is_empty()) && !cleaned.is_just_shown(console.format()) {
+            if looked && !cleaned.is_just_shown(console.format()) {
                 match console.format() {
                     Format::Json => console.json(&rows)?,
                     Format::Table => console.text(&shown(&rows, console))?,

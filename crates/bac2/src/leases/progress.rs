@@ -86,7 +86,8 @@ impl State {
             counted(self.containers, "container"),
             counted(self.blobs, "blob"),
             self.locked,
-            self.examined,
+            // Each is looked at more than once.
+            self.examined.min(self.locked),
         );
         self.line().say(text);
     }

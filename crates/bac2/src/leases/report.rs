@@ -54,6 +54,14 @@ pub(super) struct ReportFile {
 }
 
 impl ReportTo {
+    /// Into this file.
+    #[cfg(test)]
+    pub(super) fn file(path: &Path) -> Self {
+        Self {
+            report: Some(path.to_owned()),
+        }
+    }
+
     /// Looks whether the report can be written. `replace`: also where a file is there.
     pub(super) fn prepare(&self, replace: bool, about: About) -> Result<Option<ReportFile>, Failure> {
         let Some(path) = &self.report else {

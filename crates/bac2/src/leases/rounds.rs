@@ -39,8 +39,24 @@ pub(super) struct Lines {
     out: Box<dyn Write>,
 }
 
-/// Nobody reads any more.
-struct ReaderGone;
+/// Why nothing more is said or done.
+enum Halt {
+    /// Nobody reads any more.
+    ReaderGone,
+    /// What was said could not be written.
+    Mute(Failure),
+    /// A signal came.
+    Asked,
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::Mute(Failure::output(&error)),
+        }
+    }
+}
 
 /// How a round ended.
 enum Round {
@@ -48,8 +64,19 @@ enum Round {
     Over,
     /// Nobody reads, or a signal came.
     Last,
+    /// The lines cannot be written.
+    Mute(Failure),
     /// The account did not answer.
     NoAnswer(Fault),
+}
+
+impl From<Halt> for Round {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::ReaderGone | Halt::Asked => Self::Last,
+            Halt::Mute(failure) => Self::Mute(failure),
+        }
+    }
 }
 
 pub(super) struct Rounds<'a, A, C> {
@@ -74,7 +101,7 @@ impl Lines {
         Self { format, out }
     }
 
-    fn write(&mut self, row: &Row) -> Result<(), ReaderGone> {
+    fn write(&mut self, row: &Row) -> Result<(), Halt> {
         let mut line = match self.format {
             Format::Json => {
                 json_escaped(&serde_json::to_string(row).expect("rows are plain data with text keys"))
@@ -86,7 +113,7 @@ impl Lines {
             .out
             .write_all(line.as_bytes())
             .and_then(|()| self.out.flush());
-        written.map_err(|_: io::Error| ReaderGone)
+        Ok(written?)
     }
 }
 
@@ -115,7 +142,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     /// Round after round.
     ///
     /// # Errors
-    /// Of a single round: the account does not answer, or an end by signal. Of many: none.
+    /// The lines cannot be written. Of a single round also: the account does not answer, or an end by signal.
     pub(super) async fn go_on(mut self, stop: &Stop, console: &Console) -> Result<(), Failure> {
         let watcher = Watcher::new(console);
         let (scope, terms) = (self.order.scope.clone(), self.order.terms.clone());
@@ -129,8 +156,12 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
                     Round::NoAnswer(fault) => Err(complaint::unusable(&fault, self.account.address())),
                     Round::Over | Round::Last if stop.is_asked() => Err(clean::interrupted()),
                     Round::Over | Round::Last => Ok(()),
+                    Round::Mute(failure) => Err(failure),
                 };
             };
+            if let Round::Mute(failure) = round {
+                return Err(failure);
+            }
             let last = matches!(round, Round::Last) || stop.is_asked();
             if last || stop.unless(self.clock.sleep(interval)).await.is_none() {
                 return Ok(());
@@ -154,7 +185,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
                 let entries = clean::unread(&fault, self.clock);
                 match self.say_unread(&entries, console) {
                     Ok(()) => Round::NoAnswer(fault),
-                    Err(ReaderGone) => Round::Last,
+                    Err(halt) => halt.into(),
                 }
             }
             Some(Ok(summary)) => {
@@ -165,7 +196,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
                 }
                 match self.tell(guard, &entries, stop, console).await {
                     Ok(()) => Round::Over,
-                    Err(ReaderGone) => Round::Last,
+                    Err(halt) => halt.into(),
                 }
             }
         };
@@ -181,9 +212,9 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
         entries: &[Entry],
         stop: &Stop,
         console: &Console,
-    ) -> Result<(), ReaderGone> {
+    ) -> Result<(), Halt> {
         self.say_unread(entries, console)?;
-        self.say_free(entries).await?;
+        self.say_free(entries, stop).await?;
         for entry in entries {
             let Entry::Blob {
                 finding, ruling, did, ..
@@ -195,7 +226,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
             match self.order.deed {
                 Some(deed) if ripe && self.may_act(finding) => {
                     if stop.is_asked() {
-                        return Ok(());
+                        return Err(Halt::Asked);
                     }
                     let outcome = stop.unless_again(guard.act(&finding.place, deed)).await;
                     let outcome = outcome.unwrap_or_else(|| clean::unknown_outcome(&finding.place));
@@ -230,7 +261,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     }
 
     /// Says what was done, once.
-    fn say_done(&mut self, entry: &Entry, outcome: &Did, console: &Console) -> Result<(), ReaderGone> {
+    fn say_done(&mut self, entry: &Entry, outcome: &Did, console: &Console) -> Result<(), Halt> {
         let Entry::Blob { finding, ruling, .. } = entry else {
             return Ok(());
         };
@@ -263,10 +294,13 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
         if matches!(outcome, Did::Failed(_) | Did::BrokeNotDeleted(_)) {
             self.weigh(Exit::Failed, console);
         }
-        if self.deeds.len() == DEEDS_KEPT {
-            self.deeds.pop_front();
+        // What is locked still stands in the report with its latest outcome; each try would be a row otherwise, for months.
+        if !self.said.contains_key(&finding.place) {
+            if self.deeds.len() == DEEDS_KEPT {
+                self.deeds.pop_front();
+            }
+            self.deeds.push_back(row);
         }
-        self.deeds.push_back(row);
         Ok(())
     }
 
@@ -278,7 +312,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     }
 
     /// Says this of the blob unless it was said before.
-    fn say(&mut self, place: &Place, row: Row) -> Result<(), ReaderGone> {
+    fn say(&mut self, place: &Place, row: Row) -> Result<(), Halt> {
         let news = self
             .said
             .get(place)
@@ -291,7 +325,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     }
 
     /// Says what could not be read, and on standard error what can be read again.
-    fn say_unread(&mut self, entries: &[Entry], console: &Console) -> Result<(), ReaderGone> {
+    fn say_unread(&mut self, entries: &[Entry], console: &Console) -> Result<(), Halt> {
         let mut now = BTreeMap::new();
         for entry in entries {
             let Entry::Unread { fault, .. } = entry else {
@@ -317,7 +351,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     }
 
     /// Says what is locked no more. One look tells whether it is there still.
-    async fn say_free(&mut self, entries: &[Entry]) -> Result<(), ReaderGone> {
+    async fn say_free(&mut self, entries: &[Entry], stop: &Stop) -> Result<(), Halt> {
         let locked: BTreeSet<&Place> = entries
             .iter()
             .filter_map(|entry| match entry {
@@ -332,7 +366,10 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
             .cloned()
             .collect();
         for place in free {
-            let gone = match self.account.head(&place).await {
+            let Some(looked) = stop.unless(self.account.head(&place)).await else {
+                return Err(Halt::Asked);
+            };
+            let gone = match looked {
                 Ok(_) => false,
                 Err(fault) if fault.cause == Cause::NotFound => true,
                 // Not known; the next round asks again.
@@ -348,17 +385,33 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
         Ok(())
     }
 
+    /// The row of an entry, or what came of the last try to act on it.
+    fn latest(&self, entry: &Entry) -> Row {
+        let tried = match entry {
+            Entry::Blob { finding, .. } => self.said.get(&finding.place),
+            Entry::Unread { .. } => None,
+        };
+        let tried = tried.filter(|row| matches!(row.action, "skipped" | "failed"));
+        tried
+            .cloned()
+            .unwrap_or_else(|| Row::of(entry, self.account.address()))
+    }
+
     /// The report shows what is locked and what was done; while the account does not answer, also that.
     fn keep_report(&mut self, mut entries: Vec<Entry>, round: &Round, console: &Console) {
-        let Some(report) = &mut self.report else {
+        if self.report.is_none() {
             return;
-        };
+        }
         if let Round::NoAnswer(fault) = round {
             entries.extend(clean::unread(fault, self.clock));
         }
         let mut rows: Vec<Row> = self.deeds.iter().cloned().collect();
-        rows.extend(clean::rows(&entries, self.account));
-        if let Err(failure) = report.write(&rows, &self.summary, self.account.address(), self.clock.now()) {
+        rows.extend(entries.iter().map(|entry| self.latest(entry)));
+        let (account, now) = (self.account.address(), self.clock.now());
+        let Some(report) = &mut self.report else {
+            return;
+        };
+        if let Err(failure) = report.write(&rows, &self.summary, account, now) {
             match self.order.interval {
                 Some(_) => console.warn(failure.sentence()),
                 None => console.fail(&failure),

@@ -146,7 +146,11 @@ fn held_by(row: &Row) -> String {
     match (row.activity, row.quiet_seconds) {
         (Some("growing"), _) => text.push_str(", alive"),
         (Some("quiet"), Some(seconds)) => {
-            text.push_str(&format!(", quiet {}", duration((seconds as f64).max(0.001))));
+            let length = match seconds {
+                0 => "less than 1 s".to_owned(),
+                _ => duration(seconds as f64),
+            };
+            text.push_str(&format!(", quiet {length}"));
         }
         _ => {}
     }
@@ -203,6 +207,11 @@ mod tests {
     #[test]
     fn a_row_says_what_is_in_it_and_who_holds_it() {
         let console = Console::new(Some(crate::console::Format::Table), false);
+        let just = Row {
+            quiet_seconds: Some(0),
+            ..row()
+        };
+        assert_eq!(held_by(&just), "backup (TAPE), quiet less than 1 s");
         let shown = show(&[row()], &console);
         for text in [
             "CAN BE BROKEN",
@@ -219,7 +228,7 @@ mod tests {
     #[test]
     fn a_hostile_name_acts_on_no_terminal() {
         let hostile = Row {
-            blob: Some("a\u{1b}[2Jb\u{9b}31m\rc".to_owned()),
+            blob: Some("a\u{1b}[2Jb\u{9b}31m\rc\u{202e}kab".to_owned()),
             database_name: Some("x\u{7}y".to_owned()),
             ..row()
         };
@@ -227,7 +236,10 @@ mod tests {
         for text in [show(std::slice::from_ref(&hostile), &console), line(&hostile)] {
             let bad: Vec<char> = text.chars().filter(|c| c.is_control() && *c != '\n').collect();
             assert!(bad.is_empty(), "{bad:?}");
-            assert!(text.contains("a\u{fffd}[2Jb\u{fffd}31m\u{fffd}c"), "{text}");
+            assert!(
+                text.contains("a\u{fffd}[2Jb\u{fffd}31m\u{fffd}c\u{fffd}kab"),
+                "{text}"
+            );
         }
     }
 }

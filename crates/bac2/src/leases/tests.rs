@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::clean::{self, Cleaned};
 use super::confirm::Consent;
 use super::pretend::{Pretended, PretendedClock};
+use super::report::{About, ReportTo};
 use super::rounds::{self, Lines, Rounds};
 use super::stop::Stop;
 use crate::console::{Console, Format};
@@ -403,4 +404,74 @@ fn what_is_released_or_deleted_while_it_is_watched_is_told() {
     );
     super::complaint::about(&done.entries, |entry| done.was_chosen(entry), &console);
     assert_eq!(console.exit(), Exit::Done);
+}
+
+/// No room on the disk.
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A reader that went away.
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_watch_that_cannot_be_heard_fails_and_one_that_nobody_hears_ends() {
+    let account = Pretended::default();
+    account.backup("a/dead.bak", &half());
+    let (_sender, stop) = Stop::by_hand();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let ended = |out: Box<dyn Write>| {
+        let order = order(None, Some(5 * MINUTE), &[]);
+        let lines = Lines::new(Format::Json, out);
+        let clock = PretendedClock::default();
+        let rounds = Rounds::new(&account, &clock, order, lines, None);
+        runtime.block_on(rounds.go_on(&stop, &console()))
+    };
+    assert_eq!(ended(Box::new(Full)).unwrap_err().code(), "OutputFailed");
+    assert!(ended(Box::new(Gone)).is_ok());
+}
+
+#[test]
+fn the_report_of_a_watch_has_one_row_of_what_is_locked_however_often_it_was_tried() {
+    let account = Pretended::default();
+    account.backup("a/whole.bak", &whole());
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("watch.json");
+    let (sender, stop) = Stop::by_hand();
+    let clock = PretendedClock::default().plan(9 * HOUR, move || sender.send_modify(|times| *times += 1));
+    let order = order(Some(Deed::Delete { complete_too: false }), Some(5 * MINUTE), &[]);
+    let about = About {
+        command: "watch --act delete",
+        dry_run: false,
+        scope: order.scope.clone(),
+        terms: order.terms.clone(),
+    };
+    let report = ReportTo::file(&path).prepare(false, about).ok().flatten();
+    let lines = Lines::new(Format::Json, Box::new(Paper::default()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let rounds = Rounds::new(&account, &clock, order, lines, report);
+    runtime.block_on(rounds.go_on(&stop, &console())).unwrap();
+    let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let row =
+        |row: &Value| ["blob", "action", "reason"].map(|key| row[key].as_str().unwrap_or("-").to_owned());
+    let rows: Vec<_> = rows.iter().map(row).collect();
+    assert_eq!(rows, [line("whole.bak", "skipped", "completeBackup")]);
 }

@@ -92,7 +92,8 @@ impl Sas {
     /// # Errors
     /// It is none, or holds more than a signature. The text is not repeated.
     pub fn parse(text: &str) -> Result<Self, OpenError> {
-        let text = text.trim();
+        // Windows's editors put a byte order mark in front.
+        let text = text.trim_start_matches('\u{feff}').trim();
         let query = match text.split_once('?') {
             Some((before, query)) if before.is_empty() || before.contains("://") => query,
             Some(_) => return Err(OpenError::Sas("it is no SAS: a question mark stands inside it")),

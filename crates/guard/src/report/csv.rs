@@ -3,8 +3,10 @@
 //! A byte order mark stands in front, because Excel reads a file without one in the code page of the machine. Excel also
 //! runs a field as a formula that begins with `=`, `+`, `-`, `@`, a tab or a line's end, quoted or not, and anybody who
 //! may write to the container chooses the names of its blobs. So a text that begins with one of these, or with an
-//! apostrophe, gets one apostrophe in front. Who reads the file by a program takes one leading apostrophe away and has
-//! the text back; JSON has every text as it is.
+//! apostrophe, gets one apostrophe in front. Where the system's list separator is a semicolon, as in most of Europe, Excel
+//! ignores commas and their quotes and begins a new cell after each semicolon (and after a line's end), so the same holds
+//! there. Who reads the file by a program takes one apostrophe away at the beginning and after each of these, and has the
+//! text back; JSON has every text as it is.
 
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
@@ -17,6 +19,10 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// What Excel and its kin take for the beginning of a formula, in the wide forms too that Japanese and Chinese editions
 /// accept; and the apostrophe, so that what was put in front can be told from what was there.
 const MARKED: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
+
+/// After which a spreadsheet may begin a new cell whatever the quotes: the list separator of many countries, and what
+/// ends cells and lines of pasted text.
+const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// A header and one record a row. Lines end in CR LF.
 pub fn csv(rows: &[Row]) -> Vec<u8> {
@@ -41,11 +47,25 @@ pub fn csv(rows: &[Row]) -> Vec<u8> {
 fn field(cell: Cell<'_>) -> String {
     match cell {
         Cell::Nothing => String::new(),
-        Cell::Text(text) if text.starts_with(MARKED) => format!("'{text}"),
-        Cell::Text(text) | Cell::Moment(text) | Cell::LocalMoment(text) => text.to_owned(),
+        Cell::Text(text) => marked(text),
+        Cell::Moment(text) | Cell::LocalMoment(text) => text.to_owned(),
         Cell::Number(number) => number.to_string(),
         Cell::Truth(truth) => truth.to_string(),
     }
+}
+
+/// `text` with an apostrophe before each place where a cell could begin as a formula.
+fn marked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 1);
+    let mut begins = true;
+    for c in text.chars() {
+        if begins && MARKED.contains(&c) {
+            out.push('\'');
+        }
+        out.push(c);
+        begins = SEPARATORS.contains(&c);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -128,7 +148,15 @@ mod tests {
             "a,b;c\"d\" e\nf",
             " =1",
             "Überfall/日本.bak",
+            "a;=HYPERLINK(1);'b;;@c\n=1",
         ];
+        // As the documentation has it: one apostrophe away at the beginning and after each separator.
+        let back = |field: &str| -> String {
+            let pieces = field.split_inclusive([';', '\t', '\r', '\n']);
+            pieces
+                .map(|piece| piece.strip_prefix('\'').unwrap_or(piece))
+                .collect()
+        };
         let rows: Vec<Row> = names.iter().map(|name| named(name)).collect();
         let records = read(&csv(&rows));
         assert_eq!(records.len(), names.len() + 1);
@@ -136,7 +164,11 @@ mod tests {
             let field = &record[3];
             let first = field.chars().next().unwrap();
             assert!(!"=+-@\t\r\n＝＋－＠".contains(first), "{field:?}");
-            assert_eq!(field.strip_prefix('\'').unwrap_or(field), name);
+            let cells = field.split([';', '\t', '\r', '\n']);
+            for cell in cells {
+                assert!(!cell.starts_with(['=', '+', '-', '@']), "{field:?}");
+            }
+            assert_eq!(back(field), name);
         }
     }
 
