@@ -236,6 +236,10 @@ impl Fault {
                     .to_owned()
             }
             Cause::Other(_) if self.operation.acts() => "list again before you decide".to_owned(),
+            // A slip in the address asks something else of another place.
+            Cause::Other(_) if self.target.is_empty() && self.status == Some(400) => {
+                "check --account-url: it may not name an account".to_owned()
+            }
             Cause::Other(_) => "try again, and if it stays so, look the code up".to_owned(),
         }
     }
@@ -307,6 +311,16 @@ mod tests {
         )
         .sentence();
         assert!(said.contains("network rules"), "{said}");
+    }
+
+    #[test]
+    fn an_address_that_is_no_account_is_told() {
+        let code = "InvalidQueryParameterValue";
+        let cause = || Cause::Other("Value is invalid".to_owned());
+        let of_account = fault(Operation::ListContainers, "", cause(), 400, code);
+        assert!(of_account.next_step().contains("--account-url"));
+        let of_container = fault(Operation::ListBlobs, "backups", cause(), 400, code);
+        assert!(!of_container.next_step().contains("--account-url"));
     }
 
     #[test]
