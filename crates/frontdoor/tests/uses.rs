@@ -208,6 +208,7 @@ fn who_tries_in_vain_keeps_no_orphan_alive() {
         .header("x-ms-lease-duration", "-1");
     for _ in 0..3 {
         server.pass(MINUTE);
+        vain.ask(&Ask::head("box/db.bak")).expect(200);
         vain.ask(&create_pages("db.bak")).expect(412);
         vain.ask(&Ask::delete("box/db.bak")).expect(412);
         vain.ask(&another).expect(409);
@@ -251,9 +252,20 @@ fn a_look_is_no_use_but_a_change_is_one() {
         0,
         "a listing is about no blob"
     );
-    onlooker.ask(&Ask::head("box/db.bak")).expect(200);
+    for question in ["box/db.bak", "box/db.bak?comp=metadata"] {
+        onlooker.ask(&Ask::head(question)).expect(200);
+    }
     let seen = witness(&server, "db.bak");
-    assert_eq!(seen.connections, 1);
+    assert_eq!(
+        (seen.connections, seen.since_read),
+        (0, None),
+        "no more than properties"
+    );
+    onlooker
+        .ask(&Ask::head("box/db.bak").lease(Some(LEASE)))
+        .expect(200);
+    let seen = witness(&server, "db.bak");
+    assert_eq!(seen.connections, 1, "who knows the lease holds it");
     expect_since(seen.since_read, Duration::ZERO);
     let renew = Ask::put("box/db.bak?comp=lease")
         .header("x-ms-lease-action", "Renew")
@@ -425,7 +437,7 @@ fn silent_holders_never_take_all_seats() {
     RealDisk::raise_open_files_limit();
     let server = Clockwork::with_container();
     begin(&mut server.client(), "db.bak");
-    let read = Ask::head("box/db.bak");
+    let read = Ask::head("box/db.bak").lease(Some(LEASE));
     let more = 8;
     let silent: Vec<Client> = (0..limits::HOLDERS_IDLE + more)
         .map(|_| {

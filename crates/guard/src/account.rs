@@ -70,8 +70,6 @@ pub struct Head {
     pub properties: Properties,
     /// What the vault's own door saw; `None` everywhere else.
     pub witness: Option<LeaseWitness>,
-    /// The service's clock when it answered (its `Date` header).
-    pub date: Option<UnixMillis>,
 }
 
 /// Whether a lease has a certain id.

@@ -9,7 +9,7 @@
 //! one that closes a backup.
 //!
 //! A lease's holder is called a backup on the letters of a backup, all of them, at the start of content that is
-//! committed; or on the block ids that SQL Server uses. Content that only resembles a backup is described as one, which
+//! committed, unless blocks wait on top of it that are not SQL Server's; or on the block ids that SQL Server uses. Content that only resembles a backup is described as one, which
 //! does no harm, and is no evidence.
 
 mod block_ids;
@@ -64,6 +64,9 @@ pub(crate) async fn contents<A: Account>(
     let block_ids = blocks
         .is_some_and(block_ids::are_sql_servers)
         .then_some(Evidence::BlockIds);
+    // Then some other program writes now, over what a backup left once.
+    let written_by_others =
+        block_ids.is_none() && blocks.is_some_and(|blocks| !blocks.uncommitted.is_empty());
     let (content, letters) = match read(account, place, properties).await {
         Ok(Some(walked)) => (content(&walked), letters(&walked.start)),
         Ok(None) => (Content::Empty, None),
@@ -71,7 +74,10 @@ pub(crate) async fn contents<A: Account>(
     };
     let in_use = content.is_in_use_by_its_nature();
     Contents {
-        evidence: letters.or(block_ids).filter(|_| !in_use),
+        evidence: letters
+            .filter(|_| !written_by_others)
+            .or(block_ids)
+            .filter(|_| !in_use),
         content,
     }
 }

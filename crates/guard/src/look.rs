@@ -75,9 +75,7 @@ impl Pending {
 /// # Errors
 /// The fault of the request, [`Cause::NotFound`](crate::fault::Cause::NotFound) for a blob that is gone.
 pub(crate) async fn look<A: Account>(account: &A, place: &Place) -> Result<(Look, Option<Blocks>), Fault> {
-    let Head {
-        properties, witness, ..
-    } = head(account, place).await?;
+    let Head { properties, witness } = head(account, place).await?;
     let blocks = match properties.kind {
         BlobType::Block => Some(account.blocks(place).await?),
         BlobType::Page | BlobType::Append => None,
@@ -114,7 +112,6 @@ pub(crate) async fn head<A: Account>(account: &A, place: &Place) -> Result<Head,
         Some(properties) => Ok(Head {
             properties,
             witness: None,
-            date: None,
         }),
     }
 }

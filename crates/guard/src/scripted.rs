@@ -287,7 +287,6 @@ impl Account for Scripted {
         Ok(Head {
             properties,
             witness: blob.witness,
-            date: None,
         })
     }
 

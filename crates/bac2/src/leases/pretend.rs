@@ -172,7 +172,6 @@ impl Account for Pretended {
         Ok(Head {
             properties,
             witness: None,
-            date: None,
         })
     }
 

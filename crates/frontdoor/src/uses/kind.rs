@@ -14,17 +14,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind of use that a request makes of its blob. None where it makes none: it is not about the blob, or it is a
-    /// read by somebody who says that they only look. What concerns a snapshot counts for its blob.
+    /// The kind of use that a request makes of its blob. None where it makes none: it is not about the blob, it asks for
+    /// no more than properties and shows no lease, or it is a read by somebody who says that they only look. A backup
+    /// that is tried again at an orphan asks whether the blob is there before it is refused, and every monitor does: that
+    /// keeps no orphan alive. What concerns a snapshot counts for its blob.
     pub(crate) fn of(operation: &BlobOperation, headers: &HeaderMap) -> Option<Kind> {
         let kind = match operation {
-            BlobOperation::AccountInformation => return None,
+            BlobOperation::AccountInformation
+            | BlobOperation::GetProperties { lease_id: None, .. }
+            | BlobOperation::GetMetadata { lease_id: None, .. }
+            | BlobOperation::GetTags { lease_id: None, .. } => return None,
             BlobOperation::Get(_)
             | BlobOperation::GetProperties { .. }
             | BlobOperation::GetMetadata { .. }
+            | BlobOperation::GetTags { .. }
             | BlobOperation::GetPageRanges(_)
             | BlobOperation::GetBlockList { .. }
-            | BlobOperation::GetTags { .. }
             // It copies the blob and changes nothing of it.
             | BlobOperation::Snapshot { .. } => Kind::Read,
             BlobOperation::Put(_)

@@ -145,6 +145,13 @@ impl Sas {
             why: error.to_string(),
         };
         let mut text = String::new();
+        // A pipe would be waited for, in the middle of a run too.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(OpenError::File {
+                path: path.to_owned(),
+                why: "it is not a plain file".to_owned(),
+            });
+        }
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(TEXT_MAX).read_to_string(&mut text).map_err(failed)?;
         Self::parse(&text)

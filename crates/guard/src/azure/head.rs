@@ -31,7 +31,6 @@ pub(super) fn head(headers: &Headers) -> Result<Head, &'static str> {
         witness: headers
             .get_optional_str(&HeaderName::from(WITNESS_HEADER.as_str().to_owned()))
             .and_then(LeaseWitness::parse),
-        date: date("date"),
     })
 }
 

@@ -356,3 +356,17 @@ fn a_blob_without_a_tag_is_not_read() {
     assert!(matches!(found.content, Content::Unread(_)));
     assert_eq!(account.asked_in_all(), 0);
 }
+
+#[test]
+fn blocks_of_some_other_program_above_a_backup_are_its_hand_and_not_the_backups() {
+    let waiting = |id: &[u8]| {
+        let mut blob = Blob::block("TAPE and more");
+        blob.blocks.uncommitted = vec![Block {
+            id: BlockId::from_bytes(id).unwrap(),
+            size: 4096,
+        }];
+        look_into("c/a.bak", blob).0.evidence
+    };
+    assert_eq!(waiting(b"other-00001"), None);
+    assert_eq!(waiting(b"BLOCKID11112"), Some(Evidence::TapeHeader));
+}

@@ -107,7 +107,6 @@ impl Account for Shelf {
         Ok(Head {
             properties: self.blobs[place].properties(),
             witness: None,
-            date: None,
         })
     }
 

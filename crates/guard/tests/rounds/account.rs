@@ -310,12 +310,7 @@ impl Account for Simulation {
             let properties = world.properties(world.committed(place)?);
             let witness = world.witness(place);
             world.saw(place);
-            let date = Some(world.at().wall.truncated_to_second());
-            Ok(Head {
-                properties,
-                witness,
-                date,
-            })
+            Ok(Head { properties, witness })
         })
         .await
     }
