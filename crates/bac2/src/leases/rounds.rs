@@ -150,6 +150,11 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
         let mut first = true;
         loop {
             let round = self.round(&mut guard, first, stop, &watcher, console).await;
+            if let (true, Round::NoAnswer(fault)) = (first, &round)
+                && is_wrong_usage(fault)
+            {
+                return Err(complaint::unusable(fault, self.account.address()));
+            }
             first = false;
             let Some(interval) = self.order.interval else {
                 return match round {
@@ -464,4 +469,13 @@ fn freed(was: Row, time: &str, gone: bool) -> Row {
         detail: Some(detail.to_owned()),
         ..was
     }
+}
+
+/// Whether a first round that fails so will not be better at the next one: what the command was given is wrong. Later the
+/// same fault may pass, when a SAS file is replaced or a role given back, and the watch goes on.
+fn is_wrong_usage(fault: &Fault) -> bool {
+    matches!(
+        fault.cause,
+        Cause::Refused | Cause::NotAllowed | Cause::Expired(_) | Cause::NotFound
+    )
 }

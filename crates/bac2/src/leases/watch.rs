@@ -32,8 +32,9 @@ use crate::lasting::lasting;
 One JSON line a finding on standard output (-o table: a line for people): every locked blob in the
 first round, then what is new, what changed (holder, activity, ruling, content), what was done, and
 action gone or released for what is locked no more. Notes go to standard error. An account or a
-container that cannot be read is a line too, and is tried again at the next round. SIGINT or SIGTERM
-ends it between two acts with exit code 0; so does a reader that goes away.
+container that cannot be read is a line too, and is tried again at the next round; only where the
+account refuses the credential at the first round it ends with 2. SIGINT or SIGTERM ends it between
+two acts with exit code 0; so does a reader that goes away.
 
 It only reports, unless --act is given; that takes --min-quiet of 4h or more, because nobody is asked:
 on an account that is not the vault's own door quiet time is evidence, not proof. Restore leases are

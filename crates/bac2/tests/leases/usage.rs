@@ -129,6 +129,15 @@ fn files_and_answers_that_do_not_work_are_exit_code_2() {
         run.err
     );
 
+    // A watch for ever, too: waiting makes no wrong key right.
+    let run = Run::of(
+        command(&url, &wrong, &["watch", "--interval", "1h"])
+            .output()
+            .expect("the binary starts"),
+    );
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("[CredentialRefused]"), "{}", run.err);
+
     let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let gone = format!("http://{}/vault01", dead.local_addr().expect("bound"));
     drop(dead);
