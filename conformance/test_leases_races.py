@@ -93,7 +93,9 @@ def test_it_only_looks_breaks_and_deletes(server, container, guard, wire, dead, 
     guard.did("break", "--min-quiet", "1s", "--dry-run")
     assert {request.method for request in wire.seen} == {"GET", "HEAD"}, "a look is nothing but a look"
     probes = {request.headers["x-ms-lease-id"] for request in wire.seen if "x-ms-lease-id" in request.headers}
-    assert {RESTORE_N, RESTORE_D} <= {probe if "-" not in probe else probe.lower() for probe in probes}
+    spellings = {probe if "-" not in probe else probe.lower() for probe in probes}
+    # A server that compares ids as text needs both; bac2's own compares numbers and says who it is.
+    assert {RESTORE_N, RESTORE_D} <= spellings or (server.name == "bac2" and spellings == {RESTORE_N})
     assert len({probe.replace("-", "").upper() for probe in probes}) == 1
     tags = {name: state[3] for name, state in states(server, container).items()}
     wire.seen.clear()
