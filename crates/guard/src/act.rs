@@ -168,7 +168,8 @@ impl<A: Account, C: Clock, Q: Ask> Guard<'_, A, C, Q> {
         }
     }
 
-    /// The answer to a break was lost, or a gateway's or a busy service's, which may have done it. One look tells whether it was done: the same content under a broken lease.
+    /// The answer to a break was lost, or came from a gateway or a busy service, which may have done it. One look tells
+    /// whether it was done: the same content under a broken lease.
     async fn was_broken(&self, place: &Place, tag: &ETag) -> bool {
         self.account.head(place).await.is_ok_and(|head| {
             let properties = head.properties;
