@@ -1,8 +1,9 @@
 //! The accept loops: sockets in, TLS where it is on, one hyper connection each, and an orderly end.
 //!
-//! Its own loop rather than a framework's, because every limit on a connection is set here: how many there are, how long
-//! a head may take, how large it may be, how long who may idle, when a client that takes no bytes is let go. HTTP/1.1 with keep-alive and
-//! nothing else: SQL Server's client was seen to negotiate HTTP/2 where it is offered and then to fail.
+//! Its own loop rather than a framework's, because every limit on a connection is set here: how many there are, how
+//! long a head may take, how large it may be, how long who may idle, when a client that takes no bytes is let go.
+//! HTTP/1.1 with keep-alive and nothing else: SQL Server's client was seen to negotiate HTTP/2 where it is offered and
+//! then to fail.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,8 +1,9 @@
 //! `bac2 demo`: the whole story in one process and a temporary folder, over a real socket on loopback.
 //!
 //! Backups go in the way SQL Server sends them, the vault proves them on the way, they come back to the byte; then one
-//! bit flips, and an upload dies half-way, after which the lease guard cleans up. The client is a simulation of SQL Server's and says so; the door, the store
-//! and the verifier are the product. Every claim is checked, and one that does not hold makes the exit code 1.
+//! bit flips, and an upload dies half-way, after which the lease guard cleans up. The client is a simulation of SQL
+//! Server's and says so; the door, the store and the verifier are the product. Every claim is checked, and one that
+//! does not hold makes the exit code 1.
 
 mod client;
 mod door;
