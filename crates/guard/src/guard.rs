@@ -181,12 +181,10 @@ impl<'a, A: Account, C: Clock, Q: Ask> Guard<'a, A, C, Q> {
     /// Everything known, with rulings, ordered by place; what could not be read comes last.
     pub fn entries(&self) -> Vec<Entry> {
         let at = self.clock.now();
-        let blobs = self.known.iter().map(|(place, record)| Entry::Blob {
-            finding: Box::new(record.finding(place)),
-            ruling: self.ruling(place, record, self.asked.as_ref()),
-            did: record.fault().cloned().map_or(Did::Listed, Did::Failed),
-            at,
-        });
+        let blobs = self
+            .known
+            .iter()
+            .map(|(place, record)| self.entry_of(place, record));
         let unread = self
             .unread
             .iter()
@@ -197,13 +195,16 @@ impl<'a, A: Account, C: Clock, Q: Ask> Guard<'a, A, C, Q> {
 
     /// Everything known of one blob, with its ruling.
     pub fn entry(&self, place: &Place) -> Option<Entry> {
-        let record = self.known.get(place)?;
-        Some(Entry::Blob {
+        self.known.get(place).map(|record| self.entry_of(place, record))
+    }
+
+    fn entry_of(&self, place: &Place, record: &Record) -> Entry {
+        Entry::Blob {
             finding: Box::new(record.finding(place)),
             ruling: self.ruling(place, record, self.asked.as_ref()),
             did: record.fault().cloned().map_or(Did::Listed, Did::Failed),
             at: self.clock.now(),
-        })
+        }
     }
 
     pub(crate) fn ruling(&self, place: &Place, record: &Record, asked: Option<&Answer>) -> Ruling {

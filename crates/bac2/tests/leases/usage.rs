@@ -195,7 +195,8 @@ fn a_sas_in_a_file_opens_what_it_allows_and_is_never_shown() {
             .expect("the binary starts");
         let answer: serde_json::Value = serde_json::from_slice(&made.stdout).expect("JSON");
         let token = answer["token"].as_str().expect("a token").to_owned();
-        fs::write(&file, &token).expect("writable");
+        // As `bac2 sas create ... > sas` leaves it.
+        fs::write(&file, &made.stdout).expect("writable");
         token
     };
     let leases = |words: &[&str]| {

@@ -17,6 +17,7 @@ use azblob::shared_key::Secret;
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use azure_core::credentials::TokenCredential;
+use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::OpenError;
@@ -86,14 +87,30 @@ pub struct Sas {
     service: bool,
 }
 
+/// A SAS as tools print it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Printed {
+    /// Quoted.
+    Text(String),
+    /// With what it is good for.
+    Created { token: String },
+}
+
 impl Sas {
-    /// Reads the query of a SAS, with or without its question mark, or a whole URL that ends with one.
+    /// Reads the query of a SAS, with or without its question mark, or a whole URL that ends with one; also as tools
+    /// print it into a file: the JSON of `bac2 sas create`, or the quoted text of `az storage ... generate-sas`.
     ///
     /// # Errors
     /// It is none, or holds more than a signature. The text is not repeated.
     pub fn parse(text: &str) -> Result<Self, OpenError> {
         // Windows's editors put a byte order mark in front.
         let text = text.trim_start_matches('\u{feff}').trim();
+        let printed = text.starts_with(['"', '{']).then(|| serde_json::from_str(text));
+        let text = match &printed {
+            Some(Ok(Printed::Text(token) | Printed::Created { token })) => token.as_str(),
+            Some(Err(_)) | None => text,
+        };
         let query = match text.split_once('?') {
             Some((before, query)) if before.is_empty() || before.contains("://") => query,
             Some(_) => return Err(OpenError::Sas("it is no SAS: a question mark stands inside it")),
@@ -377,6 +394,12 @@ mod tests {
             assert!(sas.is_for_the_account());
             assert_eq!(format!("{sas:?}"), "Sas(***)");
         }
+        for printed in [
+            "{\n  \"account\": \"shop\",\n  \"token\": \"sv=1&sr=c&sig=a\",\n  \"url\": null\n}\n",
+            "\"sv=1&sr=c&sig=a\"\n",
+        ] {
+            assert_eq!(Sas::parse(printed).unwrap().query(), "sv=1&sr=c&sig=a");
+        }
         assert!(!Sas::parse("sv=1&ss=b&srt=co&sig=a").unwrap().is_for_the_account());
         let policy = Sas::parse("sv=1&sr=c&si=policy&sig=a").unwrap();
         assert!(!policy.is_for_the_account() && policy.expiry().is_none());
@@ -396,6 +419,9 @@ mod tests {
             "sv=1&sig=SECRET\nsv=2&sig=SECRET",
             "sv=1&sig=SECRET#x",
             "name?sv=1&sig=SECRET",
+            "{\"token\": \"SECRET\"}",
+            "{\"sas\": \"sv=1&sig=SECRET\"}",
+            "\"sv=1&sig=SECRET",
         ] {
             let error = Sas::parse(text).unwrap_err();
             assert!(
