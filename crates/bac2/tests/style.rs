@@ -47,16 +47,25 @@ const STORE_ADAPTERS: [&str; 2] = [
 ];
 
 /// Which of the workspace's own crates each crate may stand on: edges run one way, upwards.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("bak", &[]),
     ("azblob", &[]),
     ("chain", &["bak"]),
     ("blobstore", &["bak", "azblob"]),
     ("frontdoor", &["bak", "azblob", "blobstore"]),
     ("guard", &["bak", "azblob"]),
+    ("simsql", &["bak", "azblob"]),
     (
         "bac2",
-        &["bak", "azblob", "chain", "blobstore", "frontdoor", "guard"],
+        &[
+            "bak",
+            "azblob",
+            "chain",
+            "blobstore",
+            "frontdoor",
+            "guard",
+            "simsql",
+        ],
     ),
 ];
 

@@ -1,0 +1,75 @@
+//! An instance: its databases, its sessions, what belongs to the server, and the deeds that change them.
+//!
+//! One mutex guards [`State`], the engines of the databases included; it is held for one bounded piece of work at a time and never across an
+//! `await`. What must wait (a lock, a backup, WAITFOR) lets go of it, sleeps on the world's clock and looks again, so that a run is repeatable.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::message::Failure;
+use crate::session::Session;
+use crate::world::World;
+
+pub mod locks;
+pub mod server;
+pub mod settings;
+pub mod state;
+
+pub use settings::{Settings, Version};
+pub use state::{DatabaseEntry, DatabaseState, State};
+
+/// A simulated instance.
+pub struct Instance {
+    /// Everything from outside.
+    pub world: World,
+    /// What it was started with.
+    pub settings: Settings,
+    state: Mutex<State>,
+}
+
+/// Who logs in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginRequest {
+    /// Login name.
+    pub user: String,
+    /// Password; never printed.
+    pub password: String,
+    /// Database to start in; empty for the login's default.
+    pub database: String,
+    /// `program_name`.
+    pub program: String,
+    /// `host_name`.
+    pub host: String,
+    /// Process of the client on its host.
+    pub process: u32,
+}
+
+#[allow(clippy::unimplemented, unused_variables, clippy::needless_pass_by_value)]
+impl Instance {
+    /// Starts the instance: makes master, model, msdb and tempdb at the first start, recovers all databases at each.
+    ///
+    /// # Errors
+    /// Where the system databases cannot be opened.
+    pub fn start(world: World, settings: Settings) -> Result<Arc<Self>, Failure> {
+        unimplemented!()
+    }
+
+    /// Logs in.
+    ///
+    /// # Errors
+    /// 18456 (with its state), 18452, 18470, 4060 and others; one message each.
+    pub fn connect(self: &Arc<Self>, login: &LoginRequest) -> Result<Session, Failure> {
+        unimplemented!()
+    }
+
+    /// Ends all sessions, checkpoints and closes all databases.
+    pub fn stop(&self) {
+        unimplemented!()
+    }
+
+    /// The state, for one bounded piece of work.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
