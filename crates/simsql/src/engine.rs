@@ -7,8 +7,8 @@
 //! Invariants: no changed page reaches its file before the log record of the change is durable; a commit returns after its log
 //! is durable; each page in a file has its identity and a checksum (by the database's page verify option); an extent is in the GAM or it is free.
 //!
-//! The layers, lowest first: [`disk_file`](data_file) pages in files, [`log`] records in blocks, [`pool`] pages in memory under the
-//! write-ahead rule, [`space`] allocation, [`heap`] rows of a table, [`catalog`] which tables there are, then the deeds here.
+//! The layers, lowest first: pages in data files, `log` records in blocks, pages in memory under the write-ahead rule, `access` how the rest
+//! reaches them, allocation, rows of a table, which tables there are, then the deeds here.
 
 use std::ops::ControlFlow;
 
@@ -19,7 +19,9 @@ use crate::moment::Moment;
 use crate::value::Value;
 use crate::world::{OsError, World};
 
+pub mod access;
 pub mod boot;
+pub(crate) mod log;
 pub mod pages;
 pub mod table;
 
