@@ -10,9 +10,12 @@ use crate::session::Session;
 use crate::world::World;
 
 pub mod locks;
+pub mod msdb;
+mod record;
 pub mod server;
 pub mod settings;
 pub mod state;
+pub mod waiting;
 
 pub use settings::{Settings, Version};
 pub use state::{DatabaseEntry, DatabaseState, State};

@@ -69,6 +69,7 @@ impl OsError {
             2 => "The system cannot find the file specified.",
             3 => "The system cannot find the path specified.",
             5 => "Access is denied.",
+            13 => "The data is invalid.",
             23 => "Data error (cyclic redundancy check).",
             32 => "The process cannot access the file because it is being used by another process.",
             38 => "Reached the end of the file.",

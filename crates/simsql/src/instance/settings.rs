@@ -77,7 +77,7 @@ impl Version {
 }
 
 /// Settings of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Which SQL Server.
     pub version: Version,
@@ -93,11 +93,30 @@ pub struct Settings {
     pub directory: String,
     /// Password of `sa`; `None` where `sa` cannot log in over the wire.
     pub sa_password: Option<String>,
+    /// Pages of a new data file and, as bytes, of a new log where CREATE DATABASE gives no size: SQL Server's 1024 (8 MB), less for
+    /// thousands of instances in one process.
+    pub initial_pages: u32,
     /// `/` or `\`; with the latter it says that it runs on Windows.
     pub path_separator: char,
 }
 
 impl Settings {
+    /// A default instance of a version, Developer Edition, on a machine called BAC2SIM.
+    #[must_use]
+    pub fn new(version: Version, directory: &str) -> Self {
+        Self {
+            version,
+            machine: "BAC2SIM".to_owned(),
+            instance: None,
+            edition: 3,
+            collation: "SQL_Latin1_General_CP1_CI_AS".to_owned(),
+            directory: directory.to_owned(),
+            sa_password: None,
+            initial_pages: 1024,
+            path_separator: '/',
+        }
+    }
+
     /// `MACHINE` or `MACHINE\INSTANCE`: `@@SERVERNAME`.
     #[must_use]
     pub fn server_name(&self) -> String {
