@@ -21,9 +21,18 @@ use crate::world::{OsError, World};
 
 pub mod access;
 pub mod boot;
+pub(crate) mod boot_page;
+pub(crate) mod catalog;
+pub(crate) mod check;
+pub(crate) mod data_file;
+pub(crate) mod file_header;
+pub(crate) mod heap;
 pub(crate) mod log;
 pub mod pages;
+pub(crate) mod row;
+pub(crate) mod space;
 pub mod table;
+pub(crate) mod tables;
 
 pub use boot::{Boot, RecoveryModel};
 pub use pages::PageId;
@@ -67,6 +76,9 @@ pub enum EngineError {
     /// A row is longer than a page holds: message 511.
     #[error("a row of {0} bytes does not fit a page")]
     RowTooLong(usize),
+    /// The table is not there, or no longer: message 208.
+    #[error("there is no table {}", .0.0)]
+    NoTable(TableId),
 }
 
 /// What the engine answers with.
@@ -360,8 +372,9 @@ impl Engine {
         unimplemented!()
     }
 
-    /// What DBCC CHECKDB finds: each damage as text of its message (8928, 8939, 8946 and so on), over all pages of all data files.
-    pub fn check(&mut self) -> Vec<crate::message::Message> {
+    /// What DBCC CHECKDB finds: each damage as text of its message (8928, 8939, 8946 and so on), over all pages of all data files, and
+    /// the sums (8990, 8989). Messages print the database's name and id, which the caller knows.
+    pub fn check(&mut self, database: &str, database_id: i32) -> Vec<crate::message::Message> {
         unimplemented!()
     }
 

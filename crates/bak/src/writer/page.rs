@@ -92,13 +92,15 @@ pub fn write_header(page: &mut Page, identity: &PageIdentity, slots: u16, free_d
     page[40..50].copy_from_slice(&identity.lsn.to_bytes());
 }
 
-/// Protects a page whose content is final.
+/// Protects a page whose content is final; flags of another meaning stay.
 pub fn protect(page: &mut Page, protection: Protection) {
-    let flags = match protection {
+    let flag = match protection {
         Protection::Checksum => FLAG_CHECKSUM,
         Protection::Torn => FLAG_TORN,
         Protection::None => 0,
     };
+    let others = u16::from_le_bytes([page[4], page[5]]) & !(FLAG_CHECKSUM | FLAG_TORN);
+    let flags = others | flag;
     page[4..6].copy_from_slice(&flags.to_le_bytes());
     let word = match protection {
         Protection::Checksum => page_sum(page),
