@@ -2,9 +2,9 @@
 //! checksum. That the crate's own reader agrees is the matter of the other tests.
 
 use bak::compressed::{ContainerEvent, Decoder, Ending};
-use bak::writer::BlockSize;
 use bak::writer::page::Protection;
 use bak::writer::sample::{ChainSample, Sample, SampleKind, lsn};
+use bak::writer::{BlockSize, LogSegment, MediaWriter, SetDetails, SetPlan};
 
 mod mtf_walk;
 
@@ -247,4 +247,50 @@ fn a_sample_follows_from_its_seed() {
     };
     assert!(sample.backup(SampleKind::Full, 1) == sample.backup(SampleKind::Full, 1));
     assert!(sample.backup(SampleKind::Full, 1) != other.backup(SampleKind::Full, 1));
+}
+
+/// What is put into the sink's buffer in place is what is handed over.
+#[test]
+fn pages_and_log_in_place_are_pages_and_log() {
+    let sample = Sample::default();
+    let set = sample.set(SampleKind::Log);
+    let plan = || SetPlan {
+        set: set.clone(),
+        data_pages: Vec::new(),
+        details: SetDetails::default(),
+    };
+    let segment = LogSegment {
+        file_id: 2,
+        vlf_sequence: 40,
+        vlf_offset: 0x2000,
+        vlf_length: 0x4_0000,
+        start: 0x4000,
+        end: 0x4400,
+    };
+    let (pages, log) = ([7u8; 65_536], [9u8; 1024]);
+    let mut handed = MediaWriter::new(Vec::new(), sample.media(1));
+    let mut writer = handed.begin_set(plan());
+    writer.begin_pages(1);
+    writer.pages(&pages);
+    writer.end_pages();
+    writer.begin_log(&segment);
+    writer.log(&log);
+    writer.end_log();
+    writer.commit(set.clone());
+    let mut placed = MediaWriter::new(Vec::new(), sample.media(1));
+    let mut writer = placed.begin_set(plan());
+    let fill = |bytes: &'static [u8]| {
+        move |buffer: &mut Vec<u8>| {
+            buffer.extend_from_slice(bytes);
+            Ok::<_, std::convert::Infallible>(())
+        }
+    };
+    writer.begin_pages(1);
+    writer.pages_in_place(fill(&[7; 65_536])).unwrap();
+    writer.end_pages();
+    writer.begin_log(&segment);
+    writer.log_in_place(fill(&[9; 1024])).unwrap();
+    writer.end_log();
+    writer.commit(set.clone());
+    assert!(handed.finish() == placed.finish());
 }

@@ -21,7 +21,10 @@ const DISTANCE_MAX: usize = (1 << 16) - 1;
 #[derive(Debug)]
 pub struct Encoder {
     pending: Vec<u8>,
+    /// What is made and was not taken away yet.
     file: Vec<u8>,
+    /// Bytes of the container before that.
+    taken: u64,
 }
 
 impl Default for Encoder {
@@ -42,7 +45,39 @@ impl Encoder {
         Self {
             pending: Vec::new(),
             file,
+            taken: 0,
         }
+    }
+
+    /// Goes on behind `length` bytes of a container, which end with a soft filemark.
+    #[must_use]
+    pub fn append(length: u64) -> Self {
+        Self {
+            pending: Vec::new(),
+            file: Vec::new(),
+            taken: length,
+        }
+    }
+
+    /// Bytes of the container that are made and not taken away yet.
+    #[must_use]
+    pub fn made(&self) -> &[u8] {
+        &self.file
+    }
+
+    /// Takes away the first `length` of them.
+    ///
+    /// # Panics
+    /// Where there are fewer.
+    #[must_use]
+    pub fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.file.split_off(length);
+        self.taken += length as u64;
+        std::mem::replace(&mut self.file, rest)
+    }
+
+    fn position(&self) -> u64 {
+        self.taken + self.file.len() as u64
     }
 
     /// Takes the next bytes of the stream. Between soft filemarks they come to whole 512-byte sectors.
@@ -55,8 +90,8 @@ impl Encoder {
     /// Writes all that came so far and pads up to where a soft filemark of `size` bytes can stand. Gives that offset.
     pub fn begin_filemark(&mut self, size: usize) -> u64 {
         self.write_records(self.pending.len());
-        self.pad_to(size);
-        self.file.len() as u64
+        self.pad_to(size as u64);
+        self.position()
     }
 
     /// Takes a soft filemark block, as long as a physical block.
@@ -65,7 +100,7 @@ impl Encoder {
         self.file.extend_from_slice(block);
     }
 
-    /// Ends the container; the last block of a backup is a soft filemark.
+    /// Ends the container; the last block of a backup is a soft filemark. Gives what was not taken away before.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         self.write_records(self.pending.len());
@@ -84,7 +119,13 @@ impl Encoder {
 
     fn write_record(&mut self, chunk: &[u8]) {
         let coded = encode_chunk(chunk);
-        let length = u16::try_from(coded.len()).expect("the code of 64 KiB of page data stays below 64 KiB");
+        let Ok(length) = u16::try_from(coded.len()) else {
+            // What cannot be compressed (encrypted or random bytes) grows a little: half of it fits.
+            let (first, second) = chunk.split_at(chunk.len() / 2 / SECTOR * SECTOR);
+            self.write_record(first);
+            self.write_record(second);
+            return;
+        };
         let mut header = [0u8; DATA_HEADER];
         header[0] = TAG_DATA;
         header[1] = (chunk.len() / SECTOR) as u8;
@@ -95,17 +136,18 @@ impl Encoder {
     }
 
     /// Writes padding up to a multiple of `block`, a block further where the 24 bytes of its header do not fit.
-    fn pad_to(&mut self, block: usize) {
-        if self.file.len().is_multiple_of(block) {
+    fn pad_to(&mut self, block: u64) {
+        let here = self.position();
+        if here.is_multiple_of(block) {
             return;
         }
-        let end = (self.file.len() + RECORD_HEADER).next_multiple_of(block);
-        let length = end - self.file.len() - RECORD_HEADER;
+        let end = (here + RECORD_HEADER as u64).next_multiple_of(block);
+        let length = end - here - RECORD_HEADER as u64;
         let mut header = [0u8; RECORD_HEADER];
         header[0] = TAG_PADDING;
         header[2..4].copy_from_slice(&u16::try_from(length).expect("less than a block").to_le_bytes());
         self.file.extend_from_slice(&header);
-        self.file.resize(end, 0);
+        self.file.resize((end - self.taken) as usize, 0);
     }
 }
 
@@ -287,5 +329,40 @@ impl<'a> BitWriter<'a> {
         let at = self.open[0];
         let last = (self.word << self.free) as u16;
         self.out[at..at + 2].copy_from_slice(&last.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Encoder;
+    use crate::compressed::{ContainerEvent, Decoder, Ending};
+
+    /// Bytes that no code makes shorter: SplitMix64.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let words = std::iter::repeat_with(|| {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB)
+        });
+        words.flat_map(u64::to_le_bytes).take(length).collect()
+    }
+
+    #[test]
+    fn bytes_that_do_not_compress_come_back_as_they_were() {
+        let data = noise(200 * 1024);
+        let mut encoder = Encoder::new();
+        encoder.bytes(&data);
+        // What was made may be taken away at any time.
+        let mut container = encoder.take(encoder.made().len().min(1000));
+        container.extend(encoder.finish());
+        let mut out = Vec::new();
+        let mut decoder = Decoder::new();
+        decoder.push(&container, &mut |event| match event {
+            ContainerEvent::Bytes(bytes) => out.extend_from_slice(bytes),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(decoder.finish(&mut |_| {}), Ending::Between);
+        assert!(out == data);
     }
 }

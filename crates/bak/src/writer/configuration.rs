@@ -28,6 +28,8 @@ const COLLATION: u32 = 0x00D0_0409;
 const LOCALE: u32 = 1033;
 const COMPARISON_STYLE: u32 = 0x3_0001;
 const GROWTH_BYTES: u32 = 64 << 20;
+/// The first number that a user's database gets.
+const USER_DATABASE: u16 = 5;
 
 /// Which of the two configurations.
 #[derive(Clone, Copy)]
@@ -48,7 +50,7 @@ impl Phase {
 
 /// The content of MQCI.
 pub(super) fn content(plan: &SetPlan, phase: Phase) -> Vec<u8> {
-    let mut bytes = backup_set(&plan.set, phase);
+    let mut bytes = backup_set(plan, phase);
     let groups = filegroups(&plan.set);
     for (index, name) in groups.iter().enumerate() {
         bytes.extend(filegroup(&plan.set, index as u32 + 1, name));
@@ -120,9 +122,10 @@ impl Chunk {
     }
 }
 
-fn backup_set(set: &BackupSet, phase: Phase) -> Vec<u8> {
+fn backup_set(plan: &SetPlan, phase: Phase) -> Vec<u8> {
+    let set = &plan.set;
     let mut chunk = Chunk::new(b"SCIN", SCIN);
-    chunk.word(8, flags(set));
+    chunk.word(8, flags(set) | plan.details.flags);
     chunk.word(
         12,
         set.files
@@ -153,14 +156,16 @@ fn backup_set(set: &BackupSet, phase: Phase) -> Vec<u8> {
             set.compatibility_level,
         ],
     );
-    // Any user database; its number on the server is not told elsewhere.
-    chunk.put(92, &5u16.to_le_bytes());
+    chunk.put(
+        92,
+        &plan.details.database_id.unwrap_or(USER_DATABASE).to_le_bytes(),
+    );
     chunk.put(94, &set.database_version.to_le_bytes());
     chunk.put(96, &phase.size().to_le_bytes());
     chunk.word(116, LOCALE);
     chunk.word(120, COMPARISON_STYLE);
     chunk.guid(124, set.binding_id);
-    put_lineage(&mut chunk, set);
+    put_lineage(&mut chunk, plan);
     chunk.word(216, COLLATION);
     chunk.word(220, u32::from(SORT_ORDER));
     chunk.guid(224, set.family_guid);
@@ -174,12 +179,14 @@ fn backup_set(set: &BackupSet, phase: Phase) -> Vec<u8> {
 }
 
 /// Forks, bases, and where the chain of log backups starts.
-fn put_lineage(chunk: &mut Chunk, set: &BackupSet) {
+fn put_lineage(chunk: &mut Chunk, plan: &SetPlan) {
+    let set = &plan.set;
+    let last_full = plan.details.last_full.map(|(_, guid)| guid);
     chunk.lsn(144, set.last_lsn);
     chunk.guid(156, set.recovery_fork_id);
     chunk.lsn(172, set.fork_point_lsn);
     chunk.guid(184, set.first_recovery_fork_id);
-    chunk.guid(200, set.differential_base_guid);
+    chunk.guid(200, set.differential_base_guid.or(last_full));
     chunk.lsn(248, set.log_chain_lsn);
     chunk.lsn(260, set.differential_base_lsn);
     chunk.guid(272, set.differential_base_guid);
@@ -275,19 +282,31 @@ fn database_file(plan: &SetPlan, phase: Phase, file: &DatabaseFile, group: u32) 
     chunk.word(36, group);
     chunk.put(40, &file.size.to_le_bytes());
     chunk.put(86, &file.max_size.to_le_bytes());
-    chunk.word(94, GROWTH_BYTES);
+    let growth = plan.details.growth.iter().find(|(id, _)| *id == file.file_id);
+    chunk.word(94, growth.map_or(GROWTH_BYTES, |(_, bytes)| *bytes));
     chunk.put(114, &file.size.to_le_bytes());
     chunk.put(122, &file.max_size.to_le_bytes());
     chunk.put(130, &file.size.to_le_bytes());
     if data {
-        chunk.lsn(158, set.differential_base_lsn.or(set.checkpoint_lsn));
-        chunk.guid(170, set.differential_base_guid.or(set.backup_set_guid));
+        // A conventional full backup is its own base; all others name the one before them.
+        let own = (set.backup_type == BackupType::Full && !set.is_copy_only)
+            .then_some(())
+            .and(set.checkpoint_lsn.zip(set.backup_set_guid));
+        let base = own.or(set.differential_base_lsn.zip(set.differential_base_guid));
+        let base = base.or(plan.details.last_full);
+        chunk.lsn(158, base.map(|(lsn, _)| lsn));
+        chunk.guid(170, base.map(|(_, guid)| guid));
     }
     chunk.guid(186, file.unique_id);
     chunk.lsn(202, set.first_lsn);
     chunk.lsn(218, set.last_lsn);
     chunk.lsn(234, set.first_lsn);
-    chunk.put(250, &(u64::from(pages) * 8192).to_le_bytes());
+    let bytes = if data {
+        u64::from(pages) * 8192
+    } else {
+        plan.details.log_bytes
+    };
+    chunk.put(250, &bytes.to_le_bytes());
     chunk.text(48, &file.logical_name);
     chunk.text(52, &file.physical_name);
     chunk.finish()

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::block::{Block, Text, utf16};
+use super::media_end::MediaEnd;
 use super::set::{SetPlan, SetWriter};
 use super::sink::{Piece, Sink};
 use super::stream;
@@ -26,13 +27,41 @@ const ZEROS: [u8; 4096] = [0; 4096];
 pub enum BlockSize {
     /// 512 bytes.
     B512 = 512,
+    /// 1,024 bytes.
+    B1024 = 1024,
+    /// 2,048 bytes.
+    B2048 = 2048,
     /// 4,096 bytes.
     B4096 = 4096,
+    /// 8,192 bytes.
+    B8192 = 8192,
+    /// 16,384 bytes.
+    B16384 = 16384,
+    /// 32,768 bytes.
+    B32768 = 32768,
     /// 65,536 bytes, as for a backup to a URL.
     B65536 = 65536,
 }
 
 impl BlockSize {
+    /// All that BACKUP accepts, ascending.
+    pub const ALL: [Self; 8] = [
+        Self::B512,
+        Self::B1024,
+        Self::B2048,
+        Self::B4096,
+        Self::B8192,
+        Self::B16384,
+        Self::B32768,
+        Self::B65536,
+    ];
+
+    /// The size of so many bytes; `None` where BACKUP does not accept it.
+    #[must_use]
+    pub fn of(bytes: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|size| size.bytes() == bytes)
+    }
+
     /// In bytes.
     #[must_use]
     pub fn bytes(self) -> u64 {
@@ -55,6 +84,10 @@ pub struct MediaDescription {
     pub date: LocalTime,
     /// Whether the stream goes into the compressed container, which shows in the soft filemarks.
     pub compressed: bool,
+    /// MEDIANAME.
+    pub name: String,
+    /// MEDIADESCRIPTION.
+    pub description: String,
 }
 
 /// Writes one media family.
@@ -83,6 +116,28 @@ impl<S: Sink> MediaWriter<S> {
         writer.write_tape();
         writer.filemark(FILEMARK_ATTRIBUTES);
         writer
+    }
+
+    /// Goes on behind the last set of media that are `end` already; the sink stands there, too.
+    pub fn append(sink: S, media: MediaDescription, end: MediaEnd) -> Self {
+        Self {
+            sink,
+            offset: end.offset,
+            media,
+            filemarks: end.filemarks,
+            sets: end.sets,
+            set_map: end.set_map,
+        }
+    }
+
+    /// Where the bytes go, to take away what came so far.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    /// Counts bytes that came to the sink by another way.
+    pub(super) fn advance(&mut self, length: u64) {
+        self.offset += length;
     }
 
     /// Starts the next backup set.
@@ -127,6 +182,8 @@ impl<S: Sink> MediaWriter<S> {
         tape.put(86, &VENDOR.to_le_bytes());
         tape.put(88, &self.media.date.to_bytes());
         tape.put(93, &[1]);
+        tape.append_text(68, &self.media.name.clone());
+        tape.append_text(72, &self.media.description.clone());
         // Two terminators belong to the text.
         tape.append(80, &[&utf16(SOFTWARE)[..], &[0; 4]].concat());
         self.put(Piece::Block, &tape.finish());

@@ -21,6 +21,7 @@ mod block;
 mod configuration;
 pub mod log_block;
 mod media;
+mod media_end;
 pub mod page;
 pub mod sample;
 mod set;
@@ -29,5 +30,6 @@ mod sink;
 mod stream;
 
 pub use media::{BlockSize, MediaDescription, MediaWriter};
-pub use set::{LogSegment, SetPlan, SetWriter};
-pub use sink::{Piece, Sink};
+pub use media_end::{MediaEnd, NotAppendable};
+pub use set::{LogSegment, SetDetails, SetPlan, SetWriter};
+pub use sink::{Buffer, Piece, Sink};

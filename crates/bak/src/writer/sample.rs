@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::log_block::{self, LogPlace};
 use super::media::{BlockSize, MediaDescription, MediaWriter};
 use super::page::Protection;
-use super::set::{LogSegment, SetPlan, SetWriter};
+use super::set::{LogSegment, SetDetails, SetPlan, SetWriter};
 use super::sink::Sink;
 use crate::checksum::SECTOR;
 use crate::compressed::Encoder;
@@ -156,6 +156,8 @@ impl Sample {
             block_size: self.block_size,
             date: time(0),
             compressed: self.compressed,
+            name: String::new(),
+            description: String::new(),
         }
     }
 
@@ -254,7 +256,7 @@ impl Sample {
         vec![data, log]
     }
 
-    fn write_set<S: Sink>(&self, media: &mut MediaWriter<S>, kind: SampleKind, family: u16) {
+    pub(super) fn write_set<S: Sink>(&self, media: &mut MediaWriter<S>, kind: SampleKind, family: u16) {
         let set = self.set(kind);
         let start = BackupSet {
             backup_finish_date: None,
@@ -263,6 +265,7 @@ impl Sample {
         let mut writer = media.begin_set(SetPlan {
             set: start,
             data_pages: vec![(1, self.pages(kind))],
+            details: SetDetails::default(),
         });
         self.write_pages(&mut writer, kind, family);
         for part in kind.log() {

@@ -4,10 +4,10 @@ use super::block::{Block, Text};
 use super::configuration::{self, Phase};
 use super::media::{LOGICAL_BLOCK, MediaWriter};
 use super::set_map::{self, MappedSet};
-use super::sink::{Piece, Sink};
+use super::sink::{Buffer, Piece, Sink};
 use super::stream;
 use crate::checksum::{PAGE, SECTOR, sector_sum_continue};
-use crate::{BackupSet, BackupType};
+use crate::{BackupSet, BackupType, LocalTime, Lsn};
 
 /// Payload of pages and of log comes in units of 64 KiB, behind two zero bytes.
 const PAYLOAD_UNIT: u64 = 65_536;
@@ -29,6 +29,26 @@ pub struct SetPlan {
     pub set: BackupSet,
     /// For each data file: its id, and how many pages of it the first pass sends, over all families.
     pub data_pages: Vec<(u32, u32)>,
+    /// What the media say beyond that.
+    pub details: SetDetails,
+}
+
+/// What a backup set's blocks say beyond [`BackupSet`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetDetails {
+    /// Bits of `Flags` as RESTORE HEADERONLY prints them, beyond those that follow from the set: 2 snapshot, 4 read-only, 8 single user,
+    /// 0x20 damaged, 0x40 tail of the log, 0x80 incomplete metadata, 0x100 NORECOVERY (documented; no real sample).
+    pub flags: u32,
+    /// Number of the database on its server; 5, a first user database, where it is not told.
+    pub database_id: Option<u16>,
+    /// When the set may be overwritten. By its place, behind the set's GUID: no real sample expires.
+    pub expiration: Option<LocalTime>,
+    /// CheckpointLSN and BackupSetGUID of the last conventional full backup before this set.
+    pub last_full: Option<(Lsn, uuid::Uuid)>,
+    /// Growth of files in bytes by their id; 64 MiB where it is not told.
+    pub growth: Vec<(u32, u32)>,
+    /// Bytes of log in the set, over all families.
+    pub log_bytes: u64,
 }
 
 /// A piece of one virtual log file, in bytes from the start of the log file.
@@ -135,7 +155,8 @@ impl<'a, S: Sink> SetWriter<'a, S> {
         block.put(97, &[2]);
         block.align(4);
         let guid = set.backup_set_guid.unwrap_or_default();
-        block.append(44, &[&guid.to_bytes_le()[..], &[0; 5]].concat());
+        let expiration = self.plan.details.expiration.map_or([0; 5], LocalTime::to_bytes);
+        block.append(44, &[&guid.to_bytes_le()[..], &expiration].concat());
         block.align(2);
         block.append_text(64, &set.backup_name);
         block.append_text(68, &set.backup_description);
@@ -176,15 +197,19 @@ impl<'a, S: Sink> SetWriter<'a, S> {
 
     /// The next whole pages of the pass.
     pub fn pages(&mut self, pages: &[u8]) {
+        self.count_pages(pages.len());
+        self.take(Piece::Pages, pages);
+    }
+
+    fn count_pages(&mut self, length: usize) {
         let Payload::Pages { left } = self.payload else {
             panic!("pages belong into a pass over pages")
         };
-        assert!(pages.len().is_multiple_of(PAGE), "pages are whole");
+        assert!(length.is_multiple_of(PAGE), "pages are whole");
         let left = left
-            .checked_sub(pages.len() as u64)
+            .checked_sub(length as u64)
             .expect("no more pages than announced");
         self.payload = Payload::Pages { left };
-        self.take(Piece::Pages, pages);
     }
 
     /// Ends the pass, all of whose pages have come.
@@ -250,15 +275,24 @@ impl<'a, S: Sink> SetWriter<'a, S> {
 
     /// The next whole log blocks of the segment.
     pub fn log(&mut self, blocks: &[u8]) {
+        self.count_log(blocks.len());
+        self.take(Piece::LogBlocks, blocks);
+    }
+
+    fn count_log(&mut self, length: usize) {
         let Payload::Log { left, filler } = self.payload else {
             panic!("log belongs into a log segment")
         };
-        assert!(blocks.len().is_multiple_of(SECTOR), "log blocks are whole");
+        assert!(length.is_multiple_of(SECTOR), "log blocks are whole");
         let left = left
-            .checked_sub(blocks.len() as u64)
+            .checked_sub(length as u64)
             .expect("no more log than announced");
         self.payload = Payload::Log { left, filler };
-        self.take(Piece::LogBlocks, blocks);
+    }
+
+    /// Where the bytes go, to take away what came so far.
+    pub fn sink_mut(&mut self) -> &mut S {
+        self.media.sink_mut()
     }
 
     /// Ends the segment, all of whose log has come.
@@ -303,6 +337,11 @@ impl<'a, S: Sink> SetWriter<'a, S> {
             let sum = self.running.to_le_bytes();
             self.media.stream(b"CSUM", stream::PLAIN, Piece::Checksum, &sum);
         }
+    }
+
+    /// The details, which may still change until the commit record.
+    pub fn details_mut(&mut self) -> &mut SetDetails {
+        &mut self.plan.details
     }
 
     /// Writes the commit record and the trailer. `set` is the set as it is now: with its last LSN and finish date.
@@ -395,5 +434,40 @@ impl<'a, S: Sink> SetWriter<'a, S> {
             u32::from(self.media.sets),
             &self.media.set_map,
         )
+    }
+}
+
+impl<S: Buffer> SetWriter<'_, S> {
+    /// The next whole pages of the pass, which `fill` appends to the sink's buffer: the way without a copy.
+    ///
+    /// # Errors
+    /// Those of `fill`, which then has to leave the buffer as it was.
+    pub fn pages_in_place<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let length = self.fill(fill)?;
+        self.count_pages(length);
+        Ok(())
+    }
+
+    /// The next whole log blocks of the segment, in the same way.
+    ///
+    /// # Errors
+    /// Those of `fill`, which then has to leave the buffer as it was.
+    pub fn log_in_place<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let length = self.fill(fill)?;
+        self.count_log(length);
+        Ok(())
+    }
+
+    fn fill<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
+        let buffer = self.media.sink_mut().buffer();
+        let before = buffer.len();
+        fill(buffer)?;
+        let new = &buffer[before..];
+        let length = new.len();
+        if self.plan.set.has_backup_checksums {
+            self.running = sector_sum_continue(self.running, new);
+        }
+        self.media.advance(length as u64);
+        Ok(length)
     }
 }

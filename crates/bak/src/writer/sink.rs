@@ -42,6 +42,18 @@ pub trait Sink {
     }
 }
 
+/// A sink that appends what it takes to one buffer, so that pages and log can be read right into it.
+pub trait Buffer: Sink {
+    /// The buffer; bytes are only ever appended to it.
+    fn buffer(&mut self) -> &mut Vec<u8>;
+}
+
+impl Buffer for Vec<u8> {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        self
+    }
+}
+
 impl<F: FnMut(&[u8])> Sink for F {
     fn write(&mut self, _: Piece, bytes: &[u8]) {
         self(bytes);

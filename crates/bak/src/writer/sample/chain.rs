@@ -27,7 +27,7 @@ use crate::checksum::SECTOR;
 use crate::compressed::Encoder;
 use crate::writer::log_block::{self, LogPlace};
 use crate::writer::media::{BlockSize, MediaDescription, MediaWriter};
-use crate::writer::set::{LogSegment, SetPlan, SetWriter};
+use crate::writer::set::{LogSegment, SetDetails, SetPlan, SetWriter};
 use crate::writer::sink::Sink;
 use crate::{BackupSet, BackupType, LocalTime, Lsn};
 
@@ -291,6 +291,7 @@ fn write<S: Sink>(sample: &Sample, sets: &[&ChainSet], media: MediaDescription, 
                 ..chain.set.clone()
             },
             data_pages: vec![(1, sample.pages(kind))],
+            details: SetDetails::default(),
         };
         let mut set = writer.begin_set(plan);
         sample.write_pages(&mut set, kind, family);
