@@ -3,21 +3,27 @@
 //! One mutex guards [`State`], the engines of the databases included; it is held for one bounded piece of work at a time and never across an
 //! `await`. What must wait (a lock, a backup, WAITFOR) lets go of it, sleeps on the world's clock and looks again, so that a run is repeatable.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 
-use crate::message::Failure;
-use crate::session::Session;
 use crate::world::World;
 
+pub mod access;
+mod birth;
 pub mod locks;
+mod login;
 pub mod msdb;
+mod opening;
+pub mod permission;
 mod record;
 pub mod server;
 pub mod settings;
+mod start;
 pub mod state;
+pub mod trouble;
 pub mod waiting;
 
 pub use settings::{Settings, Version};
+pub use start::note;
 pub use state::{DatabaseEntry, DatabaseState, State};
 
 /// A simulated instance.
@@ -46,29 +52,7 @@ pub struct LoginRequest {
     pub process: u32,
 }
 
-#[allow(clippy::unimplemented, unused_variables, clippy::needless_pass_by_value)]
 impl Instance {
-    /// Starts the instance: makes master, model, msdb and tempdb at the first start, recovers all databases at each.
-    ///
-    /// # Errors
-    /// Where the system databases cannot be opened.
-    pub fn start(world: World, settings: Settings) -> Result<Arc<Self>, Failure> {
-        unimplemented!()
-    }
-
-    /// Logs in.
-    ///
-    /// # Errors
-    /// 18456 (with its state), 18452, 18470, 4060 and others; one message each.
-    pub fn connect(self: &Arc<Self>, login: &LoginRequest) -> Result<Session, Failure> {
-        unimplemented!()
-    }
-
-    /// Ends all sessions, checkpoints and closes all databases.
-    pub fn stop(&self) {
-        unimplemented!()
-    }
-
     /// The state, for one bounded piece of work.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state

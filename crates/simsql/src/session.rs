@@ -92,6 +92,32 @@ pub struct Session {
     pub canceller: Canceller,
 }
 
+impl Session {
+    /// A session in master, as it is after login.
+    pub(crate) fn new(instance: Arc<Instance>, id: SessionId, login: &str) -> Self {
+        Self {
+            instance,
+            id,
+            login: login.to_owned(),
+            database: "master".to_owned(),
+            lock_timeout: -1,
+            transaction: None,
+            nesting: 0,
+            row_count: 0,
+            last_error: 0,
+            canceller: Canceller::default(),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Nobody is there any more to hear that it failed; recovery undoes what a failed rollback left.
+        drop(self.rollback());
+        self.instance.disconnect(self.id);
+    }
+}
+
 #[allow(clippy::unimplemented, unused_variables)]
 impl Session {
     /// Runs a batch with parameters (none for plain text). Everything it has to say goes to `answers`, errors included; the values

@@ -1,0 +1,252 @@
+//! Start and stop of an instance.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use super::birth::Birth;
+use super::server::{Login, Server};
+use super::state::{DatabaseState, State};
+use super::{Instance, Settings, msdb, opening, record};
+use crate::engine::{EngineError, RecoveryModel};
+use crate::faults::Faults;
+use crate::message::{Failure, Message};
+use crate::world::{OsError, World};
+
+/// Entries of the error log that are kept.
+const ERROR_LOG: usize = 10_000;
+
+/// The system databases: id, name, logical names of data and log, file names, recovery model.
+const SYSTEM: [(u16, &str, &str, &str, &str, &str, RecoveryModel); 3] = [
+    (
+        1,
+        "master",
+        "master",
+        "mastlog",
+        "master.mdf",
+        "mastlog.ldf",
+        RecoveryModel::Simple,
+    ),
+    (
+        3,
+        "model",
+        "modeldev",
+        "modellog",
+        "model.mdf",
+        "modellog.ldf",
+        RecoveryModel::Full,
+    ),
+    (
+        4,
+        "msdb",
+        "MSDBData",
+        "MSDBLog",
+        "msdbdata.mdf",
+        "msdblog.ldf",
+        RecoveryModel::Simple,
+    ),
+];
+
+impl Instance {
+    /// Starts the instance: makes master, model, msdb and tempdb at the first start, recovers all databases at each.
+    ///
+    /// # Errors
+    /// Where its directory cannot be used or the system databases cannot be opened. A user database that cannot be opened is RECOVERY_PENDING or
+    /// SUSPECT, and the instance starts.
+    pub fn start(world: World, settings: Settings) -> Result<Arc<Self>, Failure> {
+        let started = world.clock.now();
+        let state = State {
+            databases: BTreeMap::new(),
+            server: Server::default(),
+            sessions: BTreeMap::new(),
+            faults: Faults::default(),
+            error_log: VecDeque::new(),
+            started,
+        };
+        let instance = Self {
+            world,
+            settings,
+            state: Mutex::new(state),
+        };
+        for directory in ["data", "log", "backup"] {
+            let path = instance.settings.path(&[directory]);
+            instance
+                .world
+                .disk
+                .create_directory(&path)
+                .map_err(|error| disk_failure(&path, &error))?;
+        }
+        let path = |name: &str| instance.settings.path(&[name]);
+        let record = record::load(instance.world.disk.as_ref(), &path)
+            .map_err(|error| disk_failure(&path(record::FILE), &error))?;
+        match record {
+            None => instance.first_start()?,
+            Some(record) => instance.start_again(record)?,
+        }
+        instance.make_tempdb()?;
+        instance.log(Message::new(17_126, &[]));
+        Ok(Arc::new(instance))
+    }
+
+    fn first_start(&self) -> Result<(), Failure> {
+        let mut state = self.state();
+        state.server.logins.insert("sa".to_owned(), self.administrator());
+        for (id, name, data, log, data_file, log_file, recovery_model) in SYSTEM {
+            let files = vec![
+                self.default_file(1, data, self.settings.path(&["data", data_file])),
+                self.default_file(2, log, self.settings.path(&["data", log_file])),
+            ];
+            // A first start that was interrupted left files behind, and no record of them.
+            for file in &files {
+                drop(self.world.disk.remove(&file.physical_name));
+            }
+            let birth = Birth {
+                id,
+                name: name.to_owned(),
+                recovery_model,
+                files,
+                owner: "sa".to_owned(),
+            };
+            let entry = self.give_birth(birth).map_err(|error| engine_failure(&error))?;
+            state.databases.insert(id, entry);
+        }
+        self.make_history(&mut state)
+            .map_err(|error| engine_failure(&error))?;
+        self.save(&state)
+    }
+
+    /// The login `sa`. Its password is the settings', looked at anew at each login.
+    fn administrator(&self) -> Login {
+        Login {
+            password: String::new(),
+            salt: String::new(),
+            enabled: true,
+            default_database: "master".to_owned(),
+            roles: std::collections::BTreeSet::from(["sysadmin".to_owned()]),
+            granted: std::collections::BTreeSet::new(),
+            denied: std::collections::BTreeSet::new(),
+            sid: self.world.chance.guid(),
+            created: self.world.clock.now(),
+        }
+    }
+
+    /// The tables of msdb.
+    fn make_history(&self, state: &mut State) -> Result<(), EngineError> {
+        let now = self.world.clock.now();
+        let engine = state
+            .databases
+            .get_mut(&4)
+            .and_then(|msdb| msdb.engine.as_mut())
+            .expect("msdb was made before its tables");
+        let transaction = engine.begin(now)?;
+        for table in msdb::tables(self.settings.version) {
+            engine.create_table(transaction, &table)?;
+        }
+        engine.commit(transaction, now)?;
+        Ok(())
+    }
+
+    fn start_again(&self, record: record::Record) -> Result<(), Failure> {
+        let mut state = self.state();
+        state.server = record.server;
+        for database in record.databases {
+            let mut entry = database.into_entry();
+            if entry.id == TEMPDB || entry.state == DatabaseState::Offline {
+                if entry.id != TEMPDB {
+                    state.databases.insert(entry.id, entry);
+                }
+                continue;
+            }
+            if let Err(failure) = opening::open(&self.world, &mut entry) {
+                if entry.id <= 4 {
+                    return Err(failure);
+                }
+                for message in failure.messages {
+                    let now = self.world.clock.now();
+                    note(&mut state, now, message);
+                }
+            }
+            state.databases.insert(entry.id, entry);
+        }
+        self.save(&state)
+    }
+
+    /// tempdb is made anew at each start.
+    fn make_tempdb(&self) -> Result<(), Failure> {
+        let files = vec![
+            self.default_file(1, "tempdev", self.settings.path(&["data", "tempdb.mdf"])),
+            self.default_file(2, "templog", self.settings.path(&["data", "templog.ldf"])),
+        ];
+        for file in &files {
+            drop(self.world.disk.remove(&file.physical_name));
+        }
+        let birth = Birth {
+            id: TEMPDB,
+            name: "tempdb".to_owned(),
+            recovery_model: RecoveryModel::Simple,
+            files,
+            owner: "sa".to_owned(),
+        };
+        let entry = self.give_birth(birth).map_err(|error| engine_failure(&error))?;
+        self.state().databases.insert(TEMPDB, entry);
+        Ok(())
+    }
+
+    /// Ends all sessions, checkpoints and closes all databases.
+    pub fn stop(&self) {
+        let mut state = self.state();
+        for session in state.sessions.values_mut() {
+            session.killed = true;
+        }
+        let now = self.world.clock.now();
+        let mut told = Vec::new();
+        for entry in state.databases.values_mut() {
+            if let Err(failure) = opening::close(&self.world, entry) {
+                told.extend(failure.messages);
+            }
+        }
+        for message in told {
+            note(&mut state, now, message);
+        }
+        // What cannot be written now is found by recovery at the next start.
+        drop(self.save(&state));
+    }
+
+    /// Writes what the instance remembers of itself; durable when it returns. Every deed that changes the server or the list of databases ends with it.
+    ///
+    /// # Errors
+    /// 823 with the disk's error.
+    pub fn save(&self, state: &State) -> Result<(), Failure> {
+        let path = |name: &str| self.settings.path(&[name]);
+        record::save(self.world.disk.as_ref(), &path, state)
+            .map_err(|error| disk_failure(&path(record::FILE), &error))
+    }
+
+    /// Writes to the error log.
+    pub fn log(&self, message: Message) {
+        let now = self.world.clock.now();
+        note(&mut self.state(), now, message);
+    }
+}
+
+/// `database_id` of tempdb.
+const TEMPDB: u16 = 2;
+
+/// Adds to the error log, whose oldest entries go.
+pub fn note(state: &mut State, at: crate::moment::Moment, message: Message) {
+    state.error_log.push_back((at, message));
+    while state.error_log.len() > ERROR_LOG {
+        state.error_log.pop_front();
+    }
+}
+
+fn disk_failure(path: &str, error: &OsError) -> Failure {
+    Failure::new(823, &[error, &path])
+}
+
+/// A system database could not be made or opened.
+fn engine_failure(error: &EngineError) -> Failure {
+    match error {
+        EngineError::Disk { path, error } => Failure::new(5123, &[error, path]),
+        other => Failure::new(3414, &[other, &1]),
+    }
+}
