@@ -52,5 +52,6 @@ pub fn failure(error: &EngineError, database: &DatabaseEntry) -> Failure {
         EngineError::DataFull => Failure::new(1105, &[name]),
         EngineError::Log { lsn, detail } => Failure::new(9004, &[name, lsn, detail]),
         EngineError::RowTooLong(bytes) => Failure::new(511, &[bytes, &8060]),
+        EngineError::NoTable(table) => Failure::new(208, &[&format!("object {}", table.0)]),
     }
 }

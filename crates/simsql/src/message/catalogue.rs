@@ -20,11 +20,22 @@ const fn entry(number: i32, class: u8, text: &'static str) -> Entry {
 /// All entries, ascending by number.
 pub const ENTRIES: &[Entry] = &[
     entry(102, 15, "Incorrect syntax near '{0}'."),
+    entry(
+        103,
+        15,
+        "The {0} that starts with '{1}' is too long. Maximum length is {2}.",
+    ),
     entry(208, 16, "Invalid object name '{0}'."),
+    entry(262, 14, "{0} permission denied in database '{1}'."),
     entry(
         511,
         16,
         "Cannot create a row of size {0} which is greater than the allowable maximum row size of {1}.",
+    ),
+    entry(
+        701,
+        17,
+        "There is insufficient system memory in resource pool 'default' to run this query.",
     ),
     entry(
         823,
@@ -78,9 +89,39 @@ pub const ENTRIES: &[Entry] = &[
         "Database '{0}' is in transition. Try the statement later.",
     ),
     entry(
+        1038,
+        15,
+        "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name. For other statements, look for empty alias names. Aliases defined as \"\" or [] are not allowed. Change the alias to a valid name.",
+    ),
+    entry(
         1105,
         17,
         "Could not allocate space for object in database '{0}' because the 'PRIMARY' filegroup is full. Create disk space by deleting unneeded files, dropping objects in the filegroup, adding additional files to the filegroup, or setting autogrowth on for existing files in the filegroup.",
+    ),
+    entry(
+        1468,
+        16,
+        "The operation cannot be performed on database \"{0}\" because it is involved in a database mirroring session or an availability group. Some operations are not allowed on a database that is participating in a database mirroring session or in an availability group.",
+    ),
+    entry(
+        1801,
+        16,
+        "Database '{0}' already exists. Choose a different database name.",
+    ),
+    entry(
+        1802,
+        16,
+        "CREATE DATABASE failed. Some file names listed could not be created. Check related errors.",
+    ),
+    entry(
+        1828,
+        16,
+        "The logical file name \"{0}\" is already in use. Choose a different name.",
+    ),
+    entry(
+        1834,
+        16,
+        "The file '{0}' cannot be overwritten.  It is being used by database '{1}'.",
     ),
     entry(3013, 16, "{0} is terminating abnormally."),
     entry(
@@ -88,11 +129,33 @@ pub const ENTRIES: &[Entry] = &[
         0,
         "{0} successfully processed {1} pages in {2} seconds ({3} MB/sec).",
     ),
+    entry(
+        3023,
+        16,
+        "Backup, file manipulation operations (such as ALTER DATABASE ADD FILE) and encryption changes on a database must be serialized. Reissue the statement after the current backup or file manipulation operation is completed.",
+    ),
     entry(3211, 0, "{0} percent processed."),
     entry(
         3414,
         21,
         "An error occurred during recovery, preventing the database '{0}' (database ID {1}) from restarting. Diagnose the recovery errors and fix them, or restore from a known good backup. If errors are not corrected or expected, contact Technical Support.",
+    ),
+    entry(
+        3701,
+        11,
+        "Cannot {0} the {1} '{2}', because it does not exist or you do not have permission.",
+    ),
+    entry(3702, 16, "Cannot {0} {1} \"{2}\" because it is currently in use."),
+    entry(3708, 16, "Cannot {0} the {1} '{2}' because it is a system {1}."),
+    entry(
+        3743,
+        16,
+        "The database '{0}' is enabled for database mirroring. Database mirroring must be removed before you drop the database.",
+    ),
+    entry(
+        3752,
+        16,
+        "The database '{0}' is currently joined to an availability group.  Before you can drop the database, you need to remove it from the availability group.",
     ),
     entry(
         4035,
@@ -105,6 +168,39 @@ pub const ENTRIES: &[Entry] = &[
         "Cannot open database \"{0}\" requested by the login. The login failed.",
     ),
     entry(
+        5011,
+        14,
+        "User does not have permission to alter database '{0}', the database does not exist, or the database is not in a state that allows access checks.",
+    ),
+    entry(
+        5030,
+        16,
+        "The database could not be exclusively locked to perform the operation.",
+    ),
+    entry(
+        5039,
+        16,
+        "MODIFY FILE failed. Specified size is less than or equal to current size.",
+    ),
+    entry(5041, 16, "MODIFY FILE failed. File '{0}' does not exist."),
+    entry(
+        5052,
+        16,
+        "ALTER DATABASE is not permitted while a database is in the {0} state.",
+    ),
+    entry(5058, 16, "Option '{0}' cannot be set in database '{1}'."),
+    entry(
+        5061,
+        16,
+        "ALTER DATABASE failed because a lock could not be placed on database '{0}'. Try again later.",
+    ),
+    entry(5069, 16, "ALTER DATABASE statement failed."),
+    entry(
+        5070,
+        16,
+        "Database state cannot be changed while other users are using the database '{0}'",
+    ),
+    entry(
         5120,
         16,
         "Unable to open the physical file \"{0}\". Operating system error {1}: \"{2}\".",
@@ -115,10 +211,27 @@ pub const ENTRIES: &[Entry] = &[
         "CREATE FILE encountered operating system error {0} while attempting to open or create the physical file '{1}'.",
     ),
     entry(
+        5133,
+        16,
+        "Directory lookup for the file \"{0}\" failed with the operating system error {1}({2}).",
+    ),
+    entry(
         5149,
         16,
         "MODIFY FILE encountered operating system error {0} while attempting to expand the physical file '{1}'.",
     ),
+    entry(
+        5170,
+        16,
+        "Cannot create file '{0}' because it already exists. Change the file path or the file name, and retry the operation.",
+    ),
+    entry(
+        6102,
+        14,
+        "User does not have permission to use the KILL statement.",
+    ),
+    entry(6104, 16, "Cannot use KILL to kill your own process."),
+    entry(6106, 16, "Process ID {0} is not an active process ID."),
     entry(
         9002,
         17,
@@ -129,6 +242,44 @@ pub const ENTRIES: &[Entry] = &[
         21,
         "An error occurred while processing the log for database '{0}' at log record {1} ({2}). If possible, restore from backup. If a backup is not available, it might be necessary to rebuild the log.",
     ),
+    entry(
+        15007,
+        16,
+        "'{0}' is not a valid login or you do not have permission.",
+    ),
+    entry(
+        15010,
+        16,
+        "The database '{0}' does not exist. Supply a valid database name. To see available databases, use sys.databases.",
+    ),
+    entry(
+        15023,
+        16,
+        "User, group, or role '{0}' already exists in the current database.",
+    ),
+    entry(15025, 16, "The server principal '{0}' already exists."),
+    entry(
+        15048,
+        16,
+        "Valid values of the database compatibility level are 100 to {0} in steps of 10.",
+    ),
+    entry(
+        15151,
+        16,
+        "Cannot {0} the {1} '{2}', because it does not exist or you do not have permission.",
+    ),
+    entry(
+        15232,
+        16,
+        "A certificate with name '{0}' already exists or this certificate already has been added to the database.",
+    ),
+    entry(15247, 16, "User does not have permission to perform this action."),
+    entry(
+        15434,
+        16,
+        "Could not drop login '{0}' as the user is currently logged in.",
+    ),
+    entry(15530, 16, "The credential with name \"{0}\" already exists."),
     entry(
         17126,
         10,
@@ -144,6 +295,11 @@ pub const ENTRIES: &[Entry] = &[
         18470,
         14,
         "Login failed for user '{0}'. Reason: The account is disabled.",
+    ),
+    entry(
+        33107,
+        16,
+        "Cannot enable database encryption because it is not set up: there is no database encryption key. Create one, then retry.",
     ),
     entry(
         40510,
