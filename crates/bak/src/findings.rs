@@ -1,5 +1,8 @@
 //! What the reader collects while it reads: damage, and reasons why something cannot be verified. Bounded, whatever the input.
+//!
+//! For a reader of content also what was read, until it is [taken](Findings::take_events).
 
+use crate::content::Event;
 use crate::damage::{Damage, DamageKind};
 use crate::limits::{DAMAGE_LISTED, REASONS_LISTED};
 
@@ -15,9 +18,38 @@ pub(crate) struct Findings {
     page_content: Vec<Damage>,
     page_content_count: u64,
     unknown: Vec<String>,
+    /// What was read since it was last taken; `None` where nobody takes it.
+    events: Option<Vec<Event>>,
 }
 
 impl Findings {
+    /// None so far; `with_events` where somebody takes them.
+    pub(crate) fn new(with_events: bool) -> Self {
+        Self {
+            events: with_events.then(Vec::new),
+            ..Self::default()
+        }
+    }
+
+    /// Passes on what `event` makes, where somebody takes it.
+    pub(crate) fn event(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(events) = &mut self.events {
+            events.push(event());
+        }
+    }
+
+    /// Whether somebody takes events.
+    pub(crate) fn has_taker(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// Gives the events so far to `out`.
+    pub(crate) fn take_events(&mut self, out: &mut dyn FnMut(Event)) {
+        if let Some(events) = &mut self.events {
+            events.drain(..).for_each(out);
+        }
+    }
+
     /// Adds damage that is neither of a page nor of an extent.
     pub(crate) fn structure(&mut self, kind: DamageKind, offset: u64, detail: impl Into<String>) {
         let set = self.set;
@@ -47,16 +79,17 @@ impl Findings {
     /// Adds a page in its place whose content does not hold.
     pub(crate) fn page_content(&mut self, offset: u64, file_id: u16, page_id: u32, detail: String) {
         self.page_content_count += 1;
+        let damage = Damage {
+            kind: DamageKind::Page,
+            offset,
+            set: self.set,
+            file_id: Some(file_id),
+            page_id: Some(page_id),
+            detail,
+        };
+        self.event(|| Event::Damage(damage.clone()));
         if self.page_content.len() < DAMAGE_LISTED {
-            let (set, kind) = (self.set, DamageKind::Page);
-            self.page_content.push(Damage {
-                kind,
-                offset,
-                set,
-                file_id: Some(file_id),
-                page_id: Some(page_id),
-                detail,
-            });
+            self.page_content.push(damage);
         }
     }
 
@@ -64,12 +97,14 @@ impl Findings {
     pub(crate) fn unknown(&mut self, reason: impl Into<String>) {
         let reason = reason.into();
         if self.unknown.len() < REASONS_LISTED && !self.unknown.contains(&reason) {
+            self.event(|| Event::Unknown(reason.clone()));
             self.unknown.push(reason);
         }
     }
 
     fn add(&mut self, damage: Damage) {
         self.count += 1;
+        self.event(|| Event::Damage(damage.clone()));
         if self.listed.len() < DAMAGE_LISTED {
             self.listed.push(damage);
         }

@@ -5,6 +5,7 @@
 pub mod backup_set;
 pub mod checksum;
 pub mod compressed;
+pub mod content;
 pub mod damage;
 pub mod limits;
 pub mod local_time;
@@ -28,6 +29,7 @@ mod pages;
 mod reader;
 
 pub use backup_set::{BackupSet, BackupType, DatabaseFile, FileType, Media, RecoveryModel};
+pub use content::ContentReader;
 pub use damage::{Damage, DamageKind};
 pub use local_time::LocalTime;
 pub use log::fingerprint::{LogAgreement, LogFingerprint};

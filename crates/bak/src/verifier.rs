@@ -5,6 +5,7 @@
 //! finished to see the report as of now while the original goes on.
 
 use crate::compressed::{ContainerEvent, Decoder, Ending as ContainerEnding, MAGIC};
+use crate::content::Event;
 use crate::damage::DamageKind;
 use crate::mtf::walker::Walker;
 use crate::reader::MediaReader;
@@ -17,9 +18,25 @@ use crate::verdict::Verdict;
 #[derive(Debug, Clone)]
 pub struct Verifier {
     source: Source,
-    headers_only: bool,
+    reading: Reading,
+    /// What is read is passed on.
+    with_events: bool,
     bytes: u64,
 }
+
+/// Whose pages and log are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Those of all sets.
+    All,
+    /// None.
+    Headers,
+    /// Those of the set at this position.
+    Set(u16),
+}
+
+/// Events come out at the latest after so many bytes of the tape-format stream.
+const SLICE: usize = 1 << 16;
 
 #[derive(Debug, Clone)]
 enum Source {
@@ -47,24 +64,31 @@ impl Verifier {
     /// Verifies everything that can be verified.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            source: Source::Unknown(Vec::new()),
-            headers_only: false,
-            bytes: 0,
-        }
+        Self::reading(Reading::All, false)
     }
 
     /// Reads structure and configuration only, and lets the caller [skip](Self::skip) pages and log. Its report is never `ok`.
     #[must_use]
     pub fn headers_only() -> Self {
+        Self::reading(Reading::Headers, false)
+    }
+
+    pub(crate) fn reading(reading: Reading, with_events: bool) -> Self {
         Self {
-            headers_only: true,
-            ..Self::new()
+            source: Source::Unknown(Vec::new()),
+            reading,
+            with_events,
+            bytes: 0,
         }
     }
 
     /// Takes the next bytes of the file.
     pub fn push(&mut self, input: &[u8]) {
+        self.push_out(input, &mut |_| {});
+    }
+
+    /// The same; what is read goes to `out`.
+    pub(crate) fn push_out(&mut self, input: &[u8], out: &mut dyn FnMut(Event)) {
         self.bytes += input.len() as u64;
         match &mut self.source {
             Source::Unknown(start) => {
@@ -72,10 +96,10 @@ impl Verifier {
                 let (head, rest) = input.split_at(SNIFF_SIZE.saturating_sub(start.len()).min(input.len()));
                 start.extend_from_slice(head);
                 let start = std::mem::take(start);
-                self.recognise(start, false);
-                self.source.push(rest);
+                self.recognise(start, false, out);
+                self.source.push(rest, self.with_events, out);
             }
-            _ => self.source.push(input),
+            _ => self.source.push(input, self.with_events, out),
         }
     }
 
@@ -84,7 +108,7 @@ impl Verifier {
     #[must_use]
     pub fn skippable(&self) -> u64 {
         match &self.source {
-            Source::Plain(tape) if self.headers_only => tape.walker.payload_ahead(),
+            Source::Plain(tape) if tape.reader.passes_over() => tape.walker.payload_ahead(),
             _ => 0,
         }
     }
@@ -92,7 +116,7 @@ impl Verifier {
     /// Counts `count` bytes as passed, at most [`Self::skippable`]; what is beyond that must be pushed.
     pub fn skip(&mut self, count: u64) {
         if let Source::Plain(tape) = &mut self.source
-            && self.headers_only
+            && tape.reader.passes_over()
         {
             self.bytes += tape.walker.skip(count, &mut tape.reader);
         }
@@ -127,25 +151,32 @@ impl Verifier {
 
     /// The file ends here.
     #[must_use]
-    pub fn finish(mut self) -> Report {
+    pub fn finish(self) -> Report {
+        self.finish_out(&mut |_| {})
+    }
+
+    /// The same; what is left to tell goes to `out`.
+    pub(crate) fn finish_out(mut self, out: &mut dyn FnMut(Event)) -> Report {
         if let Source::Unknown(start) = &mut self.source {
             let start = std::mem::take(start);
-            self.recognise(start, true);
+            self.recognise(start, true, out);
         }
         let bytes = self.bytes;
         match self.source {
-            Source::Plain(tape) => {
+            Source::Plain(mut tape) => {
                 let ending = Ending {
                     between_blocks: tape.walker.is_between_blocks(),
                     lost: tape.walker.is_lost(),
                     bytes,
                 };
+                tape.end(out);
                 tape.reader.conclude(Container::Mtf, ending)
             }
             Source::Compressed(mut tape, decoder) => {
                 let end = decoder.finish(&mut |event| tape.event(event));
                 let between_blocks = tape.walker.is_between_blocks() && end == ContainerEnding::Between;
                 let lost = tape.walker.is_lost() || matches!(end, ContainerEnding::Lost(_));
+                tape.end(out);
                 tape.reader.conclude(
                     Container::MssqlBak,
                     Ending {
@@ -160,10 +191,10 @@ impl Verifier {
         }
     }
 
-    fn recognise(&mut self, mut start: Vec<u8>, whole: bool) {
+    fn recognise(&mut self, mut start: Vec<u8>, whole: bool, out: &mut dyn FnMut(Event)) {
         let tape = |compressed| Tape {
             walker: Walker::new(),
-            reader: MediaReader::new(self.headers_only, compressed),
+            reader: MediaReader::new(self.reading, compressed, self.with_events),
         };
         self.source = match sniff(&start, whole) {
             None => Source::Unknown(start),
@@ -177,7 +208,7 @@ impl Verifier {
                     }
                     FileKind::Foreign(foreign) => Source::Foreign(foreign),
                 };
-                source.push(&start);
+                source.push(&start, self.with_events, out);
                 source
             }
         };
@@ -198,16 +229,31 @@ fn mend_magic(start: &mut [u8], tape: &mut Tape) {
 }
 
 impl Source {
-    fn push(&mut self, input: &[u8]) {
+    fn push(&mut self, input: &[u8], with_events: bool, out: &mut dyn FnMut(Event)) {
         match self {
+            Self::Plain(tape) if with_events => {
+                for slice in input.chunks(SLICE) {
+                    tape.walker.push(slice, &mut tape.reader);
+                    tape.reader.findings.take_events(out);
+                }
+            }
             Self::Plain(tape) => tape.walker.push(input, &mut tape.reader),
-            Self::Compressed(tape, decoder) => decoder.push(input, &mut |event| tape.event(event)),
+            Self::Compressed(tape, decoder) => decoder.push(input, &mut |event| {
+                tape.event(event);
+                tape.reader.findings.take_events(out);
+            }),
             Self::Unknown(_) | Self::Foreign(_) => {}
         }
     }
 }
 
 impl Tape {
+    /// Nothing follows: ends what is open.
+    fn end(&mut self, out: &mut dyn FnMut(Event)) {
+        self.reader.close_set(false);
+        self.reader.findings.take_events(out);
+    }
+
     fn event(&mut self, event: ContainerEvent<'_>) {
         match event {
             ContainerEvent::Bytes(bytes) => self.walker.push(bytes, &mut self.reader),

@@ -8,13 +8,17 @@
 //! | 32, 42, 52, 62 | FirstLSN, LastLSN, CheckpointLSN, DatabaseBackupLSN, 10 bytes each |
 //! | 72, 77, 82 | creation, start, finish, 5 bytes each |
 //! | 87 | type letter |
+//! | 88, 89 | sort order, code page |
 //! | 91 | compatibility level |
+//! | 92..94 | database id |
 //! | 94..96 | database version |
 //! | 96..104 | backup size |
 //! | 104, 108 | tape addresses of the database's and the server's name |
+//! | 116..120, 120..124 | Windows locale, comparison style |
 //! | 124..140 | BindingID |
 //! | 156..172 | RecoveryForkID |
 //! | 172..182, 184..200 | fork point LSN, first fork id (zero where the database never forked) |
+//! | 216..220 | collation id |
 //! | 224..240 | FamilyGUID |
 //! | 244..248 | status bits: 4 BULK_LOGGED, 8 SIMPLE |
 //! | 248..258 | LSN where the current log chain began, 0 under SIMPLE (documented nowhere; see [`crate::BackupSet::log_chain_lsn`]) |
@@ -51,11 +55,17 @@ pub(crate) struct Scin {
     pub(crate) started: Option<LocalTime>,
     pub(crate) finished: Option<LocalTime>,
     pub(crate) type_letter: u8,
+    pub(crate) sort_order: u8,
+    pub(crate) code_page: u8,
     pub(crate) compatibility_level: u8,
+    pub(crate) database_id: u16,
     pub(crate) database_version: u16,
     pub(crate) backup_size: u64,
     pub(crate) database_name: String,
     pub(crate) server_name: String,
+    pub(crate) locale: u32,
+    pub(crate) comparison_style: u32,
+    pub(crate) collation_id: u32,
     pub(crate) binding_id: Uuid,
     pub(crate) fork_id: Uuid,
     pub(crate) fork_point_lsn: Lsn,
@@ -91,11 +101,17 @@ impl Scin {
             started: time_at(chunk, 77),
             finished: time_at(chunk, 82),
             type_letter: chunk[87],
+            sort_order: chunk[88],
+            code_page: chunk[89],
             compatibility_level: chunk[91],
+            database_id: u16_at(chunk, 92),
             database_version: u16_at(chunk, 94),
             backup_size: u64_at(chunk, 96),
             database_name: chunk_text(chunk, 104, "the database's name")?,
             server_name: chunk_text(chunk, 108, "the server's name")?,
+            locale: u32_at(chunk, 116),
+            comparison_style: u32_at(chunk, 120),
+            collation_id: u32_at(chunk, 216),
             binding_id: guid_at(chunk, 124),
             fork_id: guid_at(chunk, 156),
             fork_point_lsn: lsn_at(chunk, 172),

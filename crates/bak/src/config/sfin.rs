@@ -3,17 +3,22 @@
 //! | bytes | field |
 //! |---|---|
 //! | 20..24 | file id |
+//! | 32..36 | sector size of the volume it lay on |
 //! | 36..40 | filegroup id; 0 is how a log file shows, the flags at 8 do not tell reliably |
 //! | 40..48 | size in bytes |
 //! | 48, 52 | tape addresses of the logical and the physical name |
 //! | 86..94 | largest size in bytes |
+//! | 94..98 | growth: a multiple of 65,536 is bytes, a number up to 100 a percentage (no flag that tells is known) |
+//! | 158..168 | data files: CheckpointLSN of the differential base (a full backup's own, at its end) |
 //! | 170..186 | in the commit record of a full backup: its BackupSetGUID (data files) |
 //! | 186..202 | UniqueId |
+//! | 250..258 | bytes of it in the backup, over all passes of data or log |
 
 use uuid::Uuid;
 
 use super::chunk_text;
-use crate::bytes::{guid_at, u32_at, u64_at};
+use crate::bytes::{guid_at, lsn_at, u32_at, u64_at};
+use crate::lsn::Lsn;
 
 const SHORTEST: usize = 202;
 
@@ -22,6 +27,11 @@ const SHORTEST: usize = 202;
 pub(crate) struct FileInfo {
     pub(crate) file_id: u32,
     pub(crate) group_id: u32,
+    pub(crate) sector_size: u32,
+    pub(crate) growth: u32,
+    pub(crate) base_lsn: Lsn,
+    /// Zero where the chunk is too short to tell.
+    pub(crate) backup_bytes: u64,
     pub(crate) size: u64,
     pub(crate) max_size: u64,
     pub(crate) logical_name: String,
@@ -39,6 +49,10 @@ impl FileInfo {
         Ok(Self {
             file_id: u32_at(chunk, 20),
             group_id: u32_at(chunk, 36),
+            sector_size: u32_at(chunk, 32),
+            growth: u32_at(chunk, 94),
+            base_lsn: lsn_at(chunk, 158),
+            backup_bytes: u64_at(chunk, 250),
             size: u64_at(chunk, 40),
             max_size: u64_at(chunk, 86),
             logical_name: chunk_text(chunk, 48, "a file's logical name")?,

@@ -16,6 +16,7 @@ use super::fingerprint::{LogFingerprint, LogPosition};
 use super::segment::Segment;
 use crate::bytes::{u16_at, u32_at};
 use crate::checksum::{SECTOR, sector_sum_continue};
+use crate::content::{Event, LogBlock};
 use crate::damage::DamageKind;
 use crate::findings::Findings;
 use crate::gather::Gather;
@@ -58,6 +59,8 @@ pub(crate) struct LogReader {
     /// Bytes of the segment done with.
     position: u64,
     current: Option<Current>,
+    /// Bytes of the current block, where somebody takes them.
+    block: Vec<u8>,
     /// The chain is broken: sectors are passed until one begins the block that belongs there.
     searching: bool,
     sum_of_stream: u32,
@@ -211,6 +214,9 @@ impl LogReader {
             return;
         }
         self.searching = false;
+        if findings.has_taker() {
+            self.block = sector.to_vec();
+        }
         let position = LogPosition { vlf, block: number };
         self.first.get_or_insert(position);
         let sectors = size / SECTOR;
@@ -241,6 +247,9 @@ impl LogReader {
         findings: &mut Findings,
     ) {
         current.sum = sector_sum_continue(current.sum, run);
+        if findings.has_taker() {
+            self.block.extend_from_slice(run);
+        }
         self.sector_done(current, run, false, segment, findings);
     }
 
@@ -270,6 +279,16 @@ impl LogReader {
         self.collector.add(block.position, block.end(segment), block.sum);
         // A checksum of zero means that none was computed. A sum of a single bit is what one flipped bit leaves of a zero sum.
         let unchecked = block.stored == 0 && block.sum != 0 && block.sum.count_ones() != 1;
+        let is_sound = (block.stored == block.sum || unchecked) && block.well_formed;
+        let start = segment.vlf_offset + u64::from(block.position.block) * SECTOR as u64;
+        let bytes = &mut self.block;
+        findings.event(|| {
+            Event::LogBlock(LogBlock {
+                start,
+                is_sound,
+                bytes: std::mem::take(bytes),
+            })
+        });
         if block.stored != block.sum && !unchecked {
             self.counts.bad += 1;
             let detail = format!(

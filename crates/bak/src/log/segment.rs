@@ -17,6 +17,7 @@
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::mtf::block::Block;
 use crate::mtf::oddity::bits_set;
+use crate::writer::LogSegment;
 
 const DESCRIPTOR: usize = 92;
 const SHORTEST: usize = 128;
@@ -24,6 +25,7 @@ const SHORTEST: usize = 128;
 /// What MSTL says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Segment {
+    pub(crate) file_id: u16,
     /// First byte in the log file.
     pub(crate) start: u64,
     /// Behind the last byte in the log file.
@@ -55,6 +57,7 @@ impl Segment {
             return Err("a log block header names two log files");
         }
         let segment = Self {
+            file_id: u16_at(bytes, 112),
             start: u64_at(bytes, 60),
             end: u64_at(bytes, 68),
             vlf: u32_at(bytes, 92),
@@ -74,6 +77,18 @@ impl Segment {
             return Err("a log block header names an impossible range of the log");
         }
         Ok(segment)
+    }
+
+    /// In the words of the writer.
+    pub(crate) fn described(&self) -> LogSegment {
+        LogSegment {
+            file_id: self.file_id,
+            vlf_sequence: self.vlf,
+            vlf_offset: self.vlf_offset,
+            vlf_length: self.vlf_length,
+            start: self.start,
+            end: self.end,
+        }
     }
 
     /// The block number of the sector `position` bytes into the segment; `None` where the numbers do not fit each other.

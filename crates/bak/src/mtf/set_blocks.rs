@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 use super::block::{Block, FORMAT_BLOCK};
 use super::oddity::{bits_apart, bits_set};
-use crate::bytes::{array, guid_at, u16_at, u32_at, u64_at};
+use crate::bytes::{array, guid_at, time_at, u16_at, u32_at, u64_at};
+use crate::local_time::LocalTime;
 
 const SSET_TEXT: usize = 98;
 const SSET_ADDRESSES: [usize; 5] = [44, 64, 68, 72, 76];
@@ -43,6 +44,9 @@ pub(crate) struct SetStart {
     pub(crate) software_minor: u8,
     pub(crate) time_zone_offset_minutes: Option<i16>,
     pub(crate) backup_set_guid: Uuid,
+    pub(crate) vendor: u16,
+    /// The date behind the GUID: when the set expires, by its place (zero in all real sets, none of which expires).
+    pub(crate) expiration: Option<LocalTime>,
 }
 
 impl SetStart {
@@ -62,6 +66,7 @@ impl SetStart {
             return Err("padding in the set header is not zero");
         }
         let identity = block.addressed(44).filter(|bytes| bytes.len() == GUID_AND_DATE);
+        let identity = identity.ok_or("the set header holds no backup set GUID")?;
         let zone = i8::from_le_bytes(array(bytes, 95));
         let outside = "a text lies outside of the set header";
         Ok(Self {
@@ -75,7 +80,9 @@ impl SetStart {
             software_major: bytes[93],
             software_minor: bytes[94],
             time_zone_offset_minutes: (zone != NO_TIME_ZONE).then(|| i16::from(zone) * 15),
-            backup_set_guid: guid_at(identity.ok_or("the set header holds no backup set GUID")?, 0),
+            backup_set_guid: guid_at(identity, 0),
+            vendor: u16_at(bytes, 60),
+            expiration: time_at(identity, 16),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|---|---|
 //! | 52..56 | media family id | | 0..16 | media set GUID |
 //! | 64..66 | soft filemark block size / 512 | | 16..20 | 0xF00000AD |
+//! | 68, 72 | tape addresses of the media's name and description | | | |
 //! | 80..84 | tape address of the software's name | | 20..22 | families (stripes) |
 //! | 84..86 | format logical block size, 1024 | | 22..24 | 1 (mirrors, not proved) |
 //! | 86..88 | vendor, 0x1200 | | 24..26 | this family's number |
@@ -13,7 +14,8 @@ use uuid::Uuid;
 
 use super::block::Block;
 use super::oddity::bits_apart;
-use crate::bytes::{guid_at, u16_at, u32_at};
+use crate::bytes::{guid_at, time_at, u16_at, u32_at};
+use crate::local_time::LocalTime;
 
 /// Where the text of TAPE begins: behind the format's major version at 93.
 const TEXT: usize = 94;
@@ -29,6 +31,9 @@ pub(crate) struct Tape {
     /// Soft filemark size in bytes: the physical block size.
     pub(crate) filemark_size: u32,
     pub(crate) software_name: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) date: Option<LocalTime>,
 }
 
 impl Tape {
@@ -48,6 +53,9 @@ impl Tape {
             family_id: u32_at(bytes, 52),
             filemark_size: u32::from(u16_at(bytes, 64)) * 512,
             software_name,
+            name: block.text(68).unwrap_or_default(),
+            description: block.text(72).unwrap_or_default(),
+            date: time_at(bytes, 88),
         })
     }
 }

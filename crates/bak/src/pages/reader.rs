@@ -22,6 +22,7 @@ use super::space_map::SpaceMaps;
 use crate::backup_set::BackupType;
 use crate::checksum::{PAGE, page_sums};
 use crate::config::Config;
+use crate::content::{Event, Extent};
 use crate::damage::DamageKind;
 use crate::findings::Findings;
 use crate::gather::Gather;
@@ -141,6 +142,7 @@ impl PageReader {
             Identity::Named(first) => {
                 self.settle_pending(first, findings);
                 self.place(offset, first, findings);
+                self.pass_on(first, true, pages, findings);
                 first
             }
             Identity::Nameless => {
@@ -159,6 +161,19 @@ impl PageReader {
             };
             self.page(offset + u64::from(slot) * PAGE as u64, id, page, sum, findings);
         }
+    }
+
+    /// Gives an extent to whoever takes it.
+    fn pass_on(&self, first: PageId, is_named: bool, pages: &[[u8; PAGE]], findings: &mut Findings) {
+        findings.event(|| {
+            Event::Extent(Extent {
+                pass: self.pass,
+                file_id: first.file,
+                first_page: first.page,
+                is_named,
+                pages: pages.as_flattened().to_vec(),
+            })
+        });
     }
 
     /// Takes note of a named extent and of what is wrong with its place in the stream.
@@ -183,6 +198,10 @@ impl PageReader {
             );
         }
         let first = self.assume();
+        // In a further pass, and in one family of several, the maps do not tell which extent this is.
+        if self.is_whole && self.pass == 1 && first.file != 0 {
+            self.pass_on(first, false, pages, findings);
+        }
         for (slot, (page, sum)) in (0_u32..).zip(pages.iter().zip(sums)) {
             let at = offset + u64::from(slot) * PAGE as u64;
             let id = PageId {

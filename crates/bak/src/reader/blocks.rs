@@ -3,6 +3,7 @@
 use super::MediaReader;
 use super::set::OpenSet;
 use crate::backup_set::Media;
+use crate::content::{Event, MediaHeader};
 use crate::damage::DamageKind;
 use crate::limits::{FILEMARKS, SETS};
 use crate::log::segment::{self, Segment};
@@ -181,7 +182,26 @@ impl MediaReader {
                 physical_block_size: size,
                 software_name: tape.software_name.clone(),
             });
+            self.media_event();
         }
+    }
+
+    /// Passes the media header on.
+    fn media_event(&mut self) {
+        let (Some(media), Some(tape)) = (&self.media, &self.tape) else {
+            return;
+        };
+        let compressed = self.compressed;
+        self.findings.event(|| {
+            Event::Media(Box::new(MediaHeader {
+                media: media.clone(),
+                family_id: tape.family_id,
+                name: tape.name.clone(),
+                description: tape.description.clone(),
+                date: tape.date,
+                compressed,
+            }))
+        });
     }
 
     fn set_start(&mut self, block: &Block) {
@@ -233,6 +253,9 @@ impl MediaReader {
         let segment = Segment::parse(block);
         let Some(set) = &mut self.open else { return };
         set.segment = segment.ok();
+        if let Ok(segment) = segment {
+            self.findings.event(|| Event::LogSegment(segment.described()));
+        }
         if let Err(detail) = segment {
             self.damaged_block(block, detail);
         }

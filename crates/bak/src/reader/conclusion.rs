@@ -8,6 +8,7 @@ use crate::mtf::order::Place;
 use crate::report::{ONLY_HEADERS_READ, Report};
 use crate::sniff::Container;
 use crate::verdict::Verdict;
+use crate::verifier::Reading;
 
 /// Fewer bad pages than these are never taken for an encrypted database: even an empty one has more.
 const ENCRYPTED_PAGES: u64 = 8;
@@ -60,7 +61,7 @@ impl MediaReader {
             Verdict::Truncated
         } else if !reasons.is_empty() {
             Verdict::CannotVerify
-        } else if self.headers_only {
+        } else if self.reading != Reading::All {
             reasons.push(ONLY_HEADERS_READ.to_owned());
             Verdict::CannotVerify
         } else if let Some(family) = self.family.filter(|_| is_incomplete) {

@@ -19,6 +19,7 @@ use crate::mtf::order::Place;
 use crate::mtf::stream_order::StreamOrder;
 use crate::mtf::tape::{Family, Tape};
 use crate::report::{LogBlockCounts, PageCounts, StreamChecksumCounts};
+use crate::verifier::Reading;
 use set::OpenSet;
 use streams::Content;
 
@@ -26,8 +27,8 @@ use streams::Content;
 #[derive(Debug, Clone)]
 pub(crate) struct MediaReader {
     pub(crate) findings: Findings,
-    /// Pages and log are passed over unread.
-    headers_only: bool,
+    /// Whose pages and log are read.
+    reading: Reading,
     compressed: bool,
     /// Compressed files: where in the file the latest filemark stands, and the byte behind it.
     file_offset: Option<u64>,
@@ -63,10 +64,11 @@ pub(crate) struct MediaReader {
 }
 
 impl MediaReader {
-    pub(crate) fn new(headers_only: bool, compressed: bool) -> Self {
+    /// `with_events`: what is read is passed on through the findings.
+    pub(crate) fn new(reading: Reading, compressed: bool, with_events: bool) -> Self {
         Self {
-            findings: Findings::default(),
-            headers_only,
+            findings: Findings::new(with_events),
+            reading,
             compressed,
             file_offset: None,
             after_filemark: None,
@@ -99,6 +101,15 @@ impl MediaReader {
     /// not by the one in the tape-format stream.
     pub(crate) fn filemark_at(&mut self, offset: u64) {
         self.file_offset = Some(offset);
+    }
+
+    /// Whether pages and log of the current set are passed over unread.
+    pub(crate) fn passes_over(&self) -> bool {
+        match self.reading {
+            Reading::All => false,
+            Reading::Headers => true,
+            Reading::Set(position) => self.set_count != u64::from(position),
+        }
     }
 
     /// Whether all of the media is in this one file.

@@ -3,6 +3,8 @@
 use super::MediaReader;
 use crate::backup_set::{BackupSet, BackupType};
 use crate::config::Config;
+use crate::config::sfin::FileInfo;
+use crate::content::{Event, FileHeader, SetHeader};
 use crate::damage::DamageKind;
 use crate::limits::{CONFIGURATIONS, FINGERPRINT_WINDOWS, FINGERPRINTS_WHOLE};
 use crate::log::fingerprint::LogFingerprint;
@@ -49,6 +51,35 @@ impl OpenSet {
             segment: None,
             map_texts,
         }
+    }
+
+    /// All that the headers say; `None` before the configuration was read.
+    fn header(&self, compressed: bool, complete: bool) -> Option<SetHeader> {
+        let config = self.final_config.as_ref().or(self.config.as_ref())?;
+        let scin = &config.scin;
+        let file = |file: &FileInfo| FileHeader {
+            file_id: file.file_id,
+            group_id: file.group_id,
+            sector_size: file.sector_size,
+            growth: file.growth,
+            base_lsn: file.base_lsn.non_zero(),
+            base_guid: (!file.set_guid.is_nil()).then_some(file.set_guid),
+            backup_bytes: file.backup_bytes,
+        };
+        Some(SetHeader {
+            set: self.report(compressed, complete)?,
+            flags: scin.flags,
+            status: scin.status,
+            expiration: self.start.expiration,
+            vendor: self.start.vendor,
+            sort_order: scin.sort_order,
+            code_page: scin.code_page,
+            locale: scin.locale,
+            comparison_style: scin.comparison_style,
+            collation_id: scin.collation_id,
+            database_id: scin.database_id,
+            files: config.files.iter().map(file).collect(),
+        })
     }
 
     /// The set in the form of the report; `None` before its configuration was read.
@@ -144,17 +175,27 @@ impl MediaReader {
         }
         if is_final {
             set.final_config = Some(config);
+            let compressed = self.compressed;
+            let findings = &mut self.findings;
+            if let Some(header) = set.header(compressed, false) {
+                findings.event(|| Event::Commit(Box::new(header)));
+            }
             self.committed(offset);
         } else {
             set.pages = PageReader::new(&config, is_whole);
             set.config = Some(config);
+            let compressed = self.compressed;
+            let findings = &mut self.findings;
+            if let Some(header) = set.header(compressed, false) {
+                findings.event(|| Event::SetStart(Box::new(header)));
+            }
         }
     }
 
     /// The commit record was read: what the set says of its log must be what was found.
     fn committed(&mut self, offset: u64) {
         let is_clean = self.findings.structural_count() == 0 && self.findings.reasons().is_empty();
-        let is_whole = self.is_single_family() && !self.headers_only && is_clean;
+        let is_whole = self.is_single_family() && !self.passes_over() && is_clean;
         let Some(set) = self.open.as_ref().filter(|_| is_whole) else {
             return;
         };
@@ -165,8 +206,12 @@ impl MediaReader {
     }
 
     /// Ends the set that is being read; `complete` where its last filemark was reached.
-    pub(super) fn close_set(&mut self, complete: bool) {
+    pub(crate) fn close_set(&mut self, complete: bool) {
         let Some(set) = self.open.take() else { return };
+        self.findings.event(|| Event::SetEnd {
+            position: set.start.number,
+            complete,
+        });
         let config = set.final_config.as_ref().or(set.config.as_ref());
         self.configuration_bytes += config.map_or(0, Config::size);
         let mut report = set.report(self.compressed, complete);

@@ -2,6 +2,7 @@
 
 use super::MediaReader;
 use crate::bytes::{u16_at, u32_at};
+use crate::content::Event;
 use crate::damage::DamageKind;
 use crate::limits::{CONFIGURATION, SET_MAP, SMALL_STREAM};
 use crate::mtf::block::BlockType;
@@ -107,7 +108,8 @@ impl MediaReader {
             return Content::Ignored;
         }
         let is_all = self.is_single_family();
-        let Some(set) = self.open.as_mut().filter(|_| !self.headers_only) else {
+        let passes_over = self.passes_over();
+        let Some(set) = self.open.as_mut().filter(|_| !passes_over) else {
             return Content::Ignored;
         };
         if stream.stream_type == StreamType::Data {
@@ -187,7 +189,7 @@ impl MediaReader {
 
     /// All streams of the current block are complete; it ended at `offset`.
     pub(crate) fn block_end(&mut self, offset: u64) {
-        if self.block != BlockType::Data || self.headers_only {
+        if self.block != BlockType::Data || self.passes_over() {
             return;
         }
         let findings = &mut self.findings;
@@ -226,7 +228,8 @@ impl MediaReader {
 
     fn stream_checksum(&mut self, stream: &StreamHeader, stored: u32) {
         let is_data = self.block == BlockType::Data;
-        let Some(set) = self.open.as_mut().filter(|_| !self.headers_only) else {
+        let passes_over = self.passes_over();
+        let Some(set) = self.open.as_mut().filter(|_| !passes_over) else {
             return;
         };
         let holds = if is_data {
@@ -234,6 +237,10 @@ impl MediaReader {
         } else {
             set.log.checksum_holds(stored)
         };
+        self.findings.event(|| Event::StreamChecksum {
+            of_pages: is_data,
+            holds,
+        });
         if holds {
             self.stream_checksums.ok += 1;
         } else {
