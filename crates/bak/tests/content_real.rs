@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bak::content::{Event, SetHeader};
-use bak::{BackupType, ContentReader, Lsn, Report, Verifier};
+use bak::{ContentReader, Lsn, Report, Verifier};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
