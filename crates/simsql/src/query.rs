@@ -1,5 +1,19 @@
 //! Queries: sqlparser's tree run over tables and catalog views alike, all in memory. No optimiser: joins are nested loops, but for equality
 //! between columns, which is hashed.
+//!
+//! A query is bound first (names to columns, a type for every expression, what [`Names`] knows loaded), then run; so the columns of a result have
+//! their types even where it has no rows. Deliberately absent, and refused with 40510: FOR XML and FOR JSON, PIVOT, recursive common table
+//! expressions, GROUPING SETS, SELECT INTO, OUTPUT.
+
+pub mod calendar;
+pub mod change;
+pub mod collation;
+pub mod convert;
+pub mod decimal;
+mod printing;
+pub mod types;
+
+use sqlparser::ast;
 
 use crate::message::Failure;
 use crate::value::{Column, SqlType, Value};
@@ -14,6 +28,9 @@ pub struct Relation {
 }
 
 /// What a query can name, as the session sees it.
+///
+/// A query is bound before it runs: a function or a table function whose arguments are not constant is asked once with NULLs for them, to learn the
+/// type or the columns of its answer. With NULLs a table function should give its columns and no rows.
 pub trait Names {
     /// The table, view or table function called by these parts (`db.schema.name`, fewer parts where the query has fewer; as written), with
     /// the arguments of a table function.
@@ -23,7 +40,50 @@ pub trait Names {
     fn relation(&mut self, parts: &[String], arguments: Option<&[Value]>) -> Result<Relation, Failure>;
     /// A scalar function that depends on server or session: `SERVERPROPERTY`, `DB_ID`, `SUSER_SNAME`, `GETDATE`, ... by its name in upper
     /// case, with its schema where the query has one (`SYS.FN_HADR_BACKUP_IS_PREFERRED_REPLICA`); `None` where it does not know the name.
+    /// With constant arguments it is asked once in a query, but `NEWID` for each row.
     fn function(&mut self, name: &str, arguments: &[Value]) -> Option<Result<(Value, SqlType), Failure>>;
     /// `@name` or `@@NAME`, with the signs.
     fn variable(&mut self, name: &str) -> Option<(Value, SqlType)>;
+}
+
+/// What a query gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Rows.
+    Rows(Relation),
+    /// `SELECT @a = expression, ...`: the variables with their new values (of the variable's type), in the order of the query, and how many rows
+    /// there were. A variable is absent where no row assigned it.
+    Assigned {
+        /// Names with their sign, as the query writes them.
+        variables: Vec<(String, Value)>,
+        /// Rows.
+        count: u64,
+    },
+}
+
+/// Runs a query.
+///
+/// # Errors
+/// What the query meets: names, types, conversions, limits.
+#[allow(clippy::unimplemented, unused_variables)]
+pub fn select(query: &ast::Query, names: &mut dyn Names) -> Result<Answer, Failure> {
+    unimplemented!()
+}
+
+/// The value of an expression outside of any table: SET, DECLARE, PRINT, an argument.
+///
+/// # Errors
+/// As [`select`].
+#[allow(clippy::unimplemented, unused_variables)]
+pub fn evaluate(expression: &ast::Expr, names: &mut dyn Names) -> Result<(Value, SqlType), Failure> {
+    unimplemented!()
+}
+
+/// The truth of a condition outside of any table: IF, WHILE. `None` is unknown, which does not hold.
+///
+/// # Errors
+/// As [`select`]; 4145 where the expression is no condition.
+#[allow(clippy::unimplemented, unused_variables)]
+pub fn condition(expression: &ast::Expr, names: &mut dyn Names) -> Result<Option<bool>, Failure> {
+    unimplemented!()
 }

@@ -25,12 +25,176 @@ pub const ENTRIES: &[Entry] = &[
         15,
         "The {0} that starts with '{1}' is too long. Maximum length is {2}.",
     ),
+    entry(
+        104,
+        16,
+        "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.",
+    ),
+    entry(
+        107,
+        15,
+        "The column prefix '{0}' does not match with a table name or alias name used in the query.",
+    ),
+    entry(
+        108,
+        15,
+        "The ORDER BY position number {0} is out of range of the number of items in the select list.",
+    ),
+    entry(
+        109,
+        15,
+        "There are more columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.",
+    ),
+    entry(
+        110,
+        15,
+        "There are fewer columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.",
+    ),
+    entry(
+        116,
+        16,
+        "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
+    ),
+    entry(
+        120,
+        15,
+        "The select list for the INSERT statement contains fewer items than the insert list. The number of SELECT values must match the number of INSERT columns.",
+    ),
+    entry(
+        121,
+        15,
+        "The select list for the INSERT statement contains more items than the insert list. The number of SELECT values must match the number of INSERT columns.",
+    ),
+    entry(
+        131,
+        15,
+        "The size ({0}) given to the type '{1}' exceeds the maximum allowed for any data type ({2}).",
+    ),
+    entry(137, 15, "Must declare the scalar variable \"{0}\"."),
+    entry(
+        141,
+        15,
+        "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.",
+    ),
+    entry(
+        145,
+        15,
+        "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
+    ),
+    entry(
+        147,
+        15,
+        "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference.",
+    ),
+    entry(155, 15, "'{0}' is not a recognized {1} option."),
+    entry(156, 15, "Incorrect syntax near the keyword '{0}'."),
+    entry(158, 15, "Incorrect number of values in the VALUES clause."),
+    entry(174, 15, "The {0} function requires {1} argument(s)."),
+    entry(189, 15, "The {0} function requires {1} to {2} arguments."),
+    entry(192, 15, "The scale must be less than or equal to the precision."),
+    entry(195, 15, "'{0}' is not a recognized built-in function name."),
+    entry(
+        205,
+        16,
+        "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.",
+    ),
+    entry(206, 16, "Operand type clash: {0} is incompatible with {1}"),
+    entry(207, 16, "Invalid column name '{0}'."),
     entry(208, 16, "Invalid object name '{0}'."),
+    entry(209, 16, "Ambiguous column name '{0}'."),
+    entry(
+        220,
+        16,
+        "Arithmetic overflow error for data type {0}, value = {1}.",
+    ),
+    entry(232, 16, "Arithmetic overflow error for type {0}, value = {1}."),
+    entry(
+        234,
+        16,
+        "There is insufficient result space to convert a money value to {0}.",
+    ),
+    entry(
+        235,
+        16,
+        "Cannot convert a char value to money. The char value has incorrect syntax.",
+    ),
+    entry(
+        241,
+        16,
+        "Conversion failed when converting date and/or time from character string.",
+    ),
+    entry(
+        242,
+        16,
+        "The conversion of a {0} data type to a {1} data type resulted in an out-of-range value.",
+    ),
+    entry(243, 16, "Type {0} is not a defined system type."),
+    entry(
+        244,
+        16,
+        "The conversion of the {0} value '{1}' overflowed an {2} column. Use a larger integer column.",
+    ),
+    entry(
+        245,
+        16,
+        "Conversion failed when converting the {0} value '{1}' to data type {2}.",
+    ),
+    entry(
+        248,
+        16,
+        "The conversion of the {0} value '{1}' overflowed an int column.",
+    ),
+    entry(
+        257,
+        16,
+        "Implicit conversion from data type {0} to {1} is not allowed. Use the CONVERT function to run this query.",
+    ),
     entry(262, 14, "{0} permission denied in database '{1}'."),
+    entry(
+        264,
+        16,
+        "The column name '{0}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once. If this statement updates or inserts columns into a view, column aliasing can conceal the duplication in your code.",
+    ),
+    entry(
+        281,
+        16,
+        "{0} is not a valid style number when converting from {1} to a character string.",
+    ),
+    entry(
+        289,
+        16,
+        "Cannot construct data type {0}, some of the arguments have values which are not valid.",
+    ),
+    entry(
+        402,
+        16,
+        "The data types {0} and {1} are incompatible in the {2} operator.",
+    ),
     entry(
         511,
         16,
         "Cannot create a row of size {0} which is greater than the allowable maximum row size of {1}.",
+    ),
+    entry(
+        512,
+        16,
+        "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the subquery is used as an expression.",
+    ),
+    entry(517, 16, "Adding a value to a '{0}' column caused an overflow."),
+    entry(
+        529,
+        16,
+        "Explicit conversion from data type {0} to {1} is not allowed.",
+    ),
+    entry(
+        535,
+        16,
+        "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large. Try to use datediff with a less precise datepart.",
+    ),
+    entry(
+        537,
+        16,
+        "Invalid length parameter passed to the LEFT or SUBSTRING function.",
     ),
     entry(
         701,
@@ -89,9 +253,37 @@ pub const ENTRIES: &[Entry] = &[
         "Database '{0}' is in transition. Try the statement later.",
     ),
     entry(
+        1001,
+        15,
+        "Line {0}: Length or precision specification {1} is invalid.",
+    ),
+    entry(1002, 15, "Line {0}: Specified scale {1} is invalid."),
+    entry(
+        1011,
+        16,
+        "The correlation name '{0}' is specified multiple times in a FROM clause.",
+    ),
+    entry(
+        1013,
+        16,
+        "The objects \"{0}\" and \"{1}\" in the FROM clause have the same exposed names. Use correlation names to distinguish them.",
+    ),
+    entry(1014, 15, "A TOP or FETCH clause contains an invalid value."),
+    entry(1031, 15, "Percent values must be between 0 and 100."),
+    entry(
+        1033,
+        15,
+        "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is also specified.",
+    ),
+    entry(
         1038,
         15,
         "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name. For other statements, look for empty alias names. Aliases defined as \"\" or [] are not allowed. Change the alias to a valid name.",
+    ),
+    entry(
+        1062,
+        16,
+        "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
     ),
     entry(
         1105,
@@ -123,6 +315,16 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "The file '{0}' cannot be overwritten.  It is being used by database '{1}'.",
     ),
+    entry(
+        2628,
+        16,
+        "String or binary data would be truncated in table '{0}', column '{1}'. Truncated value: '{2}'.",
+    ),
+    entry(
+        2750,
+        16,
+        "Column or parameter #{0}: Specified column precision {1} is greater than the maximum precision of {2}.",
+    ),
     entry(3013, 16, "{0} is terminating abnormally."),
     entry(
         3014,
@@ -140,6 +342,7 @@ pub const ENTRIES: &[Entry] = &[
         21,
         "An error occurred during recovery, preventing the database '{0}' (database ID {1}) from restarting. Diagnose the recovery errors and fix them, or restore from a known good backup. If errors are not corrected or expected, contact Technical Support.",
     ),
+    entry(3623, 16, "An invalid floating point operation occurred."),
     entry(
         3701,
         11,
@@ -166,6 +369,22 @@ pub const ENTRIES: &[Entry] = &[
         4060,
         11,
         "Cannot open database \"{0}\" requested by the login. The login failed.",
+    ),
+    entry(4104, 16, "The multi-part identifier \"{0}\" could not be bound."),
+    entry(
+        4108,
+        15,
+        "Windowed functions can only appear in the SELECT or ORDER BY clauses.",
+    ),
+    entry(
+        4112,
+        15,
+        "The function '{0}' must have an OVER clause with ORDER BY.",
+    ),
+    entry(
+        4145,
+        15,
+        "An expression of non-boolean type specified in a context where a condition is expected, near '{0}'.",
     ),
     entry(
         5011,
@@ -232,6 +451,66 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(6104, 16, "Cannot use KILL to kill your own process."),
     entry(6106, 16, "Process ID {0} is not an active process ID."),
+    entry(8114, 16, "Error converting data type {0} to {1}."),
+    entry(
+        8115,
+        16,
+        "Arithmetic overflow error converting {0} to data type {1}.",
+    ),
+    entry(
+        8116,
+        16,
+        "Argument data type {0} is invalid for argument {1} of {2} function.",
+    ),
+    entry(8117, 16, "Operand data type {0} is invalid for {1} operator."),
+    entry(
+        8120,
+        16,
+        "Column '{0}' is invalid in the select list because it is not contained in either an aggregate function or the GROUP BY clause.",
+    ),
+    entry(
+        8127,
+        16,
+        "Column \"{0}\" is invalid in the ORDER BY clause because it is not contained in either an aggregate function or the GROUP BY clause.",
+    ),
+    entry(8134, 16, "Divide by zero error encountered."),
+    entry(8152, 16, "String or binary data would be truncated."),
+    entry(8155, 16, "No column name was specified for column {0} of '{1}'."),
+    entry(
+        8156,
+        16,
+        "The column '{0}' was specified multiple times for '{1}'.",
+    ),
+    entry(
+        8158,
+        16,
+        "'{0}' has more columns than were specified in the column list.",
+    ),
+    entry(
+        8159,
+        16,
+        "'{0}' has fewer columns than were specified in the column list.",
+    ),
+    entry(
+        8169,
+        16,
+        "Conversion failed when converting from a character string to uniqueidentifier.",
+    ),
+    entry(
+        8170,
+        16,
+        "Insufficient result space to convert uniqueidentifier value to char.",
+    ),
+    entry(
+        8623,
+        16,
+        "The query processor ran out of internal resources and could not produce a query plan. This is a rare event and only expected for extremely complex queries or queries that reference a very large number of tables or partitions. Please simplify the query. If you believe you have received this message in error, contact Customer Support Services for more information.",
+    ),
+    entry(
+        8632,
+        17,
+        "Internal error: An expression services limit has been reached. Please look for potentially complex expressions in your query, and try to simplify them.",
+    ),
     entry(
         9002,
         17,
@@ -241,6 +520,21 @@ pub const ENTRIES: &[Entry] = &[
         9004,
         21,
         "An error occurred while processing the log for database '{0}' at log record {1} ({2}). If possible, restore from backup. If a backup is not available, it might be necessary to rebuild the log.",
+    ),
+    entry(
+        9810,
+        16,
+        "The datepart {0} is not supported by date function {1} for data type {2}.",
+    ),
+    entry(
+        10742,
+        15,
+        "The offset specified in a OFFSET clause may not be negative.",
+    ),
+    entry(
+        10743,
+        15,
+        "The number of rows provided for a FETCH clause must be greater then zero.",
     ),
     entry(
         15007,
