@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::{blob, ca, chain, demo, inspect, leases, sas, verify};
+use crate::{blob, ca, chain, demo, inspect, leases, sas, sim, verify};
 
 /// Proves, stores and returns SQL Server backups.
 ///
@@ -58,6 +58,8 @@ enum Command {
     Ca(Ca),
     /// Shared access signatures: what clients show instead of a key
     Sas(Sas),
+    /// Run a simulated SQL Server instance, for tests and the demo
+    Sim(Box<sim::Arguments>),
     /// Play the whole story on this machine: upload, proof, download, and two bad days
     Demo(demo::Arguments),
 }
@@ -204,6 +206,7 @@ impl Arguments {
                 PolicyCommand::Set(arguments) => sas::policy::set(&arguments, console),
                 PolicyCommand::Revoke(arguments) => sas::policy::revoke(&arguments, console),
             },
+            Command::Sim(arguments) => sim::run(&arguments, console),
             Command::Demo(arguments) => demo::run(&arguments, console),
         }
     }

@@ -19,6 +19,8 @@ mod paint;
 mod progress;
 mod quantity;
 mod sas;
+mod sim;
+mod stopping;
 mod verify;
 
 use std::process::ExitCode;

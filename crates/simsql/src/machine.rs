@@ -12,11 +12,13 @@
 mod chance;
 mod clock;
 mod disk;
+mod identity;
 mod wire;
 
 pub use chance::Chance;
 pub use clock::Clock;
 pub use disk::Disk;
+pub use identity::{Identity, IdentityError};
 pub use wire::{Wire, WireSetupError};
 
 use std::path::Path;

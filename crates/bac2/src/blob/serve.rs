@@ -20,6 +20,7 @@ use crate::ca;
 use crate::console::{Console, Format};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
+use crate::stopping;
 
 /// Serves a folder as an Azure Blob endpoint.
 #[derive(Debug, Args)]
@@ -165,7 +166,7 @@ async fn serve(
         .await
         .map_err(|error| not_started(&error))?;
     ready.health = server.health_addr();
-    let stop = stop_signal().map_err(|error| no_signals(&error))?;
+    let stop = stopping::asked().map_err(|error| no_signals(&error))?;
     reload_on_hangup(server.reloader()).map_err(|error| no_signals(&error))?;
     if let Some(file) = accounts_file {
         let accounts = server.accounts();
@@ -232,31 +233,6 @@ impl Ready {
             })
             .collect()
     }
-}
-
-/// Done when the process is asked to stop.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        let name = tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        };
-        tracing::info!(signal = name, "stopping: requests under way are finished first");
-    })
-}
-
-/// Done when the process is asked to stop.
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            tracing::info!("stopping: requests under way are finished first");
-        }
-    })
 }
 
 /// Has certificates read again at each SIGHUP.

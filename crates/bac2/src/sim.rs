@@ -1,0 +1,329 @@
+//! `bac2 sim`: a simulated SQL Server instance behind a port.
+//!
+//! Wiring only: settings, the machine as the instance's world, a certificate, signals. It is a simulation, and each place where it shows says so.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use simsql::instance::{Instance, Settings, Version};
+use simsql::machine::{Identity, Machine, Wire};
+use simsql::tds::{self, Encryption};
+
+use crate::console::{Console, Format};
+use crate::failure::Failure;
+use crate::stopping;
+
+/// Runs a simulated SQL Server instance, for tests and for the demo. It proves nothing about SQL Server.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bac2 sim --data ./sim --listen 127.0.0.1:1433 --sa-password-file ./sa
+  bac2 sim --data ./sim --listen 127.0.0.1:0 --sa-password 'Test-1234' --version 2022
+  bac2 sim --data ./sim --listen 127.0.0.1:1433 --sa-password-file ./sa \\
+           --trust-ca ./ca.pem --host-at vault.example=127.0.0.1:10443
+
+Then, with any client that speaks to SQL Server:
+  tsql -H 127.0.0.1 -p 1433 -U sa -P 'Test-1234'
+  1> SELECT @@VERSION
+  2> GO
+
+Databases, logs and backups are kept in the data directory; BACKUP TO DISK reaches no other, unless
+--allow-dir names it. BACKUP TO URL goes over https alone, to a name, on port 443, as SQL Server
+does it; --host-at says where such a name really is, and --trust-ca whom to trust for it
+(`bac2 ca export` of the vault). EXEC sim_fault makes trouble on demand; --faults reads a schedule.
+
+Prints one line when it is ready. Ctrl-C or SIGTERM stops it in order; kill -9 is a loss of power,
+and the next start recovers.")]
+pub(crate) struct Arguments {
+    /// The data directory; made where it does not exist
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:1433")]
+    listen: SocketAddr,
+
+    /// Password of sa, for tests: others on this machine can see it in the list of processes
+    #[arg(long, value_name = "PASSWORD", conflicts_with = "sa_password_file")]
+    sa_password: Option<String>,
+
+    /// File with the password of sa in its first line
+    #[arg(long, value_name = "FILE")]
+    sa_password_file: Option<PathBuf>,
+
+    /// Which SQL Server to simulate
+    #[arg(long, value_enum, default_value = "2022")]
+    version: Release,
+
+    /// Name of the instance; the default instance where absent
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
+
+    /// Name of the machine, as SERVERPROPERTY('MachineName') gives it
+    #[arg(long, value_name = "NAME", default_value = "BAC2SIM")]
+    machine: String,
+
+    /// Certificates to trust for BACKUP TO URL, in PEM, beside the public ones
+    #[arg(long, value_name = "FILE")]
+    trust_ca: Option<PathBuf>,
+
+    /// Where a host of a URL really is; may be given again
+    #[arg(long, value_name = "NAME=ADDR", value_parser = host_at)]
+    host_at: Vec<(String, SocketAddr)>,
+
+    /// Another directory that BACKUP and RESTORE may reach; may be given again
+    #[arg(long, value_name = "DIR")]
+    allow_dir: Vec<PathBuf>,
+
+    /// How clients are encrypted
+    #[arg(long, value_enum, default_value = "offered")]
+    encryption: Wanted,
+
+    /// Certificate for clients in PEM, its chain after it; one is made at each start where absent
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+/// The versions.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Release {
+    #[value(name = "2012")]
+    V2012,
+    #[value(name = "2014")]
+    V2014,
+    #[value(name = "2016")]
+    V2016,
+    #[value(name = "2017")]
+    V2017,
+    #[value(name = "2019")]
+    V2019,
+    #[value(name = "2022")]
+    V2022,
+    #[value(name = "2025")]
+    V2025,
+}
+
+impl From<Release> for Version {
+    fn from(release: Release) -> Self {
+        match release {
+            Release::V2012 => Self::V2012,
+            Release::V2014 => Self::V2014,
+            Release::V2016 => Self::V2016,
+            Release::V2017 => Self::V2017,
+            Release::V2019 => Self::V2019,
+            Release::V2022 => Self::V2022,
+            Release::V2025 => Self::V2025,
+        }
+    }
+}
+
+/// Encryption.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Wanted {
+    /// Not at all
+    Off,
+    /// For the login, or for everything where the client asks
+    Offered,
+    /// For everything, whoever asks
+    Required,
+}
+
+/// `NAME=ADDR`.
+fn host_at(text: &str) -> Result<(String, SocketAddr), String> {
+    let (name, address) = text.split_once('=').ok_or("expected NAME=ADDRESS:PORT")?;
+    let address = address
+        .parse()
+        .map_err(|_| format!("{address:?} is no address and port"))?;
+    Ok((name.to_ascii_lowercase(), address))
+}
+
+pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
+    let password = password(arguments, console)?;
+    let world = machine(arguments)?.world;
+    let directory =
+        fs::canonicalize(&arguments.data).map_err(|error| Failure::reading(&arguments.data, &error))?;
+    let settings = Settings {
+        machine: arguments.machine.clone(),
+        instance: arguments.instance.clone(),
+        sa_password: Some(password),
+        ..Settings::new(arguments.version.into(), &directory.to_string_lossy())
+    };
+    let (encryption, certificate) = encryption(arguments, &settings)?;
+    let instance = Instance::start(world, settings).map_err(|failure| not_started(&failure))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| {
+        Failure::unusable(
+            "NoThreads",
+            format!("no threads could be started: {error}"),
+            "look at the limits of this user (`ulimit -u`)",
+        )
+    })?;
+    let served = runtime.block_on(serve(arguments, &instance, encryption, &certificate, console));
+    instance.stop();
+    served
+}
+
+fn password(arguments: &Arguments, console: &Console) -> Result<String, Failure> {
+    if let Some(password) = &arguments.sa_password {
+        if !arguments.listen.ip().is_loopback() {
+            return Err(Failure::unusable(
+                "SecretInArguments",
+                format!(
+                    "--sa-password shows the password to everybody who can list processes, and {} is no loopback address",
+                    arguments.listen
+                ),
+                "use --sa-password-file",
+            ));
+        }
+        console.warn(
+            "--sa-password shows the password to everybody who can list processes; use --sa-password-file outside of tests",
+        );
+        return Ok(password.clone());
+    }
+    let Some(file) = &arguments.sa_password_file else {
+        return Err(Failure::unusable(
+            "PasswordMissing",
+            "sa has no password",
+            "give --sa-password-file FILE",
+        ));
+    };
+    let text = fs::read_to_string(file).map_err(|error| Failure::reading(file, &error))?;
+    let password = text.lines().next().unwrap_or_default().to_owned();
+    if password.is_empty() {
+        return Err(Failure::unusable(
+            "PasswordMissing",
+            format!("the first line of {} is empty", file.display()),
+            "write the password of sa there",
+        ));
+    }
+    Ok(password)
+}
+
+fn machine(arguments: &Arguments) -> Result<Machine, Failure> {
+    let ca = match &arguments.trust_ca {
+        Some(file) => Some(fs::read(file).map_err(|error| Failure::reading(file, &error))?),
+        None => None,
+    };
+    let hosts: BTreeMap<String, SocketAddr> = arguments.host_at.iter().cloned().collect();
+    let wire = Wire::new(ca.as_deref(), hosts).map_err(|error| {
+        Failure::unusable(
+            "BadCertificate",
+            format!("--trust-ca: {error}"),
+            "`bac2 ca export` prints what a vault's clients must trust",
+        )
+    })?;
+    let others: Vec<&Path> = arguments.allow_dir.iter().map(PathBuf::as_path).collect();
+    Machine::new(&arguments.data, &others, wire).map_err(|error| {
+        Failure::unusable(
+            "DirectoryFailed",
+            format!(
+                "{} and the allowed directories cannot all be used: {error}",
+                arguments.data.display()
+            ),
+            "check the spelling, and that this user may write there",
+        )
+    })
+}
+
+fn encryption(arguments: &Arguments, settings: &Settings) -> Result<(Encryption, Option<String>), Failure> {
+    let identity = match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let certificate = fs::read(certificate).map_err(|error| Failure::reading(certificate, &error))?;
+            let key = fs::read(key).map_err(|error| Failure::reading(key, &error))?;
+            Identity::from_pem(&certificate, &key)
+        }
+        _ => Identity::self_signed(&[
+            "localhost".to_owned(),
+            "127.0.0.1".to_owned(),
+            settings.machine.clone(),
+        ]),
+    };
+    let identity = identity.map_err(|error| {
+        Failure::unusable(
+            "BadCertificate",
+            error.to_string(),
+            "give both files in PEM, the key without a password",
+        )
+    })?;
+    Ok(match arguments.encryption {
+        Wanted::Off => (Encryption::Off, None),
+        Wanted::Offered => (Encryption::Offered(identity.config), Some(identity.certificate)),
+        Wanted::Required => (Encryption::Required(identity.config), Some(identity.certificate)),
+    })
+}
+
+async fn serve(
+    arguments: &Arguments,
+    instance: &Arc<Instance>,
+    encryption: Encryption,
+    certificate: &Option<String>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let listener = tokio::net::TcpListener::bind(arguments.listen).await;
+    let listener = listener.map_err(|error| {
+        Failure::unusable(
+            "ListenFailed",
+            format!("cannot listen on {}: {error}", arguments.listen),
+            "try another address or port (0 takes a free one)",
+        )
+    })?;
+    let address = listener.local_addr().unwrap_or(arguments.listen);
+    let stop = stopping::asked().map_err(|error| {
+        Failure::unusable(
+            "NoSignals",
+            format!("signals cannot be waited for: {error}"),
+            "look at the limits of this process",
+        )
+    })?;
+    let served = tds::serve(Arc::clone(instance), listener, encryption);
+    console.text(&ready(
+        instance,
+        address,
+        certificate.as_deref(),
+        console.format(),
+    ))?;
+    tokio::select! {
+        () = served => {}
+        () = stop => {}
+    }
+    Ok(())
+}
+
+/// The one line that says that clients can come.
+fn ready(instance: &Instance, address: SocketAddr, certificate: Option<&str>, format: Format) -> String {
+    let name = instance.settings.server_name();
+    let year = instance.settings.version.year();
+    match format {
+        Format::Table => {
+            format!("ready: {name}, bac2's simulated SQL Server {year}, listens on {address}; log in as sa\n")
+        }
+        Format::Json => {
+            let line = serde_json::json!({
+                "ready": true,
+                "simulated": true,
+                "server": name,
+                "version": year,
+                "address": address.to_string(),
+                "certificate": certificate,
+            });
+            format!("{line}\n")
+        }
+    }
+}
+
+fn not_started(failure: &simsql::message::Failure) -> Failure {
+    let text = failure.messages.first().map_or_else(String::new, |message| {
+        format!("{} (message {})", message.text, message.number)
+    });
+    Failure::failed(
+        "InstanceNotStarted",
+        format!("the simulated instance cannot start: {text}"),
+        "look at the data directory; another process may be using it, or it is not one of bac2 sim",
+    )
+}
