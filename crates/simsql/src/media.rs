@@ -2,6 +2,8 @@
 //!
 //! Who fails says so in SQL Server's own messages (3201, 3202, 3203, 3271, ...), without the closing 3013, which is the statement's.
 
+pub mod disk;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 

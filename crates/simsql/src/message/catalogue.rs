@@ -315,6 +315,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "The file '{0}' cannot be overwritten.  It is being used by database '{1}'.",
     ),
+    entry(1844, 16, "{0} is not supported on {1}."),
     entry(
         2628,
         16,
@@ -325,6 +326,26 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Column or parameter #{0}: Specified column precision {1} is greater than the maximum precision of {2}.",
     ),
+    entry(
+        3008,
+        16,
+        "The specified device type is not supported for backup mirroring.",
+    ),
+    entry(
+        3009,
+        16,
+        "Could not insert a backup or restore history/detail record in the msdb database. This may indicate a problem with the msdb database. The backup/restore operation was still successful.",
+    ),
+    entry(
+        3010,
+        16,
+        "Invalid backup mirror specification. All mirrors must have the same number of members.",
+    ),
+    entry(
+        3011,
+        16,
+        "All backup devices must be of the same general class (for example, DISK and TAPE).",
+    ),
     entry(3013, 16, "{0} is terminating abnormally."),
     entry(
         3014,
@@ -332,11 +353,190 @@ pub const ENTRIES: &[Entry] = &[
         "{0} successfully processed {1} pages in {2} seconds ({3} MB/sec).",
     ),
     entry(
+        3021,
+        16,
+        "Cannot perform a backup or restore operation within a transaction.",
+    ),
+    entry(
         3023,
         16,
         "Backup, file manipulation operations (such as ALTER DATABASE ADD FILE) and encryption changes on a database must be serialized. Reissue the statement after the current backup or file manipulation operation is completed.",
     ),
+    entry(
+        3024,
+        16,
+        "You can only perform a full backup of the master database. Use BACKUP DATABASE to back up the entire master database.",
+    ),
+    entry(
+        3031,
+        16,
+        "Option '{0}' conflicts with option(s) '{1}'. Remove the conflicting option and reissue the statement.",
+    ),
+    entry(
+        3032,
+        16,
+        "One or more of the options ({0}) are not supported for this statement. Review the documentation for supported options.",
+    ),
+    entry(
+        3033,
+        16,
+        "BACKUP DATABASE cannot be used on a database opened in emergency mode.",
+    ),
+    entry(
+        3035,
+        16,
+        "Cannot perform a differential backup for database \"{0}\", because a current database backup does not exist. Perform a full database backup by reissuing BACKUP DATABASE, omitting the WITH DIFFERENTIAL option.",
+    ),
+    entry(
+        3036,
+        16,
+        "The database \"{0}\" is in warm-standby state (set by executing RESTORE WITH STANDBY) and cannot be backed up until the entire restore sequence is completed.",
+    ),
+    entry(
+        3041,
+        16,
+        "BACKUP failed to complete the command {0}. Check the backup application log for detailed messages.",
+    ),
+    entry(
+        3042,
+        10,
+        "BACKUP WITH CONTINUE_AFTER_ERROR successfully generated a backup of the damaged database. Refer to the SQL Server error log for information about the errors that were encountered.",
+    ),
+    entry(
+        3043,
+        16,
+        "BACKUP '{0}' detected an error on page ({1}:{2}) in file '{3}'.",
+    ),
+    entry(
+        3044,
+        16,
+        "Invalid zero-length device name. Reissue the BACKUP statement with a valid device name.",
+    ),
+    entry(
+        3049,
+        16,
+        "BACKUP detected corruption in the database log. Check the errorlog for more information.",
+    ),
+    entry(
+        3057,
+        16,
+        "Invalid device name. The length of the device name provided exceeds supported limit (maximum length is:{0}). Reissue the BACKUP statement with a valid device name.",
+    ),
+    entry(
+        3059,
+        16,
+        "This BACKUP or RESTORE command is not supported on a database mirror or secondary replica.",
+    ),
+    entry(
+        3062,
+        16,
+        "Cannot backup from a HADRON secondary because it is not in Synchronizing or Synchronized state.",
+    ),
+    entry(
+        3095,
+        16,
+        "The backup cannot be performed because 'ENCRYPTION' was requested after the media was formatted with an incompatible structure. To append to this media set, either omit 'ENCRYPTION' or create a new media set by using WITH FORMAT in your BACKUP statement. If you use WITH FORMAT on an existing media set, all its backup sets will be overwritten.",
+    ),
+    entry(
+        3098,
+        16,
+        "The backup cannot be performed because '{0}' was requested after the media was formatted with an incompatible structure. To append to this media set, either omit '{0}' or specify '{1}'. Alternatively, you can create a new media set by using WITH FORMAT in your BACKUP statement. If you use WITH FORMAT on an existing media set, all its backup sets will be overwritten.",
+    ),
+    entry(
+        3101,
+        16,
+        "Exclusive access could not be obtained because the database is in use.",
+    ),
+    entry(
+        3104,
+        16,
+        "RESTORE cannot operate on database '{0}' because it is configured for database mirroring or has joined an availability group. If you intend to restore the database, use ALTER DATABASE to remove mirroring or to remove the database from its availability group.",
+    ),
+    entry(
+        3132,
+        16,
+        "The media set has {0} media families but only {1} are provided. All members must be provided.",
+    ),
+    entry(
+        3147,
+        16,
+        "Backup and restore operations are not allowed on database tempdb.",
+    ),
+    entry(
+        3201,
+        16,
+        "Cannot open backup device '{0}'. Operating system error {1}.",
+    ),
+    entry(3202, 16, "Write on \"{0}\" failed: {1}"),
+    entry(3203, 16, "Read on \"{0}\" failed: {1}"),
+    entry(
+        3205,
+        16,
+        "Too many backup devices specified for backup or restore; only {0} are allowed.",
+    ),
+    entry(
+        3206,
+        16,
+        "Backup device '{0}' does not exist. To view existing backup devices, use the sys.backup_devices catalog view. To create a new backup device use either sp_addumpdevice or SQL Server Management Studio.",
+    ),
     entry(3211, 0, "{0} percent processed."),
+    entry(
+        3214,
+        16,
+        "Too many backup mirrors are specified. Only {0} are allowed.",
+    ),
+    entry(3215, 16, "Use WITH FORMAT to create a new mirrored backup set."),
+    entry(3217, 16, "Invalid value specified for {0} parameter."),
+    entry(
+        3218,
+        16,
+        "Backup mirroring is not available in this edition of SQL Server. See Books Online for more details on feature support in different SQL Server editions.",
+    ),
+    entry(
+        3227,
+        16,
+        "The backup media on \"{0}\" is part of media family {1} which has already been processed on \"{2}\". Ensure that backup devices are correctly specified. For tape devices, ensure that the correct volumes are loaded.",
+    ),
+    entry(
+        3231,
+        16,
+        "The media loaded on \"{0}\" is formatted to support {1} media families, but {2} media families are expected according to the backup device specification.",
+    ),
+    entry(
+        3241,
+        16,
+        "The media family on device '{0}' is incorrectly formed. SQL Server cannot process this media family.",
+    ),
+    entry(
+        3242,
+        16,
+        "The file on device '{0}' is not a valid Microsoft Tape Format backup set.",
+    ),
+    entry(
+        3250,
+        16,
+        "The value '{0}' is not within range for the {1} parameter.",
+    ),
+    entry(
+        3253,
+        16,
+        "The block size parameter must supply a value that is a power of 2.",
+    ),
+    entry(
+        3258,
+        16,
+        "The volume on the device \"{0}\" is not part of the media set that is currently being processed. Ensure that the backup devices are loaded with the correct media.",
+    ),
+    entry(
+        3266,
+        16,
+        "The backup data at the end of \"{0}\" is incorrectly formatted. Backup sets on the media might be damaged and unusable. To determine the backup sets on the media, use RESTORE HEADERONLY. To determine the usability of the backup sets, run RESTORE VERIFYONLY. If all of the backup sets are incomplete, reformat the media using BACKUP WITH FORMAT, which destroys all the backup sets.",
+    ),
+    entry(
+        3272,
+        16,
+        "The '{0}' device has a hardware sector size of {1}, but the block size parameter specifies an incompatible override value of {2}. Reissue the statement using a compatible block size.",
+    ),
     entry(
         3414,
         21,
@@ -366,6 +566,11 @@ pub const ENTRIES: &[Entry] = &[
         "Processed {0} pages for database '{1}', file '{2}' on file {3}.",
     ),
     entry(
+        4037,
+        16,
+        "The user-specified MEDIANAME \"{0}\" does not match the MEDIANAME \"{1}\" of the device \"{2}\".",
+    ),
+    entry(
         4060,
         11,
         "Cannot open database \"{0}\" requested by the login. The login failed.",
@@ -385,6 +590,31 @@ pub const ENTRIES: &[Entry] = &[
         4145,
         15,
         "An expression of non-boolean type specified in a context where a condition is expected, near '{0}'.",
+    ),
+    entry(
+        4208,
+        16,
+        "The statement {0} is not allowed while the recovery model is SIMPLE. Use BACKUP DATABASE or change the recovery model using ALTER DATABASE.",
+    ),
+    entry(
+        4212,
+        16,
+        "Cannot back up the log of the master database. Use BACKUP DATABASE instead.",
+    ),
+    entry(
+        4214,
+        16,
+        "BACKUP LOG cannot be performed because there is no current database backup.",
+    ),
+    entry(
+        4217,
+        10,
+        "BACKUP LOG cannot modify the database because the database is read-only. The backup will continue, although subsequent backups will duplicate the work of this backup.",
+    ),
+    entry(
+        4220,
+        16,
+        "Cannot specify NORECOVERY for a log backup of the model database.",
     ),
     entry(
         5011,
@@ -584,6 +814,31 @@ pub const ENTRIES: &[Entry] = &[
         20,
         "Could not connect because the maximum number of '{0}' user connections has already been reached. The system administrator can use sp_configure to increase the maximum value. The connection has been closed.",
     ),
+    entry(
+        18204,
+        16,
+        "{0}: Backup device '{1}' failed to {2}. Operating system error {3}.",
+    ),
+    entry(
+        18210,
+        16,
+        "{0}: {1} failure on backup device '{2}'. Operating system error {3}.",
+    ),
+    entry(
+        18264,
+        10,
+        "Database backed up. Database: {0}, creation date(time): {1}, pages dumped: {2}, first LSN: {3}, last LSN: {4}, number of dump devices: {5}, device information: ({6}). This is an informational message only. No user action is required.",
+    ),
+    entry(
+        18265,
+        10,
+        "Log was backed up. Database: {0}, creation date(time): {1}, first LSN: {2}, last LSN: {3}, number of dump devices: {4}, device information: ({5}). This is an informational message only. No user action is required.",
+    ),
+    entry(
+        18270,
+        10,
+        "Database differential changes were backed up. Database: {0}, creation date(time): {1}, pages dumped: {2}, first LSN: {3}, last LSN: {4}, full backup LSN: {5}, number of dump devices: {6}, device information: ({7}). This is an informational message. No user action is required.",
+    ),
     entry(18456, 14, "Login failed for user '{0}'."),
     entry(
         18470,
@@ -595,6 +850,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Cannot enable database encryption because it is not set up: there is no database encryption key. Create one, then retry.",
     ),
+    entry(33111, 16, "Cannot find server {0} with thumbprint '{1}'."),
     entry(
         40510,
         16,
