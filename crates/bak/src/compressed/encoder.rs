@@ -83,8 +83,18 @@ impl Encoder {
     /// Takes the next bytes of the stream. Between soft filemarks they come to whole 512-byte sectors.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
+        self.pack();
+    }
+
+    /// Compresses what came into the buffer, as far as it fills records.
+    pub fn pack(&mut self) {
         let whole = self.pending.len() / CHUNK * CHUNK;
         self.write_records(whole);
+    }
+
+    /// Bytes of the stream that wait to be compressed; more may be appended.
+    pub(crate) fn pending(&mut self) -> &mut Vec<u8> {
+        &mut self.pending
     }
 
     /// Writes all that came so far and pads up to where a soft filemark of `size` bytes can stand. Gives that offset.

@@ -12,8 +12,6 @@ use crate::mtf::filemark;
 use crate::mtf::stream::{self, StreamHeader, StreamType};
 use crate::mtf::tape::{Family, RAID, Tape};
 
-/// Bytes from the start that hold the media header: in the container its record comes first, and a record is at most 64 KiB of code.
-const HEAD: u64 = FIRST_RECORD + (1 << 17);
 /// Offsets of a soft filemark's list: from 2008 on.
 const FILEMARK_LIST: usize = 72;
 /// Bytes of a set map before its entries.
@@ -50,6 +48,17 @@ pub enum NotAppendable {
 }
 
 impl MediaEnd {
+    /// Bytes from the start that hold the media header: in the container its record comes first, and a record is at most 64 KiB of code.
+    pub const HEAD: u64 = FIRST_RECORD + (1 << 17);
+
+    /// The media header from the first [`Self::HEAD`] bytes of a family, or all of a shorter one.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn header(head: &[u8]) -> Result<MediaDescription, NotAppendable> {
+        header(head)
+    }
+
     /// Sets so far.
     #[must_use]
     pub fn sets(&self) -> u16 {
@@ -68,7 +77,7 @@ impl MediaEnd {
         if length == 0 {
             return Ok(Err(NotAppendable::Empty));
         }
-        let head = read(0, HEAD.min(length) as usize)?;
+        let head = read(0, Self::HEAD.min(length) as usize)?;
         let media = match header(&head) {
             Ok(media) => media,
             Err(why) => return Ok(Err(why)),

@@ -49,6 +49,8 @@ pub struct SetDetails {
     pub growth: Vec<(u32, u32)>,
     /// Bytes of log in the set, over all families.
     pub log_bytes: u64,
+    /// Bytes of the set in other families: what BackupSize counts beside this one's.
+    pub bytes_elsewhere: u64,
 }
 
 /// A piece of one virtual log file, in bytes from the start of the log file.
@@ -359,7 +361,7 @@ impl<'a, S: Sink> SetWriter<'a, S> {
         self.write_configuration(
             b"MSLS",
             Phase::Final {
-                size,
+                size: size + self.plan.details.bytes_elsewhere,
                 last_pass_pages: pages,
             },
         );
@@ -374,8 +376,9 @@ impl<'a, S: Sink> SetWriter<'a, S> {
         self.write_trailer(size);
     }
 
-    /// Bytes from SSET to the soft filemark behind the commit record that comes next.
-    fn size_behind_commit(&self) -> u64 {
+    /// Bytes from SSET to the soft filemark behind the commit record, if that comes next.
+    #[must_use]
+    pub fn size_behind_commit(&self) -> u64 {
         let content = configuration::content(
             &self.plan,
             Phase::Final {

@@ -79,3 +79,9 @@ impl Sink for Encoder {
         Some(self.begin_filemark(block_size))
     }
 }
+
+impl Buffer for Encoder {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        self.pending()
+    }
+}
