@@ -36,6 +36,10 @@ pub(crate) struct Core {
     pub(super) pinned: Option<Lsn>,
     /// Where redo would begin if the power went now.
     pub(super) redo_from: Lsn,
+    /// The undo file, while the database is in standby.
+    pub(super) standby: Option<String>,
+    /// Why nothing is done any more: the log could not be written.
+    pub(super) broken: Option<EngineError>,
     /// Whether the write-ahead rule is kept; always, but where a test shows what happens without.
     pub(super) keeps_write_ahead: bool,
 }
@@ -68,7 +72,7 @@ impl Core {
         let frames = ids.iter().filter_map(|id| self.pool.get(*id));
         let newest = frames.map(|frame| frame.wal).max().unwrap_or(Lsn::ZERO);
         if self.keeps_write_ahead && newest >= self.log.durable_lsn() {
-            self.log.flush()?;
+            self.flush_log()?;
         }
         let protection = self.boot.boot.page_verify;
         let copies = self.protected(ids, protection);
@@ -138,11 +142,12 @@ impl Core {
         self.files.sync()
     }
 
-    /// The log record of a change, or why there is none.
-    pub(super) fn damaged_log(lsn: Lsn, detail: &str) -> EngineError {
-        EngineError::Log {
-            lsn,
-            detail: detail.to_owned(),
+    /// Makes the log durable. Where that fails, nothing more is done.
+    pub(super) fn flush_log(&mut self) -> Result<()> {
+        let flushed = self.log.flush();
+        if let Err(error) = &flushed {
+            self.broken.get_or_insert_with(|| error.clone());
         }
+        flushed
     }
 }

@@ -7,6 +7,7 @@
 //! A record that does not read as one of these is damage, or log that another engine wrote: nothing is guessed.
 
 use bak::Lsn;
+use uuid::Uuid;
 
 use super::boot::{Protection, RecoveryModel};
 use super::pages::{PAGE, Page, PageId};
@@ -98,6 +99,8 @@ pub(super) enum Record {
     FileAdded(Box<DatabaseFile>),
     /// ALTER DATABASE SET.
     Options(Options),
+    /// The database was recovered onto the fork `fork`, which parts from `first` at `point`.
+    Fork { fork: Uuid, first: Uuid, point: Lsn },
 }
 
 const BEGIN: u8 = 1;
@@ -111,6 +114,7 @@ const CHECKPOINT: u8 = 8;
 const FILE_SIZE: u8 = 9;
 const FILE_ADDED: u8 = 10;
 const OPTIONS: u8 = 11;
+const FORK: u8 = 12;
 
 /// Bytes of a compensation record beside the page's bytes: what a rollback of a write needs room for.
 pub(super) const COMPENSATION_BYTES: u64 = 1 + 8 + 10 + 6 + 2 + 4;
@@ -178,6 +182,7 @@ impl Record {
                 out.kind(FILE_ADDED).bytes(&text)
             }
             Self::Options(options) => out.kind(OPTIONS).options(*options),
+            Self::Fork { fork, first, point } => out.kind(FORK).guid(*fork).guid(*first).lsn(*point),
         };
         out.0
     }
@@ -226,6 +231,11 @@ impl Out {
 
     fn lsn(&mut self, lsn: Lsn) -> &mut Self {
         self.0.extend_from_slice(&lsn.to_bytes());
+        self
+    }
+
+    fn guid(&mut self, guid: Uuid) -> &mut Self {
+        self.0.extend_from_slice(guid.as_bytes());
         self
     }
 
@@ -336,6 +346,11 @@ impl<'a> In<'a> {
             },
             FILE_ADDED => Record::FileAdded(serde_json::from_slice(self.bytes()?).ok()?),
             OPTIONS => Record::Options(self.options()?),
+            FORK => Record::Fork {
+                fork: self.guid()?,
+                first: self.guid()?,
+                point: self.lsn()?,
+            },
             _ => return None,
         })
         .filter(Record::is_within_page)
@@ -423,6 +438,10 @@ impl<'a> In<'a> {
 
     fn lsn(&mut self) -> Option<Lsn> {
         self.array().map(Lsn::from_bytes)
+    }
+
+    fn guid(&mut self) -> Option<Uuid> {
+        self.array().map(Uuid::from_bytes)
     }
 
     fn page(&mut self) -> Option<PageId> {
@@ -524,6 +543,11 @@ mod tests {
                 }],
             },
             Record::FileSize { file: 1, pages: 1024 },
+            Record::Fork {
+                fork: Uuid::from_u128(1),
+                first: Uuid::from_u128(2),
+                point: lsn(9),
+            },
             Record::Options(Options {
                 recovery_model: RecoveryModel::BulkLogged,
                 page_verify: Protection::Torn,
