@@ -10,31 +10,46 @@
 //! The layers, lowest first: pages in data files, `log` records in blocks, pages in memory under the write-ahead rule, `access` how the rest
 //! reaches them, allocation, rows of a table, which tables there are, then the deeds here.
 
-use std::ops::ControlFlow;
-
 use bak::Lsn;
 use uuid::Uuid;
 
 use crate::moment::Moment;
-use crate::value::Value;
-use crate::world::{OsError, World};
+use crate::world::OsError;
 
 pub mod access;
+mod aside;
+mod backup;
 pub mod boot;
 pub(crate) mod boot_page;
 pub(crate) mod catalog;
+mod change;
 pub(crate) mod check;
+mod checkpoint;
+mod core;
+mod create;
 pub(crate) mod data_file;
+mod differential;
 pub(crate) mod file_header;
+mod files;
 pub(crate) mod heap;
 pub(crate) mod log;
+mod open;
 pub mod pages;
+mod pool;
+mod record;
+mod redo;
+mod restore;
 pub(crate) mod row;
+mod rows;
+mod section;
 pub(crate) mod space;
+mod standby;
 pub mod table;
 pub(crate) mod tables;
+mod transaction;
 
 pub use boot::{Boot, RecoveryModel};
+pub use open::side_files;
 pub use pages::PageId;
 pub use table::{RowId, TableDefinition, TableFacts, TableId};
 
@@ -237,259 +252,9 @@ pub struct Redone {
     pub last_commit: Option<Moment>,
 }
 
-/// An open database.
+/// An open database. Its deeds are in the modules that each stand for one part of them: `create`, `open`, `transaction`, `rows`, `checkpoint`,
+/// `backup`, `restore`, `standby`.
 pub struct Engine {
-    /// Files, boot page, pool, log: see the layers.
-    pub(crate) core: core::Core,
-}
-
-pub(crate) mod core {
-    //! The parts of an [`Engine`](super::Engine).
-
-    /// The parts.
-    pub(crate) struct Core {}
-}
-
-#[allow(
-    clippy::unimplemented,
-    unused_variables,
-    clippy::needless_pass_by_value,
-    missing_docs
-)]
-impl Engine {
-    // ---- life ----
-
-    /// Makes the files of a new database (80 where one exists), its fixed pages, its catalog and its log, and makes them durable.
-    pub fn create(world: &World, plan: NewDatabase, at: Moment) -> Result<Self> {
-        unimplemented!()
-    }
-
-    /// Opens existing files.
-    pub fn open(world: &World, files: Vec<DatabaseFile>, how: Opening) -> Result<Self> {
-        unimplemented!()
-    }
-
-    /// Writes everything, with a checkpoint, so that the files can be opened without recovery (a clean shutdown, OFFLINE).
-    pub fn close(self, at: Moment) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Facts on the boot page.
-    pub fn boot(&self) -> &Boot {
-        unimplemented!()
-    }
-
-    /// Changes facts on the boot page (and BindingID in the file headers); durable when it returns.
-    pub fn change_boot(&mut self, change: &mut dyn FnMut(&mut Boot)) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// The files with their present sizes.
-    pub fn files(&self) -> Vec<DatabaseFile> {
-        unimplemented!()
-    }
-
-    /// ADD FILE: `file_id` is given by the engine and returned.
-    pub fn add_file(&mut self, file: DatabaseFile, at: Moment) -> Result<u16> {
-        unimplemented!()
-    }
-
-    // ---- transactions ----
-
-    pub fn begin(&mut self, at: Moment) -> Result<TransactionId> {
-        unimplemented!()
-    }
-
-    /// Ends a transaction; its log is durable when this returns. The LSN is its commit record's.
-    pub fn commit(&mut self, transaction: TransactionId, at: Moment) -> Result<Lsn> {
-        unimplemented!()
-    }
-
-    pub fn rollback(&mut self, transaction: TransactionId, at: Moment) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Where the transaction stands.
-    pub fn mark(&self, transaction: TransactionId) -> Mark {
-        unimplemented!()
-    }
-
-    /// Undoes what the transaction did since `mark`; it stays open.
-    pub fn rollback_to(&mut self, transaction: TransactionId, mark: Mark) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// The LSN and the time of the oldest open transaction.
-    pub fn oldest_transaction(&self) -> Option<(Lsn, Moment)> {
-        unimplemented!()
-    }
-
-    // ---- tables ----
-
-    pub fn tables(&self) -> Vec<TableFacts> {
-        unimplemented!()
-    }
-
-    /// By schema and name, compared without regard to case.
-    pub fn find_table(&self, schema: &str, name: &str) -> Option<TableFacts> {
-        unimplemented!()
-    }
-
-    pub fn create_table(&mut self, transaction: TransactionId, table: &TableDefinition) -> Result<TableId> {
-        unimplemented!()
-    }
-
-    pub fn drop_table(&mut self, transaction: TransactionId, table: TableId) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// The row has one value a column, already converted to the column's type.
-    pub fn insert(&mut self, transaction: TransactionId, table: TableId, row: &[Value]) -> Result<RowId> {
-        unimplemented!()
-    }
-
-    /// The row may move; its new place is returned.
-    pub fn update(
-        &mut self,
-        transaction: TransactionId,
-        table: TableId,
-        place: RowId,
-        row: &[Value],
-    ) -> Result<RowId> {
-        unimplemented!()
-    }
-
-    pub fn delete(&mut self, transaction: TransactionId, table: TableId, place: RowId) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Calls `visit` for each row in the order of its pages until it breaks.
-    pub fn scan(
-        &mut self,
-        table: TableId,
-        visit: &mut dyn FnMut(RowId, Vec<Value>) -> ControlFlow<()>,
-    ) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// What DBCC CHECKDB finds: each damage as text of its message (8928, 8939, 8946 and so on), over all pages of all data files, and
-    /// the sums (8990, 8989). Messages print the database's name and id, which the caller knows.
-    pub fn check(&mut self, database: &str, database_id: i32) -> Vec<crate::message::Message> {
-        unimplemented!()
-    }
-
-    /// Pages of a file: allocated, and changed since the differential base (`sys.dm_db_file_space_usage`).
-    pub fn space(&mut self, file_id: u16) -> Result<(u64, u64)> {
-        unimplemented!()
-    }
-
-    // ---- log ----
-
-    /// Writes all changed pages and a checkpoint record; truncates the log where the recovery model lets it. Gives the checkpoint's LSN.
-    pub fn checkpoint(&mut self, at: Moment) -> Result<Lsn> {
-        unimplemented!()
-    }
-
-    pub fn log_facts(&self) -> LogFacts {
-        unimplemented!()
-    }
-
-    // ---- backup ----
-
-    /// Checkpoint, extents, and the pins described at [`DataBackup`].
-    pub fn begin_data_backup(&mut self, kind: DataKind, at: Moment) -> Result<DataBackup> {
-        unimplemented!()
-    }
-
-    /// Appends `count` consecutive extents as they are now to `out`. With `verify` pages are checked as BACKUP WITH CHECKSUM does; a damaged one
-    /// is an error ([`EngineError::Page`]), after which the same call without `verify` gives the bytes as they are.
-    pub fn read_extents(
-        &mut self,
-        file_id: u16,
-        first: u32,
-        count: u32,
-        verify: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Closes the current log block, makes the log durable and tells where it ends: the (exclusive) LastLSN of a backup, slot 1 of the next block.
-    pub fn close_log(&mut self, at: Moment) -> Result<Lsn> {
-        unimplemented!()
-    }
-
-    /// The log from `first` to `end` in pieces, one a virtual log file, ascending; each starts and ends at a block's bounds.
-    pub fn log_pieces(&self, first: Lsn, end: Lsn) -> Vec<LogPiece> {
-        unimplemented!()
-    }
-
-    /// Appends `length` bytes of a piece from `offset` (bytes in the log file) on.
-    pub fn read_log(&mut self, offset: u64, length: usize, out: &mut Vec<u8>) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Ends a data backup. With `success` a full one becomes the differential base with `guid`, and the log chain begins where there was none.
-    pub fn end_data_backup(&mut self, backup: &DataBackup, success: Option<Uuid>, at: Moment) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Keeps the log from `from` on for a log backup under way; `None` lets it go.
-    pub fn pin_log(&mut self, from: Option<Lsn>) {
-        unimplemented!()
-    }
-
-    /// A log backup up to `end` succeeded: `last_log_backup_lsn` moves there and the log is truncated.
-    pub fn end_log_backup(&mut self, end: Lsn, at: Moment) -> Result<()> {
-        unimplemented!()
-    }
-
-    // ---- restore ----
-
-    /// Makes empty files for a restore (existing ones are replaced); the boot page comes with the backup's pages.
-    pub fn begin_restore(world: &World, files: Vec<DatabaseFile>) -> Result<Self> {
-        unimplemented!()
-    }
-
-    /// Writes an extent as the backup holds it.
-    pub fn restore_extent(&mut self, file_id: u16, extent: u32, pages: &[u8]) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// All extents of a set have come: reads the boot page, makes the pages durable.
-    pub fn end_restore_pages(&mut self) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Takes whole log blocks of a backup: `segment` as the backup describes it, `start` the byte of the log file where they begin. What
-    /// is there already is passed over.
-    pub fn restore_log(
-        &mut self,
-        segment: &bak::writer::LogSegment,
-        start: u64,
-        blocks: &[u8],
-    ) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Redoes the restored log from where the pages stand.
-    pub fn redo(&mut self, stop: Stop) -> Result<Redone> {
-        unimplemented!()
-    }
-
-    /// RECOVERY: undoes what did not commit, cuts off log beyond the stop, and opens the database for changes under a new fork
-    /// (`fork`), beginning at the end of what was redone.
-    pub fn recover(&mut self, fork: Uuid, at: Moment) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// STANDBY: undoes what did not commit and puts what that changed aside into a file, so that [`Engine::leave_standby`] brings it back
-    /// before further log is restored. The database can be read meanwhile.
-    pub fn enter_standby(&mut self, undo_file: &str) -> Result<()> {
-        unimplemented!()
-    }
-
-    pub fn leave_standby(&mut self) -> Result<()> {
-        unimplemented!()
-    }
+    core: core::Core,
+    tables: tables::Tables,
 }

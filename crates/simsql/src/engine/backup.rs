@@ -4,7 +4,7 @@
 //! log behind that checkpoint, which is kept until the backup ends and goes into the backup. The boot page is handed out as it was at that
 //! moment: it names the checkpoint where redo of the backup begins.
 
-use bak::{Lsn, LocalTime};
+use bak::{LocalTime, Lsn};
 use uuid::Uuid;
 
 use super::access::PageRead;

@@ -118,7 +118,9 @@ impl Core {
     /// Puts back whole copies of pages that a lost process may have left torn.
     pub(super) fn mend_torn_pages(&mut self) -> Result<()> {
         for (id, copy) in self.aside.left_behind()? {
-            let Ok(file) = self.files.file(id.file) else { continue };
+            let Ok(file) = self.files.file(id.file) else {
+                continue;
+            };
             let mut present = Vec::new();
             let is_older = match file.read_run(id.page, 1, false, &mut present) {
                 Ok(()) => super::aside::lsn_of(&present) <= super::aside::lsn_of(&copy[..]),

@@ -137,7 +137,9 @@ impl Core {
 
     /// Logs a file that was added, and its fixed pages.
     fn log_file(&mut self, file: &DatabaseFile) -> Result<Lsn> {
-        let lsn = self.log.append(&Record::FileAdded(Box::new(file.clone())).encode())?;
+        let lsn = self
+            .log
+            .append(&Record::FileAdded(Box::new(file.clone())).encode())?;
         let pages = new_file(&self.file_header(file.file_id));
         let mut access = Access {
             core: self,

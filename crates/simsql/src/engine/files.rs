@@ -81,7 +81,11 @@ impl Files {
 
     /// The path of the primary data file, which has the smallest number.
     pub(super) fn primary(&self) -> &str {
-        let first = self.data.values().next().expect("a database has a primary data file");
+        let first = self
+            .data
+            .values()
+            .next()
+            .expect("a database has a primary data file");
         &first.facts.physical_name
     }
 
@@ -144,10 +148,7 @@ impl Files {
             },
             detail: "the database has no such file".to_owned(),
         };
-        self.data
-            .get(&file_id)
-            .map(|data| &data.file)
-            .ok_or_else(no_file)
+        self.data.get(&file_id).map(|data| &data.file).ok_or_else(no_file)
     }
 
     /// Writes a page.

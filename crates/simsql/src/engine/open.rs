@@ -16,9 +16,7 @@ use super::record::{OpenTransaction, Options, Record};
 use super::section::Section;
 use super::tables::Tables;
 use super::transaction::{Transactions, Undone};
-use super::{
-    Boot, DatabaseFile, Engine, Opening, PageId, RecoveryModel, Result, Stop, aside, boot, standby,
-};
+use super::{Boot, DatabaseFile, Engine, Opening, PageId, RecoveryModel, Result, Stop, aside, boot, standby};
 use crate::moment::Moment;
 use crate::world::{Open, World};
 
@@ -241,7 +239,9 @@ impl Engine {
     #[must_use]
     pub fn files(&self) -> Vec<DatabaseFile> {
         let mut files = self.core.files.facts();
-        let log = files.iter_mut().filter(|file| file.file_type == bak::FileType::Log);
+        let log = files
+            .iter_mut()
+            .filter(|file| file.file_type == bak::FileType::Log);
         let size = self.core.log.space().size / bak::checksum::PAGE as u64;
         for file in log {
             file.size = u32::try_from(size).unwrap_or(u32::MAX);

@@ -154,7 +154,8 @@ impl Pool {
             page: first.page.saturating_add(count),
         };
         let run = self.frames.range(first..end);
-        run.filter(|(_, frame)| frame.is_dirty).map(|(id, frame)| (*id, frame))
+        run.filter(|(_, frame)| frame.is_dirty)
+            .map(|(id, frame)| (*id, frame))
     }
 }
 
@@ -187,7 +188,10 @@ mod tests {
         }
         assert!(pool.is_full());
         assert!(pool.evict());
-        assert!(pool.get(id(0)).is_some(), "a dirty page went without being written");
+        assert!(
+            pool.get(id(0)).is_some(),
+            "a dirty page went without being written"
+        );
         assert!(pool.get(id(1)).is_none());
     }
 

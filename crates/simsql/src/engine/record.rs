@@ -162,8 +162,15 @@ impl Record {
                 page,
                 offset,
                 after,
-            } => out.kind(SYSTEM).place(*place).page(*page).u16(*offset).bytes(after),
-            Self::Format { place, page, content } => out.kind(FORMAT).place(*place).page(*page).content(content),
+            } => out
+                .kind(SYSTEM)
+                .place(*place)
+                .page(*page)
+                .u16(*offset)
+                .bytes(after),
+            Self::Format { place, page, content } => {
+                out.kind(FORMAT).place(*place).page(*page).content(content)
+            }
             Self::Checkpoint {
                 at,
                 next_transaction,
@@ -194,10 +201,12 @@ impl Record {
     pub(super) fn decode(lsn: Lsn, bytes: &[u8]) -> Result<Self> {
         let mut input = In(bytes);
         let record = input.record();
-        record.filter(|_| input.0.is_empty()).ok_or_else(|| EngineError::Log {
-            lsn,
-            detail: "a record that this engine did not write".to_owned(),
-        })
+        record
+            .filter(|_| input.0.is_empty())
+            .ok_or_else(|| EngineError::Log {
+                lsn,
+                detail: "a record that this engine did not write".to_owned(),
+            })
     }
 }
 
@@ -248,7 +257,8 @@ impl Out {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        let length = u32::try_from(bytes.len()).expect("a record holds no more than a page or a file's facts");
+        let length =
+            u32::try_from(bytes.len()).expect("a record holds no more than a page or a file's facts");
         self.u32(length).0.extend_from_slice(bytes);
         self
     }
@@ -568,7 +578,9 @@ mod tests {
     fn rollback_reserves_what_it_writes() {
         for record in all() {
             let (length, reserved) = match &record {
-                Record::Compensation { after, .. } => (record.encode().len(), COMPENSATION_BYTES + after.len() as u64),
+                Record::Compensation { after, .. } => {
+                    (record.encode().len(), COMPENSATION_BYTES + after.len() as u64)
+                }
                 Record::Commit { .. } | Record::Abort { .. } => (record.encode().len(), END_BYTES),
                 _ => continue,
             };
@@ -581,7 +593,10 @@ mod tests {
         for record in all() {
             let bytes = record.encode();
             for cut in 0..bytes.len() {
-                assert!(Record::decode(lsn(1), &bytes[..cut]).is_err(), "{record:?} cut at {cut}");
+                assert!(
+                    Record::decode(lsn(1), &bytes[..cut]).is_err(),
+                    "{record:?} cut at {cut}"
+                );
             }
         }
         assert!(Record::decode(lsn(1), &[200, 1, 2]).is_err());

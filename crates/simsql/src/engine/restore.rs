@@ -154,7 +154,9 @@ impl Core {
         self.write_boot()?;
         self.redo_from = replay.end;
         let keep = replay.open.values().map(|one| one.begin);
-        let keep = keep.chain([replay.checkpoint]).chain(self.boot.boot.last_log_backup_lsn);
+        let keep = keep
+            .chain([replay.checkpoint])
+            .chain(self.boot.boot.last_log_backup_lsn);
         if let Some(keep) = keep.min() {
             self.log.truncate(keep)?;
         }

@@ -119,10 +119,7 @@ impl Engine {
     /// the sums (8990, 8989). Messages print the database's name and id, which the caller knows.
     pub fn check(&mut self, database: &str, database_id: i32) -> Vec<crate::message::Message> {
         // What cannot be written is found as it is in the file.
-        let _ = self
-            .core
-            .note_differential()
-            .and_then(|()| self.core.write_all());
+        let _ = self.core.note_differential().and_then(|()| self.core.write_all());
         check(&Checked {
             database,
             database_id,

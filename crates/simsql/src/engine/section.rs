@@ -102,7 +102,11 @@ impl Core {
         frame.is_dirty = true;
         frame.is_held = true;
         self.pool.put(page, frame);
-        self.section.changes.push(Change::Whole { page, before, content });
+        self.section.changes.push(Change::Whole {
+            page,
+            before,
+            content,
+        });
         Ok(())
     }
 

@@ -65,11 +65,6 @@ impl Transactions {
         self.logged().iter().map(|one| (one.begin, one.at)).min()
     }
 
-    /// Whether any is open.
-    pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
-
     fn get(&mut self, id: TransactionId) -> &mut Transaction {
         self.open.get_mut(&id).expect("the transaction is open")
     }
@@ -180,10 +175,14 @@ impl Core {
                 undo_next,
                 ..
             } if owner == transaction => Ok(Undone::Nothing { next: undo_next }),
-            Record::Begin { transaction: owner, .. } if owner == transaction => Ok(Undone::All),
+            Record::Begin {
+                transaction: owner, ..
+            } if owner == transaction => Ok(Undone::All),
             _ => Err(EngineError::Log {
                 lsn: from,
-                detail: format!("the chain of transaction {transaction} leads to a record that is not its own"),
+                detail: format!(
+                    "the chain of transaction {transaction} leads to a record that is not its own"
+                ),
             }),
         }
     }
