@@ -46,6 +46,8 @@ pub(crate) mod space;
 mod standby;
 pub mod table;
 pub(crate) mod tables;
+#[cfg(test)]
+pub(crate) mod test_pages;
 mod transaction;
 
 pub use boot::{Boot, RecoveryModel};
