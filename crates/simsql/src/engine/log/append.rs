@@ -149,6 +149,7 @@ impl Log {
         self.write_header(&vlf)?;
         self.vlfs[index] = vlf;
         self.active.push_back(index);
+        self.count_free();
         self.tail = Tail {
             next_block: vlf.first_block,
             previous_size: 0,

@@ -59,7 +59,6 @@ impl Log {
         log.add_vlfs(&split(log.plan.size.max(SIZE_MIN) - FILE_HEADER))?;
         log.last_sequence = first_vlf.saturating_sub(1);
         log.start_vlf(0)?;
-        log.count_free();
         Ok(log)
     }
 

@@ -131,8 +131,6 @@ impl Log {
             is_received: true,
             ..Vlf::new(self.vlfs[index].offset, self.vlfs[index].length)
         };
-        self.open_vlf(index, vlf)?;
-        self.count_free();
-        Ok(())
+        self.open_vlf(index, vlf)
     }
 }
