@@ -1,7 +1,7 @@
 //! Backups that carry this log are sound in the eyes of the reader of backups.
 
 use bak::writer::sample::{Sample, SampleKind};
-use bak::writer::{MediaWriter, SetPlan};
+use bak::writer::{MediaWriter, SetDetails, SetPlan};
 use bak::{Lsn, Verdict, Verifier};
 
 use super::{Model, raw};
@@ -18,6 +18,7 @@ fn report(log: &Log, first: Lsn, last: Lsn) -> bak::Report {
     let mut writer = media.begin_set(SetPlan {
         set: set.clone(),
         data_pages: vec![(1, 0)],
+        details: SetDetails::default(),
     });
     for (segment, bytes) in raw(log, first, last) {
         writer.begin_log(&segment);
