@@ -110,15 +110,21 @@ impl Log {
         Self::find_again(LogFile::new(file, plan.path.clone()), plan)
     }
 
-    /// Appends a record; in memory until [`Log::flush`].
+    /// Appends a record of up to 32 KiB; in memory until [`Log::flush`], or until its block
+    /// is full, which is then written.
     ///
     /// # Errors
+    /// [`super::EngineError::Log`] for a longer record,
     /// [`super::EngineError::LogFull`] where no VLF is free and the file may not grow, less what [`Log::reserve`] keeps for rollbacks.
     pub(crate) fn append(&mut self, payload: &[u8]) -> Result<Lsn> {
         self.put(payload, false)
     }
 
-    /// Keeps room so that rollbacks of `bytes` of records can always be logged; `append_reserved` may use it.
+    /// Keeps room so that rollbacks of `bytes` of records can always be logged; `append_reserved` may use it. A record that is flushed alone takes a
+    /// sector, so that 512 should be reserved for it. What is reserved stays so until [`Log::release`], used or not.
+    ///
+    /// # Errors
+    /// [`super::EngineError::LogFull`] where there is no such room.
     pub(crate) fn reserve(&mut self, bytes: u64) -> Result<()> {
         self.promise(bytes)
     }
@@ -128,12 +134,15 @@ impl Log {
         self.reserved = self.reserved.saturating_sub(bytes);
     }
 
-    /// Appends a record into reserved room: undo, commit, checkpoint.
+    /// Appends a record into reserved room: undo, commit, checkpoint. 32 KiB are there for it even if nothing is reserved.
+    ///
+    /// # Errors
+    /// [`super::EngineError::LogFull`] where more was appended than reserved.
     pub(crate) fn append_reserved(&mut self, payload: &[u8]) -> Result<Lsn> {
         self.put(payload, true)
     }
 
-    /// The LSN that the next record will have.
+    /// The LSN that the next record has if it fits the open block; else it has a higher one.
     pub(crate) fn next_lsn(&self) -> Lsn {
         let Position { vlf, block } = self.position();
         let slot = self.open.count() + 1;
@@ -146,7 +155,8 @@ impl Log {
         Lsn { vlf, block, slot: 1 }
     }
 
-    /// Makes all records durable.
+    /// Makes all records durable: one write of the open block and one sync, none where all are already. After a failure the log refuses everything
+    /// that writes, with the same error, until it is opened again: nobody knows what the file holds.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.refuse_broken()?;
         self.seal()?;
@@ -173,12 +183,12 @@ impl Log {
         self.one(lsn)
     }
 
-    /// VLFs whose records are all before `keep` may be reused.
+    /// VLFs whose records are all before `keep` may be reused; the current one stays. Not durable before the next sync, which does no harm.
     pub(crate) fn truncate(&mut self, keep: Lsn) -> Result<()> {
         self.let_go(keep)
     }
 
-    /// The oldest LSN that is still there.
+    /// The oldest LSN that is still there: the first block of the oldest VLF in use.
     pub(crate) fn min_lsn(&self) -> Lsn {
         let Some(first) = self.active.front().map(|index| &self.vlfs[*index]) else {
             return self.next_lsn();
@@ -227,6 +237,10 @@ impl Log {
     }
 
     /// Throws away every record from `end` on, durably, and goes on in a new VLF: records of another fork never follow in the same block.
+    /// Gives the next record's LSN. A block in which the log is cut stays, with the records before `end` alone; so backups see it, too.
+    ///
+    /// # Errors
+    /// [`super::EngineError::Log`] where `end` is not in the log, or in a block that SQL Server wrote but not at its start.
     pub(crate) fn cut(&mut self, end: Lsn) -> Result<Lsn> {
         self.cut_off(end)
     }

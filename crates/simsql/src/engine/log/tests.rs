@@ -322,3 +322,28 @@ fn a_record_too_long_is_refused_and_the_longest_is_not() {
         Err(EngineError::Log { .. })
     ));
 }
+
+#[test]
+fn what_was_promised_is_there_when_the_log_is_full_whatever_the_records() {
+    for seed in 0..60 {
+        let mut noise = Noise(seed);
+        let disk = disk();
+        let size = 400_000 + noise.below(3_000_000);
+        let mut log = create(&disk, plan(size, 0, size), 1);
+        let mut promised = noise.below(size / 6);
+        log.reserve(promised).unwrap();
+        while log.append(&noise.record()).is_ok() {}
+        loop {
+            let record = noise.record();
+            if record.len() as u64 > promised {
+                break;
+            }
+            log.append_reserved(&record).unwrap();
+            promised -= record.len() as u64;
+            if noise.below(30) == 0 {
+                log.flush().unwrap();
+            }
+        }
+        log.flush().unwrap();
+    }
+}

@@ -2,6 +2,7 @@
 
 use bak::Lsn;
 use bak::writer::LogSegment;
+use bak::writer::log_block::{self, LogPlace};
 
 use super::{Model, Noise, PATH, assert_same, disk, open, plan, raw, scan, usual};
 use crate::engine::EngineError;
@@ -138,4 +139,70 @@ fn a_crash_while_log_comes_leaves_an_unbroken_part_of_it() {
         copy.flush().unwrap();
         assert_same(&scan(&copy, copy.min_lsn()).unwrap(), &model.records);
     }
+}
+
+#[test]
+fn log_that_sql_server_wrote_is_kept_and_backed_up_but_not_read() {
+    let disk = disk();
+    let mut copy = empty(&disk);
+    // A VLF of 496 sectors, as a log of 1 MB has; the log begins and ends within it, and goes on in the next.
+    let segment = |vlf: u32, first: u64, end: u64| LogSegment {
+        file_id: 2,
+        vlf_sequence: vlf,
+        vlf_offset: 8192,
+        vlf_length: 496 * 512,
+        start: 8192 + first * 512,
+        end: 8192 + end * 512,
+    };
+    let block = |vlf: u32, block: u32, sectors: usize| {
+        let mut bytes = vec![0xA5; sectors * 512];
+        let place = LogPlace {
+            vlf,
+            block,
+            previous_size: 0,
+        };
+        // The 15 blocks of real backups without a checksum have 0 in its place.
+        log_block::format(&mut bytes, place, 4, sectors > 1);
+        bytes
+    };
+    let (older, newer) = (segment(40, 470, 476), segment(41, 16, 20));
+    let pieces = [
+        (older, [block(40, 470, 5), block(40, 475, 1)].concat()),
+        (newer, block(41, 16, 4)),
+    ];
+    for (segment, bytes) in &pieces {
+        copy.receive(segment, segment.start, bytes).unwrap();
+    }
+    copy.flush().unwrap();
+    let mut copy = open(&disk, usual()).unwrap();
+    let (first, end) = (copy.min_lsn(), copy.next_lsn());
+    assert_eq!((first.vlf, first.block, end.vlf, end.block), (40, 470, 41, 20));
+    let found = raw(&copy, first, end);
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().zip(&pieces).all(|(found, sent)| found.1 == sent.1));
+    let error = scan(&copy, first).unwrap_err().to_string();
+    assert!(error.contains("written by SQL Server"), "{error}");
+    // The new fork is this engine's own.
+    let next = copy.cut(end).unwrap();
+    copy.append(b"own").unwrap();
+    copy.flush().unwrap();
+    assert_eq!(scan(&copy, end).unwrap(), [(next, b"own".to_vec())]);
+}
+
+#[test]
+fn an_empty_log_is_still_empty_after_a_restart_and_begins_where_a_cut_says() {
+    let disk = disk();
+    drop(empty(&disk));
+    let mut log = open(&disk, usual()).unwrap();
+    assert_eq!(log.pieces(Lsn::ZERO, log.next_lsn()), []);
+    let end = Lsn {
+        vlf: 90,
+        block: 33,
+        slot: 1,
+    };
+    let next = log.cut(end).unwrap();
+    assert_eq!((next.vlf, next.block, next.slot), (91, 16, 1));
+    assert_eq!(log.append(b"first").unwrap(), next);
+    log.flush().unwrap();
+    assert_eq!(log.min_lsn(), next);
 }
