@@ -44,6 +44,8 @@ pub struct SinkPlan {
     pub offset: u64,
     /// The expected size in bytes, for clients that declare it.
     pub estimate: u64,
+    /// Put Block List in UTF-16, as servers up to 2019 send it.
+    pub utf16_lists: bool,
 }
 
 /// A credential of the server.

@@ -1,0 +1,53 @@
+//! Writes in flight: several at once, their errors kept until the next write or the end asks for them.
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+
+use super::failure::Trouble;
+
+/// Writes at once. SQL Server's number is not known; block writes were seen in parallel.
+pub(super) const AT_ONCE: usize = 8;
+
+/// The writes.
+#[derive(Default)]
+pub(super) struct InFlight {
+    running: FuturesUnordered<BoxFuture<'static, Result<(), Trouble>>>,
+}
+
+impl InFlight {
+    /// Starts a write, once there is room for it.
+    ///
+    /// # Errors
+    /// That of an earlier write; this one is not started then.
+    pub(super) async fn start(
+        &mut self,
+        write: BoxFuture<'static, Result<(), Trouble>>,
+    ) -> Result<(), Trouble> {
+        while self.running.len() >= AT_ONCE {
+            self.next().await?;
+        }
+        self.running.push(write);
+        Ok(())
+    }
+
+    /// Waits for all writes.
+    ///
+    /// # Errors
+    /// The first that failed.
+    pub(super) async fn settle(&mut self) -> Result<(), Trouble> {
+        while !self.running.is_empty() {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<(), Trouble> {
+        self.running.next().await.unwrap_or(Ok(()))
+    }
+
+    /// Forgets all writes: nobody waits for their answers any more.
+    pub(super) fn forget(&mut self) {
+        self.running.clear();
+    }
+}
