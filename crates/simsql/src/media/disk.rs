@@ -162,6 +162,7 @@ mod tests {
             format: false,
             offset,
             estimate: 0,
+            utf16_lists: false,
         }
     }
 
