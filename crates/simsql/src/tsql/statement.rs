@@ -28,13 +28,15 @@ pub struct Located {
 pub enum Statement {
     /// SELECT, with its variables assigned where it assigns.
     Query(Box<ast::Query>),
-    /// INSERT, UPDATE, DELETE, TRUNCATE TABLE, CREATE TABLE, DROP TABLE as sqlparser has them.
+    /// INSERT, UPDATE, DELETE, TRUNCATE TABLE, CREATE TABLE, DROP TABLE as sqlparser has them. A table variable is made by CREATE TABLE with its
+    /// name.
     Table(Box<ast::Statement>),
     /// `DECLARE @a type [= expression], ...`.
     Declare(Vec<(String, SqlType, Option<ast::Expr>)>),
     /// `SET @a = expression`.
     Assign(String, ast::Expr),
-    /// `SET option value`: name in upper case, the rest of the line as text (`ON`, `OFF`, `10000`).
+    /// `SET option value`: name in upper case, the rest as text (`ON`, `OFF`, `10000`). Several switches of one statement have commas between
+    /// their names; IDENTITY_INSERT has the table behind `ON` or `OFF`.
     Set(String, String),
     /// `USE name`.
     Use(String),
@@ -50,6 +52,30 @@ pub enum Statement {
         class: ast::Expr,
         /// State.
         state: ast::Expr,
+        /// What the `%` places of RAISERROR's text take.
+        arguments: Vec<ast::Expr>,
+        /// THROW, which ends the batch where nothing catches it.
+        is_throw: bool,
+    },
+    /// `THROW` without arguments, in a CATCH: the error again.
+    Rethrow,
+    /// `BEGIN ... END` on its own.
+    Block(Vec<Located>),
+    /// `INSERT INTO table EXEC ...`: the results go into the table.
+    InsertExecute {
+        /// Parts of the table's name.
+        table: Vec<String>,
+        /// Columns, as they are listed.
+        columns: Vec<String>,
+        /// The EXEC.
+        execute: Box<Statement>,
+    },
+    /// `ALTER AUTHORIZATION ON DATABASE::database TO login`.
+    ChangeOwner {
+        /// The database.
+        database: String,
+        /// Its new owner.
+        login: String,
     },
     /// `IF condition statement [ELSE statement]`.
     If {
@@ -115,7 +141,7 @@ pub enum Statement {
     },
     /// CREATE, ALTER, DROP of what belongs to the server.
     Server(ServerStatement),
-    /// `DBCC name (arguments) [WITH options]`: all in upper case but quoted arguments.
+    /// `DBCC name (arguments) [WITH options]`: name and options in upper case, arguments as written.
     Dbcc {
         /// CHECKDB, SHRINKFILE, TRACEON, LOGINFO, ...
         name: String,

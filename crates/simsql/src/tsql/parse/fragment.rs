@@ -1,0 +1,122 @@
+//! What sqlparser parses: queries, changes of tables, expressions, types. Its errors become 102 and 156 at the token it stopped at.
+
+use sqlparser::ast;
+use sqlparser::dialect::MsSqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::cursor::Cursor;
+use super::extent::{self, Cut};
+use crate::message::Failure;
+use crate::tsql::statement::Statement;
+use crate::tsql::types;
+use crate::value::SqlType;
+
+/// Expressions within expressions, beyond which 191 is raised.
+const DEPTH_MAX: usize = 200;
+
+const DIALECT: MsSqlDialect = MsSqlDialect {};
+
+/// SELECT.
+pub(super) fn query(cursor: &mut Cursor) -> Result<Statement, Failure> {
+    match statement(cursor)? {
+        ast::Statement::Query(query) => Ok(Statement::Query(query)),
+        other => Ok(Statement::Table(Box::new(other))),
+    }
+}
+
+/// A statement as sqlparser has it, up to where it ends.
+pub(super) fn statement(cursor: &mut Cursor) -> Result<ast::Statement, Failure> {
+    let end = extent::end(cursor, Cut::Statement);
+    run(cursor, end, Parser::parse_statement)
+}
+
+/// A statement made of these tokens, which stand from here to `end`, with some of them left out or changed.
+pub(super) fn statement_of(
+    cursor: &mut Cursor,
+    end: usize,
+    tokens: Vec<TokenWithSpan>,
+) -> Result<ast::Statement, Failure> {
+    run_tokens(cursor, end, tokens, Parser::parse_statement)
+}
+
+/// An expression up to the end of its statement.
+pub(super) fn expression(cursor: &mut Cursor) -> Result<ast::Expr, Failure> {
+    let end = extent::end(cursor, Cut::Expression);
+    run(cursor, end, Parser::parse_expr)
+}
+
+/// An expression up to a comma, a parenthesis that it did not open, or the end of its statement.
+pub(super) fn item(cursor: &mut Cursor) -> Result<ast::Expr, Failure> {
+    let end = extent::end(cursor, Cut::Item);
+    run(cursor, end, Parser::parse_expr)
+}
+
+/// A data type.
+pub(super) fn data_type(cursor: &mut Cursor) -> Result<SqlType, Failure> {
+    let from = cursor.index();
+    let end = extent::end(cursor, Cut::Item);
+    let mut parser = parser(cursor.slice(from, end).to_vec());
+    let parsed = parser
+        .parse_data_type()
+        .map_err(|error| failure(cursor, end, &error))?;
+    let read = parser.index();
+    let known = types::sql_type(&parsed).map_err(|mut failure| {
+        failure.messages[0].line = cursor.line();
+        failure
+    });
+    cursor.move_to(from + read);
+    known
+}
+
+fn run<T>(
+    cursor: &mut Cursor,
+    end: usize,
+    parse: impl FnOnce(&mut Parser<'static>) -> Result<T, ParserError>,
+) -> Result<T, Failure> {
+    let tokens = cursor.slice(cursor.index(), end).to_vec();
+    run_tokens(cursor, end, tokens, parse)
+}
+
+fn run_tokens<T>(
+    cursor: &mut Cursor,
+    end: usize,
+    tokens: Vec<TokenWithSpan>,
+    parse: impl FnOnce(&mut Parser<'static>) -> Result<T, ParserError>,
+) -> Result<T, Failure> {
+    if tokens.is_empty() {
+        return Err(cursor.syntax_error());
+    }
+    let mut parser = parser(tokens);
+    let parsed = parse(&mut parser).map_err(|error| failure(cursor, end, &error))?;
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        let start = rest.span.start;
+        return Err(cursor.syntax_error_at(cursor.index_at(start.line, start.column).unwrap_or(end)));
+    }
+    cursor.move_to(end);
+    Ok(parsed)
+}
+
+fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
+    Parser::new(&DIALECT)
+        .with_recursion_limit(DEPTH_MAX)
+        .with_tokens_with_locations(tokens)
+}
+
+/// sqlparser's error ends in the place of the token that it did not expect; without a place it stopped at the end.
+fn failure(cursor: &Cursor, end: usize, error: &ParserError) -> Failure {
+    match error {
+        ParserError::RecursionLimitExceeded => cursor.failure(191, &[]),
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
+            let index = place(text).and_then(|(line, column)| cursor.index_at(line, column));
+            cursor.syntax_error_at(index.unwrap_or(end))
+        }
+    }
+}
+
+fn place(text: &str) -> Option<(u64, u64)> {
+    let (rest, column) = text.rsplit_once(", Column: ")?;
+    let (_, line) = rest.rsplit_once("Line: ")?;
+    Some((line.parse().ok()?, column.parse().ok()?))
+}
