@@ -31,6 +31,11 @@ pub const ENTRIES: &[Entry] = &[
         "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.",
     ),
     entry(
+        105,
+        15,
+        "Unclosed quotation mark after the character string '{0}'.",
+    ),
+    entry(
         107,
         15,
         "The column prefix '{0}' does not match with a table name or alias name used in the query.",
@@ -50,6 +55,7 @@ pub const ENTRIES: &[Entry] = &[
         15,
         "There are fewer columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.",
     ),
+    entry(113, 15, "Missing end comment mark '*/'."),
     entry(
         116,
         16,
@@ -90,7 +96,22 @@ pub const ENTRIES: &[Entry] = &[
     entry(156, 15, "Incorrect syntax near the keyword '{0}'."),
     entry(158, 15, "Incorrect number of values in the VALUES clause."),
     entry(174, 15, "The {0} function requires {1} argument(s)."),
+    entry(
+        178,
+        15,
+        "A RETURN statement with a return value cannot be used in this context.",
+    ),
+    entry(
+        180,
+        15,
+        "There are too many parameters in this EXECUTE statement. The maximum number is {0}.",
+    ),
     entry(189, 15, "The {0} function requires {1} to {2} arguments."),
+    entry(
+        191,
+        15,
+        "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller queries.",
+    ),
     entry(192, 15, "The scale must be less than or equal to the precision."),
     entry(195, 15, "'{0}' is not a recognized built-in function name."),
     entry(
@@ -280,6 +301,7 @@ pub const ENTRIES: &[Entry] = &[
         15,
         "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name. For other statements, look for empty alias names. Aliases defined as \"\" or [] are not allowed. Change the alias to a valid name.",
     ),
+    entry(1039, 15, "Option '{0}' is specified more than once."),
     entry(
         1062,
         16,
@@ -321,6 +343,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "String or binary data would be truncated in table '{0}', column '{1}'. Truncated value: '{2}'.",
     ),
+    entry(2715, 16, "Cannot find data type {0}."),
     entry(
         2750,
         16,
@@ -710,6 +733,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Cannot create file '{0}' because it already exists. Change the file path or the file name, and retry the operation.",
     ),
+    entry(6101, 16, "Session ID {0} is not valid."),
     entry(
         6102,
         14,

@@ -14,6 +14,7 @@ mod database_option;
 mod dbcc;
 mod declare;
 mod devices;
+mod dialect;
 mod execute;
 mod extent;
 mod file;
@@ -101,7 +102,9 @@ fn definition(cursor: &mut Cursor) -> Result<Statement, Failure> {
         "LOGIN" => principal::login(cursor),
         "USER" => principal::user(cursor),
         "ROLE" if deed == "ALTER" => principal::role(cursor),
-        "SERVER" if deed == "ALTER" && cursor.keyword_at(2).as_deref() == Some("ROLE") => principal::role(cursor),
+        "SERVER" if deed == "ALTER" && cursor.keyword_at(2).as_deref() == Some("ROLE") => {
+            principal::role(cursor)
+        }
         "AUTHORIZATION" if deed == "ALTER" => principal::authorization(cursor),
         "CERTIFICATE" => server::certificate(cursor),
         "MASTER" => server::master_key(cursor),
@@ -122,3 +125,6 @@ fn unknown(cursor: &Cursor, words: &[&str]) -> Failure {
         _ => cursor.syntax_error(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,9 @@ pub fn sql_type(parsed: &DataType) -> Result<SqlType, Failure> {
         DataType::Date => SqlType::Date,
         DataType::Time(scale, TimezoneInfo::None) => SqlType::Time(fraction(*scale)?),
         DataType::Datetime(_) => SqlType::DateTime,
-        DataType::Char(length) | DataType::Character(length) => SqlType::Char(fixed(*length, LONGEST, "char")?),
+        DataType::Char(length) | DataType::Character(length) => {
+            SqlType::Char(fixed(*length, LONGEST, "char")?)
+        }
         DataType::Varchar(length) | DataType::CharacterVarying(length) | DataType::CharVarying(length) => {
             SqlType::VarChar(varying(*length, LONGEST, "varchar")?)
         }
@@ -41,7 +43,9 @@ pub fn sql_type(parsed: &DataType) -> Result<SqlType, Failure> {
         }
         DataType::Varbinary(length) => {
             let bytes = length.map(|length| match length {
-                BinaryLength::IntegerLength { length } => CharacterLength::IntegerLength { length, unit: None },
+                BinaryLength::IntegerLength { length } => {
+                    CharacterLength::IntegerLength { length, unit: None }
+                }
                 BinaryLength::Max => CharacterLength::Max,
             });
             SqlType::VarBinary(varying(bytes, LONGEST, "varbinary")?)
@@ -109,7 +113,9 @@ fn decimal(info: &ExactNumberInfo) -> Result<SqlType, Failure> {
         ExactNumberInfo::PrecisionAndScale(precision, scale) => (*precision, *scale),
     };
     match (u8::try_from(precision), u8::try_from(scale)) {
-        (Ok(precision @ 1..=38), Ok(scale)) if scale <= precision => Ok(SqlType::Decimal { precision, scale }),
+        (Ok(precision @ 1..=38), Ok(scale)) if scale <= precision => {
+            Ok(SqlType::Decimal { precision, scale })
+        }
         (Ok(1..=38), _) => Err(Failure::new(1002, &[&scale])),
         _ => Err(Failure::new(2750, &[&precision])),
     }

@@ -58,7 +58,12 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement, Failure> {
     while cursor.eat(&["MIRROR", "TO"]) {
         backup.mirrors.push(devices::list(cursor)?);
     }
-    if backup.mirrors.iter().any(|mirror| mirror.len() != backup.devices.len()) || backup.mirrors.len() > 3 {
+    if backup
+        .mirrors
+        .iter()
+        .any(|mirror| mirror.len() != backup.devices.len())
+        || backup.mirrors.len() > 3
+    {
         return Err(cursor.failure(3010, &[]));
     }
     let mut seen = Seen::new(EXCLUSIVE);

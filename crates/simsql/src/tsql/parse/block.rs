@@ -15,7 +15,11 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement, Failure> {
         "WAITFOR" => wait(cursor),
         "BREAK" | "CONTINUE" => {
             cursor.advance();
-            Ok(if word == "BREAK" { Statement::Break } else { Statement::Continue })
+            Ok(if word == "BREAK" {
+                Statement::Break
+            } else {
+                Statement::Continue
+            })
         }
         _ => {
             cursor.advance();

@@ -177,7 +177,8 @@ impl Cursor {
         let name = match self.token() {
             Some(Token::Word(word)) if word.quote_style.is_some() => word.value.clone(),
             Some(Token::Word(word))
-                if !word.value.starts_with('@') && !keywords::is_reserved(&word.value.to_ascii_uppercase()) =>
+                if !word.value.starts_with('@')
+                    && !keywords::is_reserved(&word.value.to_ascii_uppercase()) =>
             {
                 word.value.clone()
             }
@@ -343,10 +344,17 @@ fn unclosed(text: &str, what: &str, place: Location) -> Failure {
     }
     let rest: String = text
         .lines()
-        .skip(usize::try_from(place.line).unwrap_or(usize::MAX).saturating_sub(1))
+        .skip(
+            usize::try_from(place.line)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(1),
+        )
         .enumerate()
         .map(|(number, content)| match number {
-            0 => content.chars().skip(usize::try_from(place.column).unwrap_or(0)).collect(),
+            0 => content
+                .chars()
+                .skip(usize::try_from(place.column).unwrap_or(0))
+                .collect(),
             _ => format!("\n{content}"),
         })
         .collect();

@@ -31,7 +31,9 @@ fn device(cursor: &mut Cursor) -> Result<DeviceName, Failure> {
         Some("DISK") => DeviceName::Disk,
         Some("URL") => DeviceName::Url,
         Some("TAPE") => DeviceName::Tape,
-        Some("DATABASE_SNAPSHOT" | "VIRTUAL_DEVICE") => return Err(cursor.failure(40510, &[&"virtual devices"])),
+        Some("DATABASE_SNAPSHOT" | "VIRTUAL_DEVICE") => {
+            return Err(cursor.failure(40510, &[&"virtual devices"]));
+        }
         _ => return logical(cursor),
     };
     if !matches!(cursor.token_at(1), Some(sqlparser::tokenizer::Token::Eq)) {

@@ -16,10 +16,12 @@ const ARGUMENTS_MAX: usize = 2100;
 pub(super) fn is_bare_procedure(cursor: &Cursor) -> bool {
     match cursor.token() {
         Some(Token::Word(word)) if word.quote_style.is_some() => true,
-        Some(token @ Token::Word(word)) if !word.value.starts_with('@') => keyword_of(token).is_some_and(|word| {
-            let word = word.as_str();
-            !keywords::is_reserved(word) && !keywords::OTHER_STATEMENTS.contains(&word) && word != "THROW"
-        }),
+        Some(token @ Token::Word(word)) if !word.value.starts_with('@') => {
+            keyword_of(token).is_some_and(|word| {
+                let word = word.as_str();
+                !keywords::is_reserved(word) && !keywords::OTHER_STATEMENTS.contains(&word) && word != "THROW"
+            })
+        }
         _ => false,
     }
 }
@@ -140,7 +142,9 @@ fn value(cursor: &mut Cursor) -> Result<ast::Expr, Failure> {
             let text = cursor.name()?;
             return Ok(ast::Expr::value(ast::Value::SingleQuotedString(text)));
         }
-        Some(Token::SingleQuotedString(text)) => ast::Expr::value(ast::Value::SingleQuotedString(text.clone())),
+        Some(Token::SingleQuotedString(text)) => {
+            ast::Expr::value(ast::Value::SingleQuotedString(text.clone()))
+        }
         Some(Token::NationalStringLiteral(text)) => {
             ast::Expr::value(ast::Value::NationalStringLiteral(text.clone()))
         }

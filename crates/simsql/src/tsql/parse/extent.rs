@@ -50,7 +50,14 @@ pub(super) fn end(cursor: &Cursor, cut: Cut) -> usize {
 }
 
 impl Scan {
-    fn ends(&mut self, cut: Cut, token: &Token, previous: Option<&Token>, next: Option<&Token>, first: bool) -> bool {
+    fn ends(
+        &mut self,
+        cut: Cut,
+        token: &Token,
+        previous: Option<&Token>,
+        next: Option<&Token>,
+        first: bool,
+    ) -> bool {
         match token {
             Token::LParen => self.parentheses += 1,
             Token::RParen if self.parentheses == 0 => return true,
@@ -75,7 +82,9 @@ impl Scan {
             "ELSE" if self.cases > 0 => {}
             "END" | "ELSE" => return true,
             "SELECT" if previous.is_some_and(joins_queries) => {}
-            "SELECT" | "EXEC" | "EXECUTE" | "UPDATE" | "DELETE" | "INSERT" | "MERGE" if self.awaits_body && !first => {
+            "SELECT" | "EXEC" | "EXECUTE" | "UPDATE" | "DELETE" | "INSERT" | "MERGE"
+                if self.awaits_body && !first =>
+            {
                 self.awaits_body = word == "INSERT";
                 self.awaits_set = word == "UPDATE";
             }
@@ -92,7 +101,10 @@ impl Scan {
 }
 
 fn joins_queries(token: &Token) -> bool {
-    matches!(keyword_of(token).as_deref(), Some("UNION" | "ALL" | "EXCEPT" | "INTERSECT"))
+    matches!(
+        keyword_of(token).as_deref(),
+        Some("UNION" | "ALL" | "EXCEPT" | "INTERSECT")
+    )
 }
 
 /// Whether what stands behind THROW makes it the statement: it is no reserved word, and might be an alias.
@@ -100,7 +112,8 @@ fn is_thrown(next: Option<&Token>) -> bool {
     match next {
         None | Some(Token::SemiColon | Token::Number(..)) => true,
         Some(Token::Word(word)) => {
-            word.quote_style.is_none() && (word.value.starts_with('@') || word.value.eq_ignore_ascii_case("end"))
+            word.quote_style.is_none()
+                && (word.value.starts_with('@') || word.value.eq_ignore_ascii_case("end"))
         }
         _ => false,
     }

@@ -62,7 +62,7 @@ pub(super) fn specification(cursor: &mut Cursor) -> Result<FileSpecification, Fa
         file.growth = Some(u32::try_from(size.saturating_mul(percent).div_ceil(100)).unwrap_or(u32::MAX));
     }
     if file.name.is_empty() {
-        return Err(cursor.failure(1052, &[]));
+        return Err(cursor.syntax_error_at(cursor.index() - 1));
     }
     Ok(file)
 }

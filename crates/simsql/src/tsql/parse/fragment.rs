@@ -5,7 +5,8 @@ use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, keyword_of};
+use super::dialect;
 use super::extent::{self, Cut};
 use crate::message::Failure;
 use crate::tsql::statement::Statement;
@@ -28,7 +29,33 @@ pub(super) fn query(cursor: &mut Cursor) -> Result<Statement, Failure> {
 /// A statement as sqlparser has it, up to where it ends.
 pub(super) fn statement(cursor: &mut Cursor) -> Result<ast::Statement, Failure> {
     let end = extent::end(cursor, Cut::Statement);
-    run(cursor, end, Parser::parse_statement)
+    selects_something(cursor, end)?;
+    let readable = dialect::prepare(cursor.slice(cursor.index(), end));
+    let top = match readable.top.is_empty() {
+        true => None,
+        false => {
+            let mut parser = parser(readable.top);
+            Some(
+                parser
+                    .parse_expr()
+                    .map_err(|error| failure(cursor, end, &error))?,
+            )
+        }
+    };
+    let statement = run_tokens(cursor, end, readable.tokens, Parser::parse_statement)?;
+    Ok(dialect::limited(statement, top))
+}
+
+/// `SELECT FROM`, which sqlparser takes.
+fn selects_something(cursor: &Cursor, end: usize) -> Result<(), Failure> {
+    let words = cursor.slice(cursor.index(), end).windows(2).position(|pair| {
+        let follows = |place: usize| keyword_of(&pair[place].token);
+        follows(0).as_deref() == Some("SELECT") && follows(1).as_deref() == Some("FROM")
+    });
+    match words {
+        Some(offset) => Err(cursor.syntax_error_at(cursor.index() + offset + 1)),
+        None => Ok(()),
+    }
 }
 
 /// A statement made of these tokens, which stand from here to `end`, with some of them left out or changed.

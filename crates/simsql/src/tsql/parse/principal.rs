@@ -245,7 +245,10 @@ pub(super) fn permission(cursor: &mut Cursor) -> Result<Statement, Failure> {
 /// The words of a permission, up to a comma, ON, TO or FROM.
 fn words(cursor: &mut Cursor) -> Result<String, Failure> {
     let mut words = Vec::new();
-    while let Some(word) = cursor.keyword().filter(|word| !matches!(word.as_str(), "ON" | "TO" | "FROM")) {
+    while let Some(word) = cursor
+        .keyword()
+        .filter(|word| !matches!(word.as_str(), "ON" | "TO" | "FROM"))
+    {
         words.push(word);
         cursor.advance();
     }

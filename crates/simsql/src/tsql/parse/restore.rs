@@ -16,7 +16,12 @@ const EXCLUSIVE: &[&[&str]] = &[
     &["STOPAT", "STOPATMARK", "STOPBEFOREMARK"],
     &["NORECOVERY", "KEEP_REPLICATION"],
     &["NORECOVERY", "KEEP_CDC"],
-    &["NORECOVERY", "ENABLE_BROKER", "NEW_BROKER", "ERROR_BROKER_CONVERSATIONS"],
+    &[
+        "NORECOVERY",
+        "ENABLE_BROKER",
+        "NEW_BROKER",
+        "ERROR_BROKER_CONVERSATIONS",
+    ],
     &["STANDBY", "KEEP_REPLICATION"],
     &["STANDBY", "KEEP_CDC"],
 ];
@@ -122,7 +127,9 @@ fn source(cursor: &mut Cursor, restore: &mut RestoreStatement) -> Result<(), Fai
 
 /// FILE =, FILEGROUP =, PAGE = behind the name.
 fn parts(cursor: &mut Cursor, restore: &mut RestoreStatement) -> Result<(), Failure> {
-    while let Some(kind @ ("FILE" | "FILEGROUP" | "PAGE" | "READ_WRITE_FILEGROUPS")) = cursor.keyword().as_deref() {
+    while let Some(kind @ ("FILE" | "FILEGROUP" | "PAGE" | "READ_WRITE_FILEGROUPS")) =
+        cursor.keyword().as_deref()
+    {
         let is_page = kind == "PAGE";
         let is_flag = kind == "READ_WRITE_FILEGROUPS";
         cursor.advance();
@@ -253,7 +260,13 @@ fn check(cursor: &Cursor, begin: usize, restore: &RestoreStatement, seen: &Seen)
     if restore.database.is_some() && restore.devices.is_empty() {
         refused.extend(seen.except(
             &["RECOVERY", "NORECOVERY", "STANDBY", "RESTRICTED_USER"],
-            &["KEEP_REPLICATION", "KEEP_CDC", "ENABLE_BROKER", "NEW_BROKER", "ERROR_BROKER_CONVERSATIONS"],
+            &[
+                "KEEP_REPLICATION",
+                "KEEP_CDC",
+                "ENABLE_BROKER",
+                "NEW_BROKER",
+                "ERROR_BROKER_CONVERSATIONS",
+            ],
         ));
     }
     if refused.is_empty() {

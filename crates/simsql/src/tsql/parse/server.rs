@@ -78,7 +78,10 @@ pub(super) fn certificate(cursor: &mut Cursor) -> Result<Statement, Failure> {
     // Dates of validity and the private key's file: a certificate is a name for a thumbprint here, nothing more.
     let end = extent::end(cursor, Cut::Expression);
     cursor.move_to(end);
-    Ok(Statement::Server(ServerStatement::CreateCertificate { name, subject }))
+    Ok(Statement::Server(ServerStatement::CreateCertificate {
+        name,
+        subject,
+    }))
 }
 
 /// `ENCRYPTION BY PASSWORD = '...'`: checked for its form, kept nowhere.

@@ -151,7 +151,10 @@ fn isolation(cursor: &mut Cursor) -> Result<Statement, Failure> {
     ];
     let level = levels.into_iter().find(|level| cursor.eat(level));
     match level {
-        Some(level) => Ok(Statement::Set("TRANSACTION ISOLATION LEVEL".to_owned(), level.join(" "))),
+        Some(level) => Ok(Statement::Set(
+            "TRANSACTION ISOLATION LEVEL".to_owned(),
+            level.join(" "),
+        )),
         None => Err(cursor.syntax_error()),
     }
 }
@@ -179,7 +182,10 @@ fn identity_insert(cursor: &mut Cursor) -> Result<Statement, Failure> {
         table = format!("{table}.{}", cursor.name()?);
     }
     let value = on_or_off(cursor)?;
-    Ok(Statement::Set("IDENTITY_INSERT".to_owned(), format!("{value} {table}")))
+    Ok(Statement::Set(
+        "IDENTITY_INSERT".to_owned(),
+        format!("{value} {table}"),
+    ))
 }
 
 fn rest(cursor: &mut Cursor) -> Result<String, Failure> {

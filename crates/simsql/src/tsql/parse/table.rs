@@ -5,6 +5,7 @@
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::cursor::{Cursor, keyword_of};
+use super::dialect::parenthesised;
 use super::extent::{self, Cut};
 use super::{execute, fragment};
 use crate::message::Failure;
@@ -33,7 +34,8 @@ fn insert_execute(cursor: &mut Cursor) -> Result<Option<Statement>, Failure> {
     cursor.eat(&["INTO"]);
     let mut table = Vec::new();
     let mut columns = Vec::new();
-    let is_one = cursor.insert_target(&mut table, &mut columns) && (cursor.is("EXEC") || cursor.is("EXECUTE"));
+    let is_one =
+        cursor.insert_target(&mut table, &mut columns) && (cursor.is("EXEC") || cursor.is("EXECUTE"));
     if !is_one {
         cursor.move_to(begin);
         return Ok(None);
@@ -114,20 +116,4 @@ fn without_storage(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
         }
     }
     kept
-}
-
-/// How many tokens there are from an opening parenthesis to the one that closes it.
-fn parenthesised(tokens: &[TokenWithSpan]) -> usize {
-    let mut depth = 0_usize;
-    for (place, token) in tokens.iter().enumerate() {
-        match token.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return place + 1;
-        }
-    }
-    tokens.len()
 }
