@@ -12,7 +12,6 @@ pub mod device;
 mod parse;
 pub mod restore;
 pub mod statement;
-pub mod types;
 
 /// The statements of a batch. `quoted_identifier` says what `"..."` is: a name, or a text where it is off.
 ///
@@ -20,4 +19,18 @@ pub mod types;
 /// 102, 105, 113, 155, 156, 191 and the like with the line where they are; 40510 for what SQL Server knows and the simulation does not.
 pub fn parse(text: &str, quoted_identifier: bool) -> Result<Vec<statement::Located>, Failure> {
     parse::batch(text, quoted_identifier)
+}
+
+/// One expression, as a column's default is kept.
+///
+/// # Errors
+/// As [`parse`].
+pub fn expression(text: &str) -> Result<sqlparser::ast::Expr, Failure> {
+    parse::expression(text)
+}
+
+/// Whether a batch may hold a secret (a password, a credential's secret), so that its text must be shown nowhere.
+#[must_use]
+pub fn speaks_of_secrets(text: &str) -> bool {
+    parse::speaks_of_secrets(text)
 }

@@ -30,6 +30,17 @@ mod table;
 mod transaction;
 
 use cursor::Cursor;
+pub(super) use cursor::speaks_of_secrets;
+
+/// One expression, as a column's default is kept.
+pub(super) fn expression(text: &str) -> Result<sqlparser::ast::Expr, Failure> {
+    let mut cursor = Cursor::new(text, true)?;
+    let expression = fragment::expression(&mut cursor)?;
+    match cursor.is_at_end() {
+        true => Ok(expression),
+        false => Err(cursor.syntax_error()),
+    }
+}
 
 /// Blocks, IFs and WHILEs within one another, SQL Server's own limit for nested levels.
 const NESTING_MAX: usize = 32;

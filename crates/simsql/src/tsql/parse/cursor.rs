@@ -15,6 +15,9 @@ use crate::tsql::statement::Word;
 /// Tokens of a batch at most; more, and it is refused with 191.
 pub(super) const TOKENS_MAX: usize = 500_000;
 
+/// What stands in an error for a text that may be a secret.
+const HIDDEN: &str = "***";
+
 /// Names are at most this long (`sysname`).
 const NAME_MAX: usize = 128;
 
@@ -22,6 +25,8 @@ const NAME_MAX: usize = 128;
 pub(super) struct Cursor {
     tokens: Vec<TokenWithSpan>,
     at: usize,
+    /// The batch speaks of secrets: no error shows a text of it.
+    has_secrets: bool,
     /// Blocks that are open.
     pub(super) nesting: usize,
 }
@@ -43,6 +48,7 @@ impl Cursor {
         }
         Ok(Self {
             tokens,
+            has_secrets: speaks_of_secrets(text),
             at: 0,
             nesting: 0,
         })
@@ -265,8 +271,13 @@ impl Cursor {
         let Some(token) = self.tokens.get(index.min(last)) else {
             return at_line(Message::new(102, &[&""]), 1);
         };
+        let is_text = matches!(
+            token.token,
+            Token::SingleQuotedString(_) | Token::NationalStringLiteral(_)
+        );
         let message = match keyword_of(&token.token).filter(|word| keywords::is_reserved(word)) {
             Some(_) => Message::new(156, &[&written(&token.token)]),
+            None if is_text && self.has_secrets => Message::new(102, &[&HIDDEN]),
             None => Message::new(102, &[&written(&token.token)]),
         };
         at_line(message, line_of(token))
@@ -311,6 +322,12 @@ fn is_sign(token: &Token) -> bool {
 
 fn line_of(token: &TokenWithSpan) -> u32 {
     u32::try_from(token.span.start.line).unwrap_or(u32::MAX)
+}
+
+/// Whether a batch may hold a secret: its text is then shown nowhere.
+pub(crate) fn speaks_of_secrets(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    text.contains("SECRET") || text.contains("PASSWORD")
 }
 
 /// A token as an error shows it: names and texts without their quotes.
@@ -358,7 +375,10 @@ fn unclosed(text: &str, what: &str, place: Location) -> Failure {
             _ => format!("\n{content}"),
         })
         .collect();
-    let shown = rest.trim_start_matches(['\'', '"', '[']);
+    let shown = match speaks_of_secrets(text) {
+        true => HIDDEN,
+        false => rest.trim_start_matches(['\'', '"', '[']),
+    };
     let mut failure = at_line(Message::new(105, &[&shown]), line);
     let mut near = Message::new(102, &[&shown]);
     near.line = line;

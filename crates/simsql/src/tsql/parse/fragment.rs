@@ -9,8 +9,8 @@ use super::cursor::{Cursor, keyword_of};
 use super::dialect;
 use super::extent::{self, Cut};
 use crate::message::Failure;
+use crate::query::types;
 use crate::tsql::statement::Statement;
-use crate::tsql::types;
 use crate::value::SqlType;
 
 /// Expressions within expressions, beyond which 191 is raised.
@@ -88,7 +88,7 @@ pub(super) fn data_type(cursor: &mut Cursor) -> Result<SqlType, Failure> {
         .parse_data_type()
         .map_err(|error| failure(cursor, end, &error))?;
     let read = parser.index();
-    let known = types::sql_type(&parsed).map_err(|mut failure| {
+    let known = types::declared(&parsed).map_err(|mut failure| {
         failure.messages[0].line = cursor.line();
         failure
     });

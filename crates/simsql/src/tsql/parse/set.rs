@@ -72,7 +72,7 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement, Failure> {
             let value = rest(cursor)?;
             Ok(Statement::Set(name, value))
         }
-        _ => Err(cursor.failure(195, &[&name, &"SET option"])),
+        _ => Err(unknown(cursor, &name)),
     }
 }
 
@@ -116,7 +116,7 @@ fn switches(cursor: &mut Cursor) -> Result<Statement, Failure> {
             return Err(cursor.syntax_error());
         };
         if !SWITCHES.contains(&name.as_str()) {
-            return Err(cursor.failure(195, &[&name, &"SET option"]));
+            return Err(unknown(cursor, &name));
         }
         cursor.advance();
         names.push(name);
@@ -126,6 +126,13 @@ fn switches(cursor: &mut Cursor) -> Result<Statement, Failure> {
     }
     let value = on_or_off(cursor)?;
     Ok(Statement::Set(names.join(","), value))
+}
+
+/// 195, whose text the catalogue has for functions.
+fn unknown(cursor: &Cursor, name: &str) -> Failure {
+    let mut failure = cursor.failure(195, &[&name]);
+    failure.messages[0].text = format!("'{name}' is not a recognized SET option.");
+    failure
 }
 
 fn on_or_off(cursor: &mut Cursor) -> Result<String, Failure> {
