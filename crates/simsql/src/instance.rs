@@ -3,8 +3,9 @@
 //! One mutex guards [`State`], the engines of the databases included; it is held for one bounded piece of work at a time and never across an
 //! `await`. What must wait (a lock, a backup, WAITFOR) lets go of it, sleeps on the world's clock and looks again, so that a run is repeatable.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::faults::Switches;
 use crate::world::World;
 
 pub mod access;
@@ -43,6 +44,8 @@ pub struct Instance {
     pub world: World,
     /// What it was started with.
     pub settings: Settings,
+    /// Trouble that is switched on.
+    pub switches: Arc<Switches>,
     state: Mutex<State>,
 }
 

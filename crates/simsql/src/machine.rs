@@ -24,7 +24,18 @@ pub use wire::{Wire, WireSetupError};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::world::World;
+use crate::world::{Power, World};
+
+/// The process of the instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Process;
+
+impl Power for Process {
+    fn cut(&self) {
+        // No destructor and no buffer gets another word: as `kill -9`.
+        std::process::abort();
+    }
+}
 
 /// A world made of this machine.
 #[derive(Clone)]
@@ -46,6 +57,7 @@ impl Machine {
                 chance: Arc::new(Chance),
                 disk: Arc::new(disk),
                 wire: Arc::new(wire),
+                power: Arc::new(Process),
             },
         })
     }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::world::{Chance, OsError, Wire, WireError, World};
+use crate::world::{Chance, OsError, Power, Wire, WireError, World};
 
 /// Chance from a seed: SplitMix64 (Steele, Lea and Flood 2014).
 #[derive(Debug)]
@@ -50,6 +50,14 @@ impl Wire for NoWire {
     }
 }
 
+/// An instance in memory has no process of its own to end.
+#[derive(Clone, Copy, Debug)]
+pub struct NoProcess;
+
+impl Power for NoProcess {
+    fn cut(&self) {}
+}
+
 /// A world of its own, with the parts that a test wants to hold on to.
 #[derive(Clone)]
 pub struct Memory {
@@ -72,6 +80,7 @@ impl Memory {
             chance: Arc::new(Seeded::new(seed)),
             disk: Arc::clone(&disk) as Arc<_>,
             wire: Arc::new(NoWire),
+            power: Arc::new(NoProcess),
         };
         Self { clock, disk, world }
     }

@@ -23,6 +23,14 @@ pub struct World {
     pub disk: Arc<dyn Disk>,
     /// HTTPS.
     pub wire: Arc<dyn Wire>,
+    /// What a loss of power does to the process.
+    pub power: Arc<dyn Power>,
+}
+
+/// The end of an instance by a fault that kills it.
+pub trait Power: Send + Sync {
+    /// Ends the process where there is one of the instance's own; returns otherwise, and the instance's disk and network fail from then on.
+    fn cut(&self);
 }
 
 /// Time and how it passes.

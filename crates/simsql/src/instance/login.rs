@@ -18,8 +18,12 @@ impl Instance {
     ///
     /// # Errors
     /// 18456 for any reason that concerns the login (the client sees state 1, the error log the true one), 18470 where it is disabled, 4060 where
-    /// its database cannot be entered, 17809 where there are too many sessions.
+    /// its database cannot be entered, 17809 where there are too many sessions,
+    /// 17142 while the instance is faulty.
     pub fn connect(self: &Arc<Self>, request: &LoginRequest) -> Result<Session, Failure> {
+        if self.switches.is_faulty() {
+            return Err(Failure::new(17_142, &[]));
+        }
         let (login, default) = {
             let mut state = self.state();
             match self.check(&state, request) {

@@ -8,7 +8,7 @@ use super::server::{Login, Server};
 use super::state::{DatabaseState, State};
 use super::{Instance, Settings, msdb, opening, record};
 use crate::engine::{EngineError, RecoveryModel};
-use crate::faults::Faults;
+use crate::faults::{Faults, Switches};
 use crate::message::{Failure, Message};
 use crate::world::{OsError, World};
 
@@ -53,6 +53,8 @@ impl Instance {
     /// Where its directory cannot be used or the system databases cannot be opened. A user database that cannot be opened is RECOVERY_PENDING or
     /// SUSPECT, and the instance starts.
     pub fn start(world: World, settings: Settings) -> Result<Arc<Self>, Failure> {
+        let switches = Arc::new(Switches::new(Arc::clone(&world.power)));
+        let world = crate::faults::wrap(&world, &switches);
         let started = world.clock.now();
         let state = State {
             databases: BTreeMap::new(),
@@ -65,6 +67,7 @@ impl Instance {
         let instance = Self {
             world,
             settings,
+            switches,
             state: Mutex::new(state),
         };
         for directory in ["data", "log", "backup"] {
@@ -209,6 +212,44 @@ impl Instance {
         }
         // What cannot be written now is found by recovery at the next start.
         drop(self.save(&state));
+    }
+
+    /// Closes all databases but tempdb; gives the files of the instance.
+    ///
+    /// # Errors
+    /// Where a database cannot be closed.
+    pub(crate) fn pause(&self) -> Result<Vec<String>, Failure> {
+        let mut state = self.state();
+        let mut files = vec![self.settings.path(&[record::FILE])];
+        for entry in state.databases.values_mut().filter(|entry| entry.id != TEMPDB) {
+            opening::close(&self.world, entry)?;
+            files.extend(entry.files.iter().map(|file| file.physical_name.clone()));
+        }
+        self.save(&state)?;
+        Ok(files)
+    }
+
+    /// Opens all databases by the record as it is now. Sessions stay, in master.
+    ///
+    /// # Errors
+    /// Where the system databases cannot be opened.
+    pub(crate) fn resume(&self) -> Result<(), Failure> {
+        let path = |name: &str| self.settings.path(&[name]);
+        let record = record::load(self.world.disk.as_ref(), &path)
+            .map_err(|error| disk_failure(&path(record::FILE), &error))?;
+        self.state().databases.retain(|id, _| *id == TEMPDB);
+        if let Some(record) = record {
+            self.start_again(record)?;
+        }
+        let mut state = self.state();
+        let sessions: Vec<_> = state.sessions.keys().copied().collect();
+        for facts in state.sessions.values_mut() {
+            facts.database = 1;
+        }
+        if let Some(master) = state.databases.get_mut(&1) {
+            master.locks.users.extend(sessions);
+        }
+        Ok(())
     }
 
     /// Writes what the instance remembers of itself; durable when it returns. Every deed that changes the server or the list of databases ends with it.
