@@ -25,6 +25,11 @@ const FIRST_USER_TABLE: u32 = 1_000_000;
 /// Where the next object id is on the catalog's first IAM page: in its first record, behind the number in the chain.
 const NEXT_ID_AT: usize = 104;
 
+/// How the catalog's own rows are laid out.
+pub(crate) fn row_format() -> RowFormat {
+    RowFormat::new(&entry::columns())
+}
+
 /// A table that is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -76,7 +81,7 @@ impl Catalog {
     }
 
     fn empty(first_iam: PageId) -> Self {
-        let format = RowFormat::new(&entry::columns());
+        let format = row_format();
         Self {
             place: Place {
                 table: CATALOG,
@@ -196,6 +201,13 @@ impl Catalog {
         chains.sort_unstable();
         chains.dedup();
         chains
+    }
+
+    /// Chains that open transactions have dropped or made.
+    pub(crate) fn pending(&self) -> Vec<PageId> {
+        let chains = self.pending.values().flatten();
+        let gone = chains.filter(|(table, _)| !self.tables.contains_key(table));
+        gone.map(|(_, first_iam)| *first_iam).collect()
     }
 
     /// Whether an open transaction created or dropped a table, so that an undo may concern the catalog.

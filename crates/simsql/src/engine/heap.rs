@@ -246,7 +246,7 @@ fn scan_page(
     for slot in 0..rows.slots() {
         let found = match rows.row(slot) {
             None => continue,
-            Some(Err(detail)) => return Ok(Err(detail)),
+            Some(Err(damage)) => return Ok(Err(damage.to_string())),
             Some(Ok(row)) => visit(RowId { page, slot }, row),
         };
         if found.is_break() {

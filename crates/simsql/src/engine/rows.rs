@@ -125,6 +125,7 @@ impl Engine {
             database_id,
             files: &self.core.files.data(),
             catalog_iam: self.core.boot.catalog_iam,
+            pending: &self.tables.pending(),
         })
     }
 

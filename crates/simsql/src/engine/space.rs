@@ -15,8 +15,8 @@ use bak::writer::page::{self, PageIdentity, PageType};
 
 pub(crate) use chain::{Extent, chain_of};
 pub(crate) use maps::{
-    EXTENTS, Fullness, allocated, bit_of, changed, cleared_dcm, dcm_page, extents_of, gam_page, new_file,
-    pfs_place,
+    EXTENTS, Fullness, allocated, bit_of, changed, cleared_dcm, dcm_page, extents_of, gam_page, is_fixed,
+    new_file, pfs_flags, pfs_place,
 };
 
 use super::access::{PageAccess, PageRead};

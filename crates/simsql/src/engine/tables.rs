@@ -64,6 +64,11 @@ impl Tables {
         tables.map(|entry| entry.facts.clone()).collect()
     }
 
+    /// Chains of tables that open transactions have dropped: their extents have an owner still.
+    pub(crate) fn pending(&self) -> Vec<PageId> {
+        self.catalog.as_ref().map(Catalog::pending).unwrap_or_default()
+    }
+
     /// By schema and name, compared without regard to case.
     pub(crate) fn find(&self, schema: &str, name: &str) -> Option<TableFacts> {
         let entry = self.catalog.as_ref()?.find(schema, name)?;

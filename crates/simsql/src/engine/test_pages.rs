@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bak::FileType;
+use bak::writer::page::{Protection, protect};
+use bak::{FileType, LocalTime};
 use uuid::Uuid;
 
 use super::access::{PageAccess, PageRead};
-use super::boot_page::BOOT_PAGE;
+use super::boot_page::BootPage;
 use super::file_header::FileHeader;
 use super::pages::{EXTENT, PAGE, Page, PageId};
-use super::{DatabaseFile, EngineError, Result, space};
+use super::{Boot, DatabaseFile, EngineError, RecoveryModel, Result, space};
 
 /// Pages of data files.
 pub(crate) struct TestPages {
@@ -41,6 +42,9 @@ impl TestPages {
             for (number, content) in space::new_file(&header) {
                 pages[number as usize] = *content;
             }
+            if file_id == 1 {
+                BootPage::encode(&boot(), &mut pages[9]);
+            }
             files.insert(file_id, pages);
         }
         Self {
@@ -66,6 +70,19 @@ impl TestPages {
         }
     }
 
+    /// A file as it is on disk, each formatted page with its checksum.
+    pub(crate) fn file_bytes(&self, file: u16) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for page in &self.files[&file] {
+            let mut page = *page;
+            if page[0] == 1 {
+                protect(&mut page, Protection::Checksum);
+            }
+            bytes.extend_from_slice(&page);
+        }
+        bytes
+    }
+
     pub(crate) fn page(&self, id: PageId) -> &Page {
         &self.files[&id.file][id.page as usize]
     }
@@ -74,8 +91,7 @@ impl TestPages {
 impl PageRead for TestPages {
     fn read(&mut self, id: PageId) -> Result<&Page> {
         let page = &self.files[&id.file][id.page as usize];
-        let formatted = page[0] == 1 || id == BOOT_PAGE;
-        assert!(formatted, "{id} is read before it was formatted");
+        assert_eq!(page[0], 1, "{id} is read before it was formatted");
         Ok(page)
     }
 
@@ -137,5 +153,34 @@ impl PageAccess for TestPages {
         }
         pages.resize(size as usize, [0; PAGE]);
         Ok(size)
+    }
+}
+
+fn boot() -> BootPage {
+    let created: LocalTime = "2026-11-21T18:00:00".parse().unwrap();
+    BootPage {
+        boot: Boot {
+            name: "Shop".into(),
+            version: 904,
+            created_version: 904,
+            compatibility_level: 150,
+            recovery_model: RecoveryModel::Full,
+            page_verify: Protection::Checksum,
+            created,
+            family_guid: Uuid::from_u128(2),
+            binding_id: Uuid::from_u128(1),
+            recovery_fork: Uuid::from_u128(3),
+            first_fork: None,
+            checkpoint_lsn: bak::writer::sample::lsn(40, 100),
+            database_backup_lsn: None,
+            differential_base: None,
+            log_chain_lsn: None,
+            last_log_backup_lsn: None,
+            log_backup_time: None,
+            redo_start: None,
+            has_bulk_logged_data: false,
+            option_bits: 0,
+        },
+        catalog_iam: None,
     }
 }

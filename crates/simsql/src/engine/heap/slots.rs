@@ -44,15 +44,15 @@ impl<'a> Rows<'a> {
         (slot < self.slots() && offset != 0).then_some(offset)
     }
 
-    /// The row of a slot: `None` for a slot without one, an error with what is wrong for one that is damaged.
-    pub(crate) fn row(self, slot: u16) -> Option<std::result::Result<&'a [u8], String>> {
+    /// The row of a slot: `None` for a slot without one.
+    pub(crate) fn row(self, slot: u16) -> Option<std::result::Result<&'a [u8], SlotDamage>> {
         let offset = self.offset(slot)?;
         let end = PAGE - SLOT * usize::from(self.slots());
         let bytes = self.0.get(offset..end).filter(|_| offset >= HEADER);
         let length = bytes.and_then(row::length);
         Some(match (bytes, length) {
             (Some(bytes), Some(length)) => Ok(&bytes[..length]),
-            _ => Err(format!("slot {slot}, offset 0x{offset:x} is invalid")),
+            _ => Err(SlotDamage { slot, offset }),
         })
     }
 
@@ -79,11 +79,21 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn rows(self) -> std::result::Result<Vec<Option<Vec<u8>>>, String> {
+    fn rows(self) -> std::result::Result<Vec<Option<Vec<u8>>>, SlotDamage> {
         (0..self.slots())
             .map(|slot| self.row(slot).map(|row| row.map(<[u8]>::to_vec)).transpose())
             .collect()
     }
+}
+
+/// A slot that leads to no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("slot {slot}, offset 0x{offset:x} is invalid")]
+pub(crate) struct SlotDamage {
+    /// The slot.
+    pub(crate) slot: u16,
+    /// Where it says that its row begins.
+    pub(crate) offset: usize,
 }
 
 /// What a change did: the free bytes before and after it.
@@ -138,7 +148,9 @@ pub(super) fn insert(
     if before < row.len() {
         return Ok(None);
     }
-    let mut all = rows.rows().map_err(|detail| unfit(pages, id, &detail))?;
+    let mut all = rows
+        .rows()
+        .map_err(|damage| unfit(pages, id, &damage.to_string()))?;
     let slot = all.iter().position(Option::is_none).unwrap_or(all.len());
     if slot == all.len() {
         all.push(None);
@@ -177,7 +189,9 @@ pub(super) fn update(
         place(pages, id, slot, &mut header, row)?;
         return Ok(Some(Change { slot, before, after }));
     }
-    let mut all = rows.rows().map_err(|detail| unfit(pages, id, &detail))?;
+    let mut all = rows
+        .rows()
+        .map_err(|damage| unfit(pages, id, &damage.to_string()))?;
     all[usize::from(slot)] = Some(row.to_vec());
     let after = rewrite(pages, id, header, &all)?;
     Ok(after.map(|after| Change { slot, before, after }))
@@ -206,7 +220,7 @@ fn existing(
         None => Err("a page of rows is expected here".to_owned()),
         Some(rows) => match (rows.offset(slot), rows.row(slot)) {
             (Some(offset), Some(Ok(row))) => Ok((offset, row.len())),
-            (_, Some(Err(detail))) => Err(detail),
+            (_, Some(Err(damage))) => Err(damage.to_string()),
             _ => Err(format!("slot {slot} has no row")),
         },
     };

@@ -27,6 +27,19 @@ pub(super) const FULLNESS: u8 = 0x07;
 /// A fixed page: allocated and full.
 const FIXED: u8 = ALLOCATED | 4;
 
+/// What a byte of a PFS page says, in the words of message 8906.
+pub(crate) fn pfs_flags(byte: u8) -> String {
+    let mut words = Vec::new();
+    for (bit, word) in [(0x20, "MIXED_EXT"), (IAM, "IAM_PG"), (ALLOCATED, "ALLOCATED")] {
+        if byte & bit != 0 {
+            words.push(word.to_owned());
+        }
+    }
+    let percent = [0, 50, 80, 95, 100].get(usize::from(byte & FULLNESS));
+    words.push(format!("{:>3}_PCT_FULL", percent.copied().unwrap_or(100)));
+    words.join(" ")
+}
+
 /// How full a page is, as PFS pages count: 0 empty, up to 50, 80, 95 and 100 percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fullness(pub(crate) u8);
