@@ -115,6 +115,11 @@ pub const ENTRIES: &[Entry] = &[
     entry(192, 15, "The scale must be less than or equal to the precision."),
     entry(195, 15, "'{0}' is not a recognized built-in function name."),
     entry(
+        201,
+        16,
+        "Procedure or function '{0}' expects parameter '{1}', which was not supplied.",
+    ),
+    entry(
         205,
         16,
         "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.",
@@ -364,6 +369,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Column or parameter #{0}: Specified column precision {1} is greater than the maximum precision of {2}.",
     ),
+    entry(2812, 16, "Could not find stored procedure '{0}'."),
     entry(
         3008,
         16,
@@ -635,6 +641,11 @@ pub const ENTRIES: &[Entry] = &[
         "The database '{0}' is currently joined to an availability group.  Before you can drop the database, you need to remove it from the availability group.",
     ),
     entry(
+        4002,
+        16,
+        "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.",
+    ),
+    entry(
         4035,
         0,
         "Processed {0} pages for database '{1}', file '{2}' on file {3}.",
@@ -748,6 +759,8 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Cannot create file '{0}' because it already exists. Change the file path or the file name, and retry the operation.",
     ),
+    entry(5701, 10, "Changed database context to '{0}'."),
+    entry(5703, 10, "Changed language setting to {0}."),
     entry(6101, 16, "Session ID {0} is not valid."),
     entry(
         6102,
@@ -756,6 +769,16 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(6104, 16, "Cannot use KILL to kill your own process."),
     entry(6106, 16, "Process ID {0} is not an active process ID."),
+    entry(
+        8003,
+        16,
+        "The incoming request has too many parameters. The server supports a maximum of 2100 parameters. Reduce the number of parameters and resend the request.",
+    ),
+    entry(
+        8009,
+        16,
+        "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {0} (\"{1}\"): Data type 0x{2} is unknown.",
+    ),
     entry(8114, 16, "Error converting data type {0} to {1}."),
     entry(
         8115,
@@ -779,6 +802,12 @@ pub const ENTRIES: &[Entry] = &[
         "Column \"{0}\" is invalid in the ORDER BY clause because it is not contained in either an aggregate function or the GROUP BY clause.",
     ),
     entry(8134, 16, "Divide by zero error encountered."),
+    entry(
+        8144,
+        16,
+        "Procedure or function {0} has too many arguments specified.",
+    ),
+    entry(8145, 16, "{0} is not a parameter for procedure {1}."),
     entry(8152, 16, "String or binary data would be truncated."),
     entry(8155, 16, "No column name was specified for column {0} of '{1}'."),
     entry(
@@ -806,6 +835,12 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Insufficient result space to convert uniqueidentifier value to char.",
     ),
+    entry(
+        8178,
+        16,
+        "The parameterized query '{0}' expects the parameter '{1}', which was not supplied.",
+    ),
+    entry(8179, 16, "Could not find prepared statement with handle {0}."),
     entry(
         8623,
         16,
@@ -987,6 +1022,11 @@ pub const ENTRIES: &[Entry] = &[
         18_270,
         10,
         "Database differential changes were backed up. Database: {0}, creation date(time): {1}, pages dumped: {2}, first LSN: {3}, last LSN: {4}, full backup LSN: {5}, number of dump devices: {6}, device information: ({7}). This is an informational message. No user action is required.",
+    ),
+    entry(
+        18_452,
+        14,
+        "Login failed. The login is from an untrusted domain and cannot be used with Integrated authentication.",
     ),
     entry(18_456, 14, "Login failed for user '{0}'."),
     entry(

@@ -1,0 +1,135 @@
+//! Runs one request of a client on the thread that serves it.
+
+use crate::answers::Answers;
+use crate::tds::answering::Answering;
+use crate::tds::backend::Guest;
+use crate::tds::call;
+use crate::tds::dialect::Dialect;
+use crate::tds::input::{Input, Misread, skip_headers, utf16};
+use crate::tds::packet::{Incoming, Kind, Reset};
+use crate::tds::prepared::Prepared;
+use crate::tds::rpc;
+use crate::tds::token::Change;
+use crate::tds::transaction;
+use crate::tds::waiting::block_on;
+
+/// What a connection has beside its session: gone with it.
+pub(super) struct Seat {
+    pub(super) guest: Box<dyn Guest>,
+    pub(super) prepared: Prepared,
+    /// The number that the open transaction has on the wire; counts up.
+    pub(super) transaction: u64,
+    pub(super) dialect: Dialect,
+}
+
+impl Drop for Seat {
+    /// Whoever leaves in the middle of a transaction takes it back.
+    fn drop(&mut self) {
+        if self.guest.transactions() > 0 && self.guest.rollback().is_err() {
+            tracing::debug!("the transaction of a session that left could not be rolled back");
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// An attention was acknowledged.
+    pub(super) is_cancelled: bool,
+    /// The connection is to be closed.
+    pub(super) is_over: bool,
+}
+
+/// Runs a request and answers it.
+pub(super) fn run(seat: &mut Seat, incoming: Incoming, mut answering: Answering) -> Ending {
+    if incoming.given_up {
+        answering.give_up(seat.guest.transactions() > 0);
+        return Ending {
+            is_cancelled: false,
+            is_over: false,
+        };
+    }
+    reset(seat, incoming.reset, &mut answering);
+    let before = seat.guest.transactions();
+    if let Err(misread) = perform(seat, &incoming, &mut answering) {
+        answering.message(misread.into_message());
+    }
+    let after = seat.guest.transactions();
+    tell_of_transaction(seat, before, after, &mut answering);
+    let ending = Ending {
+        is_cancelled: seat.guest.canceller().is_cancelled(),
+        is_over: answering.is_fatal() || seat.guest.is_over(),
+    };
+    answering.finish(ending.is_cancelled, after > 0);
+    ending
+}
+
+fn reset(seat: &mut Seat, reset: Reset, answering: &mut Answering) {
+    match reset {
+        Reset::No => return,
+        Reset::KeepTransaction if seat.guest.transactions() > 0 => {}
+        Reset::All | Reset::KeepTransaction => {
+            seat.guest.reset();
+            seat.prepared.clear();
+        }
+    }
+    answering.change(Change::Reset);
+}
+
+fn perform(seat: &mut Seat, incoming: &Incoming, answering: &mut Answering) -> Result<(), Misread> {
+    match incoming.kind {
+        Kind::Batch => {
+            let text = batch_text(&incoming.payload, seat.dialect)?;
+            block_on(seat.guest.batch(&text, &mut [], answering));
+        }
+        Kind::Call => {
+            let calls = rpc::read(&incoming.payload, seat.dialect)?;
+            let last = calls.len() - 1;
+            for (place, one) in calls.into_iter().enumerate() {
+                call::run(
+                    &mut *seat.guest,
+                    &mut seat.prepared,
+                    one,
+                    place == last,
+                    answering,
+                );
+                if seat.guest.canceller().is_cancelled() {
+                    break;
+                }
+            }
+        }
+        Kind::Transaction => {
+            let request = transaction::read(&incoming.payload, seat.dialect)?;
+            transaction::run(&mut *seat.guest, request, answering);
+        }
+        Kind::BulkLoad => return Err(Misread::refused(40510, &[&"bulk load"])),
+        Kind::Attention | Kind::Login | Kind::Prelogin | Kind::Other => return Err(Misread::Broken),
+    }
+    Ok(())
+}
+
+fn batch_text(payload: &[u8], dialect: Dialect) -> Result<String, Misread> {
+    let mut input = Input::new(payload);
+    if dialect >= Dialect::V72 {
+        skip_headers(&mut input)?;
+    }
+    let text = input.take_rest();
+    if text.len() % 2 != 0 {
+        return Err(Misread::Broken);
+    }
+    Ok(utf16(text))
+}
+
+/// Clients send the number of their transaction with each request, so they must hear of every one that begins or ends. Whether it was
+/// committed or rolled back is the same to them.
+fn tell_of_transaction(seat: &mut Seat, before: u32, after: u32, answering: &mut Answering) {
+    match (before > 0, after > 0) {
+        (false, true) => {
+            seat.transaction += 1;
+            answering.change(Change::Began(seat.transaction));
+        }
+        (true, false) if answering.has_failed() => answering.change(Change::RolledBack(seat.transaction)),
+        (true, false) => answering.change(Change::Committed(seat.transaction)),
+        _ => {}
+    }
+}
