@@ -18,34 +18,34 @@ use simsql::world::{Chance as _, World};
 use uuid::Uuid;
 
 /// Rows of a table by their key.
-pub type Rows = BTreeMap<i64, String>;
+pub(crate) type Rows = BTreeMap<i64, String>;
 /// Tables by name.
-pub type State = BTreeMap<String, Rows>;
+pub(crate) type State = BTreeMap<String, Rows>;
 
 /// Chance from a seed.
-pub struct Chance(Seeded);
+pub(crate) struct Chance(Seeded);
 
 impl Chance {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Seeded::new(seed))
     }
 
     /// A number below `bound`.
-    pub fn below(&self, bound: u64) -> u64 {
+    pub(crate) fn below(&self, bound: u64) -> u64 {
         self.0.next() % bound
     }
 
-    pub fn one_in(&self, bound: u64) -> bool {
+    pub(crate) fn one_in(&self, bound: u64) -> bool {
         self.below(bound) == 0
     }
 
-    pub fn guid(&self) -> Uuid {
+    pub(crate) fn guid(&self) -> Uuid {
         self.0.guid()
     }
 }
 
 /// A world over a disk.
-pub fn world(disk: &Disk) -> World {
+pub(crate) fn world(disk: &Disk) -> World {
     let memory = Memory::new(1);
     World {
         disk: Arc::new(disk.clone()),
@@ -68,7 +68,7 @@ fn file(file_id: u16, name: &str, path: &str, file_type: bak::FileType, size: u3
 }
 
 /// The files of a small database in a directory.
-pub fn files(directory: &str) -> Vec<DatabaseFile> {
+pub(crate) fn files(directory: &str) -> Vec<DatabaseFile> {
     vec![
         file(1, "db", &format!("{directory}/db.mdf"), bak::FileType::Data, 64),
         file(2, "db_log", &format!("{directory}/db_log.ldf"), bak::FileType::Log, 128),
@@ -76,7 +76,7 @@ pub fn files(directory: &str) -> Vec<DatabaseFile> {
 }
 
 /// A small database.
-pub fn plan(directory: &str, recovery_model: RecoveryModel) -> NewDatabase {
+pub(crate) fn plan(directory: &str, recovery_model: RecoveryModel) -> NewDatabase {
     let boot = Boot {
         name: "db".to_owned(),
         version: 904,
@@ -113,7 +113,7 @@ pub fn plan(directory: &str, recovery_model: RecoveryModel) -> NewDatabase {
 }
 
 /// The tables of an engine as they are.
-pub fn read(engine: &mut Engine) -> State {
+pub(crate) fn read(engine: &mut Engine) -> State {
     let mut state = State::new();
     for table in engine.tables() {
         let rows = state.entry(table.definition.name.clone()).or_default();
@@ -136,7 +136,7 @@ fn row_of(values: Vec<Value>) -> (i64, String) {
 }
 
 /// Nothing is wrong with the pages.
-pub fn assert_sound(engine: &mut Engine) {
+pub(crate) fn assert_sound(engine: &mut Engine) {
     let found = engine.check("db", 5);
     let errors: Vec<_> = found.iter().filter(|message| message.is_error()).collect();
     assert!(errors.is_empty(), "{errors:#?}");
@@ -156,7 +156,7 @@ struct Open {
 }
 
 /// The workload.
-pub struct Workload {
+pub(crate) struct Workload {
     chance: Chance,
     now: i64,
     next_key: i64,
@@ -166,7 +166,7 @@ pub struct Workload {
     /// What a commit that did not return would have made of it.
     in_flight: Option<BTreeMap<String, Table>>,
     /// Every committed state and when it came to be.
-    pub history: Vec<(Moment, State)>,
+    pub(crate) history: Vec<(Moment, State)>,
 }
 
 fn plain(tables: &BTreeMap<String, Table>) -> State {
@@ -175,7 +175,7 @@ fn plain(tables: &BTreeMap<String, Table>) -> State {
 }
 
 impl Workload {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             chance: Chance::new(seed),
             now: 1_767_225_600_000_000,
@@ -189,24 +189,24 @@ impl Workload {
     }
 
     /// The next moment; no two are the same.
-    pub fn tick(&mut self) -> Moment {
+    pub(crate) fn tick(&mut self) -> Moment {
         self.now += 1_000_000;
         Moment(self.now)
     }
 
     /// What committed.
-    pub fn committed(&self) -> State {
+    pub(crate) fn committed(&self) -> State {
         plain(&self.committed)
     }
 
     /// What a database may hold after a crash: what committed, with or without the commit that did not return.
-    pub fn possible(&self) -> Vec<State> {
+    pub(crate) fn possible(&self) -> Vec<State> {
         let in_flight = self.in_flight.as_ref().map(plain);
         [Some(self.committed()), in_flight].into_iter().flatten().collect()
     }
 
     /// One step.
-    pub fn step(&mut self, engine: &mut Engine) -> Result<(), EngineError> {
+    pub(crate) fn step(&mut self, engine: &mut Engine) -> Result<(), EngineError> {
         if self.open.is_empty() || self.open.len() < 3 && self.chance.one_in(4) {
             let at = self.tick();
             let id = engine.begin(at)?;
@@ -231,7 +231,7 @@ impl Workload {
     }
 
     /// Ends everything that is open.
-    pub fn finish(&mut self, engine: &mut Engine) -> Result<(), EngineError> {
+    pub(crate) fn finish(&mut self, engine: &mut Engine) -> Result<(), EngineError> {
         while !self.open.is_empty() {
             self.commit(engine, 0)?;
         }
