@@ -189,5 +189,8 @@ fn pages_written_before_their_log_are_found_out() {
         let outcome = std::panic::catch_unwind(|| judge(&start, run, operations));
         !matches!(outcome, Ok(Ok(())))
     };
-    assert!((0..60).any(broken), "no run noticed that the write-ahead rule was broken");
+    assert!(
+        (0..60).any(broken),
+        "no run noticed that the write-ahead rule was broken"
+    );
 }

@@ -57,7 +57,7 @@ impl Core {
     }
 
     /// Crash recovery: redo from the last checkpoint, then undo of whoever did not end.
-    fn recover_from_crash(&mut self, at: Moment) -> Result<()> {
+    pub(super) fn recover_from_crash(&mut self, at: Moment) -> Result<()> {
         let from = self.boot.boot.checkpoint_lsn;
         let replay = self.replay(from, Lsn::ZERO, Stop::End)?;
         self.transactions = Transactions::new(replay.next_transaction);

@@ -31,6 +31,9 @@ use super::{DatabaseFile, Engine, EngineError, RecoveryModel, Redone, Result, St
 use crate::moment::Moment;
 use crate::world::{Open, World};
 
+/// Where redo stands while the pages of a set are coming over those of another.
+const INCOMPLETE: Lsn = Lsn::ZERO;
+
 /// Restore.
 impl Engine {
     /// Makes empty files for a restore (existing ones are replaced); the boot page comes with the backup's pages.
@@ -59,7 +62,10 @@ impl Engine {
     pub fn restore_extent(&mut self, file_id: u16, extent: u32, pages: &[u8]) -> Result<()> {
         self.leave_standby()?;
         let core = &mut self.core;
-        if core.boot.boot.redo_start.take().is_some() {
+        if let Some((start, fork)) = core.boot.boot.redo_start
+            && start != INCOMPLETE
+        {
+            core.boot.boot.redo_start = Some((INCOMPLETE, fork));
             core.write_boot()?;
         }
         let first = PageId {
@@ -119,7 +125,12 @@ impl Engine {
     /// As [`Engine::redo`].
     pub fn recover(&mut self, fork: Uuid, at: Moment) -> Result<()> {
         self.leave_standby()?;
-        let recovered = self.core.recover(fork, at);
+        let recovered = if self.core.is_recovered() {
+            // The process ended before it could tell anybody.
+            self.core.recover_from_crash(at)
+        } else {
+            self.core.recover(fork, at)
+        };
         self.core.settle(recovered)?;
         self.open_tables()?;
         self.core.boot.boot.redo_start = None;
@@ -131,10 +142,19 @@ impl Engine {
 impl Core {
     /// Where redo stands: its LSN and the fork that was restored.
     pub(super) fn redo_start(&self) -> Result<(Lsn, Uuid)> {
-        self.boot.boot.redo_start.ok_or_else(|| EngineError::Log {
+        let start = self.boot.boot.redo_start.filter(|(lsn, _)| *lsn != INCOMPLETE);
+        start.ok_or_else(|| EngineError::Log {
             lsn: self.boot.boot.checkpoint_lsn,
             detail: "the pages of a backup set have not been restored completely".to_owned(),
         })
+    }
+
+    /// Whether recovery has been through: the boot page, which comes without `redo_start` from a backup, too, names a checkpoint of the log that is here.
+    fn is_recovered(&self) -> bool {
+        let checkpoint = self.boot.boot.checkpoint_lsn;
+        let record = self.log.record(checkpoint);
+        let record = record.and_then(|bytes| Record::decode(checkpoint, &bytes));
+        self.boot.boot.redo_start.is_none() && matches!(record, Ok(Record::Checkpoint { .. }))
     }
 
     fn redo(&mut self, stop: Stop) -> Result<Redone> {
@@ -191,6 +211,11 @@ impl Core {
         self.boot.boot.recovery_fork = fork;
         self.boot.boot.first_fork = Some((restored, end));
         self.write_boot()?;
+        // Until the checkpoint, nothing that is logged is redone after a crash: it is cut off and done again. Every page needs its copy aside.
+        self.redo_from = Lsn {
+            vlf: u32::MAX,
+            ..Lsn::ZERO
+        };
         let has_log = self.log.min_lsn() < self.log.next_lsn();
         let mut losers = BTreeMap::new();
         let mut end = end;

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use bak::Lsn;
 use bak::checksum::{PAGE, SECTOR, sector_sum};
 
 use super::core::Core;
@@ -56,45 +57,63 @@ impl Engine {
         self.forget_tables()
     }
 
-    /// A process that ended in standby, or on the way into it or out of it, left the file that says so.
+    /// A process that ended in standby, or on the way into it or out of it, left the file that says so. Both files stay as they are, so that this can
+    /// be cut off and done again.
     pub(super) fn resume_standby(&mut self) -> Result<()> {
-        if let Some(undo_file) = self.core.standby_left_behind()? {
-            self.core.standby = Some(undo_file.clone());
-            self.enter_standby(&undo_file)?;
-        }
-        Ok(())
+        let Some(undo_file) = self.core.standby_left_behind()? else {
+            return Ok(());
+        };
+        let resumed = self.core.resume_standby(undo_file);
+        self.core.settle(resumed)?;
+        self.open_tables_to_read()
     }
 }
 
 impl Core {
     fn enter_standby(&mut self, undo_file: &str) -> Result<()> {
-        let (end, _) = self.redo_start()?;
-        let from = self.boot.boot.checkpoint_lsn;
-        let has_log = self.log.min_lsn() < self.log.next_lsn();
-        let mut undo = Vec::new();
-        if has_log {
-            let replay = self.replay(from, end, Stop::Before(end))?;
-            for loser in replay.open.values().rev() {
-                let mut next = loser.last;
-                loop {
-                    match Record::decode(next, &self.log.record(next)?)? {
-                        Record::Write { previous, page, .. } => {
-                            undo.push((next, page));
-                            next = previous;
-                        }
-                        Record::Compensation { undo_next, .. } => next = undo_next,
-                        _ => break,
-                    }
-                }
-            }
-        }
+        let undo = self.writes_to_undo()?;
         let pages: BTreeSet<PageId> = undo.iter().map(|(_, page)| *page).collect();
         self.write_undo_file(undo_file, &pages)?;
         self.name_undo_file(undo_file)?;
         self.standby = Some(undo_file.to_owned());
+        self.undo_without_log(&undo)
+    }
+
+    fn resume_standby(&mut self, undo_file: String) -> Result<()> {
+        self.bring_back(&undo_file)?;
+        self.standby = Some(undo_file);
+        let undo = self.writes_to_undo()?;
+        self.undo_without_log(&undo)
+    }
+
+    /// The writes of transactions that are open where redo stands, each transaction's newest first, and their pages.
+    fn writes_to_undo(&mut self) -> Result<Vec<(Lsn, PageId)>> {
+        let (end, _) = self.redo_start()?;
+        let mut undo = Vec::new();
+        if self.log.min_lsn() == self.log.next_lsn() {
+            return Ok(undo);
+        }
+        let replay = self.replay(self.boot.boot.checkpoint_lsn, end, Stop::Before(end))?;
+        for loser in replay.open.values().rev() {
+            let mut next = loser.last;
+            loop {
+                match Record::decode(next, &self.log.record(next)?)? {
+                    Record::Write { previous, page, .. } => {
+                        undo.push((next, page));
+                        next = previous;
+                    }
+                    Record::Compensation { undo_next, .. } => next = undo_next,
+                    _ => break,
+                }
+            }
+        }
+        Ok(undo)
+    }
+
+    fn undo_without_log(&mut self, undo: &[(Lsn, PageId)]) -> Result<()> {
         for (lsn, page) in undo {
-            if let Record::Write { offset, before, .. } = Record::decode(lsn, &self.log.record(lsn)?)? {
-                let frame = self.fetch(page)?;
+            if let Record::Write { offset, before, .. } = Record::decode(*lsn, &self.log.record(*lsn)?)? {
+                let frame = self.fetch(*page)?;
                 let start = usize::from(offset);
                 frame.page[start..start + before.len()].copy_from_slice(&before);
                 frame.is_dirty = true;
@@ -152,19 +171,24 @@ impl Core {
         let Some(undo_file) = self.standby.clone() else {
             return Ok(());
         };
-        for (id, page) in self.read_undo_file(&undo_file)? {
-            self.make_room()?;
-            let mut frame = Frame::clean(page);
-            frame.is_dirty = true;
-            self.pool.put(id, frame);
-        }
-        self.write_all()?;
+        self.bring_back(&undo_file)?;
         let name = path(self.files.primary());
         let disk = &self.world.disk;
         disk.remove(&name).map_err(|error| refused(&name, error))?;
         self.standby = None;
         disk.remove(&undo_file)
             .map_err(|error| refused(&undo_file, error))
+    }
+
+    /// Puts the pages of the undo file back in their places.
+    fn bring_back(&mut self, undo_file: &str) -> Result<()> {
+        for (id, page) in self.read_undo_file(undo_file)? {
+            self.make_room()?;
+            let mut frame = Frame::clean(page);
+            frame.is_dirty = true;
+            self.pool.put(id, frame);
+        }
+        self.write_all()
     }
 
     fn read_undo_file(&self, undo_file: &str) -> Result<Vec<(PageId, Box<Page>)>> {

@@ -71,7 +71,13 @@ fn file(file_id: u16, name: &str, path: &str, file_type: bak::FileType, size: u3
 pub(crate) fn files(directory: &str) -> Vec<DatabaseFile> {
     vec![
         file(1, "db", &format!("{directory}/db.mdf"), bak::FileType::Data, 64),
-        file(2, "db_log", &format!("{directory}/db_log.ldf"), bak::FileType::Log, 128),
+        file(
+            2,
+            "db_log",
+            &format!("{directory}/db_log.ldf"),
+            bak::FileType::Log,
+            128,
+        ),
     ]
 }
 
@@ -170,8 +176,17 @@ pub(crate) struct Workload {
 }
 
 fn plain(tables: &BTreeMap<String, Table>) -> State {
-    let rows = |table: &Table| table.rows.iter().map(|(key, (_, text))| (*key, text.clone())).collect();
-    tables.iter().map(|(name, table)| (name.clone(), rows(table))).collect()
+    let rows = |table: &Table| {
+        table
+            .rows
+            .iter()
+            .map(|(key, (_, text))| (*key, text.clone()))
+            .collect()
+    };
+    tables
+        .iter()
+        .map(|(name, table)| (name.clone(), rows(table)))
+        .collect()
 }
 
 impl Workload {
@@ -202,7 +217,43 @@ impl Workload {
     /// What a database may hold after a crash: what committed, with or without the commit that did not return.
     pub(crate) fn possible(&self) -> Vec<State> {
         let in_flight = self.in_flight.as_ref().map(plain);
-        [Some(self.committed()), in_flight].into_iter().flatten().collect()
+        [Some(self.committed()), in_flight]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// What had committed at a moment.
+    pub(crate) fn at(&self, moment: Moment) -> &State {
+        let earlier = self.history.iter().rev().find(|(at, _)| *at <= moment);
+        &earlier.expect("the history begins before everything").1
+    }
+
+    /// The moment of the last step.
+    pub(crate) fn now(&self) -> Moment {
+        Moment(self.now)
+    }
+
+    /// Goes on with what an engine holds: after a crash, or in a restored database. Nothing is open there.
+    pub(crate) fn adopt(&mut self, engine: &mut Engine) {
+        self.open.clear();
+        self.in_flight = None;
+        self.committed.clear();
+        for facts in engine.tables() {
+            let mut table = Table {
+                id: facts.id,
+                rows: BTreeMap::new(),
+            };
+            let visit = &mut |place, values| {
+                let (key, text) = row_of(values);
+                table.rows.insert(key, (place, text));
+                ControlFlow::Continue(())
+            };
+            engine.scan(facts.id, visit).unwrap();
+            self.committed.insert(facts.definition.name, table);
+        }
+        let at = self.tick();
+        self.history.push((at, self.committed()));
     }
 
     /// One step.
@@ -288,7 +339,12 @@ impl Workload {
     }
 
     fn change_catalog(&mut self, engine: &mut Engine, index: usize) -> Result<(), EngineError> {
-        if self.open.iter().enumerate().any(|(other, open)| other != index && open.has_catalog) {
+        if self
+            .open
+            .iter()
+            .enumerate()
+            .any(|(other, open)| other != index && open.has_catalog)
+        {
             return Ok(());
         }
         let id = self.open[index].id;
@@ -296,7 +352,9 @@ impl Workload {
             && let Some(name) = self.take_table(index)
         {
             self.open[index].has_catalog = true;
-            let table = self.open[index].own[&name].clone().expect("a table that is taken is there");
+            let table = self.open[index].own[&name]
+                .clone()
+                .expect("a table that is taken is there");
             engine.drop_table(id, table.id)?;
             self.open[index].own.insert(name, None);
             return Ok(());
@@ -316,7 +374,9 @@ impl Workload {
     /// A table that a transaction has, or may have, to itself.
     fn take_table(&mut self, index: usize) -> Option<String> {
         let own = self.open[index].own.iter();
-        let own = own.filter(|(_, table)| table.is_some()).map(|(name, _)| name.clone());
+        let own = own
+            .filter(|(_, table)| table.is_some())
+            .map(|(name, _)| name.clone());
         let taken = |name: &&String| self.open.iter().any(|open| open.own.contains_key(*name));
         let free = self.committed.keys().filter(|name| !taken(name)).cloned();
         let mut all: Vec<String> = own.chain(free).collect();
@@ -335,7 +395,9 @@ impl Workload {
             return self.change_catalog(engine, index);
         };
         let id = self.open[index].id;
-        let mut table = self.open[index].own[&name].clone().expect("a table that is taken is there");
+        let mut table = self.open[index].own[&name]
+            .clone()
+            .expect("a table that is taken is there");
         for _ in 0..=self.chance.below(6) {
             let nth = self.chance.below(table.rows.len().max(1) as u64) as usize;
             let chosen = table.rows.iter().nth(nth).map(|(key, (place, _))| (*key, *place));
