@@ -83,6 +83,10 @@ pub trait MediaSink: Send {
 pub trait MediaSource: Send {
     /// Bytes of the media.
     fn len(&self) -> u64;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
     /// Reads up to `length` bytes at `offset`; fewer only at the end.
     ///
     /// # Errors

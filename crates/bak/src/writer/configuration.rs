@@ -195,7 +195,9 @@ fn put_lineage(chunk: &mut Chunk, plan: &SetPlan) {
     chunk.lsn(332, set.log_chain_lsn.or(set.checkpoint_lsn));
 }
 
-fn flags(set: &BackupSet) -> u32 {
+/// Bits of `Flags` as RESTORE HEADERONLY prints them, as far as they follow from the set itself.
+#[must_use]
+pub fn flags(set: &BackupSet) -> u32 {
     let differential = matches!(
         set.backup_type,
         BackupType::Differential | BackupType::DifferentialFile | BackupType::DifferentialPartial

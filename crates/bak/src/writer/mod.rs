@@ -29,6 +29,7 @@ mod set_map;
 mod sink;
 mod stream;
 
+pub use configuration::flags;
 pub use media::{BlockSize, MediaDescription, MediaWriter};
 pub use media_end::{MediaEnd, NotAppendable};
 pub use set::{LogSegment, SetDetails, SetPlan, SetWriter};

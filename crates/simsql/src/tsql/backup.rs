@@ -98,3 +98,48 @@ pub struct BackupOptions {
     /// FILE_SNAPSHOT, METADATA_ONLY.
     pub snapshot: bool,
 }
+
+impl BackupStatement {
+    /// The same with every variable replaced by what `resolve` says it holds.
+    ///
+    /// # Errors
+    /// Those of `resolve`.
+    pub fn resolved<E>(&self, resolve: &dyn Fn(&Word) -> Result<String, E>) -> Result<Self, E> {
+        let word = |word: &Word| resolve(word).map(Word::Literal);
+        let words = |words: &[Word]| words.iter().map(word).collect::<Result<Vec<_>, E>>();
+        let optional = |given: &Option<Word>| given.as_ref().map(word).transpose();
+        let device = |device: &DeviceName| {
+            Ok(match device {
+                DeviceName::Disk(path) => DeviceName::Disk(word(path)?),
+                DeviceName::Url(url) => DeviceName::Url(word(url)?),
+                DeviceName::Tape(tape) => DeviceName::Tape(word(tape)?),
+                DeviceName::Logical(name) => DeviceName::Logical(name.clone()),
+            })
+        };
+        let devices = |devices: &[DeviceName]| devices.iter().map(device).collect::<Result<Vec<_>, E>>();
+        let options = &self.options;
+        Ok(Self {
+            what: self.what,
+            database: word(&self.database)?,
+            files: words(&self.files)?,
+            filegroups: words(&self.filegroups)?,
+            read_write_filegroups: self.read_write_filegroups,
+            devices: devices(&self.devices)?,
+            mirrors: self
+                .mirrors
+                .iter()
+                .map(|mirror| devices(mirror))
+                .collect::<Result<Vec<_>, E>>()?,
+            options: BackupOptions {
+                name: optional(&options.name)?,
+                description: optional(&options.description)?,
+                media_name: optional(&options.media_name)?,
+                media_description: optional(&options.media_description)?,
+                credential: optional(&options.credential)?,
+                expire_date: optional(&options.expire_date)?,
+                standby: optional(&options.standby)?,
+                ..options.clone()
+            },
+        })
+    }
+}
