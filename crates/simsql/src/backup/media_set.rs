@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::order::Order;
 use super::output::{Devices, Output};
+use crate::instance::Version;
 use crate::media::{Device, MediaSink, SinkPlan, disk};
 use crate::message::Failure;
 use crate::session::Session;
@@ -169,6 +170,7 @@ impl MediaSet {
                 format: order.format,
                 offset: family.offset,
                 estimate: estimate.div_ceil(self.families.len() as u64),
+                utf16_lists: session.instance.settings.version <= Version::V2019,
             };
             let mut sinks: Vec<Box<dyn MediaSink>> = Vec::new();
             for mirror in &order.mirrors {
@@ -224,6 +226,7 @@ async fn open(
             address,
             order.credential.as_deref(),
             credentials,
+            session.instance.settings.version,
             url::Direction::Backup,
         )?
     };
