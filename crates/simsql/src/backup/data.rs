@@ -18,9 +18,6 @@ use crate::instance::Version;
 use crate::message::Failure;
 use crate::session::Session;
 
-/// Extents that are sent a second time by builds from 2019 on: those that hold the file's header and maps, and the boot page, which the
-/// backup itself changes. All 13 real ones send 1 to 16.
-const SENT_AGAIN: [u32; 2] = [0, 1];
 const PRIMARY_FILE: u16 = 1;
 
 /// A data backup from the checkpoint to 3014.
@@ -125,21 +122,25 @@ fn pages(files: &[FileExtents]) -> Vec<(u16, u64)> {
         .collect()
 }
 
-/// What a second pass sends.
-fn again(session: &Session, order: &Order, backup: &DataBackup) -> Vec<FileExtents> {
-    let sends = order.kind == Kind::Full && session.instance.settings.version >= Version::V2019;
-    let primary = backup.files.iter().find(|file| file.file_id == PRIMARY_FILE);
-    let Some(primary) = primary.filter(|_| sends) else {
-        return Vec::new();
-    };
-    let extents: Vec<u32> = SENT_AGAIN
-        .into_iter()
-        .filter(|extent| primary.extents.contains(extent))
-        .collect();
-    vec![FileExtents {
-        file_id: PRIMARY_FILE,
-        extents,
-    }]
+/// What builds from 2019 on send a second time with a full backup: the extents that changed meanwhile, and in any case the one that holds the
+/// primary file's header and maps. All 13 real ones send 1 to 16.
+fn again(session: &Session, order: &Order, database: u16) -> Result<Vec<FileExtents>, Failure> {
+    if order.kind != Kind::Full || session.instance.settings.version < Version::V2019 {
+        return Ok(Vec::new());
+    }
+    let mut files = with_engine(session, database, |engine| Ok(engine.changed_meanwhile()))?;
+    match files.first_mut().filter(|file| file.file_id == PRIMARY_FILE) {
+        Some(primary) if primary.extents.first() == Some(&0) => {}
+        Some(primary) => primary.extents.insert(0, 0),
+        None => files.insert(
+            0,
+            FileExtents {
+                file_id: PRIMARY_FILE,
+                extents: vec![0],
+            },
+        ),
+    }
+    Ok(files)
 }
 
 async fn write<'a>(
@@ -154,9 +155,6 @@ async fn write<'a>(
     let families = media.families.len();
     let portion = u64::from(order.max_transfer) / EXTENT_BYTES;
     let dealt = work::deal(&backup.files, families, portion as u32);
-    let again = again(session, order, backup);
-    let mut dealt_again = work::deal(&again, 1, portion as u32);
-    dealt_again.resize(families, Vec::new());
     let plan = SetPlan {
         set: description.set.clone(),
         data_pages: pages(&backup.files)
@@ -172,7 +170,10 @@ async fn write<'a>(
         .collect();
     stage.frames(&mut sets, FRAME_TRANSFER).await?;
     stage.pass(&mut sets, &dealt, answers).await?;
+    let again = again(session, order, stage.database)?;
     if !again.is_empty() {
+        let mut dealt_again = work::deal(&again, 1, portion as u32);
+        dealt_again.resize(families, Vec::new());
         stage.pass(&mut sets, &dealt_again, answers).await?;
     }
     let (last, pieces) = stage.close_log(backup.first_lsn)?;

@@ -78,6 +78,22 @@ impl Engine {
         Ok(())
     }
 
+    /// Extents that changed since the data backup under way began: what builds from 2019 on send a second time.
+    #[must_use]
+    pub fn changed_meanwhile(&self) -> Vec<FileExtents> {
+        let mut files: Vec<FileExtents> = Vec::new();
+        for (file_id, extent) in self.core.differential.since_backup() {
+            match files.last_mut() {
+                Some(file) if file.file_id == file_id => file.extents.push(extent),
+                _ => files.push(FileExtents {
+                    file_id,
+                    extents: vec![extent],
+                }),
+            }
+        }
+        files
+    }
+
     /// Closes the current log block, makes the log durable and tells where it ends: the (exclusive) LastLSN of a backup, slot 1 of the next block.
     ///
     /// # Errors

@@ -38,6 +38,11 @@ impl Differential {
         }
     }
 
+    /// What changed since the data backup under way began.
+    pub(super) fn since_backup(&self) -> impl Iterator<Item = Extent> {
+        self.since_backup.iter().flatten().copied()
+    }
+
     /// A data backup begins or ends: what changes from here on is noted apart.
     pub(super) fn note_apart(&mut self, apart: bool) {
         self.since_backup = apart.then(BTreeSet::new);
