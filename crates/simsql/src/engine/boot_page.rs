@@ -75,12 +75,24 @@ impl BootPage {
         let boot = &self.boot;
         put(record, VERSION, &boot.version.to_le_bytes());
         put(record, CREATED_VERSION, &boot.created_version.to_le_bytes());
-        let status = u32_at(record, STATUS) & !(BULK_LOGGED | SIMPLE | TORN | CHECKSUM) | status_of(boot);
+        // What reads the same already stays to the bit: a real page holds more than is read of it.
+        let before = known(record);
+        let mut status = u32_at(record, STATUS);
+        if before.recovery_model != boot.recovery_model {
+            status = status & !(BULK_LOGGED | SIMPLE) | model_bits(boot.recovery_model);
+        }
+        if before.page_verify != boot.page_verify {
+            status = status & !(TORN | CHECKSUM) | verify_bits(boot.page_verify);
+        }
         put(record, STATUS, &status.to_le_bytes());
-        put(record, CREATED, &datetime_bytes(boot.created));
+        if before.created != boot.created {
+            put(record, CREATED, &datetime_bytes(boot.created));
+        }
         put_name(record, &boot.name);
         record[COMPATIBILITY] = boot.compatibility_level;
-        put(record, LOG_CHAIN, &lsn_bytes(boot.log_chain_lsn));
+        if before.recovery_model != boot.recovery_model || before.log_chain_lsn != boot.log_chain_lsn {
+            put(record, LOG_CHAIN, &lsn_bytes(boot.log_chain_lsn));
+        }
         put(record, DATABASE_BACKUP, &lsn_bytes(boot.database_backup_lsn));
         put(record, CHECKPOINT, &boot.checkpoint_lsn.to_bytes());
         put(record, FAMILY, &boot.family_guid.to_bytes_le());
@@ -88,8 +100,10 @@ impl BootPage {
         let (fork, parted) = boot.first_fork.unwrap_or_default();
         put(record, FIRST_FORK_LSN, &parted.to_bytes());
         put(record, FIRST_FORK, &fork.to_bytes_le());
-        let base = boot.differential_base.map_or(Uuid::nil(), |(_, guid, _)| guid);
-        put(record, DIFFERENTIAL_BASE, &base.to_bytes_le());
+        let guid = |boot: &Boot| boot.differential_base.map_or(Uuid::nil(), |(_, guid, _)| guid);
+        if guid(&before) != guid(boot) {
+            put(record, DIFFERENTIAL_BASE, &guid(boot).to_bytes_le());
+        }
         put(record, BLOCK, &block::encode(self));
     }
 
@@ -159,18 +173,20 @@ fn format(page: &mut Page) {
     put_slots(page, &[HEADER as u16]);
 }
 
-fn status_of(boot: &Boot) -> u32 {
-    let model = match boot.recovery_model {
+fn model_bits(model: RecoveryModel) -> u32 {
+    match model {
         RecoveryModel::Full => 0,
         RecoveryModel::BulkLogged => BULK_LOGGED,
         RecoveryModel::Simple => SIMPLE,
-    };
-    let verify = match boot.page_verify {
+    }
+}
+
+fn verify_bits(verify: Protection) -> u32 {
+    match verify {
         Protection::Checksum => CHECKSUM,
         Protection::Torn => TORN,
         Protection::None => 0,
-    };
-    model | verify
+    }
 }
 
 fn model_of(status: u32) -> RecoveryModel {

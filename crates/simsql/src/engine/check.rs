@@ -313,4 +313,6 @@ fn first_page(extent: Extent) -> PageId {
 }
 
 #[cfg(test)]
+mod real;
+#[cfg(test)]
 mod tests;

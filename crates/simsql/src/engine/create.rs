@@ -186,6 +186,12 @@ impl Core {
             page: BOOT_PAGE,
             detail: "it is no boot page".to_owned(),
         })?;
+        // A page that a real server wrote leaves the binding id to the file's header.
+        if self.boot.boot.binding_id.is_nil() {
+            let header = self.fetch(PageId { file: 1, page: 0 })?;
+            let header = FileHeader::decode(&header.page);
+            self.boot.boot.binding_id = header.map(|header| header.binding_id).unwrap_or_default();
+        }
         Ok(())
     }
 }

@@ -207,7 +207,8 @@ impl<'a> Parts<'a> {
     }
 
     fn end(&self, number: usize) -> Option<usize> {
-        u16_at(self.ends, 2 * number)
+        // The highest bit marks a column whose value lies elsewhere; real pages have such.
+        u16_at(self.ends, 2 * number).map(|end| end & 0x7FFF)
     }
 
     /// A variable column's bytes: those behind the last that is stored are empty.

@@ -20,7 +20,7 @@ pub(crate) use maps::{
 };
 
 use super::access::{PageAccess, PageRead};
-use super::pages::{EXTENT, PAGE, Page, PageId};
+use super::pages::{EXTENT, PAGE, PageId};
 use super::table::TableId;
 use super::{DatabaseFile, EngineError, Result};
 
@@ -310,3 +310,6 @@ fn within_system<T>(
     pages.end_system();
     outcome
 }
+
+#[cfg(test)]
+mod tests;

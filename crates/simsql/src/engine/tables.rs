@@ -53,11 +53,6 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Whether tables can be made: not in a database that a real server made.
-    pub(crate) fn has_catalog(&self) -> bool {
-        self.catalog.is_some()
-    }
-
     /// All tables, by id.
     pub(crate) fn list(&self) -> Vec<TableFacts> {
         let tables = self.catalog.iter().flat_map(Catalog::tables);

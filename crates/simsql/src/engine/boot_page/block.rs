@@ -15,8 +15,8 @@
 //! | 87..91 | option bits |
 //! | 91..97 | first IAM page of the catalog, page and file |
 
+use bak::LocalTime;
 use bak::checksum::record_sum;
-use bak::{LocalTime, Lsn};
 
 use super::{BootPage, guid_at, lsn_at, lsn_bytes, put, u16_at, u32_at};
 use crate::engine::pages::PageId;

@@ -75,8 +75,8 @@ pub(super) fn put(sql_type: SqlType, value: &Value, out: &mut [u8]) {
             put_datetime2(*moment, scale, date_time);
             zone.copy_from_slice(&offset.to_le_bytes());
         }
-        (SqlType::Char(_), Value::Text(text)) => put_padded(&code_page_1252(text), &[b' '], out),
-        (SqlType::NChar(_), Value::Text(text)) => put_padded(&utf16(text), &[b' ', 0], out),
+        (SqlType::Char(_), Value::Text(text)) => put_padded(&code_page_1252(text), b" ", out),
+        (SqlType::NChar(_), Value::Text(text)) => put_padded(&utf16(text), b" \0", out),
         (SqlType::Binary(_), Value::Bytes(bytes)) => put_padded(bytes, &[0], out),
         (SqlType::UniqueIdentifier, Value::Guid(guid)) => out.copy_from_slice(&guid.to_bytes_le()),
         (sql_type, value) => {
