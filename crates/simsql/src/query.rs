@@ -5,17 +5,28 @@
 //! their types even where it has no rows. Deliberately absent, and refused with 40510: FOR XML and FOR JSON, PIVOT, recursive common table
 //! expressions, GROUPING SETS, SELECT INTO, OUTPUT.
 
+mod arithmetic;
+mod bind;
 pub mod calendar;
 pub mod change;
 pub mod collation;
 pub mod convert;
 pub mod decimal;
+mod evaluate;
+mod functions;
+mod key;
+mod like;
+mod plan;
 mod printing;
+mod run;
 pub mod types;
 
 use sqlparser::ast;
 
 use crate::message::Failure;
+use crate::query::bind::Binder;
+use crate::query::evaluate::{Env, Run};
+use crate::query::plan::Body;
 use crate::value::{Column, SqlType, Value};
 
 /// A table or view as the executor sees it.
@@ -65,25 +76,53 @@ pub enum Answer {
 ///
 /// # Errors
 /// What the query meets: names, types, conversions, limits.
-#[allow(clippy::unimplemented, unused_variables)]
 pub fn select(query: &ast::Query, names: &mut dyn Names) -> Result<Answer, Failure> {
-    unimplemented!()
+    let plan = Binder::new(names).query(query, false)?;
+    let mut run = Run::new(names);
+    let rows = run.plan(&plan, &Env::default())?;
+    let variables: &[String] = match &plan.body {
+        Body::Select(select) => &select.assigns,
+        _ => &[],
+    };
+    if variables.is_empty() {
+        return Ok(Answer::Rows(Relation {
+            columns: plan.columns,
+            rows,
+        }));
+    }
+    let assigned = variables
+        .iter()
+        .filter_map(|name| run.assigned.get(name).map(|value| (name.clone(), value.clone())))
+        .collect();
+    Ok(Answer::Assigned {
+        variables: assigned,
+        count: run.assigned_rows,
+    })
 }
 
 /// The value of an expression outside of any table: SET, DECLARE, PRINT, an argument.
 ///
 /// # Errors
 /// As [`select`].
-#[allow(clippy::unimplemented, unused_variables)]
 pub fn evaluate(expression: &ast::Expr, names: &mut dyn Names) -> Result<(Value, SqlType), Failure> {
-    unimplemented!()
+    let scalar = Binder::new(names).scalar(expression)?;
+    let value = Run::new(names).scalar(&scalar, &Env::default())?;
+    Ok((value, scalar.sql_type))
 }
 
 /// The truth of a condition outside of any table: IF, WHILE. `None` is unknown, which does not hold.
 ///
 /// # Errors
 /// As [`select`]; 4145 where the expression is no condition.
-#[allow(clippy::unimplemented, unused_variables)]
 pub fn condition(expression: &ast::Expr, names: &mut dyn Names) -> Result<Option<bool>, Failure> {
-    unimplemented!()
+    let predicate = Binder::new(names).predicate(expression)?;
+    Run::new(names).predicate(&predicate, &Env::default())
 }
+
+/// 40510.
+fn refuse(what: &str) -> Failure {
+    Failure::new(40_510, &[&what])
+}
+
+#[cfg(test)]
+mod tests;

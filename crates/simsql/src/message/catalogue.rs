@@ -181,6 +181,7 @@ pub const ENTRIES: &[Entry] = &[
         "Implicit conversion from data type {0} to {1} is not allowed. Use the CONVERT function to run this query.",
     ),
     entry(262, 14, "{0} permission denied in database '{1}'."),
+    entry(263, 16, "Must specify table to select from."),
     entry(
         264,
         16,
@@ -200,6 +201,11 @@ pub const ENTRIES: &[Entry] = &[
         402,
         16,
         "The data types {0} and {1} are incompatible in the {2} operator.",
+    ),
+    entry(
+        506,
+        16,
+        "The invalid escape character \"{0}\" was specified in a LIKE predicate.",
     ),
     entry(
         511,
@@ -222,6 +228,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large. Try to use datediff with a less precise datepart.",
     ),
+    entry(536, 16, "Invalid length parameter passed to the {0} function."),
     entry(
         537,
         16,
@@ -290,6 +297,11 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(1002, 15, "Line {0}: Specified scale {1} is invalid."),
     entry(
+        1007,
+        15,
+        "The number '{0}' is out of the range for numeric representation (maximum precision 38).",
+    ),
+    entry(
         1011,
         16,
         "The correlation name '{0}' is specified multiple times in a FROM clause.",
@@ -300,6 +312,7 @@ pub const ENTRIES: &[Entry] = &[
         "The objects \"{0}\" and \"{1}\" in the FROM clause have the same exposed names. Use correlation names to distinguish them.",
     ),
     entry(1014, 15, "A TOP or FETCH clause contains an invalid value."),
+    entry(1023, 15, "Invalid parameter {0} specified for {1}."),
     entry(1031, 15, "Percent values must be between 0 and 100."),
     entry(
         1033,
@@ -852,6 +865,11 @@ pub const ENTRIES: &[Entry] = &[
         "Internal error: An expression services limit has been reached. Please look for potentially complex expressions in your query, and try to simplify them.",
     ),
     entry(
+        8730,
+        16,
+        "Offset parameter for Lag and Lead functions cannot be a negative value.",
+    ),
+    entry(
         8904,
         16,
         "Extent {0} in database ID {1} is allocated by more than one allocation object.",
@@ -931,6 +949,17 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "The datepart {0} is not supported by date function {1} for data type {2}.",
     ),
+    entry(9812, 16, "The timezone provided to builtin function is invalid."),
+    entry(
+        9829,
+        16,
+        "STRING_AGG aggregation result exceeded the limit of 8000 bytes. Use LOB types to avoid result truncation.",
+    ),
+    entry(
+        10_709,
+        16,
+        "The number of columns for each row in a table value constructor must be the same.",
+    ),
     entry(
         10_742,
         15,
@@ -941,6 +970,7 @@ pub const ENTRIES: &[Entry] = &[
         15,
         "The number of rows provided for a FETCH clause must be greater then zero.",
     ),
+    entry(10_759, 15, "Use of DISTINCT is not allowed with the OVER clause."),
     entry(
         15_007,
         16,

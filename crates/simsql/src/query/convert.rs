@@ -5,8 +5,8 @@
 
 mod bytes;
 mod date;
-mod number;
-mod text;
+pub(crate) mod number;
+pub(crate) mod text;
 
 use crate::message::Failure;
 use crate::query::types::{self, Family, name};
@@ -64,6 +64,11 @@ pub fn store(value: Value, from: SqlType, to: SqlType, table: &str, column: &str
         });
     }
     convert(value, from, to)
+}
+
+/// The bytes of pairs of hexadecimal digits.
+pub(crate) fn from_digits(digits: &str) -> Option<Vec<u8>> {
+    bytes::decode(digits)
 }
 
 /// Whether a text or bytes are longer than a type allows.
