@@ -146,8 +146,8 @@ impl Binder<'_> {
                 .iter()
                 .position(|key| key.node == (Node::Column { depth: 0, index }))
                 .ok_or_else(|| {
-                    let name = parts.iter().map(|part| part.value.as_str());
-                    Failure::new(8120, &[&self.written(level, index, name.collect())])
+                    let name: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
+                    Failure::new(8120, &[&self.written(level, index, &name)])
                 })?,
         };
         Ok(Scalar {
@@ -157,7 +157,7 @@ impl Binder<'_> {
     }
 
     /// A column as messages write it: with its table.
-    fn written(&self, level: usize, index: usize, parts: Vec<&str>) -> String {
+    fn written(&self, level: usize, index: usize, parts: &[&str]) -> String {
         if parts.len() > 1 {
             return parts.join(".");
         }
