@@ -66,7 +66,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "BAC2SIM")]
     machine: String,
 
-    /// Certificates to trust for BACKUP TO URL, in PEM, beside the public ones
+    /// Certificates to trust for BACKUP TO URL, in PEM; without it no https server is trusted
     #[arg(long, value_name = "FILE")]
     trust_ca: Option<PathBuf>,
 
@@ -220,6 +220,13 @@ fn machine(arguments: &Arguments) -> Result<Machine, Failure> {
     })?;
     let others: Vec<&Path> = arguments.allow_dir.iter().map(PathBuf::as_path).collect();
     Machine::new(&arguments.data, &others, wire).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::WouldBlock {
+            return Failure::unusable(
+                "DirectoryInUse",
+                format!("another process runs an instance in {}", arguments.data.display()),
+                "stop it, or take another --data",
+            );
+        }
         Failure::unusable(
             "DirectoryFailed",
             format!(

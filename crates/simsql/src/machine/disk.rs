@@ -14,20 +14,33 @@ use crate::world::{DiskFile, Kind, Open, OsError, Space};
 #[derive(Clone, Debug)]
 pub struct Disk {
     roots: Vec<PathBuf>,
+    /// Held as long as the disk is: one process, one directory.
+    _lock: Arc<File>,
 }
+
+/// The file whose lock says that a process uses the directory.
+const LOCK: &str = "instance.lock";
 
 impl Disk {
     /// The disk below `directory`, which is made where it is not there, and below `others`.
     ///
     /// # Errors
-    /// Where they cannot be made or found.
+    /// Where they cannot be made or found; [`io::ErrorKind::WouldBlock`] where another process uses `directory`.
     pub fn confined(directory: &Path, others: &[&Path]) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
+        let lock = options(Open::Write)
+            .create(true)
+            .truncate(false)
+            .open(directory.join(LOCK))?;
+        lock.try_lock().map_err(io::Error::from)?;
         let mut roots = vec![directory.canonicalize()?];
         for other in others {
             roots.push(other.canonicalize()?);
         }
-        Ok(Self { roots })
+        Ok(Self {
+            roots,
+            _lock: Arc::new(lock),
+        })
     }
 
     /// The path on this machine, where it is below one of the roots.
@@ -193,6 +206,23 @@ fn volume(_: &Path) -> Space {
     }
 }
 
+/// Takes the room on the disk for bytes `from` to `to`, so that a full disk refuses a file that grows and not a later write into it. File systems that cannot
+/// are left to refuse the write.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    match fallocate(file, FallocateFlags::empty(), from, to - from) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Ok(())
+}
+
 struct RealFile {
     file: File,
 }
@@ -242,6 +272,10 @@ impl DiskFile for RealFile {
     }
 
     fn set_len(&self, length: u64) -> Result<(), OsError> {
+        let present = self.len()?;
+        if length > present {
+            allocate(&self.file, present, length).map_err(|error| os_error(&error))?;
+        }
         self.file.set_len(length).map_err(|error| os_error(&error))
     }
 

@@ -1,5 +1,5 @@
-//! HTTPS as SQL Server's clients speak it: HTTP/1.1, TLS 1.2 or 1.3, the server's certificate verified against public roots and one CA of the
-//! user's, the name too. Connections are kept and used again, one request at a time on each.
+//! HTTPS as SQL Server's clients speak it: HTTP/1.1, TLS 1.2 or 1.3, the server's certificate verified against the authorities that the user
+//! names and no others, the name too. Connections are kept and used again, one request at a time on each.
 //!
 //! Nothing is retried here and nothing is redirected. Errors carry the numbers that SQL Server prints for them.
 
@@ -51,14 +51,13 @@ pub enum WireSetupError {
 }
 
 impl Wire {
-    /// A network that trusts the public roots and the certificates of `ca` (PEM). `hosts` says where a host is, in place of the resolver and of the
+    /// A network that trusts the certificates of `ca` (PEM), and nobody where there is none. `hosts` says where a host is, in place of the resolver and of the
     /// URL's port: `/etc/hosts` with a port, because SQL Server's clients insist on a name and on port 443.
     ///
     /// # Errors
     /// Where `ca` holds no certificate.
     pub fn new(ca: Option<&[u8]>, hosts: BTreeMap<String, SocketAddr>) -> Result<Self, WireSetupError> {
         let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         if let Some(pem) = ca {
             let before = roots.len();
             for certificate in CertificateDer::pem_slice_iter(pem) {
