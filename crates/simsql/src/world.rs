@@ -166,6 +166,7 @@ pub struct Space {
 }
 
 /// An open file. Bytes written are read back at once; they survive a loss of power only once [`DiskFile::sync`] returned.
+#[allow(clippy::len_without_is_empty)] // A file's length can fail to be told; nobody asks whether it is empty.
 pub trait DiskFile: Send + Sync {
     /// Reads exactly `bytes.len()` bytes (38 beyond the end).
     ///

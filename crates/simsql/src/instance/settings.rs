@@ -72,7 +72,7 @@ impl Version {
     /// Its native compatibility level.
     #[must_use]
     pub fn compatibility_level(self) -> u8 {
-        (self.software().major * 10) as u8
+        self.software().major * 10
     }
 }
 

@@ -52,6 +52,7 @@ impl Instance {
     /// # Errors
     /// Where its directory cannot be used or the system databases cannot be opened. A user database that cannot be opened is RECOVERY_PENDING or
     /// SUSPECT, and the instance starts.
+    #[allow(clippy::needless_pass_by_value)] // The world is the instance's from here on, with its faults around it.
     pub fn start(world: World, settings: Settings) -> Result<Arc<Self>, Failure> {
         let switches = Arc::new(Switches::new(Arc::clone(&world.power)));
         let world = crate::faults::wrap(&world, &switches);

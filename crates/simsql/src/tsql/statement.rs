@@ -25,6 +25,7 @@ pub struct Located {
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // A batch holds few statements, and none is moved but once.
 pub enum Statement {
     /// SELECT, with its variables assigned where it assigns.
     Query(Box<ast::Query>),
