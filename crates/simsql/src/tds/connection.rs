@@ -71,6 +71,7 @@ pub(super) async fn serve(
         packets,
         manner,
         limits,
+        early: None,
     };
     let seat = connection.converse(seat).await;
     drop(connection);
@@ -106,6 +107,8 @@ struct Connection {
     packets: mpsc::Sender<Vec<u8>>,
     manner: Manner,
     limits: Arc<Limits>,
+    /// The next request, where it came while the last one was still being put away.
+    early: Option<Incoming>,
 }
 
 impl Connection {
@@ -133,6 +136,9 @@ impl Connection {
 
     /// Waits for the next request; `None` in its place where the client left, was killed, or kept silent for too long.
     async fn wait(&mut self, mut seat: Seat) -> Option<(Seat, Option<Incoming>)> {
+        if let Some(early) = self.early.take() {
+            return Some((seat, Some(early)));
+        }
         let end = Instant::now() + self.limits.idle;
         loop {
             let glance = (Instant::now() + GLANCE).min(end);
@@ -165,7 +171,7 @@ impl Connection {
         let guard = CancelOnDrop(canceller.clone());
         let answering = Answering::new(self.manner.clone(), self.packets.clone(), canceller.clone());
         let mut job = spawn_blocking(move || {
-            let ending = request::run(&mut seat, incoming, answering);
+            let ending = request::run(&mut seat, &incoming, answering);
             (seat, ending)
         });
         let (mut attention, mut is_gone) = (false, false);
@@ -173,11 +179,15 @@ impl Connection {
             tokio::select! {
                 biased;
                 ended = &mut job => break ended,
-                message = self.reader.next(), if !is_gone => {
+                message = self.reader.next(), if !is_gone && self.early.is_none() => {
                     match message {
-                        Ok(Some(message)) if message.kind == Kind::Attention => attention = true,
-                        // Nothing else may come while a request runs; nor does it from a client that left.
-                        _ => is_gone = true,
+                        Ok(Some(message)) if message.kind != Kind::Attention => {
+                            // The client has read the whole answer before this task saw its end.
+                            self.early = Some(message);
+                            continue;
+                        }
+                        Ok(Some(_)) => attention = true,
+                        Ok(None) | Err(_) => is_gone = true,
                     }
                     canceller.cancel();
                 }

@@ -41,7 +41,7 @@ pub(super) struct Ending {
 }
 
 /// Runs a request and answers it.
-pub(super) fn run(seat: &mut Seat, incoming: Incoming, mut answering: Answering) -> Ending {
+pub(super) fn run(seat: &mut Seat, incoming: &Incoming, mut answering: Answering) -> Ending {
     if incoming.given_up {
         answering.give_up(seat.guest.transactions() > 0);
         return Ending {
@@ -51,7 +51,7 @@ pub(super) fn run(seat: &mut Seat, incoming: Incoming, mut answering: Answering)
     }
     reset(seat, incoming.reset, &mut answering);
     let before = seat.guest.transactions();
-    if let Err(misread) = perform(seat, &incoming, &mut answering) {
+    if let Err(misread) = perform(seat, incoming, &mut answering) {
         answering.message(misread.into_message());
     }
     let after = seat.guest.transactions();
@@ -114,7 +114,7 @@ fn batch_text(payload: &[u8], dialect: Dialect) -> Result<String, Misread> {
         skip_headers(&mut input)?;
     }
     let text = input.take_rest();
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return Err(Misread::Broken);
     }
     Ok(utf16(text))

@@ -49,7 +49,7 @@ pub(super) fn read(payload: &[u8], dialect: Dialect) -> Result<Request, Misread>
     })
 }
 
-/// A name after its length in bytes.
+/// A name after its length in bytes (B_VARBYTE; a client that counts characters, as tiberius does, has its names cut).
 fn name(input: &mut Input) -> Result<String, Misread> {
     let length = usize::from(input.u8()?);
     Ok(utf16(input.take(length)?))
