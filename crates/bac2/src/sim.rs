@@ -7,6 +7,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use simsql::instance::{Instance, Settings, Version};
@@ -82,6 +84,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "offered")]
     encryption: Wanted,
 
+    /// Faults to come, one a line (`after 5s network lost vault.example`), as EXEC sim_fault takes them
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+
     /// Certificate for clients in PEM, its chain after it; one is made at each start where absent
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -156,7 +162,11 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
         ..Settings::new(arguments.version.into(), &directory.to_string_lossy())
     };
     let (encryption, certificate) = encryption(arguments, &settings)?;
+    let faults = faults(arguments)?;
     let instance = Instance::start(world, settings).map_err(|failure| not_started(&failure))?;
+    for line in faults {
+        instance.schedule(line).map_err(|failure| not_started(&failure))?;
+    }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| {
         Failure::unusable(
             "NoThreads",
@@ -204,6 +214,37 @@ fn password(arguments: &Arguments, console: &Console) -> Result<String, Failure>
     }
     Ok(password)
 }
+
+fn faults(arguments: &Arguments) -> Result<Vec<simsql::faults::Line>, Failure> {
+    let Some(file) = &arguments.faults else {
+        return Ok(Vec::new());
+    };
+    let text = fs::read_to_string(file).map_err(|error| Failure::reading(file, &error))?;
+    simsql::faults::parse_file(&text).map_err(|error| {
+        Failure::unusable(
+            "BadFault",
+            format!("{}: {error}", file.display()),
+            "the documentation of the crate's module `faults` lists them all",
+        )
+    })
+}
+
+/// Lets faults happen in their time, on a thread of its own, until `done`.
+fn keep_faults(instance: &Arc<Instance>, done: &Arc<AtomicBool>) {
+    let (instance, done) = (Arc::clone(instance), Arc::clone(done));
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            while !done.load(Ordering::SeqCst) {
+                instance.let_faults_happen().await;
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+    });
+}
+
+/// How often it is looked whether a fault's time has come.
+const LOOK: Duration = Duration::from_millis(50);
 
 fn machine(arguments: &Arguments) -> Result<Machine, Failure> {
     let ca = match &arguments.trust_ca {
@@ -288,6 +329,8 @@ async fn serve(
             "look at the limits of this process",
         )
     })?;
+    let done = Arc::new(AtomicBool::new(false));
+    keep_faults(instance, &done);
     let served = tds::serve(Arc::clone(instance), listener, encryption);
     console.text(&ready(
         instance,
@@ -299,6 +342,7 @@ async fn serve(
         () = served => {}
         () = stop => {}
     }
+    done.store(true, Ordering::SeqCst);
     Ok(())
 }
 
