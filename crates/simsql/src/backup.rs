@@ -17,6 +17,7 @@ mod figures;
 mod guards;
 mod history;
 mod log;
+mod log_check;
 mod media_set;
 mod order;
 mod output;
@@ -55,9 +56,35 @@ pub async fn run(
     let mut command = order::verb(statement.what).to_owned();
     let outcome = attempt(session, statement, &mut command, answers).await;
     outcome.map_err(|failure| {
+        for message in &failure.messages {
+            if let Some(line) = device_line(message) {
+                session.instance.log(line);
+            }
+        }
         session.instance.log(Message::new(3041, &[&command]));
         failure.and(3013, &[&order::verb(statement.what)])
     })
+}
+
+/// The error log's line on a device that failed: it has the words of 3201 and 3202 in another order.
+fn device_line(message: &Message) -> Option<Message> {
+    let (before, after) = match message.number {
+        3201 => ("Cannot open backup device '", "'. Operating system error "),
+        3202 => ("Write on \"", "\" failed: "),
+        _ => return None,
+    };
+    let (device, error) = message.text.strip_prefix(before)?.split_once(after)?;
+    if message.number == 3201 {
+        let error = error.strip_suffix('.').unwrap_or(error);
+        return Some(Message::new(
+            18_204,
+            &[&"BackupDiskFile::CreateMedia", &device, &"create", &error],
+        ));
+    }
+    Some(Message::new(
+        18_210,
+        &[&"BackupIoRequest::ReportIoError", &"write", &device, &error],
+    ))
 }
 
 /// When a backup began, and what follows from that.
@@ -84,6 +111,7 @@ async fn attempt(
         check(session, &state, &order, database)?;
         (order, database)
     };
+    show(session, &order, database);
     let bulk = match order.kind {
         Kind::Log => Bulk::Log,
         Kind::Full | Kind::Differential => Bulk::Database,
@@ -99,6 +127,21 @@ async fn attempt(
     match order.kind {
         Kind::Log => log::run(session, &order, database, started, answers).await,
         Kind::Full | Kind::Differential => data::run(session, &order, database, started, answers).await,
+    }
+}
+
+/// What `sys.dm_exec_requests` shows while it runs; a differential is a BACKUP DATABASE there, too.
+fn show(session: &Session, order: &Order, database: u16) {
+    let mut state = session.instance.state();
+    let facts = state.sessions.get_mut(&session.id);
+    if let Some(request) = facts.and_then(|facts| facts.request.as_mut()) {
+        request.command = match order.kind {
+            Kind::Log => "BACKUP LOG".to_owned(),
+            Kind::Full | Kind::Differential => "BACKUP DATABASE".to_owned(),
+        };
+        request.database = database;
+        request.percent_complete = 0.0;
+        request.estimated_completion_ms = 0;
     }
 }
 

@@ -73,7 +73,7 @@ mod tests {
                 1_639_050_000,
                 "28154 pages in 1.639 seconds (134.195 MB/sec).",
             ),
-            (426, 26_030_700, "426 pages in 0.026 seconds (127.854 MB/sec)."),
+            (426, 26_030_500, "426 pages in 0.026 seconds (127.854 MB/sec)."),
             (474, 50_026_300, "474 pages in 0.050 seconds (74.023 MB/sec)."),
         ] {
             let message = processed("BACKUP DATABASE", pages, Duration::from_nanos(nanos));

@@ -3,7 +3,7 @@
 use bak::writer::SetPlan;
 
 use super::conclusion::Conclusion;
-use super::description::{Bounds, Circumstances, Description, describe, local};
+use super::description::{Bounds, Circumstances, Description, FLAG_DAMAGED, describe, local};
 use super::figures::Percent;
 use super::guards::LogPin;
 use super::media_set::MediaSet;
@@ -162,6 +162,10 @@ async fn write<'a>(
         .collect();
     stage.frames(&mut sets, FRAME_TRANSFER).await?;
     let log_bytes = stage.log(&mut sets, &content.pieces, answers).await?;
+    let damaged = if stage.damaged { FLAG_DAMAGED } else { 0 };
+    for writer in &mut sets {
+        writer.details_mut().flags |= damaged;
+    }
     let clock = session.instance.world.clock.as_ref();
     let finish = clock.now();
     let mut set = description.set.clone();
@@ -173,7 +177,7 @@ async fn write<'a>(
     let conclusion = Conclusion {
         order,
         media,
-        flags: description.details.flags | bak::writer::flags(&set),
+        flags: description.details.flags | damaged | bak::writer::flags(&set),
         set,
         files: description.files,
         pages: Vec::new(),
@@ -182,7 +186,7 @@ async fn write<'a>(
         sent: stage.devices.iter().map(|devices| devices.sent).sum(),
         finish,
         elapsed: clock.uptime().saturating_sub(stage.began),
-        damaged: false,
+        damaged: stage.damaged,
         expiration: started.expiration,
         base,
         begins_log_chain: content.begins_log_chain,

@@ -7,6 +7,7 @@ use bak::Lsn;
 use bak::writer::{LogSegment, SetWriter};
 
 use super::figures::Percent;
+use super::log_check::LogCheck;
 use super::order::Order;
 use super::output::{Devices, FRAME_TRANSFER, Output};
 use super::suspects;
@@ -182,13 +183,22 @@ impl Stage<'_> {
         answers: &mut dyn Answers,
     ) -> Result<(), Failure> {
         let mut at = segment.start;
+        let mut check = LogCheck::new(segment, self.order.checksum);
         while at < segment.end {
             let length = (segment.end - at).min(u64::from(self.order.max_transfer));
+            let mut is_sound = true;
             with_engine(self.session, self.database, |engine| {
                 set.log_in_place(|buffer| {
-                    unless_failed(buffer, |out| engine.read_log(at, length as usize, out))
+                    let before = buffer.len();
+                    unless_failed(buffer, |out| engine.read_log(at, length as usize, out))?;
+                    is_sound = check.take(at, &buffer[before..]);
+                    Ok(())
                 })
             })?;
+            if !is_sound && !self.order.continue_after_error {
+                return Err(Failure::new(3049, &[]));
+            }
+            self.damaged |= !is_sound;
             at += length;
             // The last one goes out with the zeros that fill it up.
             if at < segment.end {
@@ -271,6 +281,7 @@ fn told(error: EngineError, entry: &DatabaseEntry, suspects: &mut Vec<suspects::
             suspects.push((page, detail));
             Failure::new(3043, &[&entry.name, &page.file, &page.page, &path])
         }
+        EngineError::Disk { path, error } => Failure::new(3203, &[&path, &error]),
         other => trouble::failure(&other, entry),
     }
 }

@@ -81,3 +81,30 @@ fn without_checksum_nobody_looks() {
     place.backup_ok(&full(FILE));
     assert_eq!(place.report(FILE).verdict, Verdict::Damaged);
 }
+
+#[test]
+fn a_damaged_log_ends_the_backup_or_marks_it() {
+    let place = Place::new();
+    place.backup_ok(&full(FILE));
+    place.add_rows(5);
+    let (path, start) = place.engine(SHOP, |engine| {
+        let first = engine.boot().last_log_backup_lsn.unwrap();
+        let now = simsql::moment::Moment(0);
+        let end = engine.close_log(now).unwrap();
+        let piece = engine.log_pieces(first, end)[0];
+        (engine.files()[1].physical_name.clone(), piece.segment.start)
+    });
+    // The number of the first block.
+    place
+        .memory
+        .disk
+        .damage(&path, |bytes| bytes[start as usize + 16] ^= 1);
+    let statement = crate::support::log("/sql/backup/d.trn");
+    assert_eq!(place.refused(&statement), [3049, 3013]);
+    let statement = statement.with(|options| {
+        options.no_truncate = true;
+        options.init = Some(true);
+    });
+    let answers = place.backup_ok(&statement);
+    assert!(told(&answers).contains(&3042));
+}

@@ -3,6 +3,7 @@
 use bak::stripes;
 use bak::{BackupType, Verdict};
 use simsql::instance::Version;
+use simsql::value::Value;
 
 use crate::support::{Place, SHOP, With, full, log, settings, texts, told, word};
 
@@ -278,4 +279,54 @@ fn a_tail_with_norecovery_leaves_the_database_restoring() {
     assert_eq!(redo.map(|(lsn, _)| lsn), report.sets[0].last_lsn);
     drop(state);
     assert_eq!(place.refused(&log(LOG)), [927, 3013]);
+}
+
+#[test]
+fn an_open_transaction_puts_the_first_lsn_before_the_checkpoint() {
+    let place = Place::new();
+    let now = place.instance.world.clock.now();
+    let table = place.table();
+    let transaction = place.engine(SHOP, |engine| {
+        let transaction = engine.begin(now).unwrap();
+        let row = [Value::Integer(1), Value::Text("open".to_owned())];
+        engine.insert(transaction, table, &row).unwrap();
+        transaction
+    });
+    place.backup_ok(&full(FULL));
+    let report = place.report(FULL);
+    assert_eq!(
+        report.verdict,
+        Verdict::Ok,
+        "{:?} {:?}",
+        report.reasons,
+        report.damage
+    );
+    let set = &report.sets[0];
+    assert!(set.first_lsn < set.checkpoint_lsn, "{set:?}");
+    place.engine(SHOP, |engine| engine.rollback(transaction, now).unwrap());
+}
+
+#[test]
+fn every_data_file_has_its_pages_and_its_message() {
+    let place = Place::new();
+    let now = place.instance.world.clock.now();
+    place.engine(SHOP, |engine| {
+        let mut file = engine.files()[0].clone();
+        file.logical_name = "Shop2".to_owned();
+        file.physical_name = "/sql/data/Shop2.ndf".to_owned();
+        file.unique_id = uuid::Uuid::from_u128(9);
+        engine.add_file(file, now).unwrap();
+    });
+    let answers = place.backup_ok(&full(FULL).with(|options| options.checksum = Some(true)));
+    assert_eq!(told(&answers), [4035, 4035, 4035, 3014]);
+    assert!(texts(&answers)[1].contains("file 'Shop2' on file 1."));
+    let report = place.report(FULL);
+    assert_eq!(
+        report.verdict,
+        Verdict::Ok,
+        "{:?} {:?}",
+        report.reasons,
+        report.damage
+    );
+    assert_eq!(report.sets[0].files.len(), 3);
 }

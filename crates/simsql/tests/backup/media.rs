@@ -116,6 +116,11 @@ fn a_full_disk_ends_the_backup_and_nothing_is_based_on_it() {
         "Write on \"/sql/backup/a.bak\" failed: 112(There is not enough space on the disk.)"
     );
     place.memory.disk.set_capacity(used + (1 << 30));
+    let logged = place.instance.state().error_log.clone();
+    assert!(logged.iter().any(|(_, line)| {
+        line.text
+            == "BackupIoRequest::ReportIoError: write failure on backup device '/sql/backup/a.bak'. Operating system error 112(There is not enough space on the disk.)."
+    }));
     let base = place.engine(crate::support::SHOP, |engine| engine.boot().differential_base);
     assert_eq!(base, None);
     // The next one begins anew on what the failed one left.
