@@ -218,6 +218,10 @@ impl Answers for Answering {
     }
 
     fn row(&mut self, row: &[Value]) {
+        if self.canceller.is_cancelled() {
+            // Nobody will look at it; what was said already must still be said to its end.
+            return;
+        }
         token::row(&self.columns, row, &self.manner.speech, &mut self.tokens);
         self.hand_over(End::No);
     }
