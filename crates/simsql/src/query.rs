@@ -19,6 +19,7 @@ mod like;
 mod plan;
 mod printing;
 mod run;
+mod tables;
 pub mod types;
 
 use sqlparser::ast;

@@ -128,6 +128,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(207, 16, "Invalid column name '{0}'."),
     entry(208, 16, "Invalid object name '{0}'."),
     entry(209, 16, "Ambiguous column name '{0}'."),
+    entry(214, 16, "Procedure expects parameter '{0}' of type '{1}'."),
     entry(
         220,
         16,
@@ -688,6 +689,11 @@ pub const ENTRIES: &[Entry] = &[
         4145,
         15,
         "An expression of non-boolean type specified in a context where a condition is expected, near '{0}'.",
+    ),
+    entry(
+        4199,
+        16,
+        "Argument value {0} is invalid for argument {1} of {2} function.",
     ),
     entry(
         4208,

@@ -205,7 +205,7 @@ impl<'n> Binder<'n> {
         let result = work(self);
         let (_, correlated) = self.open.pop().unwrap_or_default();
         let mut plan = result?;
-        plan.correlated = correlated;
+        plan.correlated |= correlated;
         plan.id = self.next_id;
         self.next_id += 1;
         Ok(plan)
@@ -225,28 +225,40 @@ impl<'n> Binder<'n> {
             (ast::SetOperator::Intersect, ast::SetQuantifier::None) => SetOperation::Intersect,
             _ => return Err(refuse("this set operation")),
         };
-        let left = self.body(left, &[])?;
-        let right = self.body(right, &[])?;
-        if left.columns.len() != right.columns.len() {
-            return Err(Failure::new(205, &[]));
+        // UNION after UNION is as deep as it is long: it is walked, and bound as a tree of little depth.
+        let mut sides = vec![right];
+        let mut first = left;
+        let associative = matches!(op, ast::SetOperator::Union);
+        while let ast::SetExpr::SetOperation {
+            op: other,
+            set_quantifier,
+            left,
+            right,
+        } = first
+            && associative
+            && *other == op
+            && *set_quantifier == quantifier
+        {
+            sides.push(right);
+            first = left;
         }
-        let mut columns = Vec::new();
-        for (at, (a, b)) in left.columns.iter().zip(&right.columns).enumerate() {
-            let sql_type = match (is_untyped(&left, at), is_untyped(&right, at)) {
-                (true, false) => b.sql_type,
-                (false, true) => a.sql_type,
-                _ => types::common(a.sql_type, b.sql_type),
-            };
-            columns.push(Column {
-                name: a.name.clone(),
-                sql_type,
-                nullable: a.nullable || b.nullable,
-            });
+        sides.push(first);
+        let mut plans = Vec::new();
+        for side in sides.into_iter().rev() {
+            plans.push(self.body(side, &[])?);
         }
-        Ok(plan_of(
-            columns,
-            Body::Set(operation, Box::new(left), Box::new(right)),
-        ))
+        while plans.len() > 1 {
+            let mut halved = Vec::with_capacity(plans.len().div_ceil(2));
+            let mut rest = plans.into_iter();
+            while let Some(left) = rest.next() {
+                halved.push(match rest.next() {
+                    Some(right) => self.opened(|_| both(operation, left, right))?,
+                    None => left,
+                });
+            }
+            plans = halved;
+        }
+        plans.pop().ok_or_else(|| Failure::new(102, &[&op]))
     }
 
     fn values(&mut self, values: &ast::Values) -> Result<Plan, Failure> {
@@ -327,8 +339,33 @@ impl<'n> Binder<'n> {
 fn is_untyped(plan: &Plan, at: usize) -> bool {
     match &plan.body {
         Body::Select(select) => select.outputs.get(at).is_some_and(Scalar::is_null),
-        _ => false,
+        Body::Set(_, left, right) => is_untyped(left, at) && is_untyped(right, at),
+        Body::Values(_) => false,
     }
+}
+
+/// One result of two.
+fn both(operation: SetOperation, left: Plan, right: Plan) -> Result<Plan, Failure> {
+    if left.columns.len() != right.columns.len() {
+        return Err(Failure::new(205, &[]));
+    }
+    let mut columns = Vec::new();
+    for (at, (a, b)) in left.columns.iter().zip(&right.columns).enumerate() {
+        let sql_type = match (is_untyped(&left, at), is_untyped(&right, at)) {
+            (true, false) => b.sql_type,
+            (false, true) => a.sql_type,
+            _ => types::common(a.sql_type, b.sql_type),
+        };
+        columns.push(Column {
+            name: a.name.clone(),
+            sql_type,
+            nullable: a.nullable || b.nullable,
+        });
+    }
+    let correlated = left.correlated || right.correlated;
+    let mut plan = plan_of(columns, Body::Set(operation, Box::new(left), Box::new(right)));
+    plan.correlated = correlated;
+    Ok(plan)
 }
 
 /// A plan without order and limits.

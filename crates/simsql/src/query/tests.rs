@@ -1,8 +1,10 @@
 //! Queries over small tables. Expected values are worked out by hand, or taken from the documentation where a test says so.
 
+mod changes;
 mod errors;
 mod expressions;
 mod joins;
+mod sqlite;
 mod tools;
 mod windows;
 
@@ -115,8 +117,12 @@ impl World {
     }
 }
 
+pub(super) fn statement(sql: &str) -> ast::Statement {
+    Parser::parse_sql(&MsSqlDialect {}, sql).unwrap().remove(0)
+}
+
 fn parse(sql: &str) -> ast::Query {
-    match Parser::parse_sql(&MsSqlDialect {}, sql).unwrap().remove(0) {
+    match statement(sql) {
         ast::Statement::Query(query) => *query,
         other => panic!("{other}"),
     }

@@ -10,6 +10,7 @@ use crate::query::bind::scope::same_name;
 use crate::query::bind::{Binder, Scope, Source, operator};
 use crate::query::plan::{Comparison, Equality, From, Join, JoinKind, Node, Predicate, Scalar};
 use crate::query::refuse;
+use crate::query::tables;
 use crate::query::types::{self, Family};
 use crate::value::{Column, SqlType, Value};
 
@@ -219,11 +220,11 @@ impl Binder<'_> {
             })
             .collect();
         if let Some(values) = constants {
-            let relation = self.names.relation(&parts, Some(&values))?;
+            let relation = tables::call(self.names, &parts, &values)?;
             return Ok((From::Table(Rc::new(relation.rows)), relation.columns));
         }
         let nulls = vec![Value::Null; bound.len()];
-        let columns = self.names.relation(&parts, Some(&nulls))?.columns;
+        let columns = tables::call(self.names, &parts, &nulls)?.columns;
         let from = From::Function {
             parts,
             arguments: bound,

@@ -8,6 +8,7 @@ use crate::query::evaluate::{Env, Run};
 use crate::query::key::{Key, key};
 use crate::query::plan::{From, Join, JoinKind, Row};
 use crate::query::run::Meter;
+use crate::query::tables;
 use crate::value::Value;
 
 /// Rows of the right side by their keys, as places.
@@ -38,7 +39,7 @@ impl Run<'_> {
                 for argument in arguments {
                     values.push(self.scalar(argument, env)?);
                 }
-                let mut rows = self.names.relation(parts, Some(&values))?.rows;
+                let mut rows = tables::call(self.names, parts, &values)?.rows;
                 for row in &mut rows {
                     row.resize(*width, Value::Null);
                 }

@@ -83,6 +83,10 @@ fn limits() {
     );
     let chain = format!("SELECT {}1", "1 + ".repeat(5000));
     assert_eq!(world.error(&chain), 8632);
+    let sum = format!("SELECT {}1", "1 + ".repeat(190));
+    assert_eq!(world.rows(&sum), ["191"]);
+    let union = format!("SELECT 1 {}", "UNION ALL SELECT 1 ".repeat(1500));
+    assert_eq!(world.rows(&union).len(), 1501);
     let conditions = format!("SELECT 1 WHERE {}1 = 1", "1 = 2 OR ".repeat(5000));
     assert_eq!(world.rows(&conditions), ["1"]);
 }

@@ -51,6 +51,14 @@ fn apply() {
         "SELECT t.a, q.c FROM t OUTER APPLY (SELECT TOP (1) c FROM u WHERE u.a = t.a ORDER BY c DESC) q ORDER BY t.a",
         &["-|-", "1|11", "2|-", "3|30"],
     );
+    check(
+        "SELECT s.value, g.value FROM STRING_SPLIT('a,b', ',') s CROSS JOIN GENERATE_SERIES(1, 3, 2) g ORDER BY 1, 2",
+        &["a|1", "a|3", "b|1", "b|3"],
+    );
+    check(
+        "SELECT t.a, s.value FROM t CROSS APPLY STRING_SPLIT(t.b, 'o') s WHERE t.a < 3 ORDER BY 1, 2",
+        &["1|", "1|ne", "2|", "2|tw"],
+    );
     check("SELECT value FROM numbers(@n)", &["1", "2"]);
 }
 
@@ -133,6 +141,10 @@ fn sets() {
     check(
         "SELECT a FROM t INTERSECT SELECT a FROM u ORDER BY 1 DESC",
         &["3", "1", "-"],
+    );
+    check(
+        "SELECT NULL AS x UNION ALL SELECT NULL UNION ALL SELECT 'a' UNION ALL SELECT 'b'",
+        &["-", "-", "a", "b"],
     );
     check("SELECT NULL AS x UNION ALL SELECT 'a'", &["-", "a"]);
     check(
