@@ -287,6 +287,11 @@ pub const ENTRIES: &[Entry] = &[
         "Database '{0}' cannot be opened due to inaccessible files or insufficient memory or disk space.  See the SQL Server errorlog for details.",
     ),
     entry(
+        951,
+        0,
+        "Database '{0}' running the upgrade step from version {1} to version {2}.",
+    ),
+    entry(
         952,
         16,
         "Database '{0}' is in transition. Try the statement later.",
@@ -516,9 +521,44 @@ pub const ENTRIES: &[Entry] = &[
         "Exclusive access could not be obtained because the database is in use.",
     ),
     entry(
+        3102,
+        16,
+        "RESTORE cannot process database '{0}' because it is in use by this session. It is recommended that the master database be used when performing this operation.",
+    ),
+    entry(
         3104,
         16,
         "RESTORE cannot operate on database '{0}' because it is configured for database mirroring or has joined an availability group. If you intend to restore the database, use ALTER DATABASE to remove mirroring or to remove the database from its availability group.",
+    ),
+    entry(
+        3108,
+        16,
+        "To restore the master database, the server must be running in single-user mode. For information on starting in single-user mode, see \"How to: Start an Instance of SQL Server (sqlservr.exe)\" in Books Online.",
+    ),
+    entry(
+        3110,
+        14,
+        "User does not have permission to RESTORE database '{0}'.",
+    ),
+    entry(
+        3117,
+        16,
+        "The log or differential backup cannot be restored because no files are ready to rollforward.",
+    ),
+    entry(
+        3118,
+        16,
+        "The database \"{0}\" does not exist. RESTORE can only create a database when restoring either a full backup or a file backup of the primary file.",
+    ),
+    entry(
+        3119,
+        16,
+        "Problems were identified while planning for the RESTORE statement. Previous messages provide details.",
+    ),
+    entry(
+        3120,
+        16,
+        "This backup set will not be restored because all data has already been restored to a point beyond the time covered by this backup set.",
     ),
     entry(
         3132,
@@ -526,10 +566,108 @@ pub const ENTRIES: &[Entry] = &[
         "The media set has {0} media families but only {1} are provided. All members must be provided.",
     ),
     entry(
+        3135,
+        16,
+        "The backup set in file '{0}' was created by {1} and cannot be used for this restore operation.",
+    ),
+    entry(
+        3136,
+        16,
+        "This differential backup cannot be restored because the database has not been restored to the correct earlier state.",
+    ),
+    entry(
+        3141,
+        16,
+        "The database to be restored was named '{0}'. Reissue the statement using the WITH REPLACE option to overwrite the '{1}' database.",
+    ),
+    entry(
+        3142,
+        16,
+        "File \"{0}\" cannot be restored over the existing \"{1}\". Reissue the RESTORE statement using WITH REPLACE to overwrite pre-existing files, or WITH MOVE to identify an alternate location.",
+    ),
+    entry(
+        3145,
+        16,
+        "The STOPAT option is not supported for databases that use the SIMPLE recovery model.",
+    ),
+    entry(
         3147,
         16,
         "Backup and restore operations are not allowed on database tempdb.",
     ),
+    entry(3153, 16, "The database is already fully recovered."),
+    entry(
+        3154,
+        16,
+        "The backup set holds a backup of a database other than the existing '{0}' database.",
+    ),
+    entry(
+        3155,
+        16,
+        "The RESTORE operation cannot proceed because one or more files have been added or dropped from the database since the backup set was created.",
+    ),
+    entry(
+        3156,
+        16,
+        "File '{0}' cannot be restored to '{1}'. Use WITH MOVE to identify a valid location for the file.",
+    ),
+    entry(
+        3159,
+        16,
+        "The tail of the log for the database \"{0}\" has not been backed up. Use BACKUP LOG WITH NORECOVERY to backup the log if it contains work you do not want to lose. Use the WITH REPLACE or WITH STOPAT clause of the RESTORE statement to just overwrite the contents of the log.",
+    ),
+    entry(
+        3168,
+        16,
+        "The backup of the system database on the device {0} cannot be restored because it was created by a different version of the server ({1}) than this server ({2}).",
+    ),
+    entry(
+        3169,
+        16,
+        "The database was backed up on a server running version {0}. That version is incompatible with this server, which is running version {1}. Either restore the database on a server that supports the backup, or use a backup that is compatible with this server.",
+    ),
+    entry(3170, 16, "The STANDBY filename is invalid."),
+    entry(
+        3176,
+        16,
+        "File '{0}' is claimed by '{1}'({2}) and '{3}'({4}). The WITH MOVE clause can be used to relocate one or more files.",
+    ),
+    entry(
+        3180,
+        16,
+        "This backup cannot be restored using WITH STANDBY because a database upgrade is needed. Reissue the RESTORE without WITH STANDBY.",
+    ),
+    entry(
+        3181,
+        0,
+        "Attempting to restore this backup may encounter storage space problems. Subsequent messages will provide details.",
+    ),
+    entry(
+        3182,
+        16,
+        "The backup set cannot be restored because the database was damaged when the backup occurred. Salvage attempts may exploit WITH CONTINUE_AFTER_ERROR.",
+    ),
+    entry(
+        3183,
+        16,
+        "RESTORE detected an error on page ({0}:{1}) in database \"{2}\" as read from the backup set.",
+    ),
+    entry(
+        3184,
+        0,
+        "RESTORE WITH CONTINUE_AFTER_ERROR was successful but some damage was encountered. Inconsistencies in the database are possible.",
+    ),
+    entry(
+        3187,
+        16,
+        "RESTORE WITH CHECKSUM cannot be specified because the backup set does not contain checksum information.",
+    ),
+    entry(
+        3188,
+        0,
+        "The backup set was written with damaged data by a BACKUP WITH CONTINUE_AFTER_ERROR.",
+    ),
+    entry(3189, 16, "Damage to the backup set was detected."),
     entry(
         3201,
         16,
@@ -537,6 +675,7 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(3202, 16, "Write on \"{0}\" failed: {1}"),
     entry(3203, 16, "Read on \"{0}\" failed: {1}"),
+    entry(3204, 16, "The backup or restore was aborted."),
     entry(
         3205,
         16,
@@ -546,6 +685,11 @@ pub const ENTRIES: &[Entry] = &[
         3206,
         16,
         "Backup device '{0}' does not exist. To view existing backup devices, use the sys.backup_devices catalog view. To create a new backup device use either sp_addumpdevice or SQL Server Management Studio.",
+    ),
+    entry(
+        3207,
+        16,
+        "Backup or restore requires at least one backup device. Rerun your statement specifying a backup device.",
     ),
     entry(3211, 0, "{0} percent processed."),
     entry(
@@ -576,6 +720,16 @@ pub const ENTRIES: &[Entry] = &[
         "The media loaded on \"{0}\" is formatted to support {1} media families, but {2} media families are expected according to the backup device specification.",
     ),
     entry(
+        3232,
+        16,
+        "The volume mounted on \"{0}\" does not have the expected backup set identity. The volume may be obsolete due to a more recent overwrite of this media family. In that case, locate the correct volume with sequence number {1} of media family {2}.",
+    ),
+    entry(
+        3234,
+        16,
+        "Logical file '{0}' is not part of database '{1}'. Use RESTORE FILELISTONLY to list the logical file names.",
+    ),
+    entry(
         3241,
         16,
         "The media family on device '{0}' is incorrectly formed. SQL Server cannot process this media family.",
@@ -584,6 +738,11 @@ pub const ENTRIES: &[Entry] = &[
         3242,
         16,
         "The file on device '{0}' is not a valid Microsoft Tape Format backup set.",
+    ),
+    entry(
+        3243,
+        16,
+        "The media family on device '{0}' was created using Microsoft Tape Format version {1}.{2}. SQL Server supports version {3}.{4}.",
     ),
     entry(
         3250,
@@ -595,11 +754,23 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "The block size parameter must supply a value that is a power of 2.",
     ),
+    entry(3254, 16, "The volume on device '{0}' is empty."),
+    entry(
+        3256,
+        16,
+        "The backup set on device '{0}' was terminated while it was being created and is incomplete. RESTORE sequence is terminated abnormally.",
+    ),
+    entry(
+        3257,
+        16,
+        "There is insufficient free space on disk volume '{0}' to create the database. The database requires {1} additional free bytes, while only {2} bytes are available.",
+    ),
     entry(
         3258,
         16,
         "The volume on the device \"{0}\" is not part of the media set that is currently being processed. Ensure that the backup devices are loaded with the correct media.",
     ),
+    entry(3262, 0, "The backup set on file {0} is valid."),
     entry(
         3266,
         16,
@@ -669,6 +840,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "The user-specified MEDIANAME \"{0}\" does not match the MEDIANAME \"{1}\" of the device \"{2}\".",
     ),
+    entry(4038, 16, "Cannot find file ID {0} on device '{1}'."),
     entry(
         4060,
         11,
@@ -719,6 +891,72 @@ pub const ENTRIES: &[Entry] = &[
         4220,
         16,
         "Cannot specify NORECOVERY for a log backup of the model database.",
+    ),
+    entry(
+        4305,
+        16,
+        "The log in this backup set begins at LSN {0}, which is too recent to apply to the database. An earlier log backup that includes LSN {1} can be restored.",
+    ),
+    entry(
+        4312,
+        16,
+        "This log cannot be restored because a gap in the log chain was created. Use more recent data backups to bridge the gap.",
+    ),
+    entry(
+        4318,
+        16,
+        "File '{0}' has been rolled forward to LSN {1}. This log terminates at LSN {2}, which is too early to apply the WITH RECOVERY option. Reissue the RESTORE LOG statement WITH NORECOVERY.",
+    ),
+    entry(
+        4319,
+        16,
+        "A previous restore operation was interrupted and did not complete processing on file '{0}'. Either restore the backup set that was interrupted or restart the restore sequence.",
+    ),
+    entry(
+        4322,
+        0,
+        "This backup set contains records that were logged before the designated point in time. The database is being left in the restoring state so that more roll forward can be performed.",
+    ),
+    entry(
+        4326,
+        16,
+        "The log in this backup set terminates at LSN {0}, which is too early to apply to the database. A more recent log backup that includes LSN {1} can be restored.",
+    ),
+    entry(
+        4329,
+        0,
+        "This log file contains records logged before the designated mark. The database is being left in the Restoring state so you can apply another log file.",
+    ),
+    entry(
+        4330,
+        16,
+        "This backup set cannot be applied because it is on a recovery path that is inconsistent with the database. The recovery path is the sequence of data and log backups that have brought the database to a particular recovery point. Find a compatible backup to restore, or restore the rest of the database to match a recovery point within this backup set, which will restore the database to a different point in time. For more information about recovery paths, see SQL Server Books Online.",
+    ),
+    entry(4334, 16, "The named mark does not identify a valid LSN."),
+    entry(
+        4335,
+        16,
+        "The specified STOPAT time is too early. All or part of the database is already rolled forward beyond that point.",
+    ),
+    entry(
+        4338,
+        16,
+        "The STOPAT clause specifies a point too early to allow this backup set to be restored. Choose a different stop point or use RESTORE DATABASE WITH RECOVERY to recover at the current point.",
+    ),
+    entry(
+        4340,
+        16,
+        "The point-in-time clause of this RESTORE statement is restricted for use by RESTORE LOG statements only. Omit the clause or use a clause that includes a timestamp.",
+    ),
+    entry(
+        4341,
+        16,
+        "This log backup contains bulk-logged changes. It cannot be used to stop at an arbitrary point in time.",
+    ),
+    entry(
+        4353,
+        16,
+        "Conflicting file relocations have been specified for file '{0}'. Only a single WITH MOVE clause should be specified for any logical file name.",
     ),
     entry(
         5011,
@@ -1055,6 +1293,16 @@ pub const ENTRIES: &[Entry] = &[
         "Log was backed up. Database: {0}, creation date(time): {1}, first LSN: {2}, last LSN: {3}, number of dump devices: {4}, device information: ({5}). This is an informational message only. No user action is required.",
     ),
     entry(
+        18_267,
+        0,
+        "Database was restored: Database: {0}, creation date(time): {1}, first LSN: {2}, last LSN: {3}, number of dump devices: {4}, device information: ({5}). Informational message. No user action required.",
+    ),
+    entry(
+        18_268,
+        0,
+        "Log was restored. Database: {0}, creation date(time): {1}, first LSN: {2}, last LSN: {3}, number of dump devices: {4}, device information: ({5}). This is an informational message. No user action is required.",
+    ),
+    entry(
         18_270,
         10,
         "Database differential changes were backed up. Database: {0}, creation date(time): {1}, pages dumped: {2}, first LSN: {3}, last LSN: {4}, full backup LSN: {5}, number of dump devices: {6}, device information: ({7}). This is an informational message. No user action is required.",
@@ -1080,6 +1328,16 @@ pub const ENTRIES: &[Entry] = &[
         40_510,
         16,
         "The simulated instance does not know {0}. It is bac2's simulation, not SQL Server.",
+    ),
+    entry(
+        40_511,
+        0,
+        "The log in this backup set was written by SQL Server. The simulated instance cannot redo it and passes it over: database '{0}' holds the pages as they were read. It is bac2's simulation, not SQL Server.",
+    ),
+    entry(
+        40_512,
+        16,
+        "The log in this backup set was written by SQL Server. The simulated instance cannot redo it. It is bac2's simulation, not SQL Server.",
     ),
 ];
 
