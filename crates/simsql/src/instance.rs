@@ -30,6 +30,7 @@ pub mod trouble;
 pub mod waiting;
 
 pub use alter_database::alter_database;
+pub(crate) use birth::owner_as_user;
 pub use create_database::{check_name, check_path, create_database, free_id};
 pub use drop_database::drop_database;
 pub use kill::kill;

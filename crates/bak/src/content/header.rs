@@ -20,6 +20,10 @@ pub struct MediaHeader {
     pub description: String,
     /// When the media was formatted, on the server's clock.
     pub date: Option<LocalTime>,
+    /// Vendor of the software, 4608 for Microsoft.
+    pub vendor: u16,
+    /// Major version of the tape format, 1.
+    pub format_version: u8,
     /// The compressed container.
     pub compressed: bool,
 }

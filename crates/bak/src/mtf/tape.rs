@@ -34,6 +34,8 @@ pub(crate) struct Tape {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) date: Option<LocalTime>,
+    pub(crate) vendor: u16,
+    pub(crate) format_version: u8,
 }
 
 impl Tape {
@@ -56,6 +58,8 @@ impl Tape {
             name: block.text(68).unwrap_or_default(),
             description: block.text(72).unwrap_or_default(),
             date: time_at(bytes, 88),
+            vendor: u16_at(bytes, 86),
+            format_version: bytes[93],
         })
     }
 }

@@ -199,6 +199,8 @@ impl MediaReader {
                 name: tape.name.clone(),
                 description: tape.description.clone(),
                 date: tape.date,
+                vendor: tape.vendor,
+                format_version: tape.format_version,
                 compressed,
             }))
         });

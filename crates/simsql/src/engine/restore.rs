@@ -99,6 +99,12 @@ impl Engine {
         core.write_boot()
     }
 
+    /// Whether a real server made the pages: then there is none of our tables in them, and its log cannot be redone here.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.core.boot.catalog_iam.is_none()
+    }
+
     /// Takes whole log blocks of a backup: `segment` as the backup describes it, `start` the byte of the log file where they begin. What
     /// is there already is passed over.
     ///

@@ -96,7 +96,7 @@ impl Instance {
 }
 
 /// The user `dbo`, who is the owner.
-pub(super) fn owner_as_user(owner: &str) -> BTreeMap<String, DatabaseUser> {
+pub(crate) fn owner_as_user(owner: &str) -> BTreeMap<String, DatabaseUser> {
     let dbo = DatabaseUser {
         name: "dbo".to_owned(),
         login: Some(owner.to_owned()),

@@ -1,0 +1,238 @@
+//! Where the files of a restored database go, and whether they can go there.
+
+use bak::content::SetHeader;
+use bak::{DatabaseFile as StoredFile, FileType};
+
+use super::order::Order;
+use super::target::Target;
+use crate::engine::{DatabaseFile, Engine};
+use crate::instance::{Instance, State};
+use crate::message::{Failure, Message};
+use crate::session::Session;
+use crate::world::{Kind, OsError};
+
+/// Bytes of a page.
+const PAGE: u64 = 8192;
+/// Growth up to this number is a percentage.
+const PERCENT: u32 = 100;
+/// The path does not exist.
+const NO_PATH: i32 = 3;
+
+/// The files of the database, at their places.
+///
+/// # Errors
+/// 3234, 3176, 1834, 3142, 5133 with 3156, 3257, each with 3119 behind it.
+pub(super) fn plan(
+    session: &Session,
+    order: &Order,
+    header: &SetHeader,
+    target: &Target,
+) -> Result<Vec<DatabaseFile>, Failure> {
+    let state = session.instance.state();
+    check_moves(order, header)?;
+    let files: Vec<DatabaseFile> = header
+        .set
+        .files
+        .iter()
+        .map(|file| placed(&state, order, header, target, file))
+        .collect();
+    let mut problems = claimed_twice(&files);
+    for file in &files {
+        problems.extend(problems_of(&session.instance, &state, order, target, file));
+    }
+    problems.extend(space(&session.instance, &state, target, &files));
+    if problems.is_empty() {
+        return Ok(files);
+    }
+    problems.push(Message::new(3119, &[]));
+    Err(Failure { messages: problems })
+}
+
+/// What of the same keeps VERIFYONLY's set from being restored here; information, not errors.
+pub(super) fn problems_for_verify(session: &Session, order: &Order, header: &SetHeader) -> Vec<Message> {
+    let target = Target {
+        id: 0,
+        name: header.set.database_name.clone(),
+        existed: false,
+        binding: None,
+    };
+    let state = session.instance.state();
+    let files: Vec<DatabaseFile> = header
+        .set
+        .files
+        .iter()
+        .map(|file| placed(&state, order, header, &target, file))
+        .collect();
+    let mut problems = Vec::new();
+    for file in &files {
+        problems.extend(directory_problem(&session.instance, file));
+    }
+    problems.extend(space(&session.instance, &state, &target, &files));
+    problems
+}
+
+/// # Errors
+/// 3234 where MOVE names a file that the database does not have.
+pub(super) fn check_moves(order: &Order, header: &SetHeader) -> Result<(), Failure> {
+    let set = &header.set;
+    for (logical, _) in &order.moves {
+        let known = set
+            .files
+            .iter()
+            .any(|file| file.logical_name.eq_ignore_ascii_case(logical));
+        if !known {
+            return Err(Failure::new(3234, &[logical, &set.database_name]));
+        }
+    }
+    Ok(())
+}
+
+/// A file at its place: where MOVE says, else where the same file of the database that is replaced lies, else where it lay.
+fn placed(
+    state: &State,
+    order: &Order,
+    header: &SetHeader,
+    target: &Target,
+    file: &StoredFile,
+) -> DatabaseFile {
+    let moved = order
+        .moves
+        .iter()
+        .find(|(logical, _)| logical.eq_ignore_ascii_case(&file.logical_name))
+        .map(|(_, path)| path.clone());
+    let present = || {
+        let files = present_files(state, target.id);
+        files
+            .into_iter()
+            .find(|known| Some(known.unique_id) == file.unique_id)
+            .map(|known| known.physical_name)
+    };
+    let path = moved
+        .or_else(present)
+        .unwrap_or_else(|| file.physical_name.clone());
+    let size = pages(file.size);
+    let details = header
+        .files
+        .iter()
+        .find(|details| details.file_id == file.file_id);
+    DatabaseFile {
+        file_id: u16::try_from(file.file_id).unwrap_or(u16::MAX),
+        logical_name: file.logical_name.clone(),
+        physical_name: path,
+        file_type: file.file_type,
+        unique_id: file.unique_id.unwrap_or_default(),
+        size,
+        max_size: pages(file.max_size).max(size),
+        growth: growth(size, details.map_or(0, |details| details.growth)),
+        create_lsn: None,
+    }
+}
+
+fn pages(bytes: u64) -> u32 {
+    u32::try_from(bytes / PAGE).unwrap_or(u32::MAX)
+}
+
+fn growth(size: u32, stored: u32) -> u32 {
+    if stored <= PERCENT {
+        (u64::from(size) * u64::from(stored) / 100) as u32
+    } else {
+        stored / PAGE as u32
+    }
+}
+
+/// The files of a database as it is.
+pub(super) fn present_files(state: &State, id: u16) -> Vec<DatabaseFile> {
+    state.databases.get(&id).map_or_else(Vec::new, |entry| {
+        entry
+            .engine
+            .as_ref()
+            .map_or_else(|| entry.files.clone(), Engine::files)
+    })
+}
+
+fn claimed_twice(files: &[DatabaseFile]) -> Vec<Message> {
+    let mut problems = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let same = |earlier: &&DatabaseFile| earlier.physical_name.eq_ignore_ascii_case(&file.physical_name);
+        if let Some(earlier) = files[..index].iter().find(same) {
+            problems.push(Message::new(
+                3176,
+                &[
+                    &file.physical_name,
+                    &file.logical_name,
+                    &file.file_id,
+                    &earlier.logical_name,
+                    &earlier.file_id,
+                ],
+            ));
+        }
+    }
+    problems
+}
+
+fn problems_of(
+    instance: &Instance,
+    state: &State,
+    order: &Order,
+    target: &Target,
+    file: &DatabaseFile,
+) -> Vec<Message> {
+    let path = &file.physical_name;
+    let elsewhere = || Message::new(3156, &[&file.logical_name, path]);
+    let has = |id: &u16| {
+        present_files(state, *id)
+            .iter()
+            .any(|known| known.physical_name.eq_ignore_ascii_case(path))
+    };
+    let owner = state.databases.keys().find(|id| has(id)).copied();
+    match owner {
+        Some(id) if id == target.id && target.existed => return Vec::new(),
+        Some(id) => {
+            let name = &state.databases[&id].name;
+            return vec![Message::new(1834, &[path, name]), elsewhere()];
+        }
+        None => {}
+    }
+    if let Some(problem) = directory_problem(instance, file) {
+        return vec![problem, elsewhere()];
+    }
+    match instance.world.disk.look(path) {
+        Some(Kind::File) if !order.replace => vec![Message::new(3142, &[&file.logical_name, path])],
+        Some(Kind::Directory) => vec![elsewhere()],
+        _ => Vec::new(),
+    }
+}
+
+/// 5133 where the directory of a file does not exist.
+fn directory_problem(instance: &Instance, file: &DatabaseFile) -> Option<Message> {
+    let path = &file.physical_name;
+    let directory = path
+        .rsplit_once(['/', '\\'])
+        .map_or("", |(directory, _)| directory);
+    // Above a root there is nothing to look for.
+    if directory.is_empty() && path.starts_with('/') {
+        return None;
+    }
+    if instance.world.disk.look(directory) == Some(Kind::Directory) {
+        return None;
+    }
+    let error = OsError::new(NO_PATH);
+    Some(Message::new(5133, &[path, &error.number, &error.text]))
+}
+
+/// 3257 where a volume has less room than the files need beyond what they take already.
+fn space(instance: &Instance, state: &State, target: &Target, files: &[DatabaseFile]) -> Option<Message> {
+    let present: u64 = present_files(state, target.id)
+        .iter()
+        .map(|file| u64::from(file.size) * PAGE)
+        .sum();
+    let needed: u64 = files.iter().map(|file| u64::from(file.size) * PAGE).sum();
+    let first = files.iter().find(|file| file.file_type == FileType::Data)?;
+    let free = instance.world.disk.space(&first.physical_name).free;
+    let volume = first
+        .physical_name
+        .rsplit_once(['/', '\\'])
+        .map_or("", |(directory, _)| directory);
+    let additional = needed.saturating_sub(present);
+    (additional > free).then(|| Message::new(3257, &[&volume, &additional, &free]))
+}
