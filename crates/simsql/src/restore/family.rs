@@ -46,14 +46,13 @@ pub(super) struct SetFacts {
 /// # Errors
 /// [`Failure::cancelled`].
 pub(super) async fn breathe(session: &Session) -> Result<(), Failure> {
+    let clock = &session.instance.world.clock;
+    let slept = session.canceller.unless_cancelled(clock.sleep(Duration::ZERO));
+    slept.await?;
     if session.canceller.is_cancelled() || is_killed(session) {
         return Err(Failure::cancelled());
     }
-    let clock = &session.instance.world.clock;
-    session
-        .canceller
-        .unless_cancelled(clock.sleep(Duration::ZERO))
-        .await
+    Ok(())
 }
 
 /// Opens a device.

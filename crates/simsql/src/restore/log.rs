@@ -67,7 +67,7 @@ async fn roll_forward(
     {
         let mut state = session.instance.state();
         let engine = super::transfer::engine_of(&mut state.databases, target)?;
-        check_place(engine, order, header)?;
+        check_place(session, engine, order, header)?;
         if engine.is_foreign() {
             return Err(Failure::new(40_512, &[]));
         }
@@ -130,7 +130,7 @@ fn stop(stop: Option<StopAt>) -> Stop {
 ///
 /// # Errors
 /// 4319 a restore that was cut off, 4305 and 4312 too recent, 4326 too early, 4330 another recovery path, 4335 a stop that lies behind.
-fn check_place(engine: &Engine, order: &Order, header: &SetHeader) -> Result<(), Failure> {
+fn check_place(session: &Session, engine: &Engine, order: &Order, header: &SetHeader) -> Result<(), Failure> {
     let set = &header.set;
     let Some((stands, fork)) = engine.boot().redo_start else {
         let files = engine.files();
@@ -159,7 +159,12 @@ fn check_place(engine: &Engine, order: &Order, header: &SetHeader) -> Result<(),
     let behind = match order.stop {
         Some(StopAt::Including(lsn)) => lsn < stands,
         Some(StopAt::Before(lsn)) => lsn < stands,
-        Some(StopAt::Time(_)) | None => false,
+        // The data that was restored is as old as the end of its backup.
+        Some(StopAt::Time(moment)) => engine
+            .boot()
+            .differential_base
+            .is_some_and(|(_, _, time)| moment < super::moment_of(session, time)),
+        None => false,
     };
     if behind {
         return Err(Failure::new(4335, &[]));

@@ -135,8 +135,9 @@ fn may_be_replaced(entry: &DatabaseEntry, order: &Order, header: &SetHeader) -> 
     let name = &entry.name;
     let boot = entry.engine.as_ref().map(crate::engine::Engine::boot);
     let set = &header.set;
-    // Of a database that cannot be opened only the name is known.
-    let is_other = boot.is_some_and(|boot| Some(boot.family_guid) != set.family_guid);
+    // Of a database that cannot be opened, or whose restore was cut off, only the name is known.
+    let known = boot.filter(|boot| !boot.family_guid.is_nil());
+    let is_other = known.is_some_and(|boot| Some(boot.family_guid) != set.family_guid);
     if is_other {
         return Err(Failure::new(3154, &[name]));
     }
