@@ -194,18 +194,23 @@ fn a_stop_is_met_between_two_commits() {
     chain
         .bench
         .does(&database("Copy", "0.bak").moved("copy").norecovery());
-    // Before the first log's rows nothing of it is redone.
-    let (transcript, done) = chain.bench.run(&log("Copy", "1.bak").stop_at(&times[1]));
-    assert_eq!(done, Ok(()));
-    assert!(!transcript.messages.iter().any(|message| message.number == 4322));
+    // The first log ends with the commit before that moment: only the next one shows that nothing else was before it.
+    let numbers = chain.bench.does(&log("Copy", "1.bak").stop_at(&times[1]));
+    assert!(numbers.contains(&4322), "{numbers:?}");
+    assert_eq!(chain.bench.state("Copy"), DatabaseState::Restoring);
+    assert_eq!(
+        chain.bench.fails(&log("Copy", "3.bak").stop_at(&times[0])),
+        [4335, 3013]
+    );
+    let numbers = chain.bench.does(&log("Copy", "3.bak").stop_at(&times[1]));
+    assert!(!numbers.contains(&4322), "{numbers:?}");
+    assert_eq!(chain.bench.state("Copy"), DatabaseState::Online);
     assert_eq!(chain.rows("Copy"), [40, 40, 0, 0]);
 
     chain
         .bench
         .does(&database("Later", "0.bak").moved("later").norecovery());
-    let numbers = chain.bench.does(&log("Later", "1.bak").stop_at(&times[2]));
-    assert!(numbers.contains(&4322), "{numbers:?}");
-    assert_eq!(chain.bench.state("Later"), DatabaseState::Restoring);
+    chain.bench.does(&log("Later", "1.bak").stop_at(&times[2]));
     chain.bench.does(&log("Later", "3.bak").stop_at(&times[2]));
     assert_eq!(chain.rows("Later"), [40, 40, 40, 0]);
     assert_eq!(chain.bench.state("Later"), DatabaseState::Online);
@@ -560,9 +565,10 @@ fn the_history_says_what_was_restored() {
     chain
         .bench
         .does(&database("Copy", "0.bak").moved("copy").norecovery());
-    chain.bench.does(&log("Copy", "1.bak").stop_at(&times[1]));
+    chain.bench.does(&log("Copy", "1.bak").norecovery());
+    chain.bench.does(&log("Copy", "3.bak").stop_at(&times[1]));
     let rows = chain.bench.msdb("restorehistory");
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 3);
     let of = |row: usize, column: &str| {
         rows[row]
             .iter()
@@ -573,13 +579,13 @@ fn the_history_says_what_was_restored() {
     };
     assert_eq!(of(0, "restore_type"), Value::from("D"));
     assert_eq!(of(0, "recovery"), Value::Bit(false));
-    assert_eq!(of(1, "restore_type"), Value::from("L"));
-    assert_eq!(of(1, "recovery"), Value::Bit(true));
-    assert_ne!(of(1, "stop_at"), Value::Null);
-    assert_eq!(of(1, "destination_database_name"), Value::from("Copy"));
+    assert_eq!(of(2, "restore_type"), Value::from("L"));
+    assert_eq!(of(2, "recovery"), Value::Bit(true));
+    assert_ne!(of(2, "stop_at"), Value::Null);
+    assert_eq!(of(2, "destination_database_name"), Value::from("Copy"));
     // Sets that this server made are not written down twice.
     assert_eq!(chain.bench.msdb("backupset").len(), 4);
-    assert_eq!(chain.bench.msdb("restorefile").len(), 4);
+    assert_eq!(chain.bench.msdb("restorefile").len(), 6);
     let logged: Vec<i32> = {
         let state = chain.bench.instance.state();
         state
