@@ -29,6 +29,8 @@ pub(super) fn open(world: &World, entry: &mut DatabaseEntry) -> Result<(), Failu
             }
             Ok(())
         }
+        // A restore that was cut off left no boot page: nobody can use the database before it is restored anew.
+        Err(_) if entry.state == DatabaseState::Restoring => Ok(()),
         Err(EngineError::Disk { path, error }) => {
             entry.state = DatabaseState::RecoveryPending;
             Err(Failure::new(5120, &[&path, &error.number, &error]).and(945, &[&entry.name]))

@@ -142,7 +142,7 @@ fn may_be_replaced(entry: &DatabaseEntry, order: &Order, header: &SetHeader) -> 
         return Err(Failure::new(3154, &[name]));
     }
     if !set.database_name.eq_ignore_ascii_case(name)
-        && !boot.is_some_and(|boot| Some(boot.binding_id) == set.binding_id)
+        && boot.is_none_or(|boot| Some(boot.binding_id) != set.binding_id)
         && entry.state == DatabaseState::Online
     {
         return Err(Failure::new(3141, &[&set.database_name, name]));
