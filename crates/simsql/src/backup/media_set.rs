@@ -9,6 +9,7 @@ use bak::compressed::Encoder;
 use bak::writer::{BlockSize, MediaDescription, MediaEnd, MediaWriter, NotAppendable};
 use uuid::Uuid;
 
+use super::expiration;
 use super::order::Order;
 use super::output::{Devices, Output};
 use crate::instance::Version;
@@ -79,6 +80,11 @@ impl MediaSet {
             let families = found.iter().flatten().flatten().next();
             let count = families.map_or(0, |family| family.description.family_count);
             return Err(Failure::new(3132, &[&count, &present]));
+        }
+        if order.init && !order.skip {
+            for (device, found) in order.mirrors.iter().flatten().zip(found.iter().flatten()) {
+                check_expiration(world, device, found.as_ref(), now)?;
+            }
         }
         Self::existing(order, found.remove(0).into_iter().flatten().collect())
     }
@@ -163,6 +169,7 @@ impl MediaSet {
         estimate: u64,
     ) -> Result<Vec<Devices>, Failure> {
         let mut families = Vec::new();
+        let block = self.block_size.bytes() as usize;
         for (index, family) in self.families.iter().enumerate() {
             let plan = SinkPlan {
                 block_size: self.block_size.bytes() as u32,
@@ -177,7 +184,7 @@ impl MediaSet {
                 match open(session, order, &mirror[index], &plan).await {
                     Ok(sink) => sinks.push(sink),
                     Err(failure) => {
-                        Devices::new(sinks).abandon().await;
+                        Devices::new(sinks, block).abandon().await;
                         for devices in &mut families {
                             Devices::abandon(devices).await;
                         }
@@ -185,7 +192,7 @@ impl MediaSet {
                     }
                 }
             }
-            families.push(Devices::new(sinks));
+            families.push(Devices::new(sinks, block));
         }
         Ok(families)
     }
@@ -273,6 +280,22 @@ fn look(world: &World, device: &Device) -> Result<Option<Found>, Failure> {
             }))
         }
     }
+}
+
+fn check_expiration(
+    world: &World,
+    device: &Device,
+    found: Option<&Found>,
+    now: LocalTime,
+) -> Result<(), Failure> {
+    let (Device::Disk(path), Some(found)) = (device, found) else {
+        return Ok(());
+    };
+    let file = world
+        .disk
+        .open(path, Open::Read)
+        .map_err(|error| Failure::new(3201, &[path, &error]))?;
+    expiration::check(path, file.as_ref(), found.length, now)
 }
 
 fn header(file: &dyn crate::world::DiskFile, length: u64) -> Result<Option<MediaDescription>, OsError> {

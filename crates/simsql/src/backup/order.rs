@@ -72,6 +72,8 @@ pub(super) struct Order {
     pub(super) format: bool,
     /// INIT: the sets on the media are overwritten, the media stay.
     pub(super) init: bool,
+    /// SKIP: what has not expired is overwritten, too.
+    pub(super) skip: bool,
     pub(super) name: String,
     pub(super) description: String,
     pub(super) media_name: String,
@@ -149,6 +151,7 @@ impl Order {
             after,
             format: options.format == Some(true),
             init: options.init == Some(true),
+            skip: options.skip == Some(true),
             name: text(&options.name, NAME)?,
             description: text(&options.description, DESCRIPTION)?,
             media_name: text(&options.media_name, NAME)?,

@@ -48,18 +48,25 @@ impl Buffer for Output {
 }
 
 impl Output {
-    /// The next write of at most `most` bytes; `None` where nothing waits. With `whole` the rest goes out, too; without, compressed bytes wait
-    /// until there are enough of them, since their blocks have to stay whole.
-    fn take(&mut self, most: usize, whole: bool) -> Option<Vec<u8>> {
+    /// The next write of at most `most` bytes; `None` where nothing waits. Without `whole` only full blocks go, so that what follows stays on their
+    /// bounds, and compressed bytes wait until they fill a write.
+    fn take(&mut self, most: usize, block: usize, whole: bool) -> Option<Vec<u8>> {
         match self {
-            Self::Plain(buffer) => match buffer.len() {
-                0 => None,
-                length if length <= most => Some(std::mem::take(buffer)),
-                _ => {
-                    let rest = buffer.split_off(most);
-                    Some(std::mem::replace(buffer, rest))
+            Self::Plain(buffer) => {
+                let ready = if whole {
+                    buffer.len()
+                } else {
+                    buffer.len() / block * block
+                };
+                match ready.min(most) {
+                    0 => None,
+                    now if now == buffer.len() => Some(std::mem::take(buffer)),
+                    now => {
+                        let rest = buffer.split_off(now);
+                        Some(std::mem::replace(buffer, rest))
+                    }
                 }
-            },
+            }
             Self::Packed(encoder) => {
                 encoder.pack();
                 let made = encoder.made().len();
@@ -73,6 +80,8 @@ impl Output {
 /// The devices of one family: its own and its mirrors'.
 pub(super) struct Devices {
     sinks: Vec<Box<dyn MediaSink>>,
+    /// Bytes of a physical block.
+    block: usize,
     /// The last transfer, kept for its memory.
     last: Bytes,
     /// Bytes sent.
@@ -80,9 +89,10 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    pub(super) fn new(sinks: Vec<Box<dyn MediaSink>>) -> Self {
+    pub(super) fn new(sinks: Vec<Box<dyn MediaSink>>, block: usize) -> Self {
         Self {
             sinks,
+            block,
             last: Bytes::new(),
             sent: 0,
         }
@@ -99,7 +109,7 @@ impl Devices {
         most: usize,
         whole: bool,
     ) -> Result<(), Failure> {
-        while let Some(transfer) = output.take(most, whole) {
+        while let Some(transfer) = output.take(most, self.block, whole) {
             let transfer = Bytes::from(transfer);
             self.sent += transfer.len() as u64;
             for sink in &mut self.sinks {

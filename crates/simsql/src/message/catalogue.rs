@@ -831,6 +831,11 @@ pub const ENTRIES: &[Entry] = &[
         "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.",
     ),
     entry(
+        4030,
+        10,
+        "The medium on device '{0}' expires on {1} and cannot be overwritten.",
+    ),
+    entry(
         4035,
         0,
         "Processed {0} pages for database '{1}', file '{2}' on file {3}.",

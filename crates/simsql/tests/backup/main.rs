@@ -8,3 +8,4 @@ mod media;
 mod refusals;
 mod speed;
 mod support;
+mod url;

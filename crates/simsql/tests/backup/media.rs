@@ -126,3 +126,40 @@ fn a_full_disk_ends_the_backup_and_nothing_is_based_on_it() {
     // The next one begins anew on what the failed one left.
     place.backup_ok(&full(FILE).with(|options| options.init = Some(true)));
 }
+
+#[test]
+fn a_set_that_has_not_expired_is_overwritten_only_when_asked_twice() {
+    let place = Place::new();
+    for compressed in [false, true] {
+        let path = format!("/sql/backup/{compressed}");
+        place.backup_ok(&full(&path).with(|options| {
+            options.retain_days = Some(3);
+            options.compression = Some(compressed);
+        }));
+        let again = full(&path).with(|options| {
+            options.init = Some(true);
+            options.compression = Some(compressed);
+        });
+        let (outcome, _) = place.backup(&again);
+        let failure = outcome.unwrap_err();
+        assert_eq!(
+            failure.messages[0].text,
+            format!(
+                "The medium on device '{path}' expires on Jan  4 2026 12:00:00:000AM and cannot be overwritten."
+            )
+        );
+        assert_eq!(failure.messages[1].number, 3013);
+        place.backup_ok(&again.clone().with(|options| options.skip = Some(true)));
+        // The one that is there now never expires.
+        place.backup_ok(&again);
+    }
+    let until = full("/sql/backup/until").with(|options| options.expire_date = word("2026-01-02 06:00"));
+    place.backup_ok(&until);
+    let again = full("/sql/backup/until").with(|options| options.init = Some(true));
+    assert_eq!(place.refused(&again), [4030, 3013]);
+    place
+        .memory
+        .clock
+        .advance(std::time::Duration::from_secs(2 * 86_400));
+    place.backup_ok(&again);
+}

@@ -37,7 +37,10 @@ impl Place {
 
     /// With the database `Shop` under FULL and one table of some rows in it.
     pub(crate) fn of(settings: Settings) -> Self {
-        let memory = Memory::new(7);
+        Self::in_world(Memory::new(7), settings)
+    }
+
+    pub(crate) fn in_world(memory: Memory, settings: Settings) -> Self {
         let instance = Instance::start(memory.world.clone(), settings).unwrap();
         let place = Self { memory, instance };
         let session = place.session();
