@@ -33,6 +33,7 @@ pub(crate) mod file_header;
 mod files;
 pub(crate) mod heap;
 pub(crate) mod log;
+mod log_file;
 mod open;
 pub mod pages;
 mod pool;
@@ -51,6 +52,7 @@ pub(crate) mod test_pages;
 mod transaction;
 
 pub use boot::{Boot, RecoveryModel};
+pub use log_file::VirtualLogFile;
 pub use open::side_files;
 pub use pages::PageId;
 pub use table::{RowId, TableDefinition, TableFacts, TableId};

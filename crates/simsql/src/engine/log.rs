@@ -210,6 +210,18 @@ impl Log {
         }
     }
 
+    /// All VLFs, in the order of the file.
+    pub(crate) fn virtual_files(&self) -> Vec<super::VirtualLogFile> {
+        let of = |vlf: &Vlf| super::VirtualLogFile {
+            offset: vlf.offset,
+            length: vlf.length,
+            sequence: vlf.sequence,
+            is_active: vlf.is_active,
+            first_block: vlf.first_block,
+        };
+        self.vlfs.iter().map(of).collect()
+    }
+
     /// Bytes of log between two LSNs, as `log_since_last_log_backup` counts.
     pub(crate) fn bytes_between(&self, from: Lsn, to: Lsn) -> u64 {
         self.distance(from, to)

@@ -130,6 +130,12 @@ pub const ENTRIES: &[Entry] = &[
     entry(209, 16, "Ambiguous column name '{0}'."),
     entry(214, 16, "Procedure expects parameter '{0}' of type '{1}'."),
     entry(
+        215,
+        16,
+        "Parameters supplied for object '{0}' which is not a function. If the parameters are intended as a table hint, a WITH keyword is required.",
+    ),
+    entry(216, 16, "Parameters were not supplied for the function '{0}'."),
+    entry(
         220,
         16,
         "Arithmetic overflow error for data type {0}, value = {1}.",
@@ -197,6 +203,21 @@ pub const ENTRIES: &[Entry] = &[
         289,
         16,
         "Cannot construct data type {0}, some of the arguments have values which are not valid.",
+    ),
+    entry(
+        297,
+        16,
+        "The user does not have permission to perform this action.",
+    ),
+    entry(
+        300,
+        14,
+        "{0} permission was denied on object '{1}', database '{2}'.",
+    ),
+    entry(
+        313,
+        16,
+        "An insufficient number of arguments were supplied for the procedure or function {0}.",
     ),
     entry(
         402,
