@@ -51,6 +51,12 @@ impl Block {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// The tape address, at `at`, of nothing: no bytes, at the present end.
+    pub(super) fn append_nothing(&mut self, at: usize) {
+        let address = tape_address(0, self.bytes.len());
+        self.put(at, &address);
+    }
+
     pub(super) fn append_text(&mut self, at: usize, text: &str) {
         self.append(at, &utf16(text));
     }

@@ -27,6 +27,8 @@ const SORT_ORDER: u8 = 52;
 const COLLATION: u32 = 0x00D0_0409;
 const LOCALE: u32 = 1033;
 const COMPARISON_STYLE: u32 = 0x3_0001;
+/// The largest size of a database file, 16 TB: what RESTORE FILELISTONLY prints as MaxSize of data files without a limit.
+const LARGEST_FILE: u64 = 35_184_372_080_640;
 const GROWTH_BYTES: u32 = 64 << 20;
 /// The first number that a user's database gets.
 const USER_DATABASE: u16 = 5;
@@ -287,7 +289,8 @@ fn database_file(plan: &SetPlan, phase: Phase, file: &DatabaseFile, group: u32) 
     let growth = plan.details.growth.iter().find(|(id, _)| *id == file.file_id);
     chunk.word(94, growth.map_or(GROWTH_BYTES, |(_, bytes)| *bytes));
     chunk.put(114, &file.size.to_le_bytes());
-    chunk.put(122, &file.max_size.to_le_bytes());
+    // The same for data and log in every real backup.
+    chunk.put(122, &LARGEST_FILE.to_le_bytes());
     chunk.put(130, &file.size.to_le_bytes());
     if data {
         // A conventional full backup is its own base; all others name the one before them.

@@ -172,6 +172,8 @@ impl<'a, S: Sink> SetWriter<'a, S> {
         block.put(52, &2u32.to_le_bytes());
         block.put(68, &self.date().to_bytes());
         block.append_text(56, DEVICE);
+        // The volume has no label; its place is told all the same.
+        block.append_nothing(60);
         block.append_text(64, &self.plan.set.machine_name);
         self.media.put(Piece::Block, &block.finish());
         self.media.pad_to(self.start, LOGICAL_BLOCK);
