@@ -28,7 +28,8 @@ impl Message {
     /// Where the catalogue has no such number: a programming error, found by the first test that raises it.
     #[must_use]
     pub fn new(number: i32, arguments: &[&dyn std::fmt::Display]) -> Self {
-        let entry = catalogue::find(number).expect("the catalogue holds every number that is raised");
+        let entry = catalogue::find(number)
+            .unwrap_or_else(|| panic!("the catalogue holds every number that is raised, {number} too"));
         let mut text = entry.text.to_owned();
         for (place, argument) in arguments.iter().enumerate() {
             text = text.replace(&format!("{{{place}}}"), &argument.to_string());

@@ -1,14 +1,52 @@
 //! A session: a login, a database, options, variables, a transaction; it runs batches.
+//!
+//! A batch is parsed whole and then run statement by statement ([`run`]); each statement is atomic, and outside of a transaction it is one of its own. What
+//! must wait (a table that another session writes, WAITFOR, a backup) sleeps on the world's clock with no mutex held.
+//!
+//! Deliberately absent: cursors, procedures and triggers of users, plans, isolation by row versions (SNAPSHOT reads as READ COMMITTED does).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::answers::Answers;
 use crate::engine::TransactionId;
 use crate::instance::Instance;
 use crate::instance::locks::SessionId;
+use crate::instance::state::RequestFacts;
+use crate::instance::waiting::is_killed;
 use crate::message::Failure;
+use crate::tsql;
 use crate::value::{SqlType, Value};
+
+mod canceller;
+mod change;
+pub mod configuration;
+mod dbcc;
+mod definition;
+mod dispatch;
+mod functions;
+mod insert_execute;
+mod into;
+mod keys;
+mod leaf;
+mod lined;
+mod locking;
+mod names;
+mod procedure;
+mod raise;
+mod row;
+mod run;
+mod set;
+pub mod suspect;
+mod target;
+mod temporary;
+mod transaction;
+mod wait;
+mod work;
+mod writer;
+
+pub use canceller::Canceller;
+pub use keys::KeyCache;
+use work::{Frame, Work};
 
 /// A parameter of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,51 +61,6 @@ pub struct Parameter {
     pub is_output: bool,
 }
 
-/// Cancels what a session runs, from another thread: an attention, a closed connection.
-#[derive(Clone, Debug, Default)]
-pub struct Canceller {
-    asked: Arc<AtomicBool>,
-    waker: Arc<futures::task::AtomicWaker>,
-}
-
-impl Canceller {
-    /// Asks.
-    pub fn cancel(&self) {
-        self.asked.store(true, Ordering::SeqCst);
-        self.waker.wake();
-    }
-
-    /// Whether it was asked.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    /// For the next batch.
-    pub fn reset(&self) {
-        self.asked.store(false, Ordering::SeqCst);
-    }
-
-    /// Runs `work` until it ends or is cancelled.
-    ///
-    /// # Errors
-    /// [`Failure::cancelled`].
-    pub async fn unless_cancelled<T>(&self, work: impl Future<Output = T> + Send) -> Result<T, Failure> {
-        let asked = futures::future::poll_fn(|context| {
-            self.waker.register(context.waker());
-            if self.is_cancelled() {
-                std::task::Poll::Ready(())
-            } else {
-                std::task::Poll::Pending
-            }
-        });
-        match futures::future::select(std::pin::pin!(work), std::pin::pin!(asked)).await {
-            futures::future::Either::Left((done, _)) => Ok(done),
-            futures::future::Either::Right(_) => Err(Failure::cancelled()),
-        }
-    }
-}
-
 /// A session.
 pub struct Session {
     /// Its instance.
@@ -80,7 +73,7 @@ pub struct Session {
     pub database: String,
     /// `SET LOCK_TIMEOUT`: milliseconds, -1 for ever.
     pub lock_timeout: i64,
-    /// Its open transaction and the database it is in: BEGIN TRANSACTION opens it in the first database it changes.
+    /// Its engine's transaction and the database it is in: begun in the first database that the session changes.
     pub transaction: Option<(u16, TransactionId)>,
     /// `@@TRANCOUNT`.
     pub nesting: u32,
@@ -90,6 +83,10 @@ pub struct Session {
     pub last_error: i32,
     /// Cancels it.
     pub canceller: Canceller,
+    /// It was killed, or met an error of class 20 or more: the connection must be closed.
+    pub ended: bool,
+    /// What it remembers between statements.
+    pub(crate) work: Work,
 }
 
 impl Session {
@@ -106,6 +103,8 @@ impl Session {
             row_count: 0,
             last_error: 0,
             canceller: Canceller::default(),
+            ended: false,
+            work: Work::default(),
         }
     }
 }
@@ -113,45 +112,150 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // Nobody is there any more to hear that it failed; recovery undoes what a failed rollback left.
-        drop(self.rollback());
+        drop(self.abandon());
         self.instance.disconnect(self.id);
     }
 }
 
-#[allow(clippy::unimplemented, unused_variables)]
 impl Session {
     /// Runs a batch with parameters (none for plain text). Everything it has to say goes to `answers`, errors included; the values
-    /// that output parameters have at the end are in `parameters`. Ends early where the session is cancelled or killed.
+    /// that output parameters have at the end are in `parameters`. Ends early where the session is cancelled or killed; a killed one is
+    /// [`ended`](Self::ended) then.
     pub async fn batch(&mut self, text: &str, parameters: &mut [Parameter], answers: &mut dyn Answers) {
-        unimplemented!()
+        if self.ended || is_killed(self) {
+            self.end_killed(answers);
+            return;
+        }
+        if self.nesting == 0 && self.transaction.is_some() {
+            // A batch was dropped in the middle of a statement.
+            drop(self.abandon());
+        }
+        self.show_request(text);
+        self.work.frame = Frame::default();
+        self.work.caught.clear();
+        self.work.depth = 0;
+        self.work.tries = 0;
+        self.work.collects = false;
+        self.work.ends_batch = false;
+        for parameter in parameters.iter() {
+            let value = (parameter.value.clone(), parameter.sql_type);
+            self.work
+                .frame
+                .variables
+                .insert(parameter.name.to_lowercase(), value);
+        }
+        let ran = run::text(self, text, answers).await;
+        self.conclude(ran, answers);
+        for parameter in parameters.iter_mut().filter(|parameter| parameter.is_output) {
+            if let Some((value, _)) = self.work.frame.variables.get(&parameter.name.to_lowercase()) {
+                parameter.value = value.clone();
+            }
+        }
+        let made = std::mem::take(&mut self.work.frame.made);
+        if !parameters.is_empty() {
+            // Parameters come through sp_executesql, whose temporary tables end with it.
+            for table in &made {
+                self.work.temporary.remove(table);
+            }
+        }
+        if let Some(facts) = self.instance.state().sessions.get_mut(&self.id) {
+            facts.request = None;
+        }
     }
 
-    /// The transaction manager's request BEGIN.
-    ///
-    /// # Errors
-    /// Where the transaction cannot begin.
-    pub fn begin(&mut self) -> Result<(), Failure> {
-        unimplemented!()
+    /// What is left when the statements are done: a failure that nobody handled, a transaction that cannot be committed.
+    fn conclude(&mut self, ran: Result<run::Flow, Failure>, answers: &mut dyn Answers) {
+        if let Err(failure) = ran {
+            let line = 1;
+            self.work.tries = 0;
+            let was_cancelled = run::fail(self, failure, line, answers).is_err();
+            if was_cancelled && is_killed(self) {
+                self.end_killed(answers);
+                return;
+            }
+            if was_cancelled && self.work.options.xact_abort && self.nesting > 0 {
+                drop(self.rollback());
+            }
+        }
+        if self.work.is_doomed && self.nesting > 0 {
+            drop(self.rollback());
+            answers.message(crate::message::Message::new(3998, &[]));
+        }
     }
 
-    /// COMMIT.
-    ///
-    /// # Errors
-    /// 3902 where there is none.
-    pub fn commit(&mut self) -> Result<(), Failure> {
-        unimplemented!()
+    fn end_killed(&mut self, answers: &mut dyn Answers) {
+        drop(self.abandon());
+        answers.message(crate::message::Message::new(596, &[]));
+        self.ended = true;
+        if let Some(facts) = self.instance.state().sessions.get_mut(&self.id) {
+            facts.request = None;
+        }
     }
 
-    /// ROLLBACK of everything.
-    ///
-    /// # Errors
-    /// 3903 where there is none.
-    pub fn rollback(&mut self) -> Result<(), Failure> {
-        unimplemented!()
+    /// Rolls back whatever is open, in a transaction or not.
+    fn abandon(&mut self) -> Result<(), Failure> {
+        if self.transaction.is_some() && self.nesting == 0 {
+            self.nesting = 1;
+        }
+        match self.nesting {
+            0 => Ok(()),
+            _ => self.rollback(),
+        }
+    }
+
+    fn show_request(&self, text: &str) {
+        let hidden = tsql::speaks_of_secrets(text);
+        let start = self.instance.world.clock.now();
+        let mut state = self.instance.state();
+        let database = state.database(&self.database).map_or(0, |entry| entry.id);
+        if let Some(facts) = state.sessions.get_mut(&self.id) {
+            facts.request = Some(RequestFacts {
+                start,
+                command: "SELECT".to_owned(),
+                text: if hidden {
+                    "--*** holds a secret".to_owned()
+                } else {
+                    text.to_owned()
+                },
+                database,
+                percent_complete: 0.0,
+                estimated_completion_ms: 0,
+                wait_type: None,
+                wait_resource: String::new(),
+                wait_since: None,
+                blocked_by: 0,
+            });
+        }
+    }
+
+    /// What the request does now.
+    pub(crate) fn show_command(&self, command: &str) {
+        let mut state = self.instance.state();
+        let request = state
+            .sessions
+            .get_mut(&self.id)
+            .and_then(|facts| facts.request.as_mut());
+        if let Some(request) = request {
+            command.clone_into(&mut request.command);
+            request.percent_complete = 0.0;
+        }
     }
 
     /// RESETCONNECTION: rolls back, back to the login's database and options.
     pub fn reset(&mut self) {
-        unimplemented!()
+        drop(self.abandon());
+        let frame = std::mem::take(&mut self.work.frame);
+        self.work = Work::default();
+        self.work.frame = frame;
+        self.lock_timeout = -1;
+        self.row_count = 0;
+        self.last_error = 0;
+        let default = {
+            let state = self.instance.state();
+            let login = state.server.logins.get(&self.login);
+            login.map_or_else(|| "master".to_owned(), |login| login.default_database.clone())
+        };
+        // Where the login's database cannot be entered, the session stays where it is.
+        drop(crate::instance::access::enter(self, &default));
     }
 }

@@ -34,3 +34,22 @@ pub fn expression(text: &str) -> Result<sqlparser::ast::Expr, Failure> {
 pub fn speaks_of_secrets(text: &str) -> bool {
     parse::speaks_of_secrets(text)
 }
+
+/// A parameter as `sp_executesql` declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredParameter {
+    /// With its sign.
+    pub name: String,
+    /// Type.
+    pub sql_type: crate::value::SqlType,
+    /// OUTPUT.
+    pub is_output: bool,
+}
+
+/// `@a int, @b nvarchar(10) OUTPUT`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parameters(text: &str) -> Result<Vec<DeclaredParameter>, Failure> {
+    parse::parameters(text)
+}

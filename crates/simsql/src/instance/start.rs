@@ -61,6 +61,7 @@ impl Instance {
             databases: BTreeMap::new(),
             server: Server::default(),
             sessions: BTreeMap::new(),
+            keys: crate::session::KeyCache::default(),
             faults: Faults::default(),
             error_log: VecDeque::new(),
             started,

@@ -146,6 +146,8 @@ pub struct State {
     pub server: Server,
     /// By session.
     pub sessions: BTreeMap<SessionId, SessionFacts>,
+    /// Primary keys in use.
+    pub keys: crate::session::KeyCache,
     /// Trouble on demand.
     pub faults: Faults,
     /// The error log, newest last; bounded.

@@ -76,6 +76,11 @@ pub const ENTRIES: &[Entry] = &[
         15,
         "The size ({0}) given to the type '{1}' exceeds the maximum allowed for any data type ({2}).",
     ),
+    entry(
+        134,
+        15,
+        "The variable name '{0}' has already been declared. Variable names must be unique within a query batch or stored procedure.",
+    ),
     entry(137, 15, "Must declare the scalar variable \"{0}\"."),
     entry(
         141,
@@ -91,6 +96,11 @@ pub const ENTRIES: &[Entry] = &[
         147,
         15,
         "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference.",
+    ),
+    entry(
+        148,
+        15,
+        "Incorrect time syntax in time string '{0}' used with WAITFOR.",
     ),
     entry(155, 15, "'{0}' is not a recognized {1} option."),
     entry(156, 15, "Incorrect syntax near the keyword '{0}'."),
@@ -113,6 +123,11 @@ pub const ENTRIES: &[Entry] = &[
         "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller queries.",
     ),
     entry(192, 15, "The scale must be less than or equal to the precision."),
+    entry(
+        194,
+        15,
+        "A SELECT INTO statement cannot contain a SELECT statement that assigns values to a variable.",
+    ),
     entry(195, 15, "'{0}' is not a recognized built-in function name."),
     entry(
         201,
@@ -128,6 +143,11 @@ pub const ENTRIES: &[Entry] = &[
     entry(207, 16, "Invalid column name '{0}'."),
     entry(208, 16, "Invalid object name '{0}'."),
     entry(209, 16, "Ambiguous column name '{0}'."),
+    entry(
+        213,
+        16,
+        "Column name or number of supplied values does not match table definition.",
+    ),
     entry(214, 16, "Procedure expects parameter '{0}' of type '{1}'."),
     entry(
         215,
@@ -136,9 +156,19 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(216, 16, "Parameters were not supplied for the function '{0}'."),
     entry(
+        217,
+        16,
+        "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit {0}).",
+    ),
+    entry(
         220,
         16,
         "Arithmetic overflow error for data type {0}, value = {1}.",
+    ),
+    entry(
+        226,
+        16,
+        "{0} statement not allowed within multi-statement transaction.",
     ),
     entry(
         229,
@@ -239,6 +269,11 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the subquery is used as an expression.",
     ),
+    entry(
+        515,
+        16,
+        "Cannot insert the value NULL into column '{0}', table '{1}'; column does not allow nulls. {2} fails.",
+    ),
     entry(517, 16, "Adding a value to a '{0}' column caused an overflow."),
     entry(
         529,
@@ -255,6 +290,26 @@ pub const ENTRIES: &[Entry] = &[
         537,
         16,
         "Invalid length parameter passed to the LEFT or SUBSTRING function.",
+    ),
+    entry(
+        544,
+        16,
+        "Cannot insert explicit value for identity column in table '{0}' when IDENTITY_INSERT is set to OFF.",
+    ),
+    entry(
+        545,
+        16,
+        "Explicit value must be specified for identity column in table '{0}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.",
+    ),
+    entry(
+        596,
+        21,
+        "Cannot continue the execution because the session is in the kill state.",
+    ),
+    entry(
+        628,
+        16,
+        "Cannot issue SAVE TRANSACTION when there is no active transaction.",
     ),
     entry(
         701,
@@ -285,6 +340,11 @@ pub const ENTRIES: &[Entry] = &[
         922,
         14,
         "Database '{0}' is being recovered. Waiting until recovery is finished.",
+    ),
+    entry(
+        923,
+        14,
+        "Database '{0}' is in restricted mode. Only the database owner and members of the dbcreator and sysadmin roles can access it.",
     ),
     entry(
         924,
@@ -353,19 +413,37 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(1039, 15, "Option '{0}' is specified more than once."),
     entry(
+        1060,
+        15,
+        "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.",
+    ),
+    entry(
         1062,
         16,
         "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
     ),
+    entry(1080, 15, "The integer value {0} is out of range."),
+    entry(1087, 15, "Must declare the table variable \"{0}\"."),
     entry(
         1105,
         17,
         "Could not allocate space for object in database '{0}' because the 'PRIMARY' filegroup is full. Create disk space by deleting unneeded files, dropping objects in the filegroup, adding additional files to the filegroup, or setting autogrowth on for existing files in the filegroup.",
     ),
     entry(
+        1205,
+        13,
+        "Transaction (Process ID {0}) was deadlocked on lock resources with another process and has been chosen as the deadlock victim. Rerun the transaction.",
+    ),
+    entry(1222, 16, "Lock request time out period exceeded."),
+    entry(
         1468,
         16,
         "The operation cannot be performed on database \"{0}\" because it is involved in a database mirroring session or an availability group. Some operations are not allowed on a database that is participating in a database mirroring session or in an availability group.",
+    ),
+    entry(
+        1702,
+        16,
+        "CREATE TABLE failed because column count in table '{0}' exceeds the maximum of {1} columns.",
     ),
     entry(
         1801,
@@ -389,26 +467,90 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(1844, 16, "{0} is not supported on {1}."),
     entry(
+        1911,
+        16,
+        "Column name '{0}' does not exist in the target table or view.",
+    ),
+    entry(
+        2520,
+        16,
+        "Could not find database '{0}'. The database either does not exist, or was dropped before a statement tried to use it. Verify if the database exists by querying the sys.databases catalog view.",
+    ),
+    entry(
+        2526,
+        16,
+        "Incorrect DBCC statement. Check the documentation for the correct DBCC syntax and options.",
+    ),
+    entry(
+        2528,
+        0,
+        "DBCC execution completed. If DBCC printed error messages, contact your system administrator.",
+    ),
+    entry(
         2533,
         16,
         "Table error: page {0} allocated to object ID {1}, index ID {2}, partition ID {3}, alloc unit ID {4} (type {5}) was not seen. The page may be invalid or may have an incorrect alloc unit ID in its header.",
     ),
+    entry(2571, 14, "User '{0}' does not have permission to run {1}."),
     entry(
         2575,
         16,
         "The Index Allocation Map (IAM) page {0} is pointed to by the next pointer of IAM page {1} in object ID {2}, index ID {3}, partition ID {4}, alloc unit ID {5} (type {6}), but it was not detected in the scan.",
     ),
     entry(
+        2627,
+        14,
+        "Violation of {0} constraint '{1}'. Cannot insert duplicate key in object '{2}'. The duplicate key value is {3}.",
+    ),
+    entry(
         2628,
         16,
         "String or binary data would be truncated in table '{0}', column '{1}'. Truncated value: '{2}'.",
     ),
+    entry(
+        2705,
+        16,
+        "Column names in each table must be unique. Column name '{0}' in table '{1}' is specified more than once.",
+    ),
+    entry(
+        2714,
+        16,
+        "There is already an object named '{0}' in the database.",
+    ),
     entry(2715, 16, "Cannot find data type {0}."),
+    entry(2741, 16, "SET DATEFORMAT date order '{0}' is invalid."),
+    entry(2742, 16, "SET DATEFIRST {0} is out of range."),
+    entry(
+        2744,
+        16,
+        "Multiple identity columns specified for table '{0}'. Only one identity column per table is allowed.",
+    ),
+    entry(
+        2749,
+        16,
+        "Identity column '{0}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable.",
+    ),
     entry(
         2750,
         16,
         "Column or parameter #{0}: Specified column precision {1} is greater than the maximum precision of {2}.",
     ),
+    entry(
+        2754,
+        16,
+        "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.",
+    ),
+    entry(
+        2760,
+        16,
+        "The specified schema name \"{0}\" either does not exist or you do not have permission to use it.",
+    ),
+    entry(
+        2786,
+        16,
+        "The data type of a substitution parameter does not match the expected type of the format specification.",
+    ),
+    entry(2787, 16, "Invalid format specification: '{0}'."),
     entry(2812, 16, "Could not find stored procedure '{0}'."),
     entry(
         3008,
@@ -847,6 +989,36 @@ pub const ENTRIES: &[Entry] = &[
         "The database '{0}' is currently joined to an availability group.  Before you can drop the database, you need to remove it from the availability group.",
     ),
     entry(
+        3902,
+        16,
+        "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+    ),
+    entry(
+        3903,
+        16,
+        "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+    ),
+    entry(
+        3906,
+        16,
+        "Failed to update database \"{0}\" because the database is read-only.",
+    ),
+    entry(
+        3908,
+        16,
+        "Could not run BEGIN TRANSACTION in database '{0}' because the database is in emergency mode or is damaged and must be restarted.",
+    ),
+    entry(
+        3930,
+        16,
+        "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.",
+    ),
+    entry(
+        3998,
+        16,
+        "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.",
+    ),
+    entry(
         4002,
         16,
         "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.",
@@ -985,6 +1157,11 @@ pub const ENTRIES: &[Entry] = &[
         "Conflicting file relocations have been specified for file '{0}'. Only a single WITH MOVE clause should be specified for any logical file name.",
     ),
     entry(
+        4701,
+        16,
+        "Cannot find the object \"{0}\" because it does not exist or you do not have permissions.",
+    ),
+    entry(
         5011,
         14,
         "User does not have permission to alter database '{0}', the database does not exist, or the database is not in a state that allows access checks.",
@@ -1044,6 +1221,8 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(5701, 10, "Changed database context to '{0}'."),
     entry(5703, 10, "Changed language setting to {0}."),
+    entry(6004, 14, "User does not have permission to perform this action."),
+    entry(6006, 10, "Server shut down by request from login {0}."),
     entry(6101, 16, "Session ID {0} is not valid."),
     entry(
         6102,
@@ -1052,6 +1231,12 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(6104, 16, "Cannot use KILL to kill your own process."),
     entry(6106, 16, "Process ID {0} is not an active process ID."),
+    entry(7969, 0, "No active open transactions."),
+    entry(
+        7983,
+        14,
+        "User '{0}' does not have permission to run DBCC checkdb for database '{1}'.",
+    ),
     entry(
         8003,
         16,
@@ -1061,6 +1246,17 @@ pub const ENTRIES: &[Entry] = &[
         8009,
         16,
         "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {0} (\"{1}\"): Data type 0x{2} is unknown.",
+    ),
+    entry(8102, 16, "Cannot update identity column '{0}'."),
+    entry(
+        8107,
+        16,
+        "IDENTITY_INSERT is already ON for table '{0}'. Cannot perform SET operation for table '{1}'.",
+    ),
+    entry(
+        8110,
+        16,
+        "Cannot add multiple PRIMARY KEY constraints to table '{0}'.",
     ),
     entry(8114, 16, "Error converting data type {0} to {1}."),
     entry(
@@ -1108,6 +1304,7 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "'{0}' has fewer columns than were specified in the column list.",
     ),
+    entry(8164, 16, "An INSERT EXEC statement cannot be nested."),
     entry(
         8169,
         16,
@@ -1190,6 +1387,11 @@ pub const ENTRIES: &[Entry] = &[
         "{0} is the minimum repair level for the errors found by DBCC CHECKDB ({1}).",
     ),
     entry(
+        8985,
+        16,
+        "Could not locate file '{0}' for database '{1}' in sys.database_files. The file either does not exist, or was dropped.",
+    ),
+    entry(
         8989,
         10,
         "CHECKDB found {0} allocation errors and {1} consistency errors in database '{2}'.",
@@ -1226,6 +1428,11 @@ pub const ENTRIES: &[Entry] = &[
         "STRING_AGG aggregation result exceeded the limit of 8000 bytes. Use LOB types to avoid result truncation.",
     ),
     entry(
+        10_704,
+        15,
+        "To rethrow an error, a THROW statement must be used inside a CATCH block. Insert the THROW statement inside a CATCH block, or add error parameters to the THROW statement.",
+    ),
+    entry(
         10_709,
         16,
         "The number of columns for each row in a table value constructor must be the same.",
@@ -1247,9 +1454,19 @@ pub const ENTRIES: &[Entry] = &[
         "'{0}' is not a valid login or you do not have permission.",
     ),
     entry(
+        15_009,
+        16,
+        "The object '{0}' does not exist in database '{1}' or is invalid for this operation.",
+    ),
+    entry(
         15_010,
         16,
         "The database '{0}' does not exist. Supply a valid database name. To see available databases, use sys.databases.",
+    ),
+    entry(
+        15_012,
+        16,
+        "The device '{0}' does not exist. Use sys.backup_devices to show available devices.",
     ),
     entry(
         15_023,
@@ -1257,10 +1474,22 @@ pub const ENTRIES: &[Entry] = &[
         "User, group, or role '{0}' already exists in the current database.",
     ),
     entry(15_025, 16, "The server principal '{0}' already exists."),
+    entry(15_026, 16, "Logical device '{0}' already exists."),
     entry(
         15_048,
         16,
         "Valid values of the database compatibility level are 100 to {0} in steps of 10.",
+    ),
+    entry(
+        15_123,
+        16,
+        "The configuration option '{0}' does not exist, or it may be an advanced option.",
+    ),
+    entry(15_124, 16, "The configuration option '{0}' is not unique."),
+    entry(
+        15_129,
+        16,
+        "'{0}' is not a valid value for configuration option '{1}'.",
     ),
     entry(
         15_151,
@@ -1282,6 +1511,11 @@ pub const ENTRIES: &[Entry] = &[
         16,
         "Could not drop login '{0}' as the user is currently logged in.",
     ),
+    entry(
+        15_457,
+        0,
+        "Configuration option '{0}' changed from {1} to {2}. Run the RECONFIGURE statement to install.",
+    ),
     entry(15_530, 16, "The credential with name \"{0}\" already exists."),
     entry(
         17_126,
@@ -1297,6 +1531,11 @@ pub const ENTRIES: &[Entry] = &[
         17_809,
         20,
         "Could not connect because the maximum number of '{0}' user connections has already been reached. The system administrator can use sp_configure to increase the maximum value. The connection has been closed.",
+    ),
+    entry(
+        18_054,
+        16,
+        "Error {0}, severity 16, state 1 was raised, but no message with that error number was found in sys.messages. If error is larger than 50000, make sure the user-defined message is added using sp_addmessage.",
     ),
     entry(
         18_204,
@@ -1344,12 +1583,19 @@ pub const ENTRIES: &[Entry] = &[
         14,
         "Login failed for user '{0}'. Reason: The account is disabled.",
     ),
+    entry(22_048, 16, "{0}() returned error {2}, '{3}' from {1}."),
+    entry(22_049, 16, "{0}() returned error {2}, '{3}' from {1}."),
     entry(
         33_107,
         16,
         "Cannot enable database encryption because it is not set up: there is no database encryption key. Create one, then retry.",
     ),
     entry(33_111, 16, "Cannot find server {0} with thumbprint '{1}'."),
+    entry(
+        35_100,
+        16,
+        "Error number {0} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.",
+    ),
     entry(
         40_510,
         16,

@@ -32,6 +32,11 @@ mod transaction;
 use cursor::Cursor;
 pub(super) use cursor::speaks_of_secrets;
 
+/// The parameters that `sp_executesql` declares.
+pub(super) fn parameters(text: &str) -> Result<Vec<crate::tsql::DeclaredParameter>, Failure> {
+    declare::parameters(&mut Cursor::new(text, true)?)
+}
+
 /// One expression, as a column's default is kept.
 pub(super) fn expression(text: &str) -> Result<sqlparser::ast::Expr, Failure> {
     let mut cursor = Cursor::new(text, true)?;

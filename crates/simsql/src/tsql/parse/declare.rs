@@ -6,6 +6,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 use super::cursor::Cursor;
 use super::{fragment, table};
 use crate::message::Failure;
+use crate::tsql::DeclaredParameter;
 use crate::tsql::statement::Statement;
 
 /// `DECLARE @a type [= value], ...` or `DECLARE @t TABLE (...)`, which becomes CREATE TABLE with the variable for a name.
@@ -38,6 +39,26 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement, Failure> {
             return Ok(Statement::Declare(variables));
         }
     }
+}
+
+/// `@a type [= value] [OUTPUT], ...`, up to the end; defaults of parameters are refused, since every parameter must be given.
+pub(super) fn parameters(cursor: &mut Cursor) -> Result<Vec<DeclaredParameter>, Failure> {
+    let mut parameters = Vec::new();
+    while !cursor.is_at_end() {
+        let name = cursor.variable()?;
+        cursor.eat(&["AS"]);
+        let sql_type = fragment::data_type(cursor)?;
+        let is_output = cursor.eat_any(&["OUTPUT", "OUT"]);
+        parameters.push(DeclaredParameter {
+            name,
+            sql_type,
+            is_output,
+        });
+        if !cursor.eat_symbol(",") && !cursor.is_at_end() {
+            return Err(cursor.syntax_error());
+        }
+    }
+    Ok(parameters)
 }
 
 fn table_variable(cursor: &mut Cursor, name_at: usize) -> Result<Statement, Failure> {
