@@ -241,6 +241,11 @@ fn transactions_and_savepoints() {
         bench.rows(&mut session, "SELECT COUNT(*), @@TRANCOUNT FROM t"),
         ["2|0"]
     );
+    assert_eq!(
+        bench.errors(&mut session, "BEGIN TRAN a ROLLBACK TRAN b"),
+        [(6401, 1)]
+    );
+    bench.ok(&mut session, "ROLLBACK TRAN a");
     assert_eq!(bench.errors(&mut session, "COMMIT"), [(3902, 1)]);
     assert_eq!(bench.errors(&mut session, "ROLLBACK"), [(3903, 1)]);
     bench.ok(&mut session, "SET IMPLICIT_TRANSACTIONS ON DELETE t");

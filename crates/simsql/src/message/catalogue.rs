@@ -81,6 +81,16 @@ pub const ENTRIES: &[Entry] = &[
         15,
         "The variable name '{0}' has already been declared. Variable names must be unique within a query batch or stored procedure.",
     ),
+    entry(
+        135,
+        15,
+        "Cannot use a BREAK statement outside the scope of a WHILE statement.",
+    ),
+    entry(
+        136,
+        15,
+        "Cannot use a CONTINUE statement outside the scope of a WHILE statement.",
+    ),
     entry(137, 15, "Must declare the scalar variable \"{0}\"."),
     entry(
         141,
@@ -1231,6 +1241,11 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(6104, 16, "Cannot use KILL to kill your own process."),
     entry(6106, 16, "Process ID {0} is not an active process ID."),
+    entry(
+        6401,
+        16,
+        "Cannot roll back {0}. No transaction or savepoint of that name was found.",
+    ),
     entry(7969, 0, "No active open transactions."),
     entry(
         7983,

@@ -271,7 +271,13 @@ fn transact(session: &mut Session, transaction: &Transaction) -> Result<(), Fail
         false => Ok(name.to_owned()),
     };
     match transaction {
-        Transaction::Begin { .. } => session.begin(),
+        Transaction::Begin { name: given, .. } => {
+            let given = given.as_deref().map(|given| name(session, given)).transpose()?;
+            if session.nesting == 0 {
+                session.work.transaction_name = given;
+            }
+            session.begin()
+        }
         Transaction::Commit => session.commit(),
         Transaction::Rollback(None) => session.rollback(),
         Transaction::Rollback(Some(to)) => {

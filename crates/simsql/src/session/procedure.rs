@@ -3,6 +3,7 @@
 use sqlparser::ast;
 
 use crate::answers::Answers;
+use crate::instance::access;
 use crate::message::Failure;
 use crate::session::run::{self, Flow};
 use crate::session::{Session, configuration};
@@ -137,24 +138,26 @@ pub(crate) async fn run(
         database,
         given: evaluate(session, arguments).await?,
     };
-    if let Some(database) = &call.database
-        && session.instance.state().database(database).is_none()
-    {
-        return Err(Failure::new(911, &[database]));
+    // A procedure called as that of another database works there.
+    let home = session.database.clone();
+    if let Some(database) = &call.database {
+        access::enter(session, database)?;
     }
-    if call.name == "sp_executesql" {
-        let flow = execute_sql::run(session, &call, answers).await?;
-        if let Some(variable) = result {
-            store(session, variable, Value::Integer(0), SqlType::Int)?;
-        }
-        return Ok(flow);
+    let done = match call.name.as_str() {
+        "sp_executesql" => execute_sql::run(session, &call, answers)
+            .await
+            .map(|flow| (flow, 0)),
+        _ => simple(session, &call, procedure, answers).map(|status| (Flow::Next, status)),
+    };
+    if call.database.is_some() && session.database != home && !session.ended {
+        access::enter(session, &home)?;
     }
-    let status = simple(session, &call, procedure, answers)?;
+    let (flow, status) = done?;
     if let Some(variable) = result {
         store(session, variable, Value::Integer(status), SqlType::Int)?;
     }
     session.last_error = 0;
-    Ok(Flow::Next)
+    Ok(flow)
 }
 
 async fn evaluate(session: &Session, arguments: &[Argument]) -> Result<Vec<Given>, Failure> {

@@ -11,8 +11,9 @@ use crate::instance::waiting::is_killed;
 use crate::message::Failure;
 use crate::query::{self, convert};
 use crate::session::names::Scope;
+use crate::session::suspect;
 use crate::session::work::{Frame, NESTING_MAX};
-use crate::session::{Session, change, leaf, lined::Lined};
+use crate::session::{Session, change, dispatch, leaf, lined::Lined};
 use crate::tsql;
 use crate::tsql::statement::{Located, Statement};
 use crate::value::{SqlType, Value};
@@ -65,10 +66,18 @@ pub(crate) async fn nested(
         return Err(Failure::new(217, &[&NESTING_MAX]));
     }
     session.work.depth += 1;
+    let options = session.work.options.clone();
+    let (database, lock_timeout) = (session.database.clone(), session.lock_timeout);
     let outer = std::mem::replace(&mut session.work.frame, frame);
     let flow = Box::pin(text(session, content, answers)).await;
     let inner = std::mem::replace(&mut session.work.frame, outer);
     session.work.depth -= 1;
+    // USE and SET within the text end with it.
+    session.work.options = options;
+    session.lock_timeout = lock_timeout;
+    if session.database != database && !session.ended {
+        dispatch::enter(session, &database, answers)?;
+    }
     for table in &inner.made {
         session.work.temporary.remove(table);
     }
@@ -211,6 +220,7 @@ pub(crate) fn fail(
         }
     }
     session.row_count = 0;
+    suspect::note_failure(session, &failure);
     let has = |numbers: &[i32]| {
         failure
             .messages

@@ -39,7 +39,7 @@ pub(crate) fn run(session: &mut Session, name: &str, value: &str) -> Result<(), 
                 .filter(|day| (1..=7).contains(day))
                 .ok_or_else(|| Failure::new(2742, &[&day]))?;
         }
-        "DEADLOCK_PRIORITY" => options.deadlock_priority = priority(value)?,
+        "DEADLOCK_PRIORITY" => check_priority(value)?,
         "DATEFORMAT" => date_format(&text(session, value)?)?,
         "LANGUAGE" => language(&text(session, value)?)?,
         "IDENTITY_INSERT" => identity_insert(session, value)?,
@@ -60,16 +60,14 @@ fn number(session: &Session, value: &str) -> Result<i64, Failure> {
     text.trim().parse().map_err(|_| Failure::new(102, &[&text]))
 }
 
-fn priority(value: &str) -> Result<i8, Failure> {
+/// The victim of a deadlock is whoever closes it, whatever the priorities are.
+fn check_priority(value: &str) -> Result<(), Failure> {
     match value.to_ascii_uppercase().as_str() {
-        "LOW" => Ok(-5),
-        "NORMAL" => Ok(0),
-        "HIGH" => Ok(5),
-        other => other
-            .parse()
-            .ok()
-            .filter(|priority| (-10..=10).contains(priority))
-            .ok_or_else(|| Failure::new(102, &[&other])),
+        "LOW" | "NORMAL" | "HIGH" => Ok(()),
+        other => match other.parse() {
+            Ok(-10..=10) => Ok(()),
+            _ => Err(Failure::new(102, &[&other])),
+        },
     }
 }
 

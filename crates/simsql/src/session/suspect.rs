@@ -2,8 +2,9 @@
 
 use crate::engine::TableFacts;
 use crate::instance::State;
+use crate::message::Failure;
 use crate::moment::Moment;
-use crate::session::names;
+use crate::session::{Session, names};
 use crate::value::{DateTime, Value};
 
 /// `database_id` of msdb.
@@ -85,6 +86,35 @@ pub fn note(
     match written {
         Ok(_) => drop(engine.commit(transaction, now)),
         Err(_) => drop(engine.rollback(transaction, now)),
+    }
+}
+
+/// Notes the pages that a statement could not read: message 824 names them, with the number of their database.
+pub(crate) fn note_failure(session: &Session, failure: &Failure) {
+    for message in failure.messages.iter().filter(|message| message.number == 824) {
+        let database = message.text.split("database ID ").nth(1).and_then(|rest| {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<u16>().ok()
+        });
+        let (Some((file, page)), Some(database)) = (page_of(&message.text), database) else {
+            continue;
+        };
+        let event = if message.text.contains("incorrect checksum") {
+            PageEvent::Checksum
+        } else if message.text.contains("torn page") {
+            PageEvent::Torn
+        } else {
+            PageEvent::Error
+        };
+        let clock = &session.instance.world.clock;
+        let now = clock.now();
+        let local = now.local(clock.offset_minutes(now));
+        note(
+            &mut session.instance.state(),
+            (database, file, page),
+            event,
+            (now, local),
+        );
     }
 }
 

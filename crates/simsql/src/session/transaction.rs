@@ -81,7 +81,7 @@ impl Session {
         Ok(())
     }
 
-    /// ROLLBACK TRANSACTION name: to the latest savepoint of that name, or of everything where the name is no savepoint's.
+    /// ROLLBACK TRANSACTION name: to the latest savepoint of that name, or of everything where the name is the transaction's own.
     pub(crate) fn rollback_to_savepoint(&mut self, name: &str) -> Result<(), Failure> {
         let place = self
             .work
@@ -89,7 +89,11 @@ impl Session {
             .iter()
             .rposition(|savepoint| savepoint.name.eq_ignore_ascii_case(name));
         let Some(place) = place else {
-            return self.rollback();
+            let is_own = self.work.transaction_name.as_deref();
+            return match is_own.is_some_and(|own| own.eq_ignore_ascii_case(name)) {
+                true => self.rollback(),
+                false => Err(Failure::new(6401, &[&name])),
+            };
         };
         let savepoint = self.work.savepoints[place].clone();
         self.work.savepoints.truncate(place + 1);
@@ -223,6 +227,8 @@ impl Session {
                 Some(_) => engine.rollback(transaction, now),
             };
             if let Err(error) = ended {
+                // A commit that could not be written is no commit; where the rollback fails as well, recovery does it.
+                drop(engine.rollback(transaction, now));
                 failed.get_or_insert(trouble::failure(&error, entry));
                 state.keys.forget(database);
             }
@@ -256,6 +262,7 @@ impl Session {
         self.work.further.clear();
         self.work.savepoints.clear();
         self.work.temporary_before = None;
+        self.work.transaction_name = None;
         self.work.is_doomed = false;
         self.nesting = 0;
         let mut state = self.instance.state();

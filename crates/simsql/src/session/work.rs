@@ -27,8 +27,6 @@ pub(crate) struct Options {
     pub(crate) row_limit: u64,
     /// PARSEONLY or NOEXEC: statements are not run.
     pub(crate) only_parses: bool,
-    /// DEADLOCK_PRIORITY, -10 to 10.
-    pub(crate) deadlock_priority: i8,
     /// IDENTITY_INSERT: the table that takes explicit values, its parts as written.
     pub(crate) identity_insert: Option<String>,
     /// DATEFIRST.
@@ -45,7 +43,6 @@ impl Default for Options {
             reads_uncommitted: false,
             row_limit: 0,
             only_parses: false,
-            deadlock_priority: 0,
             identity_insert: None,
             date_first: 7,
         }
@@ -89,6 +86,8 @@ pub(crate) struct Work {
     pub(crate) caught: Vec<Message>,
     /// Engine transactions beside [`Session::transaction`](super::Session::transaction), in further databases.
     pub(crate) further: Vec<(u16, TransactionId)>,
+    /// The name that BEGIN TRANSACTION gave the outermost transaction.
+    pub(crate) transaction_name: Option<String>,
     /// Savepoints of the transaction, oldest first.
     pub(crate) savepoints: Vec<Savepoint>,
     /// The transaction can only be rolled back (`XACT_STATE() = -1`).

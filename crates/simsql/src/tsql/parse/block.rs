@@ -13,6 +13,10 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement, Failure> {
         "IF" => nested(cursor, branch),
         "WHILE" => nested(cursor, repetition),
         "WAITFOR" => wait(cursor),
+        "BREAK" | "CONTINUE" if cursor.loops == 0 => {
+            let number = if word == "BREAK" { 135 } else { 136 };
+            Err(cursor.failure(number, &[]))
+        }
         "BREAK" | "CONTINUE" => {
             cursor.advance();
             Ok(if word == "BREAK" {
@@ -123,7 +127,9 @@ fn branch(cursor: &mut Cursor) -> Result<Statement, Failure> {
 fn repetition(cursor: &mut Cursor) -> Result<Statement, Failure> {
     cursor.advance();
     let condition = fragment::expression(cursor)?;
+    cursor.loops += 1;
     let body = body(cursor)?;
+    cursor.loops -= 1;
     Ok(Statement::While { condition, body })
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Cursor {
     has_secrets: bool,
     /// Blocks that are open.
     pub(super) nesting: usize,
+    /// WHILE loops that are open.
+    pub(super) loops: usize,
 }
 
 impl Cursor {
@@ -51,6 +53,7 @@ impl Cursor {
             has_secrets: speaks_of_secrets(text),
             at: 0,
             nesting: 0,
+            loops: 0,
         })
     }
 

@@ -307,7 +307,7 @@ fn dbcc_and_the_server() {
 
 #[test]
 fn errors_and_their_lines() {
-    let cases: [(&str, i32, &str, u32); 9] = [
+    let cases: [(&str, i32, &str, u32); 10] = [
         (
             "SELECT 1\nSELECT FROM t",
             156,
@@ -329,6 +329,12 @@ fn errors_and_their_lines() {
             156,
             "Incorrect syntax near the keyword 'END'.",
             2,
+        ),
+        (
+            "BREAK",
+            135,
+            "Cannot use a BREAK statement outside the scope of a WHILE statement.",
+            1,
         ),
         (
             "RETURN 5",
