@@ -37,7 +37,6 @@ struct Set {
     log: Vec<(LogSegment, Vec<u8>)>,
     first: Lsn,
     last: Lsn,
-    checkpoint: Lsn,
     /// When its log ended.
     end: Moment,
 }
@@ -135,7 +134,6 @@ impl Source {
                 log,
                 first: backup.first_lsn,
                 last,
-                checkpoint: backup.checkpoint_lsn,
                 end: at,
             });
         }
@@ -175,7 +173,6 @@ impl Source {
             log,
             first,
             last,
-            checkpoint: self.engine.boot().checkpoint_lsn,
             end: at,
         });
     }
@@ -420,6 +417,103 @@ fn the_log_of_a_fork_restores_over_the_log_it_parted_from() {
         let (restored, _) = judge_restore(&branch, 6000 + seed, &sequence);
         assert_eq!(restored.boot().recovery_fork, Uuid::from_u128(99));
     }
+}
+
+/// LSNs of the records of a piece of log, by the headers of its blocks: u16 records at 2, u16 size at 6, u32 number at 16.
+fn records(segment: &LogSegment, bytes: &[u8]) -> Vec<Lsn> {
+    let mut lsns = Vec::new();
+    let mut rest = bytes;
+    while rest.len() >= 512 {
+        let count = u16::from_le_bytes([rest[2], rest[3]]);
+        let size = usize::from(u16::from_le_bytes([rest[6], rest[7]]));
+        let block = u32::from_le_bytes([rest[16], rest[17], rest[18], rest[19]]);
+        lsns.extend((1..=count).map(|slot| Lsn {
+            vlf: segment.vlf_sequence,
+            block,
+            slot,
+        }));
+        rest = &rest[size..];
+    }
+    lsns
+}
+
+/// Whatever record redo stops at, allocation is whole and the tables are some committed state, later for a later record.
+#[test]
+fn redo_stops_at_any_record() {
+    let mut source = Source::new(21, RecoveryModel::Full);
+    source.work(30);
+    source.data(DataKind::Full);
+    source.work(80);
+    source.log();
+    let (full, log) = (source.sets[0].clone(), source.sets[1].clone());
+    let all: Vec<_> = log
+        .log
+        .iter()
+        .flat_map(|(segment, bytes)| records(segment, bytes))
+        .collect();
+    let behind: Vec<_> = all.into_iter().filter(|lsn| *lsn >= full.last).collect();
+    assert!(behind.len() > 300, "{} records", behind.len());
+    let mut reached = 0;
+    for (nth, lsn) in behind.iter().enumerate().step_by(3) {
+        let disk = new_disk(TARGET);
+        let mut engine = Engine::begin_restore(&world(&disk), files(TARGET)).unwrap();
+        assert!(!restore(&mut engine, &full, Stop::End).unwrap());
+        let stop = if nth % 2 == 0 {
+            Stop::Before(*lsn)
+        } else {
+            Stop::Including(*lsn)
+        };
+        assert!(restore(&mut engine, &log, stop).unwrap(), "{stop:?} is met");
+        engine.recover(Uuid::from_u128(99), Moment(1)).unwrap();
+        assert_sound(&mut engine);
+        let found = read(&mut engine);
+        let history = source.workload.history.iter().skip(reached);
+        let place = history.map(|(_, state)| state).position(|state| *state == found);
+        reached += place.unwrap_or_else(|| panic!("{stop:?}: no state of the history"));
+    }
+}
+
+/// The boot page of a backup names the checkpoint that the backup began with, whatever happens before it is read.
+#[test]
+fn a_checkpoint_during_a_backup_is_not_where_its_redo_begins() {
+    let mut source = Source::new(5, RecoveryModel::Full);
+    source.work(60);
+    source.workload.finish(&mut source.engine).unwrap();
+    let at = source.workload.tick();
+    let backup = source.engine.begin_data_backup(DataKind::Full, at).unwrap();
+    let mut extents = Vec::new();
+    let read_one = |source: &mut Source, extent: u32| {
+        let mut bytes = Vec::new();
+        source
+            .engine
+            .read_extents(1, extent, 1, true, &mut bytes)
+            .unwrap();
+        (1, extent, bytes)
+    };
+    let (boot, others): (Vec<u32>, Vec<u32>) =
+        backup.files[0].extents.iter().partition(|extent| **extent == 1);
+    for extent in others {
+        extents.push(read_one(&mut source, extent));
+    }
+    source.work(60);
+    source.workload.finish(&mut source.engine).unwrap();
+    let at = source.workload.tick();
+    source.engine.checkpoint(at).unwrap();
+    for extent in boot {
+        extents.push(read_one(&mut source, extent));
+    }
+    let last = source.engine.close_log(at).unwrap();
+    let set = Set {
+        kind: Some(DataKind::Full),
+        guid: Uuid::from_u128(1),
+        base: None,
+        extents,
+        log: source.log_bytes(backup.first_lsn, last),
+        first: backup.first_lsn,
+        last,
+        end: at,
+    };
+    judge_restore(&source, 1, &[set]);
 }
 
 #[test]

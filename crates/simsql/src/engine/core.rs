@@ -3,6 +3,8 @@
 //! Out of it under two rules. The write-ahead rule: what the page's newest record says must be durable first. And no page is written in its place before
 //! a whole copy of it is durable elsewhere ([`super::aside`]), but for one whose content redo would make anew anyway.
 
+use std::collections::BTreeMap;
+
 use bak::Lsn;
 
 use super::aside::{Aside, BATCH};
@@ -36,6 +38,8 @@ pub(crate) struct Core {
     pub(super) pinned: Option<Lsn>,
     /// Where redo would begin if the power went now.
     pub(super) redo_from: Lsn,
+    /// Where files go that redo adds, by logical name in lower case.
+    pub(super) moves: BTreeMap<String, String>,
     /// The undo file, while the database is in standby.
     pub(super) standby: Option<String>,
     /// Why nothing is done any more: the log could not be written.

@@ -50,6 +50,7 @@ impl Core {
             backup: None,
             pinned: None,
             redo_from,
+            moves: BTreeMap::new(),
             standby: None,
             broken: None,
             keeps_write_ahead: true,

@@ -131,7 +131,9 @@ impl Core {
             | Record::Compensation {
                 page, offset, after, ..
             } => self.redo_bytes(replay, lsn, page, offset, &after),
-            record if lsn >= replay.apply_from => self.redo_fact(lsn, record),
+            // Whoever keeps the list of files may not have learnt of one that was redone.
+            Record::FileAdded(file) => self.redo_file(lsn, *file),
+            record if lsn >= replay.apply_from => self.redo_fact(record),
             _ => Ok(()),
         }
     }
@@ -207,11 +209,10 @@ impl Core {
     }
 
     /// Redoes what changes no page but the database as a whole.
-    fn redo_fact(&mut self, lsn: Lsn, record: Record) -> Result<()> {
+    fn redo_fact(&mut self, record: Record) -> Result<()> {
         let boot = &mut self.boot.boot;
         match record {
             Record::FileSize { file, pages } => self.files.set_size(file, pages),
-            Record::FileAdded(file) => self.redo_file(lsn, *file),
             Record::Options(options) => {
                 options.apply(boot);
                 Ok(())
@@ -230,6 +231,9 @@ impl Core {
             return Ok(());
         }
         file.create_lsn = Some(lsn);
+        if let Some(path) = self.moves.get(&file.logical_name.to_lowercase()) {
+            file.physical_name.clone_from(path);
+        }
         let exists = self.world.disk.look(&file.physical_name) == Some(Kind::File);
         self.files
             .add(&file, if exists { Open::Write } else { Open::Create })

@@ -105,6 +105,12 @@ impl Engine {
         self.core.boot.catalog_iam.is_none()
     }
 
+    /// MOVE: where a file goes that is not in the pages' backup, but was added in the log behind it. To be called before [`Engine::redo`].
+    pub fn move_added_file(&mut self, logical_name: &str, physical_name: &str) {
+        let moves = &mut self.core.moves;
+        moves.insert(logical_name.to_lowercase(), physical_name.to_owned());
+    }
+
     /// Takes whole log blocks of a backup: `segment` as the backup describes it, `start` the byte of the log file where they begin. What
     /// is there already is passed over.
     ///

@@ -438,7 +438,7 @@ fn row(key: i64, text: &str) -> [Value; 2] {
     [Value::Integer(key), Value::Text(text.to_owned())]
 }
 
-fn definition(name: &str) -> TableDefinition {
+pub(crate) fn definition(name: &str) -> TableDefinition {
     TableDefinition {
         schema: "dbo".to_owned(),
         name: name.to_owned(),
