@@ -61,7 +61,10 @@ impl Core {
 
     /// Lets frames go until another page has its place, or all of them are held.
     pub(super) fn make_room(&mut self) -> Result<()> {
-        while self.pool.is_full() && !self.pool.evict() {
+        while self.pool.is_full() {
+            if self.pool.evict() {
+                continue;
+            }
             let batch = self.pool.dirty_from_hand(BATCH);
             if batch.is_empty() {
                 break;

@@ -195,3 +195,34 @@ impl Core {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::engine::open::no_boot;
+
+    fn file(file_id: u16, path: &str, file_type: FileType, size: u32) -> DatabaseFile {
+        DatabaseFile {
+            file_id,
+            logical_name: path.to_owned(),
+            physical_name: path.to_owned(),
+            file_type,
+            unique_id: Uuid::from_u128(u128::from(file_id)),
+            size,
+            max_size: u32::MAX,
+            growth: 64,
+            create_lsn: None,
+        }
+    }
+
+    /// A small database in `/data`.
+    pub(in crate::engine) fn small() -> NewDatabase {
+        NewDatabase {
+            boot: no_boot().boot,
+            files: vec![
+                file(1, "/data/a.mdf", FileType::Data, 64),
+                file(2, "/data/a.ldf", FileType::Log, 128),
+            ],
+        }
+    }
+}

@@ -225,3 +225,107 @@ impl Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bak::writer::page::{PageIdentity, PageType, write_header};
+
+    use super::*;
+    use crate::engine::access::PageAccess;
+    use crate::engine::change::Access;
+    use crate::engine::create::tests::small;
+    use crate::engine::{Engine, EngineError, Opening};
+    use crate::memory::Memory;
+    use crate::moment::Moment;
+    use crate::world::Disk as _;
+
+    const PAGE_ID: PageId = PageId { file: 1, page: 50 };
+
+    fn content(byte: u8) -> Page {
+        let mut page = [0; super::super::pages::PAGE];
+        let identity = PageIdentity {
+            file_id: PAGE_ID.file,
+            page_id: PAGE_ID.page,
+            page_type: PageType::Data,
+            object_id: 1,
+            lsn: Lsn::ZERO,
+        };
+        write_header(&mut page, &identity, 0, 96);
+        page[100] = byte;
+        page
+    }
+
+    fn engine(memory: &Memory) -> Engine {
+        let mut engine = Engine::create(&memory.world, small(), Moment(0)).unwrap();
+        let mut access = Access {
+            core: &mut engine.core,
+            transaction: None,
+        };
+        access.format(PAGE_ID, &content(1)).unwrap();
+        engine
+    }
+
+    fn byte(engine: &mut Engine) -> u8 {
+        engine.core.fetch(PAGE_ID).unwrap().page[100]
+    }
+
+    #[test]
+    fn a_section_that_a_crash_cut_off_is_not_redone() {
+        let memory = Memory::new(1);
+        memory.disk.create_directory("/data").unwrap();
+        let mut engine = engine(&memory);
+        let half = |place| Record::System {
+            place,
+            page: PAGE_ID,
+            offset: 100,
+            after: vec![9],
+        };
+        let begun = Place {
+            is_first: true,
+            is_last: false,
+        };
+        engine.core.log.append(&half(begun).encode()).unwrap();
+        engine.core.flush_log().unwrap();
+        let files = engine.files();
+        drop(engine);
+        let reopen =
+            || Engine::open(&memory.world, files.clone(), Opening::Recover { at: Moment(1) }).unwrap();
+        let mut engine = reopen();
+        assert_eq!(byte(&mut engine), 1);
+        // Nor is it when another section follows, and that one is.
+        let mut access = Access {
+            core: &mut engine.core,
+            transaction: None,
+        };
+        access.write(PAGE_ID, 100, &[2]).unwrap();
+        engine.core.flush_log().unwrap();
+        drop(engine);
+        assert_eq!(byte(&mut reopen()), 2);
+    }
+
+    #[test]
+    fn a_section_that_failed_is_taken_back() {
+        let memory = Memory::new(1);
+        memory.disk.create_directory("/data").unwrap();
+        let mut engine = engine(&memory);
+        let core = &mut engine.core;
+        let before = core.log.next_lsn();
+        core.section.begin();
+        core.system_write(PAGE_ID, 100, &[3]).unwrap();
+        core.section.begin();
+        core.system_format(PAGE_ID, &content(4)).unwrap();
+        core.end_section();
+        let no_file = PageId { file: 9, page: 1 };
+        assert!(core.system_write(no_file, 100, &[3]).is_err());
+        core.end_section();
+        assert_eq!(core.log.next_lsn(), before, "nothing of it is logged");
+        assert_eq!(byte(&mut engine), 1);
+        // One that nobody ended goes with the deed that left it.
+        engine.core.section.begin();
+        engine.core.system_write(PAGE_ID, 100, &[5]).unwrap();
+        let outcome: Result<()> = engine.core.settle(Err(EngineError::DataFull));
+        assert_eq!(outcome, Err(EngineError::DataFull));
+        assert_eq!(byte(&mut engine), 1);
+        assert!(!engine.core.fetch(PAGE_ID).unwrap().is_held);
+    }
+}
