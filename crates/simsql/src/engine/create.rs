@@ -57,7 +57,7 @@ impl Engine {
             }
             unfinished.made.push(file.physical_name.clone());
         }
-        let files = Files::open(&world.disk, &plan.files, Open::Create)?;
+        let files = Files::open(&world.disk, plan.files, Open::Create)?;
         unfinished.made.push(aside::path(files.primary()));
         let log = Log::create(files.open_log(Open::Create)?, files.log_plan(), FIRST_VLF)?;
         let boot = BootPage {
@@ -100,7 +100,7 @@ impl Engine {
         file.file_id = free.ok_or(EngineError::DataFull)?;
         file.file_type = FileType::Data;
         file.create_lsn = Some(self.core.log.next_lsn());
-        self.core.files.add(&file, Open::Create)?;
+        self.core.files.add(file.clone(), Open::Create)?;
         self.core.files.sync()?;
         // No checkpoint: should the process end before its caller has noted the file, redo finds it.
         let added = self.core.log_file(&file);

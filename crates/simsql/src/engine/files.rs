@@ -48,26 +48,27 @@ pub(super) fn refused(path: &str, error: OsError) -> EngineError {
 
 impl Files {
     /// Opens data files (`how` each) of a database; the log file is named, and opened by whoever has the log.
-    pub(super) fn open(disk: &Arc<dyn Disk>, files: &[DatabaseFile], how: Open) -> Result<Self> {
-        let log = files.iter().find(|file| file.file_type == FileType::Log);
-        let log = log.expect("a database has a log file").clone();
+    pub(super) fn open(disk: &Arc<dyn Disk>, files: Vec<DatabaseFile>, how: Open) -> Result<Self> {
+        let (mut logs, data): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|file| file.file_type == FileType::Log);
+        let log = logs.pop().expect("a database has a log file");
         let mut all = Self {
             disk: Arc::clone(disk),
             data: BTreeMap::new(),
             log,
             unsynced: BTreeSet::new(),
         };
-        for facts in files.iter().filter(|file| file.file_type == FileType::Data) {
+        for facts in data {
             all.add(facts, how)?;
         }
         Ok(all)
     }
 
     /// Opens another data file. A new one gets its size, in whole extents; an old one tells its own.
-    pub(super) fn add(&mut self, facts: &DatabaseFile, how: Open) -> Result<()> {
+    pub(super) fn add(&mut self, mut facts: DatabaseFile, how: Open) -> Result<()> {
         let file = open(&*self.disk, &facts.physical_name, how)?;
         let file = DataFile::new(file, facts.physical_name.clone(), facts.file_id);
-        let mut facts = facts.clone();
         if matches!(how, Open::Create | Open::Replace) {
             facts.size = facts.size.next_multiple_of(EXTENT);
             file.set_pages(facts.size)?;

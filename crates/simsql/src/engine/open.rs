@@ -141,7 +141,7 @@ impl Engine {
     /// # Panics
     /// Where there is no log or no data file among them.
     pub fn open(world: &World, files: Vec<DatabaseFile>, how: Opening) -> Result<Self> {
-        let files = Files::open(&world.disk, &files, Open::Write)?;
+        let files = Files::open(&world.disk, files, Open::Write)?;
         let log = Log::open(files.open_log(Open::Write)?, files.log_plan())?;
         let mut core = Core::new(world, files, log, no_boot());
         core.mend_torn_pages()?;

@@ -112,7 +112,8 @@ impl Pool {
         for range in rounds.into_iter().chain(rounds) {
             for (id, frame) in self.frames.range_mut(range) {
                 let is_wanted = std::mem::replace(&mut frame.is_wanted, false);
-                if !(is_wanted || frame.is_dirty || frame.is_held) && !victims.contains(id) {
+                let may_go = !is_wanted && !frame.is_dirty && !frame.is_held;
+                if may_go && !victims.contains(id) {
                     victims.push(*id);
                     if victims.len() >= ROOM.min(self.limit) {
                         break;

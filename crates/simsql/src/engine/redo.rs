@@ -133,7 +133,7 @@ impl Core {
             } => self.redo_bytes(replay, lsn, page, offset, &after),
             // Whoever keeps the list of files may not have learnt of one that was redone.
             Record::FileAdded(file) => self.redo_file(lsn, *file),
-            record if lsn >= replay.apply_from => self.redo_fact(record),
+            record if lsn >= replay.apply_from => self.redo_fact(&record),
             _ => Ok(()),
         }
     }
@@ -209,17 +209,17 @@ impl Core {
     }
 
     /// Redoes what changes no page but the database as a whole.
-    fn redo_fact(&mut self, record: Record) -> Result<()> {
+    fn redo_fact(&mut self, record: &Record) -> Result<()> {
         let boot = &mut self.boot.boot;
         match record {
-            Record::FileSize { file, pages } => self.files.set_size(file, pages),
+            Record::FileSize { file, pages } => self.files.set_size(*file, *pages),
             Record::Options(options) => {
                 options.apply(boot);
                 Ok(())
             }
             Record::Fork { fork, first, point } => {
-                boot.recovery_fork = fork;
-                boot.first_fork = Some((first, point));
+                boot.recovery_fork = *fork;
+                boot.first_fork = Some((*first, *point));
                 Ok(())
             }
             _ => Ok(()),
@@ -236,7 +236,7 @@ impl Core {
         }
         let exists = self.world.disk.look(&file.physical_name) == Some(Kind::File);
         self.files
-            .add(&file, if exists { Open::Write } else { Open::Create })
+            .add(file, if exists { Open::Write } else { Open::Create })
     }
 }
 
@@ -251,7 +251,7 @@ impl Options {
         }
     }
 
-    fn apply(self, boot: &mut super::Boot) {
+    fn apply(&self, boot: &mut super::Boot) {
         boot.recovery_model = self.recovery_model;
         boot.page_verify = self.page_verify;
         boot.compatibility_level = self.compatibility_level;

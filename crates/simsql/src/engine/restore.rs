@@ -50,7 +50,7 @@ impl Engine {
                 removed.map_err(|error| super::files::refused(&path, error))?;
             }
         }
-        let files = Files::open(&world.disk, &files, Open::Replace)?;
+        let files = Files::open(&world.disk, files, Open::Replace)?;
         let log = Log::create_empty(files.open_log(Open::Replace)?, files.log_plan())?;
         Self::over(Core::new(world, files, log, no_boot()))
     }
