@@ -4,6 +4,7 @@
 mod restoring;
 
 use restoring::{Bench, cell, statement, word};
+use simsql::instance::server::Certificate;
 use simsql::instance::{DatabaseState, Instance, Version};
 use simsql::tsql::restore::{RestoreStatement, RestoreWhat, StopOption};
 use simsql::value::Value;
@@ -632,4 +633,53 @@ fn a_cancelled_restore_leaves_the_database_restoring() {
     chain.bench.session.canceller.reset();
     chain.bench.does(&database("Copy", "0.bak").moved("copy"));
     assert_eq!(chain.rows("Copy"), [40, 0, 0, 0]);
+}
+
+#[test]
+fn an_encrypted_database_needs_its_certificate_where_it_is_restored() {
+    let mut source = Bench::new(Version::V2022);
+    source.make_shop();
+    let certificate = Certificate {
+        subject: "shop".to_owned(),
+        thumbprint: "0123456789ABCDEF0123456789ABCDEF01234567".to_owned(),
+        created: source.instance.world.clock.now(),
+        key_backup: None,
+    };
+    {
+        let mut state = source.instance.state();
+        state
+            .server
+            .certificates
+            .insert("ShopCertificate".to_owned(), certificate.clone());
+        let entry = state.database_mut("Shop").unwrap();
+        entry.encryption_certificate = Some("ShopCertificate".to_owned());
+    }
+    source.back_up("full", &["0.bak"], |_| {});
+    let mut target = Bench::new(Version::V2022);
+    let bytes = source.memory.disk.bytes("/sim/backup/0.bak").unwrap();
+    target.memory.disk.put("/sim/backup/0.bak", bytes);
+    let list = statement(RestoreWhat::FileListOnly, None, &["0.bak"]);
+    let (transcript, done) = target.run(&list);
+    assert_eq!(done, Ok(()));
+    let Value::Bytes(thumbprint) = cell(&transcript, 0, "TDEThumbprint") else {
+        panic!("a thumbprint")
+    };
+    assert_eq!(thumbprint[..3], [0x01, 0x23, 0x45]);
+    let restore = database("Copy", "0.bak").moved("copy");
+    let (_, done) = target.run(&restore);
+    let failure = done.unwrap_err();
+    assert_eq!(
+        failure.messages[0].text,
+        "Cannot find server certificate with thumbprint '0x0123456789ABCDEF0123456789ABCDEF01234567'."
+    );
+    target
+        .instance
+        .state()
+        .server
+        .certificates
+        .insert("Imported".to_owned(), certificate);
+    target.does(&restore);
+    let state = target.instance.state();
+    let entry = state.database("Copy").unwrap();
+    assert_eq!(entry.encryption_certificate.as_deref(), Some("Imported"));
 }

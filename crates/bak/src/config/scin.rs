@@ -23,6 +23,7 @@
 //! | 244..248 | status bits: 4 BULK_LOGGED, 8 SIMPLE |
 //! | 248..258 | LSN where the current log chain began, 0 under SIMPLE (documented nowhere; see [`crate::BackupSet::log_chain_lsn`]) |
 //! | 260..270, 272..288 | differential base LSN and GUID |
+//! | 392..396 | from 2012 on 0; of this project's own writer the tape address of a TDE thumbprint |
 //!
 //! The fixed part has 344 bytes in 2005, 364 in 2008, 400 from 2012 on; text follows.
 
@@ -36,6 +37,10 @@ use crate::lsn::Lsn;
 use crate::software_version::SoftwareVersion;
 
 const SHORTEST: usize = 344;
+/// The fixed part from 2012 on.
+const LONG: usize = 400;
+/// Bytes of a certificate's thumbprint.
+const THUMBPRINT: usize = 20;
 const FLAG_BULK_LOGGED_DATA: u32 = 1;
 const FLAG_CHECKSUMS: u32 = 0x10;
 const FLAG_COPY_ONLY: u32 = 0x400;
@@ -75,6 +80,15 @@ pub(crate) struct Scin {
     pub(crate) log_chain_lsn: Lsn,
     pub(crate) differential_base_lsn: Lsn,
     pub(crate) differential_base_guid: Uuid,
+    pub(crate) tde_thumbprint: Option<[u8; THUMBPRINT]>,
+}
+
+/// The thumbprint that 392 leads to, where the fixed part reaches that far: text follows it.
+fn thumbprint(chunk: &[u8]) -> Option<[u8; THUMBPRINT]> {
+    let is_long = usize::from(u16_at(chunk, 106)) >= LONG;
+    let (size, start) = (usize::from(u16_at(chunk, 392)), usize::from(u16_at(chunk, 394)));
+    let bytes = chunk.get(start..start + THUMBPRINT)?;
+    (is_long && size == THUMBPRINT && start >= LONG).then(|| array(bytes, 0))
 }
 
 impl Scin {
@@ -121,6 +135,7 @@ impl Scin {
             log_chain_lsn: lsn_at(chunk, 248),
             differential_base_lsn: lsn_at(chunk, 260),
             differential_base_guid: Uuid::from_bytes_le(array(chunk, 272)),
+            tde_thumbprint: thumbprint(chunk),
         })
     }
 

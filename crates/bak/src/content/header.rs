@@ -53,6 +53,9 @@ pub struct SetHeader {
     pub collation_id: u32,
     /// Number that the database had on its server.
     pub database_id: u16,
+    /// Thumbprint of the certificate that protects the database's encryption key, as this project's own writer stores it; where SQL Server does is
+    /// not known.
+    pub tde_thumbprint: Option<[u8; 20]>,
     /// Of each of the set's files, in their order.
     pub files: Vec<FileHeader>,
 }

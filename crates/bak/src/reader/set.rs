@@ -78,6 +78,7 @@ impl OpenSet {
             comparison_style: scin.comparison_style,
             collation_id: scin.collation_id,
             database_id: scin.database_id,
+            tde_thumbprint: scin.tde_thumbprint,
             files: config.files.iter().map(file).collect(),
         })
     }

@@ -177,6 +177,11 @@ fn backup_set(plan: &SetPlan, phase: Phase) -> Vec<u8> {
     chunk.word(372, 1);
     chunk.text(104, &set.database_name);
     chunk.text(108, &set.server_name);
+    if let Some(thumbprint) = plan.details.tde_thumbprint {
+        let address = tape_address(thumbprint.len(), chunk.0.len());
+        chunk.put(392, &address);
+        chunk.0.extend_from_slice(&thumbprint);
+    }
     chunk.finish()
 }
 

@@ -104,7 +104,7 @@ fn begin(
         .databases
         .get(&database)
         .ok_or_else(|| Failure::new(911, &[&order.database]))?;
-    Ok((backup, describe(entry, &boot, files, bounds, &about)))
+    Ok((backup, describe(&state, entry, &boot, files, bounds, &about)))
 }
 
 fn bytes(files: &[FileExtents]) -> u64 {

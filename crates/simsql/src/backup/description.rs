@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::order::{After, Kind, Order};
 use crate::engine::{Boot, DatabaseFile};
 use crate::instance::Settings;
-use crate::instance::state::{DatabaseEntry, UserAccess};
+use crate::instance::state::{DatabaseEntry, State, UserAccess};
 use crate::moment::Moment;
 use crate::world::Clock;
 
@@ -67,8 +67,25 @@ pub(super) struct Circumstances<'a> {
     pub(super) expiration: Option<LocalTime>,
 }
 
+/// Thumbprint of the certificate of an encrypted database, which is known by name or by thumbprint.
+fn tde_thumbprint(state: &State, entry: &DatabaseEntry) -> Option<[u8; 20]> {
+    let known = entry.encryption_certificate.as_deref()?;
+    let certificates = &state.server.certificates;
+    let named = certificates
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(known))
+        .map_or(known, |(_, certificate)| certificate.thumbprint.as_str());
+    let digits = named.trim_start_matches("0x");
+    let mut bytes = [0; 20];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
 /// Describes a backup of the database `entry`, whose boot page says `boot`.
 pub(super) fn describe(
+    state: &State,
     entry: &DatabaseEntry,
     boot: &Boot,
     files: Vec<DatabaseFile>,
@@ -134,6 +151,7 @@ pub(super) fn describe(
             .map(|file| (u32::from(file.file_id), file.growth.saturating_mul(PAGE as u32)))
             .collect(),
         log_bytes: 0,
+        tde_thumbprint: tde_thumbprint(state, entry),
         bytes_elsewhere: 0,
     };
     Description { set, details, files }

@@ -130,7 +130,7 @@ fn begin(
         .get(&database)
         .ok_or_else(|| Failure::new(911, &[&order.database]))?;
     let content = Content {
-        description: describe(entry, &boot, files, bounds, &about),
+        description: describe(&state, entry, &boot, files, bounds, &about),
         pieces,
         bounds,
         begins_log_chain: boot.log_chain_lsn == Some(first),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::target::Target;
+use super::target::{Target, certificate};
 use crate::engine::{DatabaseFile, Engine};
 use crate::instance::locks::Locks;
 use crate::instance::state::UserAccess;
@@ -19,11 +19,23 @@ pub(super) fn begin_full(
     session: &Session,
     target: &Target,
     files: Vec<DatabaseFile>,
+    thumbprint: Option<[u8; 20]>,
 ) -> Result<(), Failure> {
     let instance = &session.instance;
     let mut state = instance.state();
     let old = super::files::present_files(&state, target.id);
+    let certificate = thumbprint
+        .map(|thumbprint| certificate(&state, thumbprint))
+        .transpose()?;
     put_entry(session, &mut state, target, &files);
+    if let Some(entry) = state.databases.get_mut(&target.id) {
+        if certificate.is_some() {
+            entry.switches.insert("ENCRYPTION".to_owned());
+        } else {
+            entry.switches.remove("ENCRYPTION");
+        }
+        entry.encryption_certificate = certificate;
+    }
     instance.save(&state)?;
     for file in old {
         let stays = files

@@ -63,7 +63,7 @@ async fn restore(
     let started = session.instance.world.clock.uptime();
     if header.set.backup_type == BackupType::Full {
         let files = files::plan(session, order, header, target)?;
-        begin::begin_full(session, target, files)?;
+        begin::begin_full(session, target, files, header.tde_thumbprint)?;
     } else {
         check_differential(session, header, target)?;
         begin::begin_roll_forward(session, target)?;

@@ -38,7 +38,10 @@ pub(super) async fn run(session: &Session, order: &Order, answers: &mut dyn Answ
         Ok(headers(&media, version))
     } else {
         let header = media.set(order.position);
-        header.map(|header| file_list::rows(&header, None, version))
+        header.map(|header| {
+            let thumbprint = header.tde_thumbprint;
+            file_list::rows(&header, thumbprint.as_ref().map(<[u8; 20]>::as_slice), version)
+        })
     };
     media.close().await;
     sheet::send(&rows?, answers);

@@ -177,7 +177,7 @@ pub(super) fn refuse_mirrored(state: &State, entry: &DatabaseEntry) -> Result<()
 /// What the set itself must be for this server and this statement.
 ///
 /// # Errors
-/// 3135, 3168, 3169, 3180, 3182, 3187, 3145, 4338, 40510.
+/// 33111, 3135, 3168, 3169, 3180, 3182, 3187, 3145, 4338, 40510.
 pub(super) fn check_set(session: &Session, order: &Order, header: &SetHeader) -> Result<(), Failure> {
     check_kind(order, header)?;
     let set = &header.set;
@@ -205,7 +205,26 @@ pub(super) fn check_set(session: &Session, order: &Order, header: &SetHeader) ->
     if order.checksum == Some(true) && !set.has_backup_checksums {
         return Err(Failure::new(3187, &[]));
     }
+    if let Some(thumbprint) = header.tde_thumbprint {
+        certificate(&session.instance.state(), thumbprint)?;
+    }
     check_stop(session, order, header)
+}
+
+/// The name of the certificate with a thumbprint.
+///
+/// # Errors
+/// 33111 where the server has none.
+pub(super) fn certificate(state: &State, thumbprint: [u8; 20]) -> Result<String, Failure> {
+    let digits: String = thumbprint.iter().map(|byte| format!("{byte:02X}")).collect();
+    let certificates = &state.server.certificates;
+    let found = certificates
+        .iter()
+        .find(|(_, certificate)| certificate.thumbprint.eq_ignore_ascii_case(&digits));
+    match found {
+        Some((name, _)) => Ok(name.clone()),
+        None => Err(Failure::new(33_111, &[&"certificate", &format!("0x{digits}")])),
+    }
 }
 
 fn check_kind(order: &Order, header: &SetHeader) -> Result<(), Failure> {
