@@ -16,6 +16,7 @@ mod address;
 mod block_blob;
 mod exchange;
 mod failure;
+mod hold;
 mod in_flight;
 mod page_blob;
 mod source;
@@ -24,6 +25,7 @@ pub use access::{Access, access};
 
 use crate::media::{MediaSink, MediaSource, SinkPlan};
 use crate::message::Failure;
+use crate::session::Canceller;
 use crate::world::World;
 
 /// What a request is made for; decides the words of an error.
@@ -35,19 +37,20 @@ pub enum Direction {
     Restore,
 }
 
-/// Opens a blob to write a backup into: creates it and takes its lease.
+/// Opens a blob to write a backup into: creates it and takes its lease. Where that fails or is cancelled half-way, what was made is deleted.
 ///
 /// # Errors
-/// 3201, 3271 (the blob exists and FORMAT was not given), 3202 (it is leased), ...
+/// 3201, 3271 (the blob exists and FORMAT was not given), 3202 (it is leased), ...; [`Failure::cancelled`].
 pub async fn sink(
     world: &World,
     url: &str,
     access: &Access,
     plan: &SinkPlan,
+    canceller: &Canceller,
 ) -> Result<Box<dyn MediaSink>, Failure> {
     match access {
-        Access::Container(credential) => block_blob::open(world, url, credential, plan).await,
-        Access::Account(credential) => page_blob::open(world, url, credential, plan).await,
+        Access::Container(credential) => block_blob::open(world, url, credential, plan, canceller).await,
+        Access::Account(credential) => page_blob::open(world, url, credential, plan, canceller).await,
     }
 }
 

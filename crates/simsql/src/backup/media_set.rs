@@ -237,10 +237,7 @@ async fn open(
             url::Direction::Backup,
         )?
     };
-    session
-        .canceller
-        .unless_cancelled(url::sink(world, address, &access, plan))
-        .await?
+    url::sink(world, address, &access, plan, &session.canceller).await
 }
 
 /// What a device holds; `None` for a new file, for `NUL` and for URLs, which are never appended to.

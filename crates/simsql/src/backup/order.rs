@@ -117,6 +117,9 @@ impl Order {
         }
         check_mirrors(&mirrors, settings)?;
         let to_url = matches!(mirrors[0].first(), Some(Device::Url(_)));
+        if to_url && options.credential.is_some() {
+            check_page_blob(&mirrors, options)?;
+        }
         let kind = match statement.what {
             BackupWhat::Log => Kind::Log,
             BackupWhat::Database if options.differential => Kind::Differential,
@@ -374,11 +377,34 @@ fn check_mirrors(mirrors: &[Vec<Device>], settings: &Settings) -> Result<(), Fai
     if mirrors.iter().any(|mirror| mirror.len() != families.len()) {
         return Err(Failure::new(3010, &[]));
     }
-    let is_disk = |device: &Device| matches!(device, Device::Disk(_));
-    if !mirrors.iter().flatten().all(is_disk) {
+    let class = |device: &Device| std::mem::discriminant(device);
+    let first = families.first().map(class);
+    if !mirrors
+        .iter()
+        .flatten()
+        .all(|device| Some(class(device)) == first)
+    {
+        return Err(Failure::new(3011, &[]));
+    }
+    if mirrors.iter().flatten().any(|device| *device == Device::Nul) {
         return Err(Failure::new(3008, &[]));
     }
     Ok(())
+}
+
+/// The page blob client takes one device, and no sizes.
+fn check_page_blob(mirrors: &[Vec<Device>], options: &BackupOptions) -> Result<(), Failure> {
+    if mirrors.len() > 1 || mirrors[0].len() > 1 {
+        return Err(Failure::new(3294, &[]));
+    }
+    let sizes = [
+        (options.block_size.is_some(), "BLOCKSIZE"),
+        (options.max_transfer_size.is_some(), "MAXTRANSFERSIZE"),
+    ];
+    match sizes.iter().find(|(is_given, _)| *is_given) {
+        Some((_, option)) => Err(Failure::new(3291, &[option])),
+        None => Ok(()),
+    }
 }
 
 fn block_size(bytes: u64) -> Result<BlockSize, Failure> {

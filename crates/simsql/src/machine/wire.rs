@@ -1,7 +1,7 @@
 //! HTTPS as SQL Server's clients speak it: HTTP/1.1, TLS 1.2 or 1.3, the server's certificate verified against the authorities that the user
 //! names and no others, the name too. Connections are kept and used again, one request at a time on each.
 //!
-//! Nothing is retried here and nothing is redirected. Errors carry the numbers that SQL Server prints for them.
+//! Nothing is redirected, and nothing is retried but a request that met the end of a connection kept from before. Errors carry the numbers that SQL Server prints for them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -158,6 +158,27 @@ where
     Ok(sender)
 }
 
+/// One request on a connection; 12030 where that ends without an answer.
+async fn exchange(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: http::Request<Full<Bytes>>,
+) -> Result<http::Response<Bytes>, WireError> {
+    let exchange = async {
+        let response = connection
+            .send_request(request)
+            .await
+            .map_err(|_| failed(CONNECTION))?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, LARGEST)
+            .collect()
+            .await
+            .map_err(|_| failed(ANSWER_BROKEN))?
+            .to_bytes();
+        Ok(http::Response::from_parts(head, body))
+    };
+    timeout(ANSWER, exchange).await.map_err(|_| failed(TIMEOUT))?
+}
+
 #[async_trait]
 impl crate::world::Wire for Wire {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
@@ -171,27 +192,22 @@ impl crate::world::Wire for Wire {
         parts.headers.insert(http::header::HOST, host_value);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         parts.uri = path.parse().map_err(|_| failed(ANSWER_BROKEN))?;
-        let mut connection = match self.take_idle(&origin) {
-            Some(connection) => connection,
-            None => timeout(CONNECT, self.connect(&host, port, is_tls))
-                .await
-                .map_err(|_| failed(TIMEOUT))??,
-        };
         let request = http::Request::from_parts(parts, Full::new(body));
-        let exchange = async {
-            let response = connection
-                .send_request(request)
-                .await
-                .map_err(|_| failed(CONNECTION))?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, LARGEST)
-                .collect()
-                .await
-                .map_err(|_| failed(ANSWER_BROKEN))?
-                .to_bytes();
-            Ok(http::Response::from_parts(head, body))
-        };
-        let answer = timeout(ANSWER, exchange).await.map_err(|_| failed(TIMEOUT))??;
+        if let Some(mut connection) = self.take_idle(&origin) {
+            match exchange(&mut connection, request.clone()).await {
+                Ok(answer) => {
+                    self.keep(origin, connection);
+                    return Ok(answer);
+                }
+                // The server may have closed it meanwhile, which says nothing about this request: once more, on a new one.
+                Err(error) if error.0.number == CONNECTION => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut connection = timeout(CONNECT, self.connect(&host, port, is_tls))
+            .await
+            .map_err(|_| failed(TIMEOUT))??;
+        let answer = exchange(&mut connection, request).await?;
         self.keep(origin, connection);
         Ok(answer)
     }

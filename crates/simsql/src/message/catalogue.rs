@@ -970,6 +970,16 @@ pub const ENTRIES: &[Entry] = &[
         "A Backup device of type URL was specified without a Credential, Backup/Restore operation cannot proceed.",
     ),
     entry(
+        3291,
+        16,
+        "The {0} option is not permitted for a backup device of type URL.",
+    ),
+    entry(
+        3294,
+        16,
+        "Only one backup device of type URL can be used with a Credential.",
+    ),
+    entry(
         3297,
         16,
         "The URL provided does not meet specified requirements. The URL must be either resolvable as an absolute URI using http or https scheme, and cannot contain a query component.",

@@ -20,6 +20,8 @@ pub enum Access {
 
 /// The identity of a credential that holds a SAS.
 const SAS: &str = "SHARED ACCESS SIGNATURE";
+/// Characters of a SAS at most up to 2019, as documented; that a longer one reads as a SAS in bad form does is inferred.
+const SAS_LONGEST: usize = 256;
 
 /// Finds the credential for a URL: the one that WITH CREDENTIAL names, else the one whose name is the longest prefix of the URL by whole segments.
 ///
@@ -49,7 +51,6 @@ pub fn access(
         return Err(Failure::new(3289, &[]));
     }
     let fits = |name: &str| {
-        let name = name.trim_end_matches('/');
         let start = address.text.get(..name.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(name))
             && address.text[name.len()..].starts_with('/')
@@ -60,6 +61,9 @@ pub fn access(
         .filter(|(name, stored)| fits(name) && stored.identity.eq_ignore_ascii_case(SAS))
         .max_by_key(|(name, _)| name.len());
     match best {
+        Some((_, stored)) if version <= Version::V2019 && stored.secret.len() > SAS_LONGEST => {
+            Err(super::failure::cannot_open(url, 50))
+        }
         Some((name, stored)) => Ok(Access::Container(credential(name, stored))),
         None => {
             // Which statement it was makes no difference: the device cannot be opened.
@@ -81,7 +85,7 @@ fn credential(name: &str, stored: &StoredCredential) -> Credential {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Access, access};
+    use super::{Access, SAS, access};
     use crate::instance::Version;
     use crate::instance::server::StoredCredential;
     use crate::moment::Moment;
@@ -99,6 +103,8 @@ mod tests {
 
     #[test]
     fn the_credential_decides_the_client() {
+        let mut long = stored(SAS);
+        long.secret = "x".repeat(257);
         let credentials = BTreeMap::from([
             (
                 "https://vault.example/c".to_owned(),
@@ -109,6 +115,8 @@ mod tests {
                 stored("SHARED ACCESS SIGNATURE"),
             ),
             ("key".to_owned(), stored("vault01")),
+            ("https://vault.example/slash/".to_owned(), stored(SAS)),
+            ("https://vault.example/long".to_owned(), long),
             ("https://vault.example/d".to_owned(), stored("vault01")),
         ]);
         let find =
@@ -127,6 +135,14 @@ mod tests {
             "container https://vault.example/c/deep"
         );
         assert_eq!(find("https://vault.example/cc/a.bak", None, new), Err(3201));
+        // The name is that of the container exactly, without a slash behind it.
+        assert_eq!(find("https://vault.example/slash/a.bak", None, new), Err(3201));
+        // 257 characters: more than 2019 takes.
+        assert_eq!(
+            find("https://vault.example/long/a.bak", None, Version::V2019),
+            Err(3201)
+        );
+        assert!(find("https://vault.example/long/a.bak", None, new).is_ok());
         // An account's key is no SAS, whatever the credential is called.
         assert_eq!(find("https://vault.example/d/a.bak", None, new), Err(3201));
         assert_eq!(find("https://vault.example/c/a.bak", None, old), Err(3289));

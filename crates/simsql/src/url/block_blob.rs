@@ -3,7 +3,7 @@
 //! Order of requests, seen in logs of Azure for a server that backs up to a URL: an empty Put Blob, Acquire, Put Block (many, in parallel), Put Block List,
 //! Release; on failure Delete Blob. That it looks first whether the blob is there (HEAD) is inferred from its error for a blob that exists.
 //! Each transfer is one block. Block ids are base64 of 15 bytes, `BLOCKIDnnnnn` and three zeros, from 11112 on, as in real block lists. The list
-//! is UTF-16 up to 2019 and UTF-8 from 2022 on in real servers; here it is UTF-8, and UTF-16 where `utf16_lists` says so.
+//! is UTF-16 up to 2019 and UTF-8 from 2022 on.
 
 use async_trait::async_trait;
 use azblob::block::{BlockId, BlockList, BlockSource};
@@ -14,61 +14,72 @@ use http::Method;
 use super::address::Address;
 use super::exchange::{Ask, Client};
 use super::failure::{self, Trouble};
+use super::hold::{Hold, Spelling};
 use super::in_flight::InFlight;
 use crate::media::{Credential, MediaSink, SinkPlan};
 use crate::message::Failure;
+use crate::session::Canceller;
 use crate::world::World;
 
 /// Number in the id of the first block.
 const FIRST_BLOCK: u32 = 11_112;
 /// Blocks of a blob at most.
 const BLOCKS: usize = 50_000;
+/// Bytes of a block at most before the version that has larger ones, which a MAXTRANSFERSIZE of 20 MB (2022 and later) needs.
+const OLD_BLOCK: u32 = 4 << 20;
+const LARGE_BLOCKS: &str = "2016-05-31";
 
 pub(super) async fn open(
     world: &World,
     url: &str,
     credential: &Credential,
     plan: &SinkPlan,
+    canceller: &Canceller,
 ) -> Result<Box<dyn MediaSink>, Failure> {
-    let client = Client::block(world, Address::parse(url)?, credential);
-    match client.send(Ask::new(Method::HEAD, "")).await {
-        Ok(_) if !plan.format => return Err(failure::exists(url)),
-        Ok(_) => {}
-        Err(Trouble::Refused(refusal)) if refusal.status == 404 && refusal.code != "ContainerNotFound" => {}
-        Err(trouble) => return Err(failure::block_open(url, &trouble)),
+    let mut client = Client::block(world, Address::parse(url)?, credential);
+    if plan.max_transfer_size > OLD_BLOCK {
+        client.speak(LARGE_BLOCKS);
     }
-    let create = Ask::new(Method::PUT, "").header("x-ms-blob-type", "BlockBlob");
-    client
-        .send(create)
-        .await
-        .map_err(|trouble| failure::block_open(url, &trouble))?;
     let lease = LeaseId::from_u128(world.chance.guid().as_u128());
-    let acquire = Ask::new(Method::PUT, "comp=lease")
-        .header("x-ms-lease-action", "Acquire")
-        .header("x-ms-lease-duration", "-1")
-        .header("x-ms-proposed-lease-id", lease.to_string());
-    client
-        .send(acquire)
-        .await
-        .map_err(|trouble| failure::block_open(url, &trouble))?;
-    Ok(Box::new(BlockSink {
+    let mut sink = BlockSink {
+        hold: Hold::new(client.clone(), lease, Spelling::Capital),
         client,
-        lease,
         blocks: Vec::new(),
         in_flight: InFlight::default(),
         utf16_lists: plan.utf16_lists,
-    }))
+    };
+    let begun = canceller.unless_cancelled(sink.begin(plan.format)).await;
+    match begun.and_then(|begun| begun) {
+        Ok(()) => Ok(Box::new(sink)),
+        Err(failure) => {
+            sink.abandon().await;
+            Err(failure)
+        }
+    }
 }
 
 struct BlockSink {
     client: Client,
-    lease: LeaseId,
+    hold: Hold,
     blocks: Vec<BlockId>,
     in_flight: InFlight,
     utf16_lists: bool,
 }
 
 impl BlockSink {
+    async fn begin(&mut self, format: bool) -> Result<(), Failure> {
+        let url = self.client.url();
+        match self.client.send(Ask::new(Method::HEAD, "")).await {
+            Ok(_) if !format => return Err(failure::exists(url)),
+            Ok(_) => {}
+            Err(trouble) if trouble.is_missing_blob() => {}
+            Err(trouble) => return Err(failure::block_open(url, &trouble)),
+        }
+        let create = Ask::new(Method::PUT, "").header("x-ms-blob-type", "BlockBlob");
+        let taken = self.hold.take(create).await;
+        taken.map_err(|trouble| failure::block_open(url, &trouble))
+    }
+
     fn failed(&self, trouble: &Trouble) -> Failure {
         failure::block_write(self.client.url(), trouble)
     }
@@ -104,7 +115,7 @@ impl MediaSink for BlockSink {
         let id = block_id(self.blocks.len());
         let encoded: String = url::form_urlencoded::byte_serialize(id.to_base64().as_bytes()).collect();
         let put = Ask::new(Method::PUT, format!("comp=block&blockid={encoded}"))
-            .header("x-ms-lease-id", self.lease.to_string())
+            .header("x-ms-lease-id", self.hold.lease())
             .body(bytes);
         self.blocks.push(id);
         let client = self.client.clone();
@@ -120,29 +131,20 @@ impl MediaSink for BlockSink {
             .settle()
             .await
             .map_err(|trouble| self.failed(&trouble))?;
-        let lease = self.lease.to_string();
         let commit = Ask::new(Method::PUT, "comp=blocklist")
-            .header("x-ms-lease-id", lease.as_str())
+            .header("x-ms-lease-id", self.hold.lease())
             .body(self.list());
         self.client
             .send(commit)
             .await
             .map_err(|trouble| self.failed(&trouble))?;
-        let release = Ask::new(Method::PUT, "comp=lease")
-            .header("x-ms-lease-action", "Release")
-            .header("x-ms-lease-id", lease);
-        self.client
-            .send(release)
-            .await
-            .map_err(|trouble| self.failed(&trouble))?;
-        Ok(())
+        let released = self.hold.release().await;
+        released.map_err(|trouble| self.failed(&trouble))
     }
 
     async fn abandon(&mut self) {
         self.in_flight.forget();
-        let delete = Ask::new(Method::DELETE, "").header("x-ms-lease-id", self.lease.to_string());
-        // The backup has failed already; what cannot be cleaned up stays, under its lease.
-        drop(self.client.send(delete).await);
+        self.hold.delete().await;
     }
 }
 

@@ -103,6 +103,11 @@ impl Client {
         })
     }
 
+    /// Speaks another version from here on.
+    pub(super) fn speak(&mut self, version: &'static str) {
+        self.version = version;
+    }
+
     pub(super) fn url(&self) -> &str {
         &self.address.text
     }
@@ -136,7 +141,7 @@ impl Client {
             if !query.is_empty() {
                 query.push('&');
             }
-            query.push_str(token.trim().trim_start_matches('?'));
+            query.push_str(token);
         }
         let mark = if query.is_empty() { "" } else { "?" };
         let mut request = Request::builder()

@@ -19,6 +19,13 @@ pub(super) enum Trouble {
     Refused(Refusal),
 }
 
+impl Trouble {
+    /// Whether it says that there is no such blob, the container being there.
+    pub(super) fn is_missing_blob(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == 404 && refusal.code != "ContainerNotFound")
+    }
+}
+
 /// 3201 with an operating system error.
 pub(super) fn cannot_open(url: &str, number: i32) -> Failure {
     Failure::new(3201, &[&url, &OsError::new(number)])

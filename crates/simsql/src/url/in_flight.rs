@@ -1,5 +1,7 @@
 //! Writes in flight: several at once, their errors kept until the next write or the end asks for them.
 
+use std::task::Poll;
+
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -16,10 +18,10 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// Starts a write, once there is room for it.
+    /// Starts a write, once there is room for it: it is on its way when this returns.
     ///
     /// # Errors
-    /// That of an earlier write; this one is not started then.
+    /// That of a write that ended; one found before there is room means that this one is not started.
     pub(super) async fn start(
         &mut self,
         write: BoxFuture<'static, Result<(), Trouble>>,
@@ -28,6 +30,10 @@ impl InFlight {
             self.next().await?;
         }
         self.running.push(write);
+        // A future that nobody polls sends nothing.
+        while let Poll::Ready(Some(ended)) = futures::poll!(self.running.next()) {
+            ended?;
+        }
         Ok(())
     }
 

@@ -12,9 +12,11 @@ use http::Method;
 use super::address::Address;
 use super::exchange::{Ask, Client};
 use super::failure::{self, Trouble};
+use super::hold::{Hold, Spelling};
 use super::in_flight::InFlight;
 use crate::media::{Credential, MediaSink, SinkPlan};
 use crate::message::Failure;
+use crate::session::Canceller;
 use crate::world::World;
 
 /// Size of the blob while it is written: 1 TB, the largest that a page blob could have.
@@ -29,36 +31,24 @@ pub(super) async fn open(
     url: &str,
     credential: &Credential,
     plan: &SinkPlan,
+    canceller: &Canceller,
 ) -> Result<Box<dyn MediaSink>, Failure> {
     let client = client(world, url, credential)?;
-    match client.send(Ask::new(Method::HEAD, "")).await {
-        Ok(_) if !plan.format => return Err(failure::exists(url)),
-        Ok(_) => {}
-        Err(Trouble::Refused(refusal)) if refusal.status == 404 && refusal.code != "ContainerNotFound" => {}
-        Err(trouble) => return Err(failure::page_write(url, &trouble)),
-    }
-    let create = Ask::new(Method::PUT, "")
-        .header("x-ms-blob-type", "PageBlob")
-        .header("x-ms-blob-content-length", LARGEST.to_string());
-    client
-        .send(create)
-        .await
-        .map_err(|trouble| failure::page_write(url, &trouble))?;
     let lease = LeaseId::from_u128(world.chance.guid().as_u128());
-    let acquire = Ask::new(Method::PUT, "comp=lease")
-        .header("x-ms-lease-action", "acquire")
-        .header("x-ms-lease-duration", "-1")
-        .header("x-ms-proposed-lease-id", lease.to_string());
-    client
-        .send(acquire)
-        .await
-        .map_err(|trouble| failure::page_write(url, &trouble))?;
-    Ok(Box::new(PageSink {
+    let mut sink = PageSink {
+        hold: Hold::new(client.clone(), lease, Spelling::Small),
         client,
-        lease,
         length: 0,
         in_flight: InFlight::default(),
-    }))
+    };
+    let begun = canceller.unless_cancelled(sink.begin(plan.format)).await;
+    match begun.and_then(|begun| begun) {
+        Ok(()) => Ok(Box::new(sink)),
+        Err(failure) => {
+            sink.abandon().await;
+            Err(failure)
+        }
+    }
 }
 
 /// The client; 3298 where the credential holds no account and key.
@@ -73,12 +63,26 @@ pub(super) fn client(world: &World, url: &str, credential: &Credential) -> Resul
 
 struct PageSink {
     client: Client,
-    lease: LeaseId,
+    hold: Hold,
     length: u64,
     in_flight: InFlight,
 }
 
 impl PageSink {
+    async fn begin(&mut self, format: bool) -> Result<(), Failure> {
+        match self.client.send(Ask::new(Method::HEAD, "")).await {
+            Ok(_) if !format => return Err(failure::exists(self.client.url())),
+            Ok(_) => {}
+            Err(trouble) if trouble.is_missing_blob() => {}
+            Err(trouble) => return Err(self.failed(&trouble)),
+        }
+        let create = Ask::new(Method::PUT, "")
+            .header("x-ms-blob-type", "PageBlob")
+            .header("x-ms-blob-content-length", LARGEST.to_string());
+        let taken = self.hold.take(create).await;
+        taken.map_err(|trouble| self.failed(&trouble))
+    }
+
     fn failed(&self, trouble: &Trouble) -> Failure {
         failure::page_write(self.client.url(), trouble)
     }
@@ -88,7 +92,7 @@ impl PageSink {
         let put = Ask::new(Method::PUT, "comp=page")
             .header("x-ms-page-write", "update")
             .header("x-ms-range", format!("bytes={}-{}", self.length, end - 1))
-            .header("x-ms-lease-id", self.lease.to_string())
+            .header("x-ms-lease-id", self.hold.lease())
             .body(bytes);
         self.length = end;
         let client = self.client.clone();
@@ -121,28 +125,19 @@ impl MediaSink for PageSink {
             .settle()
             .await
             .map_err(|trouble| self.failed(&trouble))?;
-        let lease = self.lease.to_string();
         let shrink = Ask::new(Method::PUT, "comp=properties")
             .header("x-ms-blob-content-length", self.length.to_string())
-            .header("x-ms-lease-id", lease.as_str());
+            .header("x-ms-lease-id", self.hold.lease());
         self.client
             .send(shrink)
             .await
             .map_err(|trouble| self.failed(&trouble))?;
-        let release = Ask::new(Method::PUT, "comp=lease")
-            .header("x-ms-lease-action", "release")
-            .header("x-ms-lease-id", lease);
-        self.client
-            .send(release)
-            .await
-            .map_err(|trouble| self.failed(&trouble))?;
-        Ok(())
+        let released = self.hold.release().await;
+        released.map_err(|trouble| self.failed(&trouble))
     }
 
     async fn abandon(&mut self) {
         self.in_flight.forget();
-        let delete = Ask::new(Method::DELETE, "").header("x-ms-lease-id", self.lease.to_string());
-        // The backup has failed already; what cannot be cleaned up stays, under its lease.
-        drop(self.client.send(delete).await);
+        self.hold.delete().await;
     }
 }

@@ -16,7 +16,7 @@ use super::failure::{self, Trouble};
 use super::page_blob;
 use crate::media::MediaSource;
 use crate::message::Failure;
-use crate::world::World;
+use crate::world::{OsError, WireError, World};
 
 /// Bytes of a GET at most.
 const READ: usize = 4 << 20;
@@ -134,7 +134,12 @@ impl MediaSource for Source {
             .send(get)
             .await
             .map_err(|trouble| self.failed(&trouble))?;
-        Ok(answer.into_body())
+        let bytes = answer.into_body();
+        if bytes.len() != length {
+            // ERROR_WINHTTP_INVALID_SERVER_RESPONSE: more or less than was asked for, inside of what HEAD told.
+            return Err(self.failed(&Trouble::Wire(WireError(OsError::new(12_152)))));
+        }
+        Ok(bytes)
     }
 
     async fn close(&mut self) {
