@@ -38,7 +38,7 @@ fn portions(files: &[FileExtents], portion: u32) -> Vec<Portion> {
         for extent in &file.extents {
             match current.last_mut() {
                 Some(run) if run.file_id == file.file_id && run.first + run.count == *extent => {
-                    run.count += 1
+                    run.count += 1;
                 }
                 _ => current.push(Run {
                     file_id: file.file_id,

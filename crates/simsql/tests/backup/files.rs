@@ -330,3 +330,28 @@ fn every_data_file_has_its_pages_and_its_message() {
     );
     assert_eq!(report.sets[0].files.len(), 3);
 }
+
+#[test]
+fn a_tail_with_standby_leaves_the_database_to_be_read() {
+    let place = Place::new();
+    place.backup_ok(&full(FULL));
+    place.add_rows(2);
+    let tail = log(LOG).with(|options| options.standby = word("/sql/data/Shop.undo"));
+    place.backup_ok(&tail);
+    let report = place.report(LOG);
+    assert_eq!(
+        report.verdict,
+        Verdict::Ok,
+        "{:?} {:?}",
+        report.reasons,
+        report.damage
+    );
+    {
+        let state = place.instance.state();
+        let entry = state.database(SHOP).unwrap();
+        assert_eq!(entry.state, simsql::instance::DatabaseState::Online);
+        assert_eq!(entry.standby.as_deref(), Some("/sql/data/Shop.undo"));
+    }
+    assert!(place.engine(SHOP, |engine| engine.find_table("dbo", "Orders").is_some()));
+    assert_eq!(place.refused(&log("/sql/backup/next.trn")), [3036, 3013]);
+}
