@@ -123,6 +123,9 @@ async fn on_disk(session: &mut Session, stored: &Stored, statement: &ast::Statem
 /// Index of a row, and what it becomes; `None` where it is deleted.
 type Change = (usize, Option<NewRow>);
 
+/// The same with the row made whole.
+type Whole = (usize, Option<Vec<Value>>);
+
 fn evaluate(
     statement: &ast::Statement,
     target: change::Target<'_>,
@@ -175,7 +178,7 @@ fn complete(
     changes: Vec<Change>,
     rows: &Rows,
     completion: &Completion<'_>,
-) -> Result<Vec<(usize, Option<Vec<Value>>)>, Failure> {
+) -> Result<Vec<Whole>, Failure> {
     let mut scope = Scope::new(session);
     changes
         .into_iter()

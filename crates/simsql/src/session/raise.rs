@@ -166,7 +166,7 @@ fn formatted(text: &str, values: &[(Value, SqlType)]) -> Result<String, Failure>
         let kind = loop {
             match rest.next() {
                 Some(sign) if sign.is_ascii_digit() || matches!(sign, '-' | '+' | ' ' | '#' | '.') => {
-                    place.push(sign)
+                    place.push(sign);
                 }
                 Some('h' | 'l' | 'I') => {}
                 Some(kind) => break kind,

@@ -13,7 +13,7 @@ pub(crate) enum Target {
     /// A `#` table or a table variable, by its key.
     Temporary(String),
     /// A table of a database.
-    Stored(Stored),
+    Stored(Box<Stored>),
 }
 
 /// A table of a database.
@@ -61,11 +61,11 @@ pub(crate) fn find(session: &Session, parts: &[String], permission: &str) -> Res
     if !permission::in_database(&state, entry, &session.login, permission) {
         return Err(denied(permission, &place, &entry.name));
     }
-    Ok(Target::Stored(Stored {
+    Ok(Target::Stored(Box::new(Stored {
         database,
         place,
         facts,
-    }))
+    })))
 }
 
 /// The database of a table to be made or changed, where it takes changes.
