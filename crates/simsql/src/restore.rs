@@ -69,6 +69,14 @@ async fn run_form(
     }
 }
 
+/// Whether the statement answers with rows.
+pub(crate) fn gives_rows(statement: &RestoreStatement) -> bool {
+    matches!(
+        statement.what,
+        RestoreWhat::HeaderOnly | RestoreWhat::FileListOnly | RestoreWhat::LabelOnly
+    )
+}
+
 /// What message 3013 calls the statement.
 fn verb(what: RestoreWhat) -> &'static str {
     match what {

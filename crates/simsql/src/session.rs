@@ -34,7 +34,7 @@ mod names;
 mod procedure;
 mod raise;
 mod row;
-mod run;
+pub(crate) mod run;
 mod set;
 pub mod suspect;
 mod target;

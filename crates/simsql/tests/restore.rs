@@ -683,3 +683,17 @@ fn an_encrypted_database_needs_its_certificate_where_it_is_restored() {
     let entry = state.database("Copy").unwrap();
     assert_eq!(entry.encryption_certificate.as_deref(), Some("Imported"));
 }
+
+#[test]
+fn a_batch_restores_from_a_variable() {
+    let mut bench = Bench::new(Version::V2019);
+    bench.make_shop();
+    bench.back_up("full", &["0.bak"], |_| {});
+    let text = "DECLARE @from nvarchar(100) = N'0.bak'; RESTORE HEADERONLY FROM DISK = @from;";
+    let mut answers = simsql::answers::Transcript::default();
+    let clock = std::sync::Arc::clone(&bench.memory.clock);
+    clock.run_one(bench.session.batch(text, &mut [], &mut answers));
+    assert_eq!(answers.errors().count(), 0, "{:?}", answers.messages);
+    assert_eq!(cell(&answers, 0, "DatabaseName"), &Value::from("Shop"));
+    assert_eq!(answers.counts.last(), Some(&Some(1)));
+}

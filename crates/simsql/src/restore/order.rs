@@ -2,12 +2,13 @@
 
 use bak::Lsn;
 
-use crate::instance::{Instance, State};
+use crate::instance::Instance;
 use crate::media::Device;
 use crate::message::Failure;
 use crate::moment::Moment;
 use crate::query::convert::convert;
 use crate::session::Session;
+use crate::session::run::word as text;
 use crate::tsql::device::DeviceName;
 use crate::tsql::restore::{RestoreOptions, RestoreStatement, RestoreWhat, StopOption};
 use crate::tsql::statement::Word;
@@ -57,14 +58,6 @@ pub(super) enum StopAt {
     Before(Lsn),
 }
 
-/// The text of a word. Whoever runs the statement has put its variables' values in.
-fn text(word: &Word) -> Result<String, Failure> {
-    match word {
-        Word::Literal(text) => Ok(text.clone()),
-        Word::Variable(name) => Err(Failure::new(137, &[name])),
-    }
-}
-
 impl Order {
     /// Reads a statement.
     ///
@@ -73,27 +66,20 @@ impl Order {
     pub(super) fn of(session: &Session, statement: &RestoreStatement) -> Result<Self, Failure> {
         refuse_parts(statement)?;
         let options = &statement.options;
-        let instance = &session.instance;
         if statement.devices.len() > DEVICES {
             return Err(Failure::new(3205, &[&DEVICES]));
         }
-        let devices = {
-            let state = instance.state();
-            let resolved = statement
-                .devices
-                .iter()
-                .map(|name| device(instance, &state, name));
-            resolved.collect::<Result<_, _>>()?
-        };
+        let devices = statement.devices.iter().map(|name| device(session, name));
+        let devices = devices.collect::<Result<_, _>>()?;
         Ok(Self {
             what: statement.what,
-            database: optional(statement.database.as_ref())?.unwrap_or_default(),
+            database: optional(session, statement.database.as_ref())?.unwrap_or_default(),
             devices,
-            credential: optional(options.credential.as_ref())?,
-            position: position(options)?,
-            moves: moves(options)?,
-            finish: finish(options)?,
-            stop: stop(instance, statement)?,
+            credential: optional(session, options.credential.as_ref())?,
+            position: position(session, options)?,
+            moves: moves(session, options)?,
+            finish: finish(session, options)?,
+            stop: stop(session, statement)?,
             replace: options.replace,
             restricted_user: options.restricted_user,
             checksum: options.checksum,
@@ -130,13 +116,13 @@ fn refuse_parts(statement: &RestoreStatement) -> Result<(), Failure> {
     Err(Failure::new(40_510, &[&what]))
 }
 
-fn optional(word: Option<&Word>) -> Result<Option<String>, Failure> {
-    word.map(text).transpose()
+fn optional(session: &Session, word: Option<&Word>) -> Result<Option<String>, Failure> {
+    word.map(|word| text(session, word)).transpose()
 }
 
 /// A device, its path made absolute: a bare name lies in the backup directory.
-fn device(instance: &Instance, state: &State, name: &DeviceName) -> Result<Device, Failure> {
-    let settings = &instance.settings;
+fn device(session: &Session, name: &DeviceName) -> Result<Device, Failure> {
+    let settings = &session.instance.settings;
     let disk = |path: String| {
         let is_absolute = path.starts_with(['/', '\\']) || path.get(1..2) == Some(":");
         if path.eq_ignore_ascii_case("NUL") {
@@ -148,10 +134,11 @@ fn device(instance: &Instance, state: &State, name: &DeviceName) -> Result<Devic
         }
     };
     match name {
-        DeviceName::Disk(word) => Ok(disk(text(word)?)),
-        DeviceName::Url(word) => Ok(Device::Url(text(word)?)),
+        DeviceName::Disk(word) => Ok(disk(text(session, word)?)),
+        DeviceName::Url(word) => Ok(Device::Url(text(session, word)?)),
         DeviceName::Tape(_) => Err(Failure::new(40_510, &[&"tape devices"])),
         DeviceName::Logical(name) => {
+            let state = session.instance.state();
             let found = state
                 .server
                 .devices
@@ -167,9 +154,9 @@ fn device(instance: &Instance, state: &State, name: &DeviceName) -> Result<Devic
     }
 }
 
-fn position(options: &RestoreOptions) -> Result<u16, Failure> {
+fn position(session: &Session, options: &RestoreOptions) -> Result<u16, Failure> {
     let Some(word) = &options.file else { return Ok(1) };
-    let written = text(word)?;
+    let written = text(session, word)?;
     written
         .trim()
         .parse()
@@ -178,24 +165,24 @@ fn position(options: &RestoreOptions) -> Result<u16, Failure> {
         .ok_or_else(|| Failure::new(3250, &[&written, &"FILE"]))
 }
 
-fn moves(options: &RestoreOptions) -> Result<Vec<(String, String)>, Failure> {
+fn moves(session: &Session, options: &RestoreOptions) -> Result<Vec<(String, String)>, Failure> {
     let mut moves: Vec<(String, String)> = Vec::new();
     for (logical, path) in &options.moves {
-        let logical = text(logical)?;
+        let logical = text(session, logical)?;
         if moves
             .iter()
             .any(|(known, _)| known.eq_ignore_ascii_case(&logical))
         {
             return Err(Failure::new(4353, &[&logical]));
         }
-        moves.push((logical, text(path)?));
+        moves.push((logical, text(session, path)?));
     }
     Ok(moves)
 }
 
-fn finish(options: &RestoreOptions) -> Result<Finish, Failure> {
+fn finish(session: &Session, options: &RestoreOptions) -> Result<Finish, Failure> {
     Ok(match &options.standby {
-        Some(word) => match text(word)? {
+        Some(word) => match text(session, word)? {
             path if path.is_empty() => return Err(Failure::new(3170, &[])),
             path => Finish::Standby(path),
         },
@@ -204,16 +191,16 @@ fn finish(options: &RestoreOptions) -> Result<Finish, Failure> {
     })
 }
 
-fn stop(instance: &Instance, statement: &RestoreStatement) -> Result<Option<StopAt>, Failure> {
+fn stop(session: &Session, statement: &RestoreStatement) -> Result<Option<StopAt>, Failure> {
     let (mark, before) = match &statement.options.stop {
         None => return Ok(None),
         Some(StopOption::At(word)) => {
-            let written = text(word)?;
+            let written = text(session, word)?;
             let local = local_time(&written).ok_or_else(|| Failure::new(3217, &[&"STOPAT"]))?;
-            return Ok(Some(StopAt::Time(to_utc(instance, local))));
+            return Ok(Some(StopAt::Time(to_utc(&session.instance, local))));
         }
-        Some(StopOption::AtMark(mark, _)) => (text(mark)?, false),
-        Some(StopOption::BeforeMark(mark, _)) => (text(mark)?, true),
+        Some(StopOption::AtMark(mark, _)) => (text(session, mark)?, false),
+        Some(StopOption::BeforeMark(mark, _)) => (text(session, mark)?, true),
     };
     let Some(lsn) = mark.trim().strip_prefix("lsn:") else {
         if statement.what == RestoreWhat::Database {

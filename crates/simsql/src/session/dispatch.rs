@@ -18,7 +18,13 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     match statement {
         Statement::Backup(statement) => backup::run(session, statement, answers).await?,
-        Statement::Restore(statement) => restore::run(session, statement, answers).await?,
+        Statement::Restore(statement) => {
+            restore::run(session, statement, answers).await?;
+            if restore::gives_rows(statement) {
+                // Their number went out with them.
+                return Ok(());
+            }
+        }
         Statement::Use(name) => return enter(session, name, answers),
         Statement::CreateDatabase(create) => {
             no_transaction(session, "CREATE DATABASE")?;
