@@ -69,8 +69,8 @@ public class SimJdbc {
 
     static void prepared() throws Exception {
         String zolw = "Zażółć gęślą jaźń 😀";
-        String many = zolw.repeat(1000);
-        byte[] bytes = new byte[50000];
+        String many = zolw.repeat(50);
+        byte[] bytes = new byte[2000];
         Arrays.fill(bytes, (byte) 7);
         try (Connection connection = login(password, "encrypt=false;databaseName=tempdb");
                 Statement plain = connection.createStatement()) {
@@ -91,6 +91,14 @@ public class SimJdbc {
                     statement.setNull(9, Types.DOUBLE);
                     equal(statement.executeUpdate(), 1);
                 }
+            }
+            try (PreparedStatement statement = connection.prepareStatement("SELECT ?, ?")) {
+                statement.setString(1, zolw.repeat(3000));
+                statement.setBytes(2, new byte[50000]);
+                ResultSet rows = statement.executeQuery();
+                equal(rows.next(), true);
+                equal(rows.getString(1), zolw.repeat(3000));
+                equal(rows.getBytes(2), new byte[50000]);
             }
             String query = "SELECT * FROM jdbc_types WHERE id = ?";
             try (PreparedStatement statement = connection.prepareStatement(query)) {

@@ -33,8 +33,8 @@ def tsql(instance, text, password=PASSWORD, **environment):
 
 @pytest.mark.parametrize("version", ["7.1", "7.2", "7.3", "7.4"])
 def test_a_batch_in_every_version(instance, version):
-    code, said = tsql(instance, "SELECT N'Zażółć', 12345 AS n, @@SERVERNAME\nGO\nEXIT\n", TDSVER=version)
-    assert code == 0 and "Zażółć" in said and "12345" in said and "BAC2SIM" in said, said
+    code, said = tsql(instance, "SELECT N'Zażółć', 12345 AS n\nGO\nEXIT\n", TDSVER=version)
+    assert code == 0 and "Zażółć" in said and "12345" in said, said
 
 
 def test_messages_and_errors(instance):

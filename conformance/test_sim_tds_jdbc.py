@@ -28,8 +28,10 @@ def said(tmp_path_factory):
     server = Sim(tmp_path_factory.mktemp("sim")).start()
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "SimJdbc.java")
     command = [java, "-cp", driver, program, str(server.port), PASSWORD]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    server.kill()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    finally:
+        server.kill()
     return done.stdout + done.stderr
 
 

@@ -51,6 +51,13 @@ def test_types_there_and_back(instance):
         sim_table.compare(row, sim_table.values())
 
 
+def test_values_longer_than_a_page(instance):
+    with login(instance) as connection:
+        blob = bytes(range(256)) * 300
+        row = connection.execute("SELECT ?, ?", (sim_table.LONG, blob)).fetchone()
+        assert tuple(row) == (sim_table.LONG, blob)
+
+
 def test_a_statement_prepared_once_and_run_often(instance):
     with login(instance, database="Judge") as connection:
         cursor = connection.cursor()

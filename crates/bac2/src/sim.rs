@@ -13,7 +13,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use simsql::instance::{Instance, Settings, Version};
 use simsql::machine::{Identity, Machine, Wire};
-use simsql::tds::{self, Encryption};
+use simsql::tds::{self, Backend, Encryption};
+use tokio::net::UdpSocket;
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
@@ -79,6 +80,10 @@ pub(crate) struct Arguments {
     /// Another directory that BACKUP and RESTORE may reach; may be given again
     #[arg(long, value_name = "DIR")]
     allow_dir: Vec<PathBuf>,
+
+    /// Address of a SQL Server Browser, which tells clients the port of `--instance`; they ask at UDP port 1434
+    #[arg(long, value_name = "ADDR")]
+    browser: Option<SocketAddr>,
 
     /// How clients are encrypted
     #[arg(long, value_enum, default_value = "offered")]
@@ -322,6 +327,7 @@ async fn serve(
         )
     })?;
     let address = listener.local_addr().unwrap_or(arguments.listen);
+    let browser = browser(arguments).await?;
     let stop = stopping::asked().map_err(|error| {
         Failure::unusable(
             "NoSignals",
@@ -340,10 +346,34 @@ async fn serve(
     ))?;
     tokio::select! {
         () = served => {}
+        () = browse(browser.as_ref(), instance, address) => {}
         () = stop => {}
     }
     done.store(true, Ordering::SeqCst);
     Ok(())
+}
+
+/// The socket of the browser, where one is wanted.
+async fn browser(arguments: &Arguments) -> Result<Option<UdpSocket>, Failure> {
+    let Some(address) = arguments.browser else {
+        return Ok(None);
+    };
+    let socket = UdpSocket::bind(address).await.map_err(|error| {
+        Failure::unusable(
+            "ListenFailed",
+            format!("the browser cannot listen on {address}: {error}"),
+            "another browser may be there; clients ask at port 1434 and at no other",
+        )
+    })?;
+    Ok(Some(socket))
+}
+
+/// Answers for the instance until it is dropped; without a socket, never.
+async fn browse(socket: Option<&UdpSocket>, instance: &Arc<Instance>, address: SocketAddr) {
+    match socket {
+        Some(socket) => tds::browser::browse(socket, &instance.greeting(), address.port()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The one line that says that clients can come.

@@ -25,6 +25,7 @@ use crate::instance::Instance;
 
 mod answering;
 pub mod backend;
+pub mod browser;
 mod call;
 mod connection;
 mod declaration;

@@ -185,6 +185,24 @@ async fn is_well(served: &Served) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attention_is_acknowledged_by_a_message_of_its_own() {
+    let served = plain().await;
+    let mut socket = logged_in(&served).await;
+    for _ in 0..3 {
+        let batch = [&HEADERS[..], &wide("wait")].concat();
+        socket.write_all(&packet(1, &batch)).await.unwrap();
+        socket.write_all(&packet(6, &[])).await.unwrap();
+        let cancelled = answer(&mut socket).await.expect("the end of the batch");
+        // DONE with the error bit, then DONE with the attention bit.
+        assert_eq!(cancelled[cancelled.len() - 13..][..3], [0xFD, 0x02, 0]);
+        let acknowledged = answer(&mut socket).await.expect("the acknowledgement");
+        assert_eq!(acknowledged[..3], [0xFD, 0x20, 0]);
+    }
+    socket.write_all(&requests()[0]).await.unwrap();
+    assert_eq!(answer(&mut socket).await.expect("rows")[0], 0x81);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn spoiled_messages_at_every_stage() {
     count_panics();
     let served = plain().await;

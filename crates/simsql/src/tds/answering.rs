@@ -139,12 +139,13 @@ impl Answering {
         self.is_closed = is_last;
     }
 
-    /// The end of the message. `is_cancelled` acknowledges an attention.
+    /// The end of the message. One that was cancelled ends with an error without a text, and the attention is acknowledged by a
+    /// message of its own: SQL Server does so since 2005, and Microsoft's JDBC driver waits for both.
     pub(super) fn finish(mut self, is_cancelled: bool, in_transaction: bool) {
         let transaction = if in_transaction { done::IN_TRANSACTION } else { 0 };
         if is_cancelled {
             self.release(done::MORE);
-            self.plain_done(done::ATTENTION | transaction);
+            self.plain_done(done::ERROR | transaction);
         } else if self.held.is_some() {
             self.release(transaction);
         } else if !self.is_closed {

@@ -15,7 +15,7 @@ use crate::tds::answering::{Answering, Manner};
 use crate::tds::backend::Backend;
 use crate::tds::greeting::{Arrival, Duplex, receive};
 use crate::tds::packet::{Incoming, Kind, Reader};
-use crate::tds::request::{self, Ending, Seat};
+use crate::tds::request::{self, Seat};
 use crate::tds::token::{self, Done, done};
 use crate::tds::{Encryption, Limits};
 
@@ -171,8 +171,8 @@ impl Connection {
         let guard = CancelOnDrop(canceller.clone());
         let answering = Answering::new(self.manner.clone(), self.packets.clone(), canceller.clone());
         let mut job = spawn_blocking(move || {
-            let ending = request::run(&mut seat, &incoming, answering);
-            (seat, ending)
+            let is_over = request::run(&mut seat, &incoming, answering);
+            (seat, is_over)
         });
         let (mut attention, mut is_gone) = (false, false);
         let ended = loop {
@@ -194,18 +194,18 @@ impl Connection {
             }
         };
         drop(guard);
-        let (seat, ending): (Seat, Ending) = match ended {
+        let (seat, is_over) = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 tracing::error!(%error, "a batch failed by a fault of the simulation; its connection is closed");
                 return None;
             }
         };
-        let is_told = !attention || ending.is_cancelled || self.acknowledge().await;
-        Some((seat, is_told && !is_gone && !ending.is_over))
+        let is_told = !attention || self.acknowledge().await;
+        Some((seat, is_told && !is_gone && !is_over))
     }
 
-    /// Acknowledges an attention that came when nothing ran any more.
+    /// Acknowledges an attention.
     async fn acknowledge(&mut self) -> bool {
         let mut token = Vec::new();
         let dialect = self.manner.speech.dialect;

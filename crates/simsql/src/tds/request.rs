@@ -31,23 +31,11 @@ impl Drop for Seat {
     }
 }
 
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
-    /// An attention was acknowledged.
-    pub(super) is_cancelled: bool,
-    /// The connection is to be closed.
-    pub(super) is_over: bool,
-}
-
-/// Runs a request and answers it.
-pub(super) fn run(seat: &mut Seat, incoming: &Incoming, mut answering: Answering) -> Ending {
+/// Runs a request and answers it; whether the connection is over then.
+pub(super) fn run(seat: &mut Seat, incoming: &Incoming, mut answering: Answering) -> bool {
     if incoming.given_up {
         answering.give_up(seat.guest.transactions() > 0);
-        return Ending {
-            is_cancelled: false,
-            is_over: false,
-        };
+        return false;
     }
     reset(seat, incoming.reset, &mut answering);
     let before = seat.guest.transactions();
@@ -56,12 +44,9 @@ pub(super) fn run(seat: &mut Seat, incoming: &Incoming, mut answering: Answering
     }
     let after = seat.guest.transactions();
     tell_of_transaction(seat, before, after, &mut answering);
-    let ending = Ending {
-        is_cancelled: seat.guest.canceller().is_cancelled(),
-        is_over: answering.is_fatal() || seat.guest.is_over(),
-    };
-    answering.finish(ending.is_cancelled, after > 0);
-    ending
+    let is_over = answering.is_fatal() || seat.guest.is_over();
+    answering.finish(seat.guest.canceller().is_cancelled(), after > 0);
+    is_over
 }
 
 fn reset(seat: &mut Seat, reset: Reset, answering: &mut Answering) {
