@@ -12,6 +12,7 @@ mod list;
 mod make_backup;
 mod median;
 mod programs;
+mod sim;
 mod verify;
 
 #[derive(Parser)]
@@ -31,6 +32,7 @@ enum Bench {
     Leases(leases::Args),
     List(list::Args),
     MakeBackup(make_backup::Args),
+    Sim(sim::Args),
     Verify(verify::Args),
     #[command(hide = true)]
     FrontdoorSink(frontdoor::sink::Args),
@@ -46,6 +48,7 @@ fn main() -> Result<()> {
         Bench::Leases(args) => leases::run(&args),
         Bench::List(args) => list::run(&args),
         Bench::MakeBackup(args) => make_backup::run(&args),
+        Bench::Sim(args) => sim::run(&args),
         Bench::Verify(args) => verify::run(&args),
         Bench::FrontdoorSink(args) => frontdoor::sink::run(&args),
         Bench::FrontdoorWriter(args) => frontdoor::writers::run(&args),
