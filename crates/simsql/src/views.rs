@@ -11,16 +11,21 @@ mod call;
 mod databases;
 mod field;
 mod files;
+mod filesystem;
+mod groups;
 mod keys;
 mod log;
 mod name;
 mod objects;
 mod options;
+mod partitions;
+mod preferred;
 mod principals;
 mod property;
 mod server;
 #[cfg(test)]
 mod tests;
+mod transactions;
 mod types;
 mod view;
 mod who;
@@ -38,6 +43,8 @@ use crate::value::{SqlType, Value};
 const FAMILIES: &[&[View]] = &[
     databases::VIEWS,
     files::VIEWS,
+    filesystem::VIEWS,
+    groups::VIEWS,
     log::VIEWS,
     activity::VIEWS,
     keys::VIEWS,
@@ -45,6 +52,8 @@ const FAMILIES: &[&[View]] = &[
     principals::VIEWS,
     types::VIEWS,
     objects::VIEWS,
+    partitions::VIEWS,
+    transactions::VIEWS,
 ];
 
 fn find(version: Version, schema: &str, name: &str) -> Option<&'static View> {
@@ -83,6 +92,7 @@ pub fn function(
         arguments,
     };
     property::answer(&call)
+        .or_else(|| preferred::answer(&call))
         .or_else(|| who::answer(&call))
         .or_else(|| name::answer(&call))
         .or_else(|| name::of_server(&call))
