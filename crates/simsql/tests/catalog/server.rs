@@ -1,0 +1,75 @@
+//! An instance in memory and what can be asked of it.
+
+use std::sync::Arc;
+
+use simsql::answers::Transcript;
+use simsql::instance::{Instance, Settings, Version};
+use simsql::memory::Memory;
+use simsql::query::Relation;
+use simsql::session::Session;
+use simsql::value::Value;
+use simsql::views;
+
+pub struct Server {
+    pub memory: Memory,
+    pub instance: Arc<Instance>,
+}
+
+pub fn start(version: Version) -> Server {
+    let memory = Memory::new(11);
+    let mut settings = Settings::new(version, "/sim");
+    settings.initial_pages = 128;
+    let instance = Instance::start(memory.world.clone(), settings).unwrap();
+    Server { memory, instance }
+}
+
+impl Server {
+    pub fn session(&self) -> Session {
+        self.instance.attach("sa").unwrap()
+    }
+
+    /// Runs a batch; its messages and results.
+    pub fn transcript(&self, session: &mut Session, text: &str) -> Transcript {
+        let mut transcript = Transcript::default();
+        self.memory
+            .clock
+            .run_one(session.batch(text, &mut [], &mut transcript));
+        transcript
+    }
+
+    /// Runs a batch that succeeds; the rows of its last result.
+    pub fn run(&self, session: &mut Session, text: &str) -> Vec<Vec<Value>> {
+        let transcript = self.transcript(session, text);
+        let errors: Vec<_> = transcript.errors().collect();
+        assert!(errors.is_empty(), "{text}: {errors:?}");
+        transcript
+            .results
+            .into_iter()
+            .last()
+            .map(|rows| rows.rows)
+            .unwrap_or_default()
+    }
+
+    /// The same as `sa` in master.
+    pub fn ask(&self, text: &str) -> Vec<Vec<Value>> {
+        self.run(&mut self.session(), text)
+    }
+
+    /// The number of the first error.
+    pub fn error(&self, session: &mut Session, text: &str) -> i32 {
+        let transcript = self.transcript(session, text);
+        let first = transcript.errors().next().map(|message| message.number);
+        first.unwrap_or_else(|| panic!("{text} succeeds"))
+    }
+
+    /// A view as `sa` sees it.
+    pub fn view(&self, name: &str, arguments: Option<&[Value]>) -> Option<Relation> {
+        let (schema, short) = name.split_once('.').unwrap();
+        let found = views::relation(&self.session(), "master", schema, short, arguments)?;
+        Some(found.unwrap())
+    }
+}
+
+pub fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
