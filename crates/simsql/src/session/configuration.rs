@@ -46,7 +46,7 @@ const fn option(
 /// All of them, by name.
 pub const OPTIONS: &[ServerOption] = &[
     option(16_384, "Agent XPs", (0, 1), 0, true),
-    option(16_400, "backup checksum default", (0, 1), 0, false),
+    option(1_584, "backup checksum default", (0, 1), 0, false),
     option(16_404, "backup compression algorithm", (0, 3), 0, false),
     option(1_579, "backup compression default", (0, 1), 0, false),
     option(1_562, "clr enabled", (0, 1), 0, false),

@@ -85,7 +85,7 @@ const GROUPS_CLUSTER: &[Field] = &[
     desc("automated_backup_preference_desc"),
 ];
 
-/// Without the columns of read-write routing and seeding that came later.
+/// Without the column of read-write routing, which came with 2019.
 const REPLICAS: &[Field] = &[
     guid("replica_id").or_null(),
     guid("group_id").or_null(),

@@ -3,10 +3,11 @@
 use super::field::{
     Field, bigint, bit, datetime, desc, field, int, smallint, sysname, text, tinyint, variant,
 };
-use super::options::{OPTIONS, ServerOption};
+use super::options::{description, since};
 use super::view::{Context, Needs, Rows, View, number};
 use crate::instance::Version;
 use crate::message::catalogue;
+use crate::session::configuration::{OPTIONS, ServerOption};
 use crate::value::{Length, SqlType, Value};
 
 /// The views.
@@ -127,12 +128,12 @@ fn configurations(context: &Context<'_>) -> Rows {
             number(option.minimum),
             number(option.maximum),
             number(in_use),
-            option.description.into(),
+            description(option).into(),
             true.into(),
             option.is_advanced.into(),
         ]
     };
-    let known = OPTIONS.iter().filter(|option| option.since <= context.version);
+    let known = OPTIONS.iter().filter(|option| since(option) <= context.version);
     Ok(known.map(row).collect())
 }
 

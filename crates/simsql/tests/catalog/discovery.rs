@@ -67,8 +67,8 @@ fn where_its_files_are_and_how_much_room_there_is() {
         [text("shop"), text("shop"), text("/sim/data/shop.mdf"), text("/")]
     );
     assert_eq!(found[1][2], text("/sim/data/shop_log.ldf"));
-    let found =
-        server.ask("SELECT file_or_directory_name FROM sys.dm_os_enumerate_filesystem('/sim/data', 'shop*')");
+    let found = server
+        .ask("SELECT file_or_directory_name FROM sys.dm_os_enumerate_filesystem('/sim/data', 'shop*.?df')");
     assert_eq!(found.len(), 2);
 }
 

@@ -10,12 +10,12 @@ use simsql::session::Session;
 use simsql::value::Value;
 use simsql::views;
 
-pub struct Server {
-    pub memory: Memory,
-    pub instance: Arc<Instance>,
+pub(crate) struct Server {
+    pub(crate) memory: Memory,
+    pub(crate) instance: Arc<Instance>,
 }
 
-pub fn start(version: Version) -> Server {
+pub(crate) fn start(version: Version) -> Server {
     let memory = Memory::new(11);
     let mut settings = Settings::new(version, "/sim");
     settings.initial_pages = 128;
@@ -24,12 +24,12 @@ pub fn start(version: Version) -> Server {
 }
 
 impl Server {
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         self.instance.attach("sa").unwrap()
     }
 
     /// Runs a batch; its messages and results.
-    pub fn transcript(&self, session: &mut Session, text: &str) -> Transcript {
+    pub(crate) fn transcript(&self, session: &mut Session, text: &str) -> Transcript {
         let mut transcript = Transcript::default();
         self.memory
             .clock
@@ -38,7 +38,7 @@ impl Server {
     }
 
     /// Runs a batch that succeeds; the rows of its last result.
-    pub fn run(&self, session: &mut Session, text: &str) -> Vec<Vec<Value>> {
+    pub(crate) fn run(&self, session: &mut Session, text: &str) -> Vec<Vec<Value>> {
         let transcript = self.transcript(session, text);
         let errors: Vec<_> = transcript.errors().collect();
         assert!(errors.is_empty(), "{text}: {errors:?}");
@@ -51,25 +51,25 @@ impl Server {
     }
 
     /// The same as `sa` in master.
-    pub fn ask(&self, text: &str) -> Vec<Vec<Value>> {
+    pub(crate) fn ask(&self, text: &str) -> Vec<Vec<Value>> {
         self.run(&mut self.session(), text)
     }
 
     /// The number of the first error.
-    pub fn error(&self, session: &mut Session, text: &str) -> i32 {
+    pub(crate) fn error(&self, session: &mut Session, text: &str) -> i32 {
         let transcript = self.transcript(session, text);
         let first = transcript.errors().next().map(|message| message.number);
         first.unwrap_or_else(|| panic!("{text} succeeds"))
     }
 
     /// A view as `sa` sees it.
-    pub fn view(&self, name: &str, arguments: Option<&[Value]>) -> Option<Relation> {
+    pub(crate) fn view(&self, name: &str, arguments: Option<&[Value]>) -> Option<Relation> {
         let (schema, short) = name.split_once('.').unwrap();
         let found = views::relation(&self.session(), "master", schema, short, arguments)?;
         Some(found.unwrap())
     }
 }
 
-pub fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
