@@ -38,7 +38,7 @@ fn listed(list: &str, year: u16) -> Vec<(String, String)> {
         .filter(|entry| !entry.is_empty())
         .filter_map(|entry| {
             let parts: Vec<&str> = entry.split_whitespace().collect();
-            let since: u16 = parts.get(2).map_or(2012, |year| year.parse().unwrap());
+            let since: u16 = parts.get(2).map_or(2012, |year| year.parse().expect("a year"));
             let kind = match parts[1] {
                 "sysname" => "nvarchar(128)",
                 "lsn" => "numeric(25,0)",

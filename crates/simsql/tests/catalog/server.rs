@@ -19,13 +19,13 @@ pub(crate) fn start(version: Version) -> Server {
     let memory = Memory::new(11);
     let mut settings = Settings::new(version, "/sim");
     settings.initial_pages = 128;
-    let instance = Instance::start(memory.world.clone(), settings).unwrap();
+    let instance = Instance::start(memory.world.clone(), settings).expect("an empty disk is enough to start");
     Server { memory, instance }
 }
 
 impl Server {
     pub(crate) fn session(&self) -> Session {
-        self.instance.attach("sa").unwrap()
+        self.instance.attach("sa").expect("sa is there")
     }
 
     /// Runs a batch; its messages and results.
@@ -64,9 +64,9 @@ impl Server {
 
     /// A view as `sa` sees it.
     pub(crate) fn view(&self, name: &str, arguments: Option<&[Value]>) -> Option<Relation> {
-        let (schema, short) = name.split_once('.').unwrap();
+        let (schema, short) = name.split_once('.').expect("a schema before the name");
         let found = views::relation(&self.session(), "master", schema, short, arguments)?;
-        Some(found.unwrap())
+        Some(found.expect("sa may see everything"))
     }
 }
 
