@@ -67,7 +67,8 @@ impl Core {
             }
             for (lsn, bytes) in chunk {
                 let record = Record::decode(lsn, &bytes)?;
-                if stop.is_before(lsn, &record) {
+                // What the pages hold already cannot be stopped before.
+                if lsn >= replay.apply_from && stop.is_before(lsn, &record) {
                     replay.end = lsn;
                     replay.stopped = true;
                     break 'log;
