@@ -3,6 +3,11 @@
 use bak::{LocalTime, Lsn};
 use uuid::Uuid;
 
+use super::DatabaseFile;
+use super::boot_page::{BOOT_PAGE, BootPage};
+use super::pages::PAGE;
+use crate::world::{Disk, Open};
+
 pub use bak::RecoveryModel;
 
 /// How pages are protected: `page_verify_option`.
@@ -51,4 +56,17 @@ pub struct Boot {
     pub has_bulk_logged_data: bool,
     /// Every other option that a database carries, as it stands in ALTER DATABASE: bit per option of the instance's table.
     pub option_bits: u32,
+}
+
+impl Boot {
+    /// The facts of a database that is not open, from the boot page in its file; `None` where that cannot be read. One page is read, nothing else.
+    #[must_use]
+    pub fn of_closed(disk: &dyn Disk, files: &[DatabaseFile]) -> Option<Self> {
+        let primary = files.iter().find(|file| file.file_id == BOOT_PAGE.file)?;
+        let file = disk.open(&primary.physical_name, Open::Read).ok()?;
+        let mut page = Box::new([0; PAGE]);
+        file.read_at(u64::from(BOOT_PAGE.page) * PAGE as u64, &mut page[..])
+            .ok()?;
+        BootPage::decode(&page).map(|found| found.boot)
+    }
 }

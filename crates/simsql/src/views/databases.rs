@@ -1,6 +1,7 @@
 //! Databases as the server lists them: `sys.databases`, `sys.database_recovery_status`, `sys.database_mirroring`, the old `sysdatabases`.
 //!
-//! What only an open database knows (recovery model, collation, LSNs) is NULL while its files are not open. Statistics options are always shown as on and ANSI options as
+//! What only an open database knows (collation, LSNs, guids) is NULL while its files are not open; its options are read from its boot page then, and NULL
+//! where that cannot be read. Statistics options are always shown as on and ANSI options as
 //! off, as for a new database: nothing here depends on them.
 
 use uuid::Uuid;
@@ -243,7 +244,11 @@ fn databases(context: &Context<'_>) -> Rows {
 }
 
 fn database(context: &Context<'_>, state: &State, entry: &DatabaseEntry) -> Vec<Value> {
-    let boot = entry.engine.as_ref().map(Engine::boot);
+    let closed = match entry.engine {
+        Some(_) => None,
+        None => Boot::of_closed(context.instance().world.disk.as_ref(), &entry.files),
+    };
+    let boot = entry.engine.as_ref().map(Engine::boot).or(closed.as_ref());
     let is_online = entry.state == DatabaseState::Online;
     let is_on = |switch: &str| Value::Bit(entry.switches.contains(switch));
     let mut row = vec![

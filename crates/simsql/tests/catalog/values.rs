@@ -73,8 +73,14 @@ fn a_databases_life_shows() {
     );
     server.ask("ALTER DATABASE shop SET OFFLINE WITH ROLLBACK IMMEDIATE");
     assert_eq!(
-        shop("state, state_desc, collation_name, is_cleanly_shutdown"),
-        [Value::Integer(6), text("OFFLINE"), Value::Null, Value::Bit(true)]
+        shop("state, state_desc, collation_name, is_cleanly_shutdown, recovery_model_desc"),
+        [
+            Value::Integer(6),
+            text("OFFLINE"),
+            Value::Null,
+            Value::Bit(true),
+            text("BULK_LOGGED")
+        ]
     );
     // Files of a database that is offline are known to the server; its LSNs and guids are not.
     let files =
