@@ -50,7 +50,9 @@ pub async fn sink(
 ) -> Result<Box<dyn MediaSink>, Failure> {
     match access {
         Access::Container(credential) => block_blob::open(world, url, credential, plan, canceller).await,
-        Access::Account(credential) => page_blob::open(world, url, credential, plan, canceller).await,
+        Access::Account(credential, version) => {
+            page_blob::open(world, url, credential, *version, plan, canceller).await
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use crate::message::Failure;
 pub enum Access {
     /// No WITH CREDENTIAL: a SAS, the credential named by the container's URL. Block blobs.
     Container(Credential),
-    /// WITH CREDENTIAL: an account and its key. Page blobs.
-    Account(Credential),
+    /// WITH CREDENTIAL: an account and its key. Page blobs, by the client that this version has beside it.
+    Account(Credential, Version),
 }
 
 /// The identity of a credential that holds a SAS.
@@ -26,9 +26,9 @@ const SAS_LONGEST: usize = 256;
 /// Finds the credential for a URL: the one that WITH CREDENTIAL names, else the one whose name is the longest prefix of the URL by whole segments.
 ///
 /// # Errors
-/// 3078, 3297, 3057 the URL; 3289 no WITH CREDENTIAL before 2016; 3288 the named credential is not there; 3225 it holds a SAS; 3292 the page blob
-/// client on Linux (from 2017 on the instance says it runs there, unless it was set up with Windows' paths); 3201 with error 50 where no credential
-/// fits the URL, as DBAs see it.
+/// 3078, 3297, 3057 the URL; 3289 no WITH CREDENTIAL before 2016; 3288 the named credential is not there; 3225 it holds a SAS; 3201 with error 50
+/// where no credential fits the URL, as DBAs see it. That there is no page blob client on Linux (3292) is left out: a simulation has both clients
+/// wherever it runs.
 pub fn access(
     url: &str,
     named: Option<&str>,
@@ -45,7 +45,7 @@ pub fn access(
         if stored.identity.eq_ignore_ascii_case(SAS) {
             return Err(Failure::new(3225, &[]));
         }
-        return Ok(Access::Account(credential(name, stored)));
+        return Ok(Access::Account(credential(name, stored), version));
     }
     if version < Version::V2016 {
         return Err(Failure::new(3289, &[]));
@@ -122,7 +122,7 @@ mod tests {
         let find =
             |url: &str, named, version| match access(url, named, &credentials, version, Direction::Backup) {
                 Ok(Access::Container(credential)) => Ok(format!("container {}", credential.name)),
-                Ok(Access::Account(credential)) => Ok(format!("account {}", credential.name)),
+                Ok(Access::Account(credential, _)) => Ok(format!("account {}", credential.name)),
                 Err(failure) => Err(failure.messages[0].number),
             };
         let (new, old) = (Version::V2022, Version::V2014);

@@ -13,6 +13,7 @@ use http::{Method, Request, Response};
 
 use super::address::Address;
 use super::failure::Trouble;
+use crate::instance::Version;
 use crate::media::Credential;
 use crate::world::{Clock, OsError, Wire, WireError, World};
 
@@ -86,11 +87,21 @@ impl Client {
         }
     }
 
-    /// The page blob client, BackupToUrl.exe over the storage library of .NET; user agent and version are inferred from that library's age and
-    /// from infinite leases, which 2012-02-12 brought.
+    /// The page blob client, BackupToUrl.exe over the storage library of .NET; user agent and version are inferred from that library's age: in
+    /// 2012 and 2014 what infinite leases need at least, from 2016 on what the library spoke a year before. The two sign an empty body differently.
     ///
     /// `None` where identity and secret are no account and key.
-    pub(super) fn page(world: &World, address: Address, credential: &Credential) -> Option<Self> {
+    pub(super) fn page(
+        world: &World,
+        address: Address,
+        credential: &Credential,
+        version: Version,
+    ) -> Option<Self> {
+        let (user_agent, version) = if version < Version::V2016 {
+            ("WA-Storage/2.0.6.1", "2012-02-12")
+        } else {
+            ("WA-Storage/5.0.0", "2015-02-21")
+        };
         let account = AccountName::new(credential.identity.as_str()).ok()?;
         let secret = Secret::from_base64(&credential.secret).ok()?;
         Some(Self {
@@ -98,8 +109,8 @@ impl Client {
             clock: Arc::clone(&world.clock),
             address: Arc::new(address),
             authorization: Authorization::Key(account, Arc::new(secret)),
-            user_agent: "WA-Storage/2.0.6.1",
-            version: "2012-02-12",
+            user_agent,
+            version,
         })
     }
 

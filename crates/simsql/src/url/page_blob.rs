@@ -14,6 +14,7 @@ use super::exchange::{Ask, Client};
 use super::failure::{self, Trouble};
 use super::hold::{Hold, Spelling};
 use super::in_flight::InFlight;
+use crate::instance::Version;
 use crate::media::{Credential, MediaSink, SinkPlan};
 use crate::message::Failure;
 use crate::session::Canceller;
@@ -30,10 +31,11 @@ pub(super) async fn open(
     world: &World,
     url: &str,
     credential: &Credential,
+    version: Version,
     plan: &SinkPlan,
     canceller: &Canceller,
 ) -> Result<Box<dyn MediaSink>, Failure> {
-    let client = client(world, url, credential)?;
+    let client = client(world, url, credential, version)?;
     let lease = LeaseId::from_u128(world.chance.guid().as_u128());
     let mut sink = PageSink {
         hold: Hold::new(client.clone(), lease, Spelling::Small),
@@ -52,8 +54,13 @@ pub(super) async fn open(
 }
 
 /// The client; 3298 where the credential holds no account and key.
-pub(super) fn client(world: &World, url: &str, credential: &Credential) -> Result<Client, Failure> {
-    Client::page(world, Address::parse(url)?, credential).ok_or_else(|| {
+pub(super) fn client(
+    world: &World,
+    url: &str,
+    credential: &Credential,
+    version: Version,
+) -> Result<Client, Failure> {
+    Client::page(world, Address::parse(url)?, credential, version).ok_or_else(|| {
         Failure::new(
             3298,
             &[&"The specified credential does not hold a storage account name and its access key"],

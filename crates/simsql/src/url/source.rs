@@ -28,8 +28,8 @@ pub(super) async fn open(world: &World, url: &str, access: &Access) -> Result<Bo
             lease: None,
             length: 0,
         },
-        Access::Account(credential) => {
-            let client = page_blob::client(world, url, credential)?;
+        Access::Account(credential, version) => {
+            let client = page_blob::client(world, url, credential, *version)?;
             acquire(&client).await?;
             Source {
                 client,
@@ -51,7 +51,7 @@ pub(super) async fn open(world: &World, url: &str, access: &Access) -> Result<Bo
         Err(trouble) => {
             let told = match access {
                 Access::Container(_) => failure::block_open(url, &trouble),
-                Access::Account(_) => failure::page_open(url, &trouble),
+                Access::Account(..) => failure::page_open(url, &trouble),
             };
             source.close().await;
             Err(told)

@@ -5,6 +5,7 @@
 
 mod bad_days;
 mod block;
+mod door;
 mod page;
 mod place;
 mod service;

@@ -95,6 +95,19 @@ fn a_backup_creates_the_largest_blob_leases_puts_pages_cuts_and_releases() {
     }
 }
 
+/// From 2016 on the library is a younger one.
+#[test]
+fn later_servers_speak_a_later_version() {
+    let place = Place::new(Version::V2016);
+    let (seen, _) = place.requests(&format!(
+        "BACKUP DATABASE Shop TO URL = '{URL}' WITH CREDENTIAL = 'key'"
+    ));
+    assert!(
+        seen.iter()
+            .all(|request| request.header("x-ms-version") == "2015-02-21")
+    );
+}
+
 #[test]
 fn one_device_and_no_sizes_with_an_account_key() {
     let place = Place::new(VERSION);
