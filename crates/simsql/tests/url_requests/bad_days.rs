@@ -342,7 +342,7 @@ fn no_secret_is_in_what_is_told_or_logged() {
         place
             .service
             .rule(|_| Some(Trouble::Answer(403, "AuthenticationFailed", "")));
-        assert_hides(place.run(&both()[0].1).unwrap_err(), secret);
+        assert_hides(&place.run(&both()[0].1).unwrap_err(), secret);
     }
     for secret in [KEY, "no base64!"] {
         let place = Place::new(PAGES);
@@ -350,11 +350,11 @@ fn no_secret_is_in_what_is_told_or_logged() {
         place
             .service
             .rule(|_| Some(Trouble::Answer(403, "AuthenticationFailed", "")));
-        assert_hides(place.run(&both()[1].1).unwrap_err(), secret);
+        assert_hides(&place.run(&both()[1].1).unwrap_err(), secret);
     }
 }
 
-fn assert_hides(failure: Failure, secret: &str) {
+fn assert_hides(failure: &Failure, secret: &str) {
     let told = format!("{failure:?} {}", failure.messages[0].text);
     assert!(secret.len() < 4 || !told.contains(secret), "{told}");
     assert!(!told.contains("a%2Bb%2Fc%3D"), "{told}");
