@@ -45,7 +45,7 @@ pub(super) async fn open(
         hold: Hold::new(client.clone(), lease, Spelling::Capital),
         client,
         blocks: Vec::new(),
-        in_flight: InFlight::default(),
+        in_flight: InFlight::of(plan.max_transfer_size),
         utf16_lists: plan.utf16_lists,
     };
     let begun = canceller.unless_cancelled(sink.begin(plan.format)).await;

@@ -9,15 +9,26 @@ use futures::stream::FuturesUnordered;
 use super::failure::Trouble;
 
 /// Writes at once. SQL Server's number is not known; block writes were seen in parallel.
-pub(super) const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 8;
+/// Bytes of them at once: fewer writes of 20 MB, which a MAXTRANSFERSIZE can have.
+const BYTES_AT_ONCE: usize = 64 << 20;
 
 /// The writes.
-#[derive(Default)]
 pub(super) struct InFlight {
+    at_once: usize,
     running: FuturesUnordered<BoxFuture<'static, Result<(), Trouble>>>,
 }
 
 impl InFlight {
+    /// For writes of at most `largest` bytes.
+    pub(super) fn of(largest: u32) -> Self {
+        let fit = BYTES_AT_ONCE / (largest as usize).max(1);
+        Self {
+            at_once: fit.clamp(1, AT_ONCE),
+            running: FuturesUnordered::new(),
+        }
+    }
+
     /// Starts a write, once there is room for it: it is on its way when this returns.
     ///
     /// # Errors
@@ -26,7 +37,7 @@ impl InFlight {
         &mut self,
         write: BoxFuture<'static, Result<(), Trouble>>,
     ) -> Result<(), Trouble> {
-        while self.running.len() >= AT_ONCE {
+        while self.running.len() >= self.at_once {
             self.next().await?;
         }
         self.running.push(write);

@@ -41,7 +41,7 @@ pub(super) async fn open(
         hold: Hold::new(client.clone(), lease, Spelling::Small),
         client,
         length: 0,
-        in_flight: InFlight::default(),
+        in_flight: InFlight::of(WRITE as u32),
     };
     let begun = canceller.unless_cancelled(sink.begin(plan.format)).await;
     match begun.and_then(|begun| begun) {

@@ -9,3 +9,4 @@ mod door;
 mod page;
 mod place;
 mod service;
+mod wire;
