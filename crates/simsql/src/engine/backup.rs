@@ -119,7 +119,8 @@ impl Engine {
         self.core.log.read_raw(offset, length, out)
     }
 
-    /// Ends a data backup. With `success` a full one becomes the differential base with `guid`, and the log chain begins where there was none.
+    /// Ends a data backup. With `success` a full one becomes the differential base with `guid`, and with a full or a differential one the log chain
+    /// begins where there was none.
     ///
     /// # Errors
     /// Where the boot page cannot be written: the base is the old one then.
@@ -187,6 +188,9 @@ impl Core {
         };
         let outcome = match success {
             Some(guid) if backup.kind == DataKind::Full => self.rebase(backup, guid, at),
+            Some(_) if backup.kind == DataKind::Differential && self.begins_chain(backup) => {
+                self.write_boot()
+            }
             _ => Ok(()),
         };
         self.differential.note_apart(false);
@@ -200,13 +204,21 @@ impl Core {
         let boot = &mut self.boot.boot;
         boot.database_backup_lsn = Some(backup.checkpoint_lsn);
         boot.differential_base = Some((backup.checkpoint_lsn, guid, time));
-        if boot.recovery_model != RecoveryModel::Simple && boot.log_chain_lsn.is_none() {
-            boot.log_chain_lsn = Some(backup.first_lsn);
-            boot.last_log_backup_lsn = Some(backup.first_lsn);
-        }
+        self.begins_chain(backup);
         self.write_boot()?;
         self.write_headers()?;
         self.clear_differential()
+    }
+
+    /// Begins the log chain where there is none: log backups can follow this one. Whether that was so.
+    fn begins_chain(&mut self, backup: &DataBackup) -> bool {
+        let boot = &mut self.boot.boot;
+        let begins = boot.recovery_model != RecoveryModel::Simple && boot.log_chain_lsn.is_none();
+        if begins {
+            boot.log_chain_lsn = Some(backup.first_lsn);
+            boot.last_log_backup_lsn = Some(backup.first_lsn);
+        }
+        begins
     }
 
     fn end_log_backup(&mut self, end: Lsn, at: Moment) -> Result<()> {

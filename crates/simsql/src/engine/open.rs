@@ -149,6 +149,8 @@ impl Engine {
             Opening::Recover { at } => {
                 core.read_boot()?;
                 core.redo_from = core.boot.boot.checkpoint_lsn;
+                // A process that ended while it gave the database up (BACKUP LOG WITH NORECOVERY) and had not noted so.
+                core.boot.boot.redo_start = None;
                 let recovered = core.recover_from_crash(at);
                 core.settle(recovered)?;
                 let mut engine = Self::over(core)?;

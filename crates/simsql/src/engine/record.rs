@@ -17,6 +17,11 @@ use crate::moment::Moment;
 /// Runs of zero bytes shorter than this are cheaper to keep than to cut out of a page's content.
 const SHORTEST_GAP: usize = 8;
 
+/// More pages than a data file has: SQL Server's largest are 16 TB.
+const PAGES_MAX: u32 = 1 << 31;
+/// More transactions than a database sees: a restored log may say anything, and the next number follows from what it says.
+const TRANSACTIONS_MAX: u64 = 1 << 62;
+
 /// A transaction as a checkpoint notes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OpenTransaction {
@@ -312,19 +317,19 @@ impl<'a> In<'a> {
     fn record(&mut self) -> Option<Record> {
         Some(match self.u8()? {
             BEGIN => Record::Begin {
-                transaction: self.u64()?,
+                transaction: self.number()?,
                 at: self.time()?,
             },
             COMMIT => Record::Commit {
-                transaction: self.u64()?,
+                transaction: self.number()?,
                 at: self.time()?,
             },
             ABORT => Record::Abort {
-                transaction: self.u64()?,
+                transaction: self.number()?,
                 at: self.time()?,
             },
             WRITE => Record::Write {
-                transaction: self.u64()?,
+                transaction: self.number()?,
                 previous: self.lsn()?,
                 page: self.page()?,
                 offset: self.u16()?,
@@ -332,7 +337,7 @@ impl<'a> In<'a> {
                 after: self.bytes()?.to_vec(),
             },
             COMPENSATION => Record::Compensation {
-                transaction: self.u64()?,
+                transaction: self.number()?,
                 undo_next: self.lsn()?,
                 page: self.page()?,
                 offset: self.u16()?,
@@ -352,9 +357,9 @@ impl<'a> In<'a> {
             CHECKPOINT => self.checkpoint()?,
             FILE_SIZE => Record::FileSize {
                 file: self.u16()?,
-                pages: self.u32()?,
+                pages: self.u32().filter(|pages| *pages <= PAGES_MAX)?,
             },
-            FILE_ADDED => Record::FileAdded(serde_json::from_slice(self.bytes()?).ok()?),
+            FILE_ADDED => Record::FileAdded(self.file()?),
             OPTIONS => Record::Options(self.options()?),
             FORK => Record::Fork {
                 fork: self.guid()?,
@@ -368,12 +373,12 @@ impl<'a> In<'a> {
 
     fn checkpoint(&mut self) -> Option<Record> {
         let at = self.time()?;
-        let next_transaction = self.u64()?;
+        let next_transaction = self.number()?;
         let count = self.u32()?;
         let open = (0..count)
             .map(|_| {
                 Some(OpenTransaction {
-                    id: self.u64()?,
+                    id: self.number()?,
                     begin: self.lsn()?,
                     last: self.lsn()?,
                     at: self.time()?,
@@ -457,8 +462,20 @@ impl<'a> In<'a> {
     fn page(&mut self) -> Option<PageId> {
         Some(PageId {
             file: self.u16()?,
-            page: self.u32()?,
+            page: self.u32().filter(|page| *page < PAGES_MAX)?,
         })
+    }
+
+    /// The number of a transaction.
+    fn number(&mut self) -> Option<u64> {
+        self.u64().filter(|number| *number < TRANSACTIONS_MAX)
+    }
+
+    /// A data file that was added.
+    fn file(&mut self) -> Option<Box<DatabaseFile>> {
+        let file: Box<DatabaseFile> = serde_json::from_slice(self.bytes()?).ok()?;
+        let is_data = file.file_type == bak::FileType::Data && file.file_id > 2;
+        (is_data && file.size <= PAGES_MAX).then_some(file)
     }
 
     fn place(&mut self) -> Option<Place> {
@@ -476,6 +493,24 @@ impl<'a> In<'a> {
 }
 
 impl Record {
+    /// The record at `lsn`, as one of a chain that is walked from its newest record back: a restored log may say anything, and a walk that
+    /// does not go back never ends.
+    ///
+    /// # Errors
+    /// [`EngineError::Log`] where the next one is not before it.
+    pub(super) fn leading_back(self, lsn: Lsn) -> Result<Self> {
+        let next = match &self {
+            Self::Write { previous, .. } => *previous,
+            Self::Compensation { undo_next, .. } => *undo_next,
+            _ => return Ok(self),
+        };
+        if next < lsn {
+            return Ok(self);
+        }
+        let detail = "the chain of a transaction does not lead back".to_owned();
+        Err(EngineError::Log { lsn, detail })
+    }
+
     /// Whether what it changes lies on its page, so that whoever applies it need not look.
     fn is_within_page(&self) -> bool {
         match self {
@@ -600,5 +635,63 @@ mod tests {
             }
         }
         assert!(Record::decode(lsn(1), &[200, 1, 2]).is_err());
+    }
+
+    #[test]
+    fn what_no_database_can_say_is_refused() {
+        let far = PageId {
+            file: 1,
+            page: u32::MAX,
+        };
+        let at = Moment(0);
+        let place = Place {
+            is_first: true,
+            is_last: true,
+        };
+        let page = Box::new([0; PAGE]);
+        let impossible = [
+            Record::Format {
+                place,
+                page: far,
+                content: page,
+            },
+            Record::System {
+                place,
+                page: far,
+                offset: 0,
+                after: vec![1],
+            },
+            Record::FileSize {
+                file: 1,
+                pages: u32::MAX,
+            },
+            Record::Begin {
+                transaction: u64::MAX,
+                at,
+            },
+            Record::Checkpoint {
+                at,
+                next_transaction: u64::MAX,
+                open: Vec::new(),
+            },
+        ];
+        for record in impossible {
+            assert!(Record::decode(lsn(1), &record.encode()).is_err(), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_that_does_not_lead_back_is_refused() {
+        let write = |previous| Record::Write {
+            transaction: 7,
+            previous,
+            page: PageId { file: 1, page: 9 },
+            offset: 0,
+            before: vec![1],
+            after: vec![2],
+        };
+        assert!(write(lsn(4)).leading_back(lsn(5)).is_ok());
+        assert!(write(lsn(5)).leading_back(lsn(5)).is_err());
+        assert!(write(lsn(6)).leading_back(lsn(5)).is_err());
     }
 }

@@ -234,6 +234,12 @@ impl Core {
         file.create_lsn = Some(lsn);
         if let Some(path) = self.moves.get(&file.logical_name.to_lowercase()) {
             file.physical_name.clone_from(path);
+        } else if self.boot.boot.redo_start.is_some() {
+            // Its path is one of the server that made the backup; here it may be anybody's.
+            return Err(EngineError::Log {
+                lsn,
+                detail: format!("nobody said where the file {} goes", file.logical_name),
+            });
         }
         let exists = self.world.disk.look(&file.physical_name) == Some(Kind::File);
         self.files

@@ -34,6 +34,9 @@ use crate::world::{Open, World};
 /// Where redo stands while the pages of a set are coming over those of another.
 const INCOMPLETE: Lsn = Lsn::ZERO;
 
+/// More extents than a data file has: SQL Server's largest are 16 TB.
+const EXTENTS_MAX: u32 = (1 << 31) / EXTENT;
+
 /// Restore.
 impl Engine {
     /// Makes empty files for a restore (existing ones are replaced); the boot page comes with the backup's pages.
@@ -58,10 +61,13 @@ impl Engine {
     /// Writes an extent as the backup holds it.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk's; [`EngineError::DataFull`] for one that lies beyond the end of the largest file.
     pub fn restore_extent(&mut self, file_id: u16, extent: u32, pages: &[u8]) -> Result<()> {
         self.leave_standby()?;
         let core = &mut self.core;
+        if extent >= EXTENTS_MAX {
+            return Err(EngineError::DataFull);
+        }
         if let Some((start, fork)) = core.boot.boot.redo_start
             && start != INCOMPLETE
         {

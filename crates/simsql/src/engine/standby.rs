@@ -97,7 +97,7 @@ impl Core {
         for loser in replay.open.values().rev() {
             let mut next = loser.last;
             loop {
-                match Record::decode(next, &self.log.record(next)?)? {
+                match Record::decode(next, &self.log.record(next)?)?.leading_back(next)? {
                     Record::Write { previous, page, .. } => {
                         undo.push((next, page));
                         next = previous;

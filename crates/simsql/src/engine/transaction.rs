@@ -148,7 +148,7 @@ impl Core {
     /// Its compensation goes into reserved room.
     pub(super) fn undo_one(&mut self, transaction: u64, from: Lsn) -> Result<Undone> {
         let bytes = self.log.record(from)?;
-        match Record::decode(from, &bytes)? {
+        match Record::decode(from, &bytes)?.leading_back(from)? {
             Record::Write {
                 transaction: owner,
                 previous,

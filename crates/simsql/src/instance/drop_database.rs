@@ -2,7 +2,7 @@
 
 use super::permission;
 use super::state::DatabaseState;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::message::Failure;
 use crate::session::Session;
 
@@ -65,9 +65,10 @@ fn drop_one(session: &Session, name: &str, if_exists: bool) -> Result<(), Failur
     let is_offline = entry.state == DatabaseState::Offline;
     drop(entry);
     if !is_offline {
-        for file in files {
+        let beside = engine::side_files(&files).into_iter();
+        for path in beside.chain(files.into_iter().map(|file| file.physical_name)) {
             // A file that cannot be removed is left to the administrator; the database is gone all the same.
-            drop(instance.world.disk.remove(&file.physical_name));
+            drop(instance.world.disk.remove(&path));
         }
     }
     Ok(())

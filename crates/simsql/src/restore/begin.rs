@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::target::{Target, certificate};
-use crate::engine::{DatabaseFile, Engine};
+use crate::engine::{DatabaseFile, Engine, side_files};
 use crate::instance::locks::Locks;
 use crate::instance::state::UserAccess;
-use crate::instance::{DatabaseEntry, DatabaseState, State, trouble};
+use crate::instance::{DatabaseEntry, DatabaseState, State, free_id, trouble};
 use crate::message::Failure;
 use crate::session::Session;
 
@@ -14,15 +14,16 @@ use crate::session::Session;
 /// have are removed.
 ///
 /// # Errors
-/// The disk's; then the database is there without files that can be used.
+/// 3101, 33111, and the disk's; then the database is there without files that can be used.
 pub(super) fn begin_full(
     session: &Session,
-    target: &Target,
+    target: &mut Target,
     files: Vec<DatabaseFile>,
     thumbprint: Option<[u8; 20]>,
 ) -> Result<(), Failure> {
     let instance = &session.instance;
     let mut state = instance.state();
+    settle_id(&state, target)?;
     let old = super::files::present_files(&state, target.id);
     let certificate = thumbprint
         .map(|thumbprint| certificate(&state, thumbprint))
@@ -37,13 +38,14 @@ pub(super) fn begin_full(
         entry.encryption_certificate = certificate;
     }
     instance.save(&state)?;
-    for file in old {
+    let beside = side_files(&old).into_iter();
+    for path in beside.chain(old.into_iter().map(|file| file.physical_name)) {
         let stays = files
             .iter()
-            .any(|new| new.physical_name.eq_ignore_ascii_case(&file.physical_name));
+            .any(|new| new.physical_name.eq_ignore_ascii_case(&path));
         if !stays {
             // A file that cannot be removed is in nobody's way.
-            drop(instance.world.disk.remove(&file.physical_name));
+            drop(instance.world.disk.remove(&path));
         }
     }
     let made = Engine::begin_restore(&instance.world, files);
@@ -51,6 +53,21 @@ pub(super) fn begin_full(
         return Err(Failure::new(3204, &[]));
     };
     entry.engine = Some(made.map_err(|error| trouble::failure(&error, entry))?);
+    Ok(())
+}
+
+/// A database that was not there when its place was chosen has the number for itself: others may have made theirs since.
+///
+/// # Errors
+/// 3101 where somebody made one of its name.
+fn settle_id(state: &State, target: &mut Target) -> Result<(), Failure> {
+    if target.existed {
+        return Ok(());
+    }
+    if state.database(&target.name).is_some() {
+        return Err(Failure::new(3101, &[]));
+    }
+    target.id = free_id(state);
     Ok(())
 }
 
@@ -96,4 +113,61 @@ pub(super) fn begin_roll_forward(session: &Session, target: &Target) -> Result<(
         entry.is_read_only = false;
     }
     instance.save(&state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::{Instance, Settings, Version};
+    use crate::memory::Memory;
+
+    fn file(file_id: u16, path: &str) -> DatabaseFile {
+        DatabaseFile {
+            file_id,
+            logical_name: format!("file{file_id}"),
+            physical_name: path.to_owned(),
+            file_type: if file_id == 2 {
+                bak::FileType::Log
+            } else {
+                bak::FileType::Data
+            },
+            unique_id: uuid::Uuid::from_u128(u128::from(file_id)),
+            size: 64,
+            max_size: u32::MAX,
+            growth: 8,
+            create_lsn: None,
+        }
+    }
+
+    #[test]
+    fn two_restores_that_begin_together_are_two_databases() {
+        let memory = Memory::new(3);
+        let settings = Settings {
+            initial_pages: 64,
+            ..Settings::new(Version::V2022, "/sim")
+        };
+        let instance = Instance::start(memory.world.clone(), settings).unwrap();
+        let session = instance.attach("sa").unwrap();
+        let id = free_id(&instance.state());
+        let mut begin = |name: &str| {
+            let files = ["mdf", "ldf"].map(|extension| format!("/sim/data/{name}.{extension}"));
+            let mut target = Target {
+                id,
+                name: name.to_owned(),
+                existed: false,
+                binding: None,
+            };
+            let files = vec![file(1, &files[0]), file(2, &files[1])];
+            let begun = begin_full(&session, &mut target, files, None);
+            begun.map(|()| target.id)
+        };
+        let (first, second) = (begin("A").unwrap(), begin("B").unwrap());
+        assert_ne!(first, second);
+        assert_eq!(begin("A").unwrap_err().messages[0].number, 3101);
+        let state = instance.state();
+        for name in ["A", "B"] {
+            let entry = state.database(name).unwrap();
+            assert!(entry.files[0].physical_name.contains(name) && entry.engine.is_some());
+        }
+    }
 }

@@ -46,8 +46,8 @@ async fn from_media(
 ) -> Result<(), Failure> {
     let header = media.set(order.position)?;
     target::check_set(session, order, &header)?;
-    let target = target::take(session, order, &header).await?;
-    let done = restore(session, order, &header, &target, media, answers).await;
+    let mut target = target::take(session, order, &header).await?;
+    let done = restore(session, order, &header, &mut target, media, answers).await;
     exclusive::release(&mut session.instance.state(), target.id, session.id);
     done
 }
@@ -56,7 +56,7 @@ async fn restore(
     session: &Session,
     order: &Order,
     header: &SetHeader,
-    target: &Target,
+    target: &mut Target,
     media: &mut MediaSet,
     answers: &mut dyn Answers,
 ) -> Result<(), Failure> {

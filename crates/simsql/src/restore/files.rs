@@ -1,5 +1,7 @@
 //! Where the files of a restored database go, and whether they can go there.
 
+use std::collections::BTreeSet;
+
 use bak::content::SetHeader;
 use bak::{DatabaseFile as StoredFile, FileType};
 
@@ -21,13 +23,14 @@ const NO_PATH: i32 = 3;
 /// The files of the database, at their places.
 ///
 /// # Errors
-/// 3234, 3176, 1834, 3142, 5133 with 3156, 3257, each with 3119 behind it.
+/// 3241, 3234, 3176, 1834, 3142, 5133 with 3156, 3257, each with 3119 behind it.
 pub(super) fn plan(
     session: &Session,
     order: &Order,
     header: &SetHeader,
     target: &Target,
 ) -> Result<Vec<DatabaseFile>, Failure> {
+    check_files(order, header)?;
     let state = session.instance.state();
     check_moves(order, header)?;
     let files: Vec<DatabaseFile> = header
@@ -69,6 +72,22 @@ pub(super) fn problems_for_verify(session: &Session, order: &Order, header: &Set
     }
     problems.extend(space(&session.instance, &state, &target, &files));
     problems
+}
+
+/// Whether what the set says of its files can be a database at all: a primary file, a log, numbers that are each one file's.
+///
+/// # Errors
+/// 3241 where it cannot.
+fn check_files(order: &Order, header: &SetHeader) -> Result<(), Failure> {
+    let files = &header.set.files;
+    let ids: BTreeSet<u32> = files.iter().map(|file| file.file_id).collect();
+    let has = |file_type: FileType| files.iter().any(|file| file.file_type == file_type);
+    let are_numbers = ids.iter().all(|id| (1..u32::from(u16::MAX)).contains(id));
+    if ids.len() == files.len() && are_numbers && has(FileType::Data) && has(FileType::Log) {
+        return Ok(());
+    }
+    let device = order.devices.first().map_or("", |device| device.name());
+    Err(Failure::new(3241, &[&device]))
 }
 
 /// # Errors
@@ -126,6 +145,38 @@ fn placed(
         growth: growth(size, details.map_or(0, |details| details.growth)),
         create_lsn: None,
     }
+}
+
+/// The data files that a log backup lists and the database does not have yet: their logical names, and where they go.
+///
+/// # Errors
+/// 3176, 1834, 5133 with 3156, each with 3119 behind it. A file of this path that is nobody's may be one that a restore before made.
+pub(super) fn added(
+    instance: &Instance,
+    state: &State,
+    order: &Order,
+    header: &SetHeader,
+    target: &Target,
+) -> Result<Vec<(String, String)>, Failure> {
+    let mut all = present_files(state, target.id);
+    let (mut problems, mut added) = (Vec::new(), Vec::new());
+    for file in &header.set.files {
+        let is_known = all.iter().any(|known| u32::from(known.file_id) == file.file_id);
+        if is_known || file.file_type != FileType::Data {
+            continue;
+        }
+        let file = placed(state, order, header, target, file);
+        let found = problems_of(instance, state, order, target, &file);
+        problems.extend(found.into_iter().filter(|problem| problem.number != 3142));
+        added.push((file.logical_name.clone(), file.physical_name.clone()));
+        all.push(file);
+    }
+    problems.extend(claimed_twice(&all));
+    if problems.is_empty() {
+        return Ok(added);
+    }
+    problems.push(Message::new(3119, &[]));
+    Err(Failure { messages: problems })
 }
 
 fn pages(bytes: u64) -> u32 {

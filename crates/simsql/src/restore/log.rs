@@ -71,6 +71,12 @@ async fn roll_forward(
         if engine.is_foreign() {
             return Err(Failure::new(40_512, &[]));
         }
+        super::files::check_moves(order, header)?;
+        let added = super::files::added(&session.instance, &state, order, header, target)?;
+        let engine = super::transfer::engine_of(&mut state.databases, target)?;
+        for (logical, path) in added {
+            engine.move_added_file(&logical, &path);
+        }
     }
     begin::begin_roll_forward(session, target)?;
     let moved = transfer.run(media, answers).await?;

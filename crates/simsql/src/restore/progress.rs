@@ -22,7 +22,10 @@ impl Progress {
     pub(super) fn new(session: &Session, stats: Option<u8>, header: &SetHeader) -> Self {
         Self {
             stats: stats.filter(|every| *every > 0),
-            total: header.files.iter().map(|file| file.backup_bytes).sum(),
+            total: header
+                .files
+                .iter()
+                .fold(0, |total, file| total.saturating_add(file.backup_bytes)),
             done: 0,
             told: 0,
             started: session.instance.world.clock.uptime(),

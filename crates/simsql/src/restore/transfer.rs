@@ -137,9 +137,12 @@ impl Transfer<'_> {
                     bytes += extent.pages.len() as u64;
                     let number = extent.first_page / EXTENT as u32;
                     let is_new = moved.extents.insert((extent.file_id, number));
+                    // As BACKUP counts them: what a later pass sends again is no more pages.
+                    if extent.pass == 1 {
+                        *moved.pages.entry(extent.file_id).or_default() += EXTENT;
+                    }
                     // An extent that no page of its own names may not go over one that is there.
                     if extent.is_named || is_new {
-                        *moved.pages.entry(extent.file_id).or_default() += EXTENT;
                         self.with_engine(|engine| {
                             engine.restore_extent(extent.file_id, number, &extent.pages)
                         })?;

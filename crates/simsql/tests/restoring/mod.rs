@@ -221,8 +221,13 @@ impl Bench {
             .to_string()
     }
 
-    /// BACKUP of `Shop`: `full`, `diff` or `log`.
-    pub(crate) fn back_up(&mut self, kind: &str, paths: &[&str], change: impl FnOnce(&mut BackupStatement)) {
+    /// BACKUP of `Shop`: `full`, `diff` or `log`; what it said.
+    pub(crate) fn back_up(
+        &mut self,
+        kind: &str,
+        paths: &[&str],
+        change: impl FnOnce(&mut BackupStatement),
+    ) -> Transcript {
         let mut order = BackupStatement {
             what: if kind == "log" {
                 BackupWhat::Log
@@ -245,6 +250,7 @@ impl Bench {
         let clock = Arc::clone(&self.memory.clock);
         let done = clock.run_one(simsql::backup::run(&mut self.session, &order, &mut transcript));
         assert_eq!(done, Ok(()), "{order:?}");
+        transcript
     }
 
     pub(crate) fn state(&self, database: &str) -> DatabaseState {

@@ -19,7 +19,8 @@ impl Log {
         while !rest.is_empty() {
             let head = block::check(rest, segment.vlf_sequence, number)
                 .map_err(|detail| self.refused(segment, number, detail))?;
-            if u64::from(number + head.sectors()) * SECTOR as u64 > segment.vlf_length {
+            let behind = u64::from(number) + u64::from(head.sectors());
+            if behind * SECTOR as u64 > segment.vlf_length {
                 return Err(self.refused(
                     segment,
                     number,
