@@ -3,13 +3,16 @@
 
 mod restoring;
 
+use std::sync::Arc;
+
 use bak::content::{Event, SetHeader};
 use bak::writer::{BlockSize, MediaDescription, MediaWriter, SetDetails, SetPlan};
 use bak::{ContentReader, FileType};
 use restoring::{Bench, statement, word};
 use simsql::engine::{RecoveryModel, side_files};
-use simsql::instance::{Version, drop_database};
+use simsql::instance::{DatabaseState, Version, alter_database, drop_database};
 use simsql::tsql::restore::{RestoreStatement, RestoreWhat};
+use simsql::tsql::statement::{AlterDatabase, DatabaseOption, Termination};
 use uuid::Uuid;
 
 const ADDED: &str = "/sim/data/more.ndf";
@@ -138,6 +141,26 @@ fn a_differential_begins_the_log_chain_that_simple_broke() {
     bench.does(&restore(RestoreWhat::Log, "Copy", "log.trn"));
     bench.does(&statement(RestoreWhat::Database, Some("Copy"), &[]));
     assert_eq!(bench.rows("Copy").len(), 60);
+}
+
+#[test]
+fn a_restoring_database_is_not_opened_by_altering_it() {
+    let mut bench = shop();
+    copy_of(&mut bench, "full.bak");
+    let clock = Arc::clone(&bench.memory.clock);
+    for option in [
+        DatabaseOption::Offline,
+        DatabaseOption::Online,
+        DatabaseOption::Emergency,
+    ] {
+        let alter = AlterDatabase::Set(vec![option], Termination::None);
+        let failure = clock
+            .run_one(alter_database(&mut bench.session, "Copy", &alter))
+            .unwrap_err();
+        let numbers: Vec<i32> = failure.messages.iter().map(|message| message.number).collect();
+        assert_eq!(numbers, [5052, 5069]);
+        assert_eq!(bench.state("Copy"), DatabaseState::Restoring);
+    }
 }
 
 /// The headers of a backup.

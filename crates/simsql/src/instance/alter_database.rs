@@ -50,6 +50,7 @@ async fn set(
     option: &DatabaseOption,
     termination: Termination,
 ) -> Result<(), Failure> {
+    refuse_restoring(session, id)?;
     match option {
         DatabaseOption::Offline => offline(session, id, termination).await,
         DatabaseOption::Online => online(session, id),
@@ -73,6 +74,18 @@ async fn set(
         DatabaseOption::Switch(name, on) => switch(session, id, name, *on),
         // Accepted, and shown by nothing.
         DatabaseOption::Other(_) => Ok(()),
+    }
+}
+
+/// A restore goes on or is begun anew; taken offline and online again, the database would be open with half of it restored.
+///
+/// # Errors
+/// 5052.
+fn refuse_restoring(session: &Session, id: u16) -> Result<(), Failure> {
+    let state = session.instance.state();
+    match state.databases.get(&id).map(|entry| entry.state) {
+        Some(DatabaseState::Restoring) => Err(Failure::new(5052, &[&"RESTORING"])),
+        _ => Ok(()),
     }
 }
 
@@ -211,9 +224,6 @@ fn online(session: &Session, id: u16) -> Result<(), Failure> {
         if entry.engine.is_some() && entry.state == DatabaseState::Online {
             return Ok(());
         }
-        if entry.state == DatabaseState::Restoring {
-            return Err(Failure::new(5052, &[&"RESTORING"]));
-        }
         opening::open(&world, entry)
     })
 }
@@ -221,9 +231,6 @@ fn online(session: &Session, id: u16) -> Result<(), Failure> {
 /// EMERGENCY: pages can be read by the administrator, without recovery; not undone by a restart.
 fn emergency(session: &Session, id: u16) -> Result<(), Failure> {
     change(session, id, |entry| {
-        if entry.state == DatabaseState::Restoring {
-            return Err(Failure::new(5052, &[&"RESTORING"]));
-        }
         entry.state = DatabaseState::Emergency;
         Ok(())
     })
