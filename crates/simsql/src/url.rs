@@ -56,10 +56,15 @@ pub async fn sink(
     }
 }
 
-/// Opens a blob to read a backup from it.
+/// Opens a blob to read a backup from it. Where that is cancelled half-way, the restore lease is released.
 ///
 /// # Errors
-/// 3201 and others.
-pub async fn source(world: &World, url: &str, access: &Access) -> Result<Box<dyn MediaSource>, Failure> {
-    source::open(world, url, access).await
+/// 3201 and others; [`Failure::cancelled`].
+pub async fn source(
+    world: &World,
+    url: &str,
+    access: &Access,
+    canceller: &Canceller,
+) -> Result<Box<dyn MediaSource>, Failure> {
+    source::open(world, url, access, canceller).await
 }

@@ -79,8 +79,7 @@ pub(super) async fn open(
                     url::Direction::Restore,
                 )?
             };
-            let opening = url::source(world, name, &access);
-            session.canceller.unless_cancelled(opening).await?
+            url::source(world, name, &access, &session.canceller).await
         }
     }
 }

@@ -16,45 +16,36 @@ use super::failure::{self, Trouble};
 use super::page_blob;
 use crate::media::MediaSource;
 use crate::message::Failure;
+use crate::session::Canceller;
 use crate::world::{OsError, WireError, World};
 
 /// Bytes of a GET at most.
 const READ: usize = 4 << 20;
 
-pub(super) async fn open(world: &World, url: &str, access: &Access) -> Result<Box<dyn MediaSource>, Failure> {
-    let mut source = match access {
-        Access::Container(credential) => Source {
-            client: Client::block(world, Address::parse(url)?, credential),
-            lease: None,
-            length: 0,
-        },
-        Access::Account(credential, version) => {
-            let client = page_blob::client(world, url, credential, *version)?;
-            acquire(&client).await?;
-            Source {
-                client,
-                lease: Some(restore_lease()),
-                length: 0,
-            }
-        }
+pub(super) async fn open(
+    world: &World,
+    url: &str,
+    access: &Access,
+    canceller: &Canceller,
+) -> Result<Box<dyn MediaSource>, Failure> {
+    let client = match access {
+        Access::Container(credential) => Client::block(world, Address::parse(url)?, credential),
+        Access::Account(credential, version) => page_blob::client(world, url, credential, *version)?,
     };
-    match source.measure().await {
-        // Seen on blobs that killed backups left: nothing, or a few kilobytes, committed.
-        Ok(0) => {
+    let mut source = Source {
+        client,
+        lease: matches!(access, Access::Account(..)).then(restore_lease),
+        length: 0,
+    };
+    match canceller.unless_cancelled(source.begin()).await {
+        Ok(Ok(())) => Ok(Box::new(source)),
+        Ok(Err(failure)) => {
             source.close().await;
-            Err(failure::cannot_open(url, 87))
+            Err(failure)
         }
-        Ok(length) => {
-            source.length = length;
-            Ok(Box::new(source))
-        }
-        Err(trouble) => {
-            let told = match access {
-                Access::Container(_) => failure::block_open(url, &trouble),
-                Access::Account(..) => failure::page_open(url, &trouble),
-            };
+        Err(cancelled) => {
             source.close().await;
-            Err(told)
+            Err(cancelled)
         }
     }
 }
@@ -62,18 +53,6 @@ pub(super) async fn open(world: &World, url: &str, access: &Access) -> Result<Bo
 /// `BAC2BAC2BAC2BAC2BAC2BAC2BAC2BAC2`, without dashes, as documented.
 fn restore_lease() -> String {
     format!("{:032X}", LeaseId::RESTORE.as_u128())
-}
-
-async fn acquire(client: &Client) -> Result<(), Failure> {
-    let acquire = Ask::new(Method::PUT, "comp=lease")
-        .header("x-ms-lease-action", "acquire")
-        .header("x-ms-lease-duration", "-1")
-        .header("x-ms-proposed-lease-id", restore_lease());
-    client
-        .send(acquire)
-        .await
-        .map(drop)
-        .map_err(|trouble| failure::page_open(client.url(), &trouble))
 }
 
 struct Source {
@@ -84,6 +63,32 @@ struct Source {
 }
 
 impl Source {
+    /// Takes the lease, in page mode, and learns how long the blob is.
+    async fn begin(&mut self) -> Result<(), Failure> {
+        if let Some(lease) = &self.lease {
+            let acquire = Ask::new(Method::PUT, "comp=lease")
+                .header("x-ms-lease-action", "acquire")
+                .header("x-ms-lease-duration", "-1")
+                .header("x-ms-proposed-lease-id", lease.as_str());
+            if let Err(trouble) = self.client.send(acquire).await {
+                if matches!(trouble, Trouble::Refused(_)) {
+                    // It is not ours to release.
+                    self.lease = None;
+                }
+                return Err(failure::page_open(self.client.url(), &trouble));
+            }
+        }
+        self.length = self.measure().await.map_err(|trouble| match self.lease {
+            None => failure::block_open(self.client.url(), &trouble),
+            Some(_) => failure::page_open(self.client.url(), &trouble),
+        })?;
+        if self.length == 0 {
+            // Seen on blobs that killed backups left: nothing, or a few kilobytes, committed.
+            return Err(failure::cannot_open(self.client.url(), 87));
+        }
+        Ok(())
+    }
+
     fn ask(&self, method: Method) -> Ask {
         let ask = Ask::new(method, "");
         match &self.lease {

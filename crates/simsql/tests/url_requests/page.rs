@@ -1,9 +1,11 @@
 //! The page blob client (`WITH CREDENTIAL`, 2012 SP1 CU2 and later) in its inferred order, and restores in both modes.
 
+use std::time::Duration;
+
 use bak::{Verdict, Verifier};
 use simsql::instance::Version;
 
-use crate::place::{PATH, Place, URL};
+use crate::place::{PATH, Place, URL, run};
 use crate::service::Seen;
 
 const VERSION: Version = Version::V2014;
@@ -201,4 +203,26 @@ fn a_lease_that_a_broken_restore_left_is_taken_again_and_one_of_a_backup_is_a_co
         "{}",
         told[0].1
     );
+}
+
+#[test]
+fn a_cancelled_restore_lets_go_wherever_it_is() {
+    let place = Place::new(VERSION);
+    place.requests(&format!(
+        "BACKUP DATABASE Shop TO URL = '{URL}' WITH CREDENTIAL = 'key'"
+    ));
+    let text = format!("RESTORE VERIFYONLY FROM URL = '{URL}' WITH CREDENTIAL = 'key'");
+    for after in [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30] {
+        let mut session = place.session();
+        let canceller = session.canceller.clone();
+        let cancel = async {
+            place.memory.world.clock.sleep(Duration::from_millis(after)).await;
+            canceller.cancel();
+            Ok(simsql::answers::Transcript::default())
+        };
+        let restore = Box::pin(run(&mut session, &text));
+        place.memory.clock.run(vec![restore, Box::pin(cancel)]);
+        let lease = place.service.blob(PATH, |blob| blob.lease);
+        assert_eq!(lease, Some(None), "after {after} ms");
+    }
 }
