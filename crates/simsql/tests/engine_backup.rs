@@ -4,6 +4,8 @@
 //!
 //! `BAC2_ENGINE_BACKUP_SEEDS` sets how many seeds are run; a failure names its seed.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use bak::Lsn;
 use bak::writer::LogSegment;
 use simsql::engine::{DataKind, Engine, EngineError, Opening, RecoveryModel, ReuseWait, Stop};
@@ -12,6 +14,7 @@ use simsql::moment::Moment;
 use simsql::world::Disk as _;
 use uuid::Uuid;
 
+#[allow(dead_code)] // Shared by several judges, each of which uses its part.
 mod workload;
 
 use workload::{Chance, Workload, assert_sound, files, plan, read, world};

@@ -4,11 +4,14 @@
 //!
 //! `BAC2_ENGINE_CRASH_SEEDS` sets how many seeds are run; a failure names its seed and its operation.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use simsql::engine::{Engine, EngineError, Opening, RecoveryModel};
 use simsql::memory::Disk;
 use simsql::moment::Moment;
 use simsql::world::Disk as _;
 
+#[allow(dead_code)] // Shared by several judges, each of which uses its part.
 mod workload;
 
 use workload::{Chance, State, Workload, assert_sound, files, plan, read, world};

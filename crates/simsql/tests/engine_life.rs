@@ -1,6 +1,8 @@
 //! The life of a database through the engine's own deeds, where one thing at a time goes wrong: a full log, a boot page that the power tears, a file
 //! that is being added.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use std::ops::ControlFlow;
 
 use bak::FileType;
@@ -14,6 +16,7 @@ use simsql::value::Value;
 use simsql::world::Disk as _;
 use uuid::Uuid;
 
+#[allow(dead_code)] // Shared by several judges, each of which uses its part.
 mod workload;
 
 use workload::{Chance, assert_sound, definition, files, plan, read, world};

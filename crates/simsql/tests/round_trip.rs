@@ -2,7 +2,7 @@
 //! What is restored equals what was recorded at that moment, row by row, and its pages are sound.
 //!
 //! A seed is a whole story. `BAC2_SIMSQL_SEEDS=N` runs so many of them instead of the few that fit every day's tests, `BAC2_SIMSQL_SEED=N` one alone.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::type_complexity)]
 
 #[path = "round_trip/database.rs"]
 mod database;

@@ -4,6 +4,8 @@
 //! The judge is a reader of its own ([`tape`]). What has one value in all real backups of a kind must have it here; what has several must have one of them.
 //! All differences are listed at once. Real backups come from the folder that `BAC2_REAL_BACKUPS` names; without it the test says that it tested nothing.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 #[path = "structure/fields.rs"]
 mod fields;
 #[path = "backup/support.rs"]

@@ -2,6 +2,8 @@
 //!
 //! Expected answers are those that SQL Server documents for the statements, and arithmetic by hand.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! The wire, judged by two clients that share no code with it: tiberius, and Microsoft's mssql-tds. Behind it stands a stand-in
 //! that knows a few words, so that nothing but the wire is judged here.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 #[path = "wire_clients/mssql.rs"]
 mod mssql;
 #[path = "wire_clients/served.rs"]

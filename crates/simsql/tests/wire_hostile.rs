@@ -1,6 +1,8 @@
 //! Clients that break the rules: changed, cut and made-up messages at every stage of a connection. Nothing panics, and the
 //! server goes on serving those who keep to them.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 #[path = "wire_clients/served.rs"]
 mod served;
 #[path = "wire_clients/stand_in.rs"]

@@ -63,7 +63,7 @@ mod tests {
             Some("SQL_Latin1_General_CP1_CI_AS")
         );
         assert_eq!(name(0x00D0_0804, 0).as_deref(), Some("Chinese_PRC_CI_AS"));
-        assert_eq!(name(0x00D0_0c0a, 0).as_deref(), Some("Modern_Spanish_CI_AS"));
+        assert_eq!(name(0x00D0_0C0A, 0).as_deref(), Some("Modern_Spanish_CI_AS"));
         assert_eq!(name(0x0001_0409, 0), None);
     }
 }
