@@ -105,9 +105,12 @@ pub(crate) fn cell<'a>(transcript: &'a Transcript, row: usize, column: &str) -> 
     &result.rows[row][index]
 }
 
+/// A page: file, number, and bytes.
+type Place = ((u16, u32), Vec<u8>);
+
 /// The pages of a set by file and number, later passes over earlier ones.
 pub(crate) fn pages_of(files: &[&[u8]], position: u16) -> BTreeMap<(u16, u32), Vec<u8>> {
-    let mut passes: BTreeMap<u32, Vec<((u16, u32), Vec<u8>)>> = BTreeMap::new();
+    let mut passes: BTreeMap<u32, Vec<Place>> = BTreeMap::new();
     for file in files {
         let mut reader = ContentReader::of_set(position);
         let mut take = |event: Event| {
