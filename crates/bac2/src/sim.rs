@@ -172,7 +172,11 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
     for line in faults {
         instance.schedule(line).map_err(|failure| not_started(&failure))?;
     }
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(tds::STACK)
+        .build();
+    let runtime = runtime.map_err(|error| {
         Failure::unusable(
             "NoThreads",
             format!("no threads could be started: {error}"),

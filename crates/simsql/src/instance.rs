@@ -19,6 +19,7 @@ pub mod locks;
 mod login;
 pub mod msdb;
 mod opening;
+mod own_files;
 pub mod permission;
 mod record;
 pub mod server;

@@ -56,6 +56,10 @@ pub trait Names {
     fn function(&mut self, name: &str, arguments: &[Value]) -> Option<Result<(Value, SqlType), Failure>>;
     /// `@name` or `@@NAME`, with the signs.
     fn variable(&mut self, name: &str) -> Option<(Value, SqlType)>;
+    /// Whether nobody waits for the answer any more: a query that looks at many rows asks now and then.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
 }
 
 /// What a query gives.

@@ -244,9 +244,17 @@ impl Session {
     /// RESETCONNECTION: rolls back, back to the login's database and options.
     pub fn reset(&mut self) {
         drop(self.abandon());
-        let frame = std::mem::take(&mut self.work.frame);
-        self.work = Work::default();
-        self.work.frame = frame;
+        // Where a batch runs (sp_reset_connection), it goes on: how deep it is and what it handles are its own.
+        let before = std::mem::take(&mut self.work);
+        self.work = Work {
+            frame: before.frame,
+            depth: before.depth,
+            tries: before.tries,
+            caught: before.caught,
+            collects: before.collects,
+            ends_batch: before.ends_batch,
+            ..Work::default()
+        };
         self.lock_timeout = -1;
         self.row_count = 0;
         self.last_error = 0;

@@ -59,6 +59,10 @@ pub enum Encryption {
     Required(Arc<ServerConfig>),
 }
 
+/// Bytes of stack that the runtime's threads need (`Builder::thread_stack_size`): batches run on them, and 32 texts may run within one another, each with
+/// blocks within blocks. Memory is taken only for what is used.
+pub const STACK: usize = 32 << 20;
+
 /// What clients may use up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

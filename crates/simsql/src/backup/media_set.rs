@@ -21,6 +21,8 @@ use crate::world::{Open, OsError, World};
 
 /// BLOCKSIZE of a file where it is not given: the sector of today's disks, as most real backups from 2014 on show.
 const DISK_BLOCK: BlockSize = BlockSize::B4096;
+/// `ERROR_SHARING_VIOLATION`.
+const IN_USE: i32 = 32;
 /// BLOCKSIZE of a URL, as real block lists show.
 const URL_BLOCK: BlockSize = BlockSize::B65536;
 
@@ -224,6 +226,11 @@ async fn open(
 ) -> Result<Box<dyn MediaSink>, Failure> {
     let world = &session.instance.world;
     let Device::Url(address) = device else {
+        if let Device::Disk(path) = device
+            && session.instance.has_open(path)
+        {
+            return Err(Failure::new(3201, &[path, &OsError::new(IN_USE)]));
+        }
         return disk::sink(world, device, plan);
     };
     let access = {

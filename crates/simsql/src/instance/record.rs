@@ -17,7 +17,7 @@ use crate::world::{Disk, Open, OsError};
 
 /// Name of the file in the instance's directory.
 pub(super) const FILE: &str = "instance.json";
-const NEW_FILE: &str = "instance.json.new";
+pub(super) const NEW_FILE: &str = "instance.json.new";
 /// More than any instance writes: 64 MiB.
 const LONGEST: u64 = 64 << 20;
 

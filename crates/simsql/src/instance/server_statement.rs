@@ -37,8 +37,35 @@ pub fn server_statement(
     if !permission::on_server(&state, &session.login, needed) {
         return Err(Failure::new(15_247, &[]));
     }
+    check_rank(session, &state, statement)?;
     run(session, &mut state, statement, resolve)?;
     session.instance.save(&state)
+}
+
+/// ALTER ANY LOGIN is no way to become more than one is: members of a fixed server role are made by its members alone, and who may do everything is
+/// changed and dropped only by his like.
+fn check_rank(session: &Session, state: &State, statement: &ServerStatement) -> Result<(), Failure> {
+    let all = permission::on_server(state, &session.login, "CONTROL SERVER");
+    let may = match statement {
+        ServerStatement::ServerRole { role, .. } => {
+            permission::is_server_role_member(state, &session.login, role) != Some(false)
+        }
+        ServerStatement::AlterLogin { name, .. } | ServerStatement::DropLogin(name) => {
+            all || !permission::on_server(state, name, "CONTROL SERVER")
+        }
+        _ => true,
+    };
+    match (may, statement) {
+        (true, _) => Ok(()),
+        (false, ServerStatement::ServerRole { role, .. }) => {
+            Err(Failure::new(15_151, &[&"alter", &"server role", role]))
+        }
+        (false, ServerStatement::DropLogin(name)) => Err(Failure::new(15_151, &[&"drop", &"login", name])),
+        (false, ServerStatement::AlterLogin { name, .. }) => {
+            Err(Failure::new(15_151, &[&"alter", &"login", name]))
+        }
+        (false, _) => Err(Failure::new(15_247, &[])),
+    }
 }
 
 fn run(

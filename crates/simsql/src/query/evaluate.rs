@@ -17,6 +17,8 @@ pub(crate) const ROWS_MAX: usize = 5_000_000;
 pub(crate) const BYTES_MAX: usize = 256 << 20;
 /// Rows and pairs of rows that one statement may look at; beyond that 8623.
 const STEPS_MAX: u64 = 500_000_000;
+/// After so many of them it is asked whether the statement was cancelled.
+const STEPS_BETWEEN_GLANCES: u64 = 4096;
 /// Bytes of the longest text an expression may build; beyond that 701.
 pub(crate) const TEXT_MAX: usize = 64 << 20;
 
@@ -87,6 +89,9 @@ impl<'n> Run<'n> {
         self.steps += 1;
         if self.steps > STEPS_MAX {
             return Err(Failure::new(8623, &[]));
+        }
+        if self.steps.is_multiple_of(STEPS_BETWEEN_GLANCES) && self.names.is_cancelled() {
+            return Err(Failure::cancelled());
         }
         Ok(())
     }

@@ -102,7 +102,10 @@ async fn check(
     let now = clock.now();
     let found = {
         let mut state = session.instance.state();
-        let entry = &state.databases[&id];
+        // Another session may have dropped it since it was looked up.
+        let Some(entry) = state.databases.get(&id) else {
+            return Ok(());
+        };
         if !permission::in_database(&state, entry, &session.login, "ALTER") {
             return Err(Failure::new(7983, &[&session.login, &entry.name]));
         }
@@ -151,7 +154,9 @@ fn shrink(
     };
     let now = session.instance.world.clock.now();
     let mut state = session.instance.state();
-    let entry = &state.databases[&id];
+    let Some(entry) = state.databases.get(&id) else {
+        return Ok(());
+    };
     if !permission::in_database(&state, entry, &session.login, "ALTER") {
         return Err(Failure::new(7983, &[&session.login, &entry.name]));
     }
@@ -314,7 +319,7 @@ fn open_transaction(
             let time = begun.local(clock.offset_minutes(begun)).to_local_time();
             let text = format!(
                 "Transaction information for database '{}'.\n\nOldest active transaction:\n    LSN           : {lsn}\n    Start time    : {time}",
-                state.databases[&id].name
+                state.databases.get(&id).map_or("", |entry| entry.name.as_str())
             );
             let mut message = Message::new(2528, &[]);
             message.number = 0;

@@ -41,11 +41,15 @@ pub(crate) async fn run(
         inner: answers,
         columns: std::sync::Arc::new([]),
         rows: Vec::new(),
+        overflows: false,
     };
     session.work.collects = true;
     let ran = Box::pin(leaf::run(session, execute, &mut collector)).await;
     session.work.collects = false;
     ran?;
+    if collector.overflows {
+        return Err(Failure::new(701, &[&"default"]));
+    }
     let rows = collector
         .rows
         .into_iter()
@@ -102,6 +106,8 @@ struct Collector<'a> {
     inner: &'a mut dyn Answers,
     columns: std::sync::Arc<[Column]>,
     rows: Vec<(std::sync::Arc<[Column]>, Vec<Value>)>,
+    /// There were more rows than are kept: the statement fails rather than lose some.
+    overflows: bool,
 }
 
 impl Answers for Collector<'_> {
@@ -117,6 +123,8 @@ impl Answers for Collector<'_> {
         if self.rows.len() < ROWS_MAX {
             self.rows
                 .push((std::sync::Arc::clone(&self.columns), row.to_vec()));
+        } else {
+            self.overflows = true;
         }
     }
 

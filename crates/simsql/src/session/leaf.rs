@@ -233,15 +233,15 @@ async fn declare(
     session: &mut Session,
     variables: &[(String, SqlType, Option<ast::Expr>)],
 ) -> Result<(), Failure> {
-    for (name, sql_type, value) in variables {
-        let value = match value {
+    for (name, sql_type, initial) in variables {
+        let value = match initial {
             Some(expression) => run::evaluate_as(session, expression, *sql_type).await?,
             None => Value::Null,
         };
         // In a loop the same declaration runs again: the variable keeps its value where none is given, as in SQL Server.
         let known = session.work.frame.variables.entry(name.to_lowercase());
         match known {
-            std::collections::btree_map::Entry::Occupied(mut known) if value != Value::Null => {
+            std::collections::btree_map::Entry::Occupied(mut known) if initial.is_some() => {
                 known.insert((value, *sql_type));
             }
             std::collections::btree_map::Entry::Occupied(_) => {}

@@ -125,6 +125,10 @@ impl Names for Scope<'_> {
             .get(&name.to_lowercase())
             .cloned()
     }
+
+    fn is_cancelled(&self) -> bool {
+        self.session.canceller.is_cancelled() || crate::instance::waiting::is_killed(self.session)
+    }
 }
 
 /// A table's full name.

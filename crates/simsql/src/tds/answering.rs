@@ -50,7 +50,8 @@ pub(super) struct Answering {
     last_error: i32,
     held: Option<Held>,
     in_call: bool,
-    is_closed: bool,
+    /// The end of the last call: what else there is to say of the request stands before it.
+    closing: Option<Vec<u8>>,
     is_fatal: bool,
 }
 
@@ -69,7 +70,7 @@ impl Answering {
             last_error: 0,
             held: None,
             in_call: false,
-            is_closed: false,
+            closing: None,
             is_fatal: false,
         }
     }
@@ -118,37 +119,37 @@ impl Answering {
     /// It ends: its status (the number of its last error, 0 for none) and its output parameters, given with their places.
     pub(super) fn end_call(&mut self, outputs: &[(usize, &str, SqlType, &Value)], is_last: bool) {
         self.release(done::MORE);
-        token::return_status(self.last_error, &mut self.tokens);
+        let mut tokens = Vec::new();
+        token::return_status(self.last_error, &mut tokens);
         for (place, name, sql_type, value) in outputs {
-            token::return_value(
-                *place,
-                name,
-                *sql_type,
-                value,
-                &self.manner.speech,
-                &mut self.tokens,
-            );
+            token::return_value(*place, name, *sql_type, value, &self.manner.speech, &mut tokens);
         }
         let mut status = if is_last { 0 } else { done::MORE };
         if self.last_error != 0 {
             status |= done::ERROR;
         }
-        token::done(Done::Procedure, status, 0, 0, self.dialect(), &mut self.tokens);
+        token::done(Done::Procedure, status, 0, 0, self.dialect(), &mut tokens);
         self.in_call = false;
         self.has_failed = false;
-        self.is_closed = is_last;
+        if is_last {
+            self.closing = Some(tokens);
+        } else {
+            self.tokens.extend(tokens);
+        }
     }
 
     /// The end of the message. One that was cancelled ends with an error without a text, and the attention is acknowledged by a
     /// message of its own: SQL Server does so since 2005, and Microsoft's JDBC driver waits for both.
     pub(super) fn finish(mut self, is_cancelled: bool, in_transaction: bool) {
         let transaction = if in_transaction { done::IN_TRANSACTION } else { 0 };
-        if is_cancelled {
+        if let Some(closing) = self.closing.take() {
+            self.tokens.extend(closing);
+        } else if is_cancelled {
             self.release(done::MORE);
             self.plain_done(done::ERROR | transaction);
         } else if self.held.is_some() {
             self.release(transaction);
-        } else if !self.is_closed {
+        } else {
             let error = if self.has_failed { done::ERROR } else { 0 };
             self.plain_done(error | transaction);
         }
@@ -253,5 +254,43 @@ impl Answers for Answering {
         let mut message = Message::new(5701, &[&new]);
         message.line = 1;
         self.message(message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::{Answering, Manner};
+    use crate::session::Canceller;
+    use crate::tds::dialect::Dialect;
+    use crate::tds::encode::Speech;
+    use crate::tds::packet::{Framing, HEADER};
+    use crate::tds::token::Change;
+
+    #[test]
+    fn the_end_of_the_last_call_is_the_last_token() {
+        let (packets, mut outgoing) = mpsc::channel(4);
+        let manner = Manner {
+            speech: Speech {
+                dialect: Dialect::V74,
+                collation: [0; 5],
+            },
+            framing: Framing {
+                size: 4096,
+                session: 51,
+            },
+            server: "S".to_owned(),
+        };
+        let mut answering = Answering::new(manner, packets, Canceller::default());
+        answering.begin_call();
+        answering.end_call(&[], true);
+        answering.change(Change::Began(1));
+        answering.finish(false, true);
+        let message = outgoing.try_recv().unwrap();
+        // ENVCHANGE, RETURNSTATUS, and DONEPROC of 13 bytes with nothing to follow.
+        assert_eq!(message[HEADER], 0xE3);
+        let end = &message[message.len() - 13..];
+        assert_eq!(end[..3], [0xFE, 0, 0]);
     }
 }

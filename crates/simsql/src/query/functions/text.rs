@@ -357,12 +357,13 @@ fn stuff(values: &[Value], sql_type: SqlType) -> Result<Value, Failure> {
     let (start, count) = (integer(&values[1]), integer(&values[2]));
     let all: Vec<char> = text(&values[0]).chars().collect();
     let missing = values[..3].contains(&Value::Null);
-    let (Ok(start), Ok(count)) = (usize::try_from(start - 1), usize::try_from(count)) else {
+    let (Ok(start), Ok(count)) = (usize::try_from(start.saturating_sub(1)), usize::try_from(count)) else {
         return Ok(Value::Null);
     };
     if missing || start >= all.len() {
         return Ok(Value::Null);
     }
+    check_size(text(&values[0]).len() + text(&values[3]).len())?;
     let mut result: String = all[..start].iter().collect();
     result.push_str(text(&values[3]));
     result.extend(&all[start.saturating_add(count).min(all.len())..]);
@@ -424,7 +425,11 @@ fn concat(values: &[Value], between: &str, sql_type: SqlType) -> Result<Value, F
         .filter(|value| **value != Value::Null)
         .map(text)
         .collect();
+    // Many arguments may name one long text: looked at before it is built.
+    let bytes = parts.iter().fold(0_usize, |sum, part| {
+        sum.saturating_add(part.len()).saturating_add(between.len())
+    });
+    check_size(bytes.saturating_sub(between.len()))?;
     let result = parts.join(between);
-    check_size(result.len())?;
     convert::convert(Value::Text(result), sql_type, sql_type)
 }

@@ -2,6 +2,7 @@
 
 use sqlparser::ast;
 use sqlparser::dialect::MsSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -15,6 +16,10 @@ use crate::value::SqlType;
 
 /// Expressions within expressions, beyond which 191 is raised.
 const DEPTH_MAX: usize = 200;
+
+/// Operators one after the other (`a + b + c`, `SELECT 1 UNION SELECT 2`), beyond which 191 is raised: sqlparser makes a tree of them that is as deep as they
+/// are many, and whoever walks it (were it to drop it) needs a stack for that.
+const CHAIN_MAX: usize = 5_000;
 
 const DIALECT: MsSqlDialect = MsSqlDialect {};
 
@@ -114,6 +119,9 @@ fn run_tokens<T>(
     if tokens.is_empty() {
         return Err(cursor.syntax_error());
     }
+    if longest_chain(&tokens) > CHAIN_MAX {
+        return Err(cursor.failure(191, &[]));
+    }
     let mut parser = parser(tokens);
     let parsed = parse(&mut parser).map_err(|error| failure(cursor, end, &error))?;
     let rest = parser.peek_token();
@@ -124,6 +132,47 @@ fn run_tokens<T>(
     cursor.move_to(end);
     Ok(parsed)
 }
+
+/// How many operators there are at most between two commas, or two parentheses of a pair, without those in parentheses within.
+fn longest_chain(tokens: &[TokenWithSpan]) -> usize {
+    let (mut longest, mut chain, mut around) = (0, 0_usize, Vec::new());
+    for token in tokens {
+        match &token.token {
+            Token::LParen => around.push(std::mem::take(&mut chain)),
+            Token::RParen => chain = around.pop().unwrap_or(0),
+            Token::Comma => chain = 0,
+            Token::Word(word) if word.quote_style.is_none() => {
+                chain += usize::from(CHAINING.contains(&word.keyword));
+            }
+            Token::Word(_)
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::NationalStringLiteral(_)
+            | Token::HexStringLiteral(_)
+            | Token::Period => {}
+            _ => chain += 1,
+        }
+        longest = longest.max(chain);
+    }
+    longest
+}
+
+/// Words that chain expressions, queries and tables.
+const CHAINING: [Keyword; 13] = [
+    Keyword::AND,
+    Keyword::OR,
+    Keyword::IS,
+    Keyword::IN,
+    Keyword::LIKE,
+    Keyword::BETWEEN,
+    Keyword::COLLATE,
+    Keyword::AT,
+    Keyword::UNION,
+    Keyword::EXCEPT,
+    Keyword::INTERSECT,
+    Keyword::JOIN,
+    Keyword::APPLY,
+];
 
 fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
     Parser::new(&DIALECT)
