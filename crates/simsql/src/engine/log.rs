@@ -59,6 +59,8 @@ pub(crate) struct Log {
     free_room: u64,
     /// Why nothing more is written.
     broken: Option<OsError>,
+    /// Where redo stands in log that a restore brought: from there on the next log may be another fork's.
+    stands: Option<Lsn>,
 }
 
 /// Where the current VLF stands.
@@ -241,6 +243,11 @@ impl Log {
     /// and at the same block number. Blocks that are there already are passed over; a gap to what is there is an error.
     pub(crate) fn receive(&mut self, segment: &LogSegment, start: u64, blocks: &[u8]) -> Result<()> {
         self.take(segment, start, blocks)
+    }
+
+    /// For a restore: what is behind `stands` was not redone, and gives way to the log that comes next.
+    pub(crate) fn note_redo(&mut self, stands: Lsn) {
+        self.stands = Some(stands);
     }
 
     /// For a restore: an empty log that has nothing before the first block it receives.

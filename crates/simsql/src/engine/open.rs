@@ -164,6 +164,9 @@ impl Engine {
                     core.boot = no_boot();
                 }
                 core.redo_from = core.boot.boot.checkpoint_lsn;
+                if let Ok((stands, _)) = core.redo_start() {
+                    core.log.note_redo(stands);
+                }
                 let mut engine = Self::over(core)?;
                 engine.resume_standby()?;
                 Ok(engine)

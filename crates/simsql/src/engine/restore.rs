@@ -191,6 +191,7 @@ impl Core {
         self.note_redo(&replay);
         self.write_boot()?;
         self.redo_from = replay.end;
+        self.log.note_redo(replay.end);
         let keep = replay.open.values().map(|one| one.begin);
         let keep = keep
             .chain([replay.checkpoint])

@@ -39,6 +39,7 @@ impl Log {
             reserved: 0,
             free_room: 0,
             broken: None,
+            stands: None,
         }
     }
 

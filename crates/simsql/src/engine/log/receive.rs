@@ -4,10 +4,13 @@ use bak::Lsn;
 use bak::checksum::SECTOR;
 use bak::writer::LogSegment;
 
-use super::Log;
-use super::block::{self, Head};
+use super::block::{self, Head, Position};
 use super::vlf::{FIRST_BLOCK, Vlf, is_length};
+use super::{Log, Tail};
 use crate::engine::{EngineError, Result};
+
+/// Bytes that are cleared at a time.
+const CLEARED: usize = 64 << 10;
 
 impl Log {
     pub(super) fn take(&mut self, segment: &LogSegment, start: u64, blocks: &[u8]) -> Result<()> {
@@ -27,6 +30,7 @@ impl Log {
                     "a log block lies outside of its virtual log file",
                 ));
             }
+            self.give_way(segment, number)?;
             if fresh.is_none() && self.is_new(segment, number, &head)? {
                 fresh = Some((number, blocks.len() - rest.len()));
             }
@@ -43,6 +47,42 @@ impl Log {
             self.hold(written)?;
             self.tail.next_block = number;
         }
+        Ok(())
+    }
+
+    /// Where redo stopped within the log that is here, a block from there on takes its place: the log that comes may have left it there.
+    fn give_way(&mut self, segment: &LogSegment, number: u32) -> Result<()> {
+        let Some(stands) = self.stands else { return Ok(()) };
+        let at = self.normal(stands);
+        let next = Position {
+            vlf: segment.vlf_sequence,
+            block: number,
+        };
+        if next < at {
+            return Ok(());
+        }
+        self.stands = None;
+        let Some((index, vlf)) = self.find(at.vlf).filter(|_| at < self.position()) else {
+            return Ok(());
+        };
+        let (from, to) = (vlf.place(at.block), vlf.place(self.end_of(index)));
+        // Nothing of it may look like a block behind those that come.
+        for place in (from..to).step_by(CLEARED) {
+            let length = CLEARED.min((to - place) as usize);
+            let written = self.file.write(place, &vec![0; length]);
+            self.hold(written)?;
+        }
+        let place = self.active.iter().position(|active| *active == index);
+        for gone in self.active.split_off(place.map_or(0, |place| place + 1)) {
+            self.free(gone)?;
+        }
+        self.count_free();
+        self.unsynced = true;
+        self.tail = Tail {
+            next_block: at.block,
+            previous_size: 0,
+            is_closed: false,
+        };
         Ok(())
     }
 
