@@ -6,6 +6,8 @@
 
 #[path = "round_trip/database.rs"]
 mod database;
+#[path = "round_trip/directed.rs"]
+mod directed;
 #[path = "round_trip/history.rs"]
 mod history;
 #[path = "round_trip/judge.rs"]
@@ -27,7 +29,7 @@ const STEPS: u64 = 40;
 /// Targets for each of its databases.
 const TARGETS: u64 = 8;
 /// Stories that are told by default.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 20;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -56,13 +58,6 @@ fn thousands_of_stories_come_back_as_they_were() {
         sum.restored * 2 > sum.asked,
         "hardly anything was restorable: {sum:?}"
     );
-}
-
-#[test]
-fn a_falsified_record_is_noticed() {
-    let mut story = Story::told(3, STEPS);
-    assert!(story.databases[0].history.falsify());
-    judge(&mut story, TARGETS).unwrap_err();
 }
 
 #[test]

@@ -83,10 +83,22 @@ impl Database {
         }
     }
 
-    /// One step of one session.
-    pub(crate) async fn step(&mut self, place: &Place) {
-        let chance = &place.chance;
-        let index = chance.below(WORKERS) as usize;
+    /// A row whose text tells the round, of the same length in all.
+    pub(crate) async fn insert_equally(&mut self, place: &Place, round: u64) {
+        self.have_worker(place, 0).await;
+        let Some((name, rows)) = self.committed.iter().next() else {
+            panic!("there is a table in such stories");
+        };
+        let (name, mut rows) = (name.clone(), rows.clone());
+        let (key, text) = (self.next_key, format!("round {round}"));
+        self.next_key += 1;
+        rows.insert(key, text.clone());
+        self.workers[0].own.insert(name.clone(), Some(rows));
+        let text = format!("INSERT INTO dbo.{name} (id, text) VALUES ({key}, '{text}')");
+        self.say_and_record(place, 0, &text).await;
+    }
+
+    async fn have_worker(&mut self, place: &Place, index: usize) {
         while self.workers.len() <= index {
             let mut session = place.attach();
             let enter = format!("USE [{}]; SET LOCK_TIMEOUT 0;", self.name);
@@ -98,6 +110,13 @@ impl Database {
                 own: BTreeMap::new(),
             });
         }
+    }
+
+    /// One step of one session.
+    pub(crate) async fn step(&mut self, place: &Place) {
+        let chance = &place.chance;
+        let index = chance.below(WORKERS) as usize;
+        self.have_worker(place, index).await;
         let is_open = self.workers[index].is_open;
         match chance.below(12) {
             0 | 1 if !is_open => {

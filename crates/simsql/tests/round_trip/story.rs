@@ -69,7 +69,8 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// So many databases, without a backup.
+    pub(crate) fn of(seed: u64, count: u64) -> Self {
         let place = Place::new(seed);
         let offset = [0, 60, -480, 330][place.chance.below(4) as usize];
         place.memory.clock.set_offset(offset);
@@ -81,7 +82,6 @@ impl Story {
             media: Vec::new(),
             kept: None,
         };
-        let count = 1 + usize::from(story.place.chance.one_in(3));
         for number in 1..=count {
             let database = Database::create(&story.place, &format!("D{number}"));
             story.databases.push(database);
@@ -95,7 +95,7 @@ impl Story {
 
     /// A story of a seed, with so many steps.
     pub(crate) fn told(seed: u64, steps: u64) -> Self {
-        let mut story = Self::new(seed);
+        let mut story = Self::of(seed, 1 + u64::from(seed % 3 == 0));
         for index in 0..story.databases.len() {
             story.work(index, 8);
             story.back_up(index, Kind::Full);
@@ -124,6 +124,24 @@ impl Story {
         self.place.memory.clock.advance(TICK * hundredths as u32);
     }
 
+    pub(crate) fn pass_seconds(&self, seconds: u32) {
+        self.place.memory.clock.advance(TICK * 100 * seconds);
+    }
+
+    /// At least one commit.
+    pub(crate) fn commit_something(&mut self, index: usize) {
+        let before = self.databases[index].history.length();
+        while self.databases[index].history.length() == before {
+            self.work(index, 1);
+        }
+    }
+
+    /// A commit that takes as much log in any round.
+    pub(crate) fn insert_equally(&mut self, index: usize, round: u64) {
+        let (place, database) = (&self.place, &mut self.databases[index]);
+        place.memory.clock.run_one(database.insert_equally(place, round));
+    }
+
     fn step(&mut self) {
         self.pass();
         let index = self.below(self.databases.len() as u64) as usize;
@@ -145,7 +163,7 @@ impl Story {
             17 => self.change_model(index),
             18 => self.restart(false),
             19 => self.restart(true),
-            20 => self.return_to_past(index),
+            20 => drop(self.return_to_past(index)),
             21 => self.snapshot(),
             22 => self.roll_back(),
             _ => {
@@ -229,8 +247,17 @@ impl Story {
 
     /// A backup, often while sessions write. Whether it succeeded.
     pub(crate) fn back_up(&mut self, index: usize, kind: Kind) -> bool {
-        let number = self.media();
         let is_busy = kind != Kind::Tail && self.place.chance.one_in(2);
+        self.back_up_so(index, kind, is_busy)
+    }
+
+    /// A backup while nobody writes.
+    pub(crate) fn back_up_alone(&mut self, index: usize, kind: Kind) -> bool {
+        self.back_up_so(index, kind, false)
+    }
+
+    fn back_up_so(&mut self, index: usize, kind: Kind, is_busy: bool) -> bool {
+        let number = self.media();
         let text = self.statement(&self.databases[index].name, &self.media[number], kind);
         let (line, before) = {
             let history = &self.databases[index].history;
@@ -351,8 +378,8 @@ impl Story {
         }
     }
 
-    /// A database is put back to a moment of its past under its own name, and goes on from there.
-    pub(crate) fn return_to_past(&mut self, index: usize) {
+    /// A database is put back to a moment of its past under its own name, and goes on from there; unless nothing leads to that moment.
+    pub(crate) fn return_to_past(&mut self, index: usize) -> bool {
         self.databases[index].leave();
         let library = judge::library(self);
         let name = self.databases[index].name.clone();
@@ -362,7 +389,7 @@ impl Story {
         let moment = Moment(first.0 + self.below(span as u64 + 1) as i64 * 1000);
         let target = Target::Moment(judge::aim(self, moment));
         let Ok(plans) = shelf.database.plan(&target, &Terms::default()) else {
-            return;
+            return false;
         };
         judge::carry_out(self, shelf, &plans.best, &target, &name, true).unwrap();
         let found = self.place.tables(&name);
@@ -371,6 +398,7 @@ impl Story {
         self.databases[index].go_back(line, kept);
         self.set_model(index, "FULL");
         self.facts[index].chain = Chain::Unknown;
+        true
     }
 
     /// The machine of the instance is kept as it is.
