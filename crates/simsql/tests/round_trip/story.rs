@@ -9,6 +9,9 @@ use crate::database::Database;
 use crate::judge;
 use crate::place::{Errors, Place, TICK};
 
+/// What becomes of a backup; `None` of the work beside it.
+type Outcome = Option<Result<(), Errors>>;
+
 /// A media set that backups are appended to.
 #[derive(Clone)]
 pub(crate) struct Media {
@@ -95,7 +98,7 @@ impl Story {
 
     /// A story of a seed, with so many steps.
     pub(crate) fn told(seed: u64, steps: u64) -> Self {
-        let mut story = Self::of(seed, 1 + u64::from(seed % 3 == 0));
+        let mut story = Self::of(seed, 1 + u64::from(seed.is_multiple_of(3)));
         for index in 0..story.databases.len() {
             story.work(index, 8);
             story.back_up(index, Kind::Full);
@@ -287,7 +290,7 @@ impl Story {
         let (place, database) = (&self.place, &mut self.databases[index]);
         let steps = if is_busy { 1 + place.chance.below(12) } else { 0 };
         let mut session = place.attach();
-        let backup: Pin<Box<dyn Future<Output = Option<Result<(), Errors>>> + '_>> =
+        let backup: Pin<Box<dyn Future<Output = Outcome> + '_>> =
             Box::pin(async { Some(place.batch(&mut session, text).await) });
         let work = Box::pin(async {
             database.work(place, steps).await;
