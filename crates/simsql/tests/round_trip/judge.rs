@@ -207,7 +207,12 @@ fn expected(
                 (sure, possible)
             }
         }
-        Target::BeforeLsn(lsn) => (history.before(line, *lsn), history.before(line, *lsn)),
+        Target::BeforeLsn(lsn) => {
+            let count = history.before(line, *lsn);
+            // An LSN of another line may lie within the block of a commit of this one.
+            let is_of_line = history.lineage(line).iter().any(|commit| commit.end == *lsn);
+            (count, count + usize::from(!is_of_line))
+        }
         // The record that begins there may itself be a commit.
         Target::Lsn(lsn) => (history.before(line, *lsn), history.before(line, *lsn) + 1),
         _ => {
