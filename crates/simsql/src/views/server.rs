@@ -242,5 +242,5 @@ fn messages(_: &Context<'_>) -> Rows {
             text.into(),
         ]
     };
-    Ok(catalogue::ENTRIES.iter().map(row).collect())
+    Ok(catalogue::entries().map(row).collect())
 }

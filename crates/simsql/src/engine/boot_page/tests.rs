@@ -1,3 +1,5 @@
+//! Boot pages, written and read back, and torn or foreign ones.
+
 use super::*;
 
 fn boot() -> Boot {

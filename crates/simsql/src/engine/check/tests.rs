@@ -1,3 +1,5 @@
+//! Each kind of damage is found and named; sound pages are not.
+
 use super::*;
 use crate::engine::TransactionId;
 use crate::engine::space::gam_page;

@@ -1,3 +1,5 @@
+//! File header pages, written and read back, and those of real databases.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Rows of a heap against a model, rollbacks included.
+
 use std::collections::BTreeMap;
 
 use super::*;

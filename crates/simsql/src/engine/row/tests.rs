@@ -1,3 +1,5 @@
+//! Rows against bytes worked out by hand, and back.
+
 use super::*;
 use crate::value::{DateTime, Decimal, Length, SqlType as T};
 

@@ -1,3 +1,5 @@
+//! Allocation against a model, and what a crash may leak.
+
 use bak::Verifier;
 use bak::writer::sample::{Sample, SampleKind, lsn};
 use bak::writer::{MediaWriter, SetDetails, SetPlan};

@@ -1,3 +1,5 @@
+//! Tables made, changed and dropped over pages in memory.
+
 use super::*;
 use crate::engine::test_pages::TestPages;
 use crate::value::{Column, Length, SYSNAME, SqlType};

@@ -1,0 +1,605 @@
+//! Restoring log, files, locks, logs, logins and the server itself: 4000 and above.
+
+use super::{Entry, entry};
+
+/// Ascending by number.
+pub(super) const ENTRIES: &[Entry] = &[
+    entry(
+        4002,
+        16,
+        "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.",
+    ),
+    entry(
+        4030,
+        10,
+        "The medium on device '{0}' expires on {1} and cannot be overwritten.",
+    ),
+    entry(
+        4035,
+        0,
+        "Processed {0} pages for database '{1}', file '{2}' on file {3}.",
+    ),
+    entry(
+        4037,
+        16,
+        "The user-specified MEDIANAME \"{0}\" does not match the MEDIANAME \"{1}\" of the device \"{2}\".",
+    ),
+    entry(4038, 16, "Cannot find file ID {0} on device '{1}'."),
+    entry(
+        4060,
+        11,
+        "Cannot open database \"{0}\" requested by the login. The login failed.",
+    ),
+    entry(4104, 16, "The multi-part identifier \"{0}\" could not be bound."),
+    entry(
+        4108,
+        15,
+        "Windowed functions can only appear in the SELECT or ORDER BY clauses.",
+    ),
+    entry(
+        4112,
+        15,
+        "The function '{0}' must have an OVER clause with ORDER BY.",
+    ),
+    entry(
+        4145,
+        15,
+        "An expression of non-boolean type specified in a context where a condition is expected, near '{0}'.",
+    ),
+    entry(
+        4199,
+        16,
+        "Argument value {0} is invalid for argument {1} of {2} function.",
+    ),
+    entry(
+        4208,
+        16,
+        "The statement {0} is not allowed while the recovery model is SIMPLE. Use BACKUP DATABASE or change the recovery model using ALTER DATABASE.",
+    ),
+    entry(
+        4212,
+        16,
+        "Cannot back up the log of the master database. Use BACKUP DATABASE instead.",
+    ),
+    entry(
+        4214,
+        16,
+        "BACKUP LOG cannot be performed because there is no current database backup.",
+    ),
+    entry(
+        4217,
+        10,
+        "BACKUP LOG cannot modify the database because the database is read-only. The backup will continue, although subsequent backups will duplicate the work of this backup.",
+    ),
+    entry(
+        4220,
+        16,
+        "Cannot specify NORECOVERY for a log backup of the model database.",
+    ),
+    entry(
+        4305,
+        16,
+        "The log in this backup set begins at LSN {0}, which is too recent to apply to the database. An earlier log backup that includes LSN {1} can be restored.",
+    ),
+    entry(
+        4312,
+        16,
+        "This log cannot be restored because a gap in the log chain was created. Use more recent data backups to bridge the gap.",
+    ),
+    entry(
+        4318,
+        16,
+        "File '{0}' has been rolled forward to LSN {1}. This log terminates at LSN {2}, which is too early to apply the WITH RECOVERY option. Reissue the RESTORE LOG statement WITH NORECOVERY.",
+    ),
+    entry(
+        4319,
+        16,
+        "A previous restore operation was interrupted and did not complete processing on file '{0}'. Either restore the backup set that was interrupted or restart the restore sequence.",
+    ),
+    entry(
+        4322,
+        0,
+        "This backup set contains records that were logged before the designated point in time. The database is being left in the restoring state so that more roll forward can be performed.",
+    ),
+    entry(
+        4326,
+        16,
+        "The log in this backup set terminates at LSN {0}, which is too early to apply to the database. A more recent log backup that includes LSN {1} can be restored.",
+    ),
+    entry(
+        4329,
+        0,
+        "This log file contains records logged before the designated mark. The database is being left in the Restoring state so you can apply another log file.",
+    ),
+    entry(
+        4330,
+        16,
+        "This backup set cannot be applied because it is on a recovery path that is inconsistent with the database. The recovery path is the sequence of data and log backups that have brought the database to a particular recovery point. Find a compatible backup to restore, or restore the rest of the database to match a recovery point within this backup set, which will restore the database to a different point in time. For more information about recovery paths, see SQL Server Books Online.",
+    ),
+    entry(4334, 16, "The named mark does not identify a valid LSN."),
+    entry(
+        4335,
+        16,
+        "The specified STOPAT time is too early. All or part of the database is already rolled forward beyond that point.",
+    ),
+    entry(
+        4338,
+        16,
+        "The STOPAT clause specifies a point too early to allow this backup set to be restored. Choose a different stop point or use RESTORE DATABASE WITH RECOVERY to recover at the current point.",
+    ),
+    entry(
+        4340,
+        16,
+        "The point-in-time clause of this RESTORE statement is restricted for use by RESTORE LOG statements only. Omit the clause or use a clause that includes a timestamp.",
+    ),
+    entry(
+        4341,
+        16,
+        "This log backup contains bulk-logged changes. It cannot be used to stop at an arbitrary point in time.",
+    ),
+    entry(
+        4353,
+        16,
+        "Conflicting file relocations have been specified for file '{0}'. Only a single WITH MOVE clause should be specified for any logical file name.",
+    ),
+    entry(
+        4701,
+        16,
+        "Cannot find the object \"{0}\" because it does not exist or you do not have permissions.",
+    ),
+    entry(
+        5011,
+        14,
+        "User does not have permission to alter database '{0}', the database does not exist, or the database is not in a state that allows access checks.",
+    ),
+    entry(
+        5030,
+        16,
+        "The database could not be exclusively locked to perform the operation.",
+    ),
+    entry(
+        5039,
+        16,
+        "MODIFY FILE failed. Specified size is less than or equal to current size.",
+    ),
+    entry(5041, 16, "MODIFY FILE failed. File '{0}' does not exist."),
+    entry(
+        5052,
+        16,
+        "ALTER DATABASE is not permitted while a database is in the {0} state.",
+    ),
+    entry(5058, 16, "Option '{0}' cannot be set in database '{1}'."),
+    entry(
+        5061,
+        16,
+        "ALTER DATABASE failed because a lock could not be placed on database '{0}'. Try again later.",
+    ),
+    entry(5069, 16, "ALTER DATABASE statement failed."),
+    entry(
+        5070,
+        16,
+        "Database state cannot be changed while other users are using the database '{0}'",
+    ),
+    entry(
+        5120,
+        16,
+        "Unable to open the physical file \"{0}\". Operating system error {1}: \"{2}\".",
+    ),
+    entry(
+        5123,
+        16,
+        "CREATE FILE encountered operating system error {0} while attempting to open or create the physical file '{1}'.",
+    ),
+    entry(
+        5133,
+        16,
+        "Directory lookup for the file \"{0}\" failed with the operating system error {1}({2}).",
+    ),
+    entry(
+        5149,
+        16,
+        "MODIFY FILE encountered operating system error {0} while attempting to expand the physical file '{1}'.",
+    ),
+    entry(
+        5170,
+        16,
+        "Cannot create file '{0}' because it already exists. Change the file path or the file name, and retry the operation.",
+    ),
+    entry(5701, 10, "Changed database context to '{0}'."),
+    entry(5703, 10, "Changed language setting to {0}."),
+    entry(6004, 14, "User does not have permission to perform this action."),
+    entry(6006, 10, "Server shut down by request from login {0}."),
+    entry(6101, 16, "Session ID {0} is not valid."),
+    entry(
+        6102,
+        14,
+        "User does not have permission to use the KILL statement.",
+    ),
+    entry(6104, 16, "Cannot use KILL to kill your own process."),
+    entry(6106, 16, "Process ID {0} is not an active process ID."),
+    entry(
+        6401,
+        16,
+        "Cannot roll back {0}. No transaction or savepoint of that name was found.",
+    ),
+    entry(7969, 0, "No active open transactions."),
+    entry(
+        7983,
+        14,
+        "User '{0}' does not have permission to run DBCC checkdb for database '{1}'.",
+    ),
+    entry(
+        8003,
+        16,
+        "The incoming request has too many parameters. The server supports a maximum of 2100 parameters. Reduce the number of parameters and resend the request.",
+    ),
+    entry(
+        8009,
+        16,
+        "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {0} (\"{1}\"): Data type 0x{2} is unknown.",
+    ),
+    entry(8102, 16, "Cannot update identity column '{0}'."),
+    entry(
+        8107,
+        16,
+        "IDENTITY_INSERT is already ON for table '{0}'. Cannot perform SET operation for table '{1}'.",
+    ),
+    entry(
+        8110,
+        16,
+        "Cannot add multiple PRIMARY KEY constraints to table '{0}'.",
+    ),
+    entry(8114, 16, "Error converting data type {0} to {1}."),
+    entry(
+        8115,
+        16,
+        "Arithmetic overflow error converting {0} to data type {1}.",
+    ),
+    entry(
+        8116,
+        16,
+        "Argument data type {0} is invalid for argument {1} of {2} function.",
+    ),
+    entry(8117, 16, "Operand data type {0} is invalid for {1} operator."),
+    entry(
+        8120,
+        16,
+        "Column '{0}' is invalid in the select list because it is not contained in either an aggregate function or the GROUP BY clause.",
+    ),
+    entry(
+        8127,
+        16,
+        "Column \"{0}\" is invalid in the ORDER BY clause because it is not contained in either an aggregate function or the GROUP BY clause.",
+    ),
+    entry(8134, 16, "Divide by zero error encountered."),
+    entry(
+        8144,
+        16,
+        "Procedure or function {0} has too many arguments specified.",
+    ),
+    entry(8145, 16, "{0} is not a parameter for procedure {1}."),
+    entry(8152, 16, "String or binary data would be truncated."),
+    entry(8155, 16, "No column name was specified for column {0} of '{1}'."),
+    entry(
+        8156,
+        16,
+        "The column '{0}' was specified multiple times for '{1}'.",
+    ),
+    entry(
+        8158,
+        16,
+        "'{0}' has more columns than were specified in the column list.",
+    ),
+    entry(
+        8159,
+        16,
+        "'{0}' has fewer columns than were specified in the column list.",
+    ),
+    entry(8164, 16, "An INSERT EXEC statement cannot be nested."),
+    entry(
+        8169,
+        16,
+        "Conversion failed when converting from a character string to uniqueidentifier.",
+    ),
+    entry(
+        8170,
+        16,
+        "Insufficient result space to convert uniqueidentifier value to char.",
+    ),
+    entry(
+        8178,
+        16,
+        "The parameterized query '{0}' expects the parameter '{1}', which was not supplied.",
+    ),
+    entry(8179, 16, "Could not find prepared statement with handle {0}."),
+    entry(
+        8623,
+        16,
+        "The query processor ran out of internal resources and could not produce a query plan. This is a rare event and only expected for extremely complex queries or queries that reference a very large number of tables or partitions. Please simplify the query. If you believe you have received this message in error, contact Customer Support Services for more information.",
+    ),
+    entry(
+        8632,
+        17,
+        "Internal error: An expression services limit has been reached. Please look for potentially complex expressions in your query, and try to simplify them.",
+    ),
+    entry(
+        8730,
+        16,
+        "Offset parameter for Lag and Lead functions cannot be a negative value.",
+    ),
+    entry(
+        8904,
+        16,
+        "Extent {0} in database ID {1} is allocated by more than one allocation object.",
+    ),
+    entry(
+        8905,
+        16,
+        "Extent {0} in database ID {1} is marked allocated in the GAM, but no SGAM or IAM has allocated it.",
+    ),
+    entry(
+        8906,
+        16,
+        "Page {0} in database ID {1} is allocated in the SGAM {2} and PFS {3}, but was not allocated in any IAM. PFS flags '{4}'.",
+    ),
+    entry(
+        8909,
+        16,
+        "Table error: Object ID {0}, index ID {1}, partition ID {2}, alloc unit ID {3} (type {4}), page ID {5} contains an incorrect page ID in its page header. The PageId in the page header = {6}.",
+    ),
+    entry(
+        8928,
+        16,
+        "Object ID {0}, index ID {1}, partition ID {2}, alloc unit ID {3} (type {4}): Page {5} could not be processed.  See other errors for details.",
+    ),
+    entry(
+        8939,
+        16,
+        "Table error: Object ID {0}, index ID {1}, partition ID {2}, alloc unit ID {3} (type {4}), page {5}. Test ({6}) failed. Values are {7} and {8}.",
+    ),
+    entry(
+        8941,
+        16,
+        "Table error: Object ID {0}, index ID {1}, partition ID {2}, alloc unit ID {3} (type {4}), page {5}. Test ({6}) failed. Slot {7}, offset 0x{8} is invalid.",
+    ),
+    entry(
+        8944,
+        16,
+        "Table error: Object ID {0}, index ID {1}, partition ID {2}, alloc unit ID {3} (type {4}), page {5}, row {6}. Test ({7}) failed. Values are {8} and {9}.",
+    ),
+    entry(
+        8954,
+        10,
+        "CHECKDB found {0} allocation errors and {1} consistency errors not associated with any single object.",
+    ),
+    entry(
+        8958,
+        10,
+        "{0} is the minimum repair level for the errors found by DBCC CHECKDB ({1}).",
+    ),
+    entry(
+        8985,
+        16,
+        "Could not locate file '{0}' for database '{1}' in sys.database_files. The file either does not exist, or was dropped.",
+    ),
+    entry(
+        8989,
+        10,
+        "CHECKDB found {0} allocation errors and {1} consistency errors in database '{2}'.",
+    ),
+    entry(
+        8990,
+        10,
+        "CHECKDB found {0} allocation errors and {1} consistency errors in table '{2}' (object ID {3}).",
+    ),
+    entry(
+        8998,
+        16,
+        "Page errors on the GAM, SGAM, or PFS pages prevent allocation integrity checks in database ID {0} pages from {1} to {2}. See other errors for cause.",
+    ),
+    entry(
+        9002,
+        17,
+        "The transaction log for database '{0}' is full due to '{1}'.",
+    ),
+    entry(
+        9004,
+        21,
+        "An error occurred while processing the log for database '{0}' at log record {1} ({2}). If possible, restore from backup. If a backup is not available, it might be necessary to rebuild the log.",
+    ),
+    entry(
+        9810,
+        16,
+        "The datepart {0} is not supported by date function {1} for data type {2}.",
+    ),
+    entry(9812, 16, "The timezone provided to builtin function is invalid."),
+    entry(
+        9829,
+        16,
+        "STRING_AGG aggregation result exceeded the limit of 8000 bytes. Use LOB types to avoid result truncation.",
+    ),
+    entry(
+        10_704,
+        15,
+        "To rethrow an error, a THROW statement must be used inside a CATCH block. Insert the THROW statement inside a CATCH block, or add error parameters to the THROW statement.",
+    ),
+    entry(
+        10_709,
+        16,
+        "The number of columns for each row in a table value constructor must be the same.",
+    ),
+    entry(
+        10_742,
+        15,
+        "The offset specified in a OFFSET clause may not be negative.",
+    ),
+    entry(
+        10_743,
+        15,
+        "The number of rows provided for a FETCH clause must be greater then zero.",
+    ),
+    entry(10_759, 15, "Use of DISTINCT is not allowed with the OVER clause."),
+    entry(
+        15_007,
+        16,
+        "'{0}' is not a valid login or you do not have permission.",
+    ),
+    entry(
+        15_009,
+        16,
+        "The object '{0}' does not exist in database '{1}' or is invalid for this operation.",
+    ),
+    entry(
+        15_010,
+        16,
+        "The database '{0}' does not exist. Supply a valid database name. To see available databases, use sys.databases.",
+    ),
+    entry(
+        15_012,
+        16,
+        "The device '{0}' does not exist. Use sys.backup_devices to show available devices.",
+    ),
+    entry(
+        15_023,
+        16,
+        "User, group, or role '{0}' already exists in the current database.",
+    ),
+    entry(15_025, 16, "The server principal '{0}' already exists."),
+    entry(15_026, 16, "Logical device '{0}' already exists."),
+    entry(
+        15_048,
+        16,
+        "Valid values of the database compatibility level are 100 to {0} in steps of 10.",
+    ),
+    entry(
+        15_123,
+        16,
+        "The configuration option '{0}' does not exist, or it may be an advanced option.",
+    ),
+    entry(15_124, 16, "The configuration option '{0}' is not unique."),
+    entry(
+        15_129,
+        16,
+        "'{0}' is not a valid value for configuration option '{1}'.",
+    ),
+    entry(
+        15_151,
+        16,
+        "Cannot {0} the {1} '{2}', because it does not exist or you do not have permission.",
+    ),
+    entry(
+        15_232,
+        16,
+        "A certificate with name '{0}' already exists or this certificate already has been added to the database.",
+    ),
+    entry(
+        15_247,
+        16,
+        "User does not have permission to perform this action.",
+    ),
+    entry(
+        15_434,
+        16,
+        "Could not drop login '{0}' as the user is currently logged in.",
+    ),
+    entry(
+        15_457,
+        0,
+        "Configuration option '{0}' changed from {1} to {2}. Run the RECONFIGURE statement to install.",
+    ),
+    entry(15_530, 16, "The credential with name \"{0}\" already exists."),
+    entry(
+        17_126,
+        10,
+        "SQL Server is now ready for client connections. This is an informational message; no user action is required.",
+    ),
+    entry(
+        17_142,
+        14,
+        "SQL Server service has been paused. No new connections will be allowed. To resume the service, use SQL Computer Manager or the Services application in Control Panel.",
+    ),
+    entry(
+        17_809,
+        20,
+        "Could not connect because the maximum number of '{0}' user connections has already been reached. The system administrator can use sp_configure to increase the maximum value. The connection has been closed.",
+    ),
+    entry(
+        18_054,
+        16,
+        "Error {0}, severity 16, state 1 was raised, but no message with that error number was found in sys.messages. If error is larger than 50000, make sure the user-defined message is added using sp_addmessage.",
+    ),
+    entry(
+        18_204,
+        16,
+        "{0}: Backup device '{1}' failed to {2}. Operating system error {3}.",
+    ),
+    entry(
+        18_210,
+        16,
+        "{0}: {1} failure on backup device '{2}'. Operating system error {3}.",
+    ),
+    entry(
+        18_264,
+        10,
+        "Database backed up. Database: {0}, creation date(time): {1}, pages dumped: {2}, first LSN: {3}, last LSN: {4}, number of dump devices: {5}, device information: ({6}). This is an informational message only. No user action is required.",
+    ),
+    entry(
+        18_265,
+        10,
+        "Log was backed up. Database: {0}, creation date(time): {1}, first LSN: {2}, last LSN: {3}, number of dump devices: {4}, device information: ({5}). This is an informational message only. No user action is required.",
+    ),
+    entry(
+        18_267,
+        0,
+        "Database was restored: Database: {0}, creation date(time): {1}, first LSN: {2}, last LSN: {3}, number of dump devices: {4}, device information: ({5}). Informational message. No user action required.",
+    ),
+    entry(
+        18_268,
+        0,
+        "Log was restored. Database: {0}, creation date(time): {1}, first LSN: {2}, last LSN: {3}, number of dump devices: {4}, device information: ({5}). This is an informational message. No user action is required.",
+    ),
+    entry(
+        18_270,
+        10,
+        "Database differential changes were backed up. Database: {0}, creation date(time): {1}, pages dumped: {2}, first LSN: {3}, last LSN: {4}, full backup LSN: {5}, number of dump devices: {6}, device information: ({7}). This is an informational message. No user action is required.",
+    ),
+    entry(
+        18_452,
+        14,
+        "Login failed. The login is from an untrusted domain and cannot be used with Integrated authentication.",
+    ),
+    entry(18_456, 14, "Login failed for user '{0}'."),
+    entry(
+        18_470,
+        14,
+        "Login failed for user '{0}'. Reason: The account is disabled.",
+    ),
+    entry(22_048, 16, "{0}() returned error {2}, '{3}' from {1}."),
+    entry(22_049, 16, "{0}() returned error {2}, '{3}' from {1}."),
+    entry(
+        33_107,
+        16,
+        "Cannot enable database encryption because it is not set up: there is no database encryption key. Create one, then retry.",
+    ),
+    entry(33_111, 16, "Cannot find server {0} with thumbprint '{1}'."),
+    entry(
+        35_100,
+        16,
+        "Error number {0} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.",
+    ),
+    entry(
+        40_510,
+        16,
+        "The simulated instance does not know {0}. It is bac2's simulation, not SQL Server.",
+    ),
+    entry(
+        40_511,
+        0,
+        "The log in this backup set was written by SQL Server. The simulated instance cannot redo it and passes it over: database '{0}' holds the pages as they were read. It is bac2's simulation, not SQL Server.",
+    ),
+    entry(
+        40_512,
+        16,
+        "The log in this backup set was written by SQL Server. The simulated instance cannot redo it. It is bac2's simulation, not SQL Server.",
+    ),
+];
