@@ -311,7 +311,7 @@ fn differential(corpus: &Corpus, index: usize) -> Result<(), Failed> {
 
 fn stripes(corpus: &Corpus) -> Result<(), Failed> {
     let mut bench = Bench::new(Version::V2016);
-    let mut put = |path: &str, part: &str| {
+    let put = |path: &str, part: &str| {
         let bytes = corpus.bytes(corpus.name(corpus.find(part)));
         bench
             .memory

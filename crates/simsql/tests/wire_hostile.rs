@@ -1,7 +1,7 @@
 //! Clients that break the rules: changed, cut and made-up messages at every stage of a connection. Nothing panics, and the
 //! server goes on serving those who keep to them.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)] // Real time and sockets here.
 
 #[path = "wire_clients/served.rs"]
 mod served;

@@ -62,15 +62,17 @@ pub async fn wait_for<T: Send>(
     }
 }
 
-/// Whether another session told this one to end.
+/// Whether another session told this one to end, or the instance died.
 #[must_use]
 pub fn is_killed(session: &Session) -> bool {
-    session
-        .instance
-        .state()
-        .sessions
-        .get(&session.id)
-        .is_none_or(|facts| facts.killed)
+    // A dead instance has no sessions.
+    session.instance.switches.is_dead()
+        || session
+            .instance
+            .state()
+            .sessions
+            .get(&session.id)
+            .is_none_or(|facts| facts.killed)
 }
 
 fn note(session: &Session, state: &mut State, waiting: &Waiting, blocked_by: Option<SessionId>) {

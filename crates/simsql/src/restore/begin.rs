@@ -149,7 +149,7 @@ mod tests {
         let instance = Instance::start(memory.world.clone(), settings).unwrap();
         let session = instance.attach("sa").unwrap();
         let id = free_id(&instance.state());
-        let mut begin = |name: &str| {
+        let begin = |name: &str| {
             let files = ["mdf", "ldf"].map(|extension| format!("/sim/data/{name}.{extension}"));
             let mut target = Target {
                 id,

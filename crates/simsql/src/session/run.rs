@@ -96,13 +96,25 @@ pub(crate) fn run<'a>(
             if session.canceller.is_cancelled() || is_killed(session) {
                 return Err(Failure::cancelled());
             }
-            match one(session, located, answers).await? {
+            let flow = one(session, located, answers).await;
+            sleep_off(session).await?;
+            match flow? {
                 Flow::Next => {}
                 other => return Ok(other),
             }
         }
         Ok(Flow::Next)
     })
+}
+
+/// Sleeps for as long as a slow disk took longer.
+async fn sleep_off(session: &Session) -> Result<(), Failure> {
+    let owed = session.instance.switches.owed();
+    if owed.is_zero() {
+        return Ok(());
+    }
+    let clock = &session.instance.world.clock;
+    session.canceller.unless_cancelled(clock.sleep(owed)).await
 }
 
 async fn one(session: &mut Session, located: &Located, answers: &mut dyn Answers) -> Result<Flow, Failure> {

@@ -80,7 +80,7 @@ async fn logs_in_plain_login_only_and_encrypted() {
     let refused = connect_with(&required, PASSWORD, |_| {}).await;
     assert!(refused.is_err(), "a client that cannot encrypt");
     let mut client = connect_with(&required, PASSWORD, |config| {
-        config.encryption(EncryptionLevel::On)
+        config.encryption(EncryptionLevel::On);
     })
     .await
     .unwrap();
