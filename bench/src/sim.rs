@@ -47,8 +47,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let instance = Instance::start(world, settings).map_err(|failure| anyhow!("{failure:?}"))?;
     let mut session = instance.attach("sa").map_err(|failure| anyhow!("{failure:?}"))?;
     let mut say = |text: &str| runtime.block_on(batch(&mut session, text));
-    say("CREATE DATABASE Load; ALTER DATABASE Load SET RECOVERY SIMPLE;")?;
-    say("CREATE TABLE Load.dbo.Filler(id int NOT NULL, what varchar(8000) NOT NULL);")?;
+    say("CREATE DATABASE Bulky; ALTER DATABASE Bulky SET RECOVERY SIMPLE;")?;
+    say("CREATE TABLE Bulky.dbo.Filler(id int NOT NULL, what varchar(8000) NOT NULL);")?;
     let since = Instant::now();
     fill(&instance, args.mib)?;
     println!(
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         args.mib,
         since.elapsed().as_secs_f64()
     );
-    let data = directory.join("data/Load.mdf");
+    let data = directory.join("data/Bulky.mdf");
     let bytes = args.mib << 20;
     let speed = |seconds: f64| bytes as f64 / seconds / 1e6;
     let limit = measure(args.rounds, || bare_read(&data))?;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ),
         ("BACKUP TO NUL WITH COMPRESSION", "COPY_ONLY, COMPRESSION"),
     ] {
-        let text = format!("BACKUP DATABASE Load TO DISK = 'NUL' WITH {options};");
+        let text = format!("BACKUP DATABASE Bulky TO DISK = 'NUL' WITH {options};");
         let seconds = measure(args.rounds, || say(&text))?;
         println!(
             "{name:<34} {:>8.0} MB/s, {:.2} of the bare read",
@@ -105,7 +105,7 @@ fn fill(instance: &Arc<Instance>, mib: u64) -> Result<()> {
     let now = instance.world.clock.now();
     let mut state = instance.state();
     let engine = state
-        .database_mut("Load")
+        .database_mut("Bulky")
         .and_then(|database| database.engine.as_mut())
         .context("the database is open")?;
     let table = engine
