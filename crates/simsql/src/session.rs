@@ -1,6 +1,6 @@
 //! A session: a login, a database, options, variables, a transaction; it runs batches.
 //!
-//! A batch is parsed whole and then run statement by statement ([`run`]); each statement is atomic, and outside of a transaction it is one of its own. What
+//! A batch is parsed whole and then run statement by statement (`run`); each statement is atomic, and outside of a transaction it is one of its own. What
 //! must wait (a table that another session writes, WAITFOR, a backup) sleeps on the world's clock with no mutex held.
 //!
 //! Deliberately absent: cursors, procedures and triggers of users, plans, isolation by row versions (SNAPSHOT reads as READ COMMITTED does).
