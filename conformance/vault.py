@@ -88,13 +88,22 @@ class Vault:
 
     def verdict(self, name, patience=30):
         """The entry of a blob once its verdict is no longer pending."""
+        return self.entry_when(name, lambda entry: entry["verdict"] != "pending", patience)
+
+    def sealed(self, name, patience=30):
+        """The entry of a blob once it is sealed.
+
+        Whoever waits for the verdict alone may be too early: a backup can be judged while its writer still holds the
+        lease. Final, and with it the seal, that verdict becomes soon after the lease has ended, in one step."""
+        return self.entry_when(name, lambda entry: entry["sealed"], patience)
+
+    def entry_when(self, name, holds, patience):
+        """The entry of a blob once that holds of it."""
         deadline = time.monotonic() + patience
-        while True:
-            entry = self.list()[name]
-            if entry["verdict"] != "pending":
-                return entry
-            assert time.monotonic() < deadline, f"still pending after {patience} s: {entry}"
+        while not holds(entry := self.list()[name]):
+            assert time.monotonic() < deadline, f"not so after {patience} s: {entry}"
             time.sleep(0.1)
+        return entry
 
 
 def free_port():

@@ -264,9 +264,8 @@ impl Core {
         }
     }
 
-    /// As [`Self::view`], without headers and metadata where those are unreadable.
-    pub(crate) fn view_as_far_as_readable(&self, blob: &Arc<Blob>) -> Option<BlobView> {
-        let mut state = blob.state();
+    /// As [`Self::view`] of a state that the caller holds, without headers and metadata where those are unreadable.
+    pub(crate) fn view_as_far_as_readable(&self, blob: &Arc<Blob>, state: &mut State) -> Option<BlobView> {
         if let Err(error) = state.properties(blob, &self.opening()) {
             tracing::error!(blob = blob.name.as_str(), %error, "headers and metadata are unreadable");
             return State {

@@ -179,13 +179,16 @@ impl Store {
         for container in core.all_containers() {
             let blobs: Vec<Arc<Blob>> = container.blobs().values().map(Arc::clone).collect();
             for blob in blobs {
-                let Some(view) = core.view_as_far_as_readable(&blob) else {
+                // Both of one moment: a verdict and its seal become true together, and are told together.
+                let mut state = blob.state();
+                let Some(view) = core.view_as_far_as_readable(&blob, &mut state) else {
                     continue;
                 };
-                let proof = core.proof_of(&blob).unwrap_or_else(|error| {
+                let proof = core.proof_in(&blob, &mut state).unwrap_or_else(|error| {
                     tracing::error!(blob = blob.name.as_str(), %error, "a verdict is unreadable");
                     None
                 });
+                drop(state);
                 let path = BlobPath {
                     account: container.account.clone(),
                     container: container.name.clone(),

@@ -7,7 +7,7 @@ use bak::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::blob::Blob;
+use crate::blob::{Blob, State};
 use crate::disk::SyncPoint;
 use crate::error::StoreError;
 use crate::frame::Kind;
@@ -237,7 +237,11 @@ impl Root {
 
 impl Core {
     pub(crate) fn proof_of(&self, blob: &Arc<Blob>) -> Result<Option<Proof>, StoreError> {
-        let mut state = blob.state();
+        self.proof_in(blob, &mut blob.state())
+    }
+
+    /// The verdict in this state of the blob, which its caller holds.
+    pub(crate) fn proof_in(&self, blob: &Arc<Blob>, state: &mut State) -> Result<Option<Proof>, StoreError> {
         let Some(root) = state.root.clone() else {
             return Ok(None);
         };
@@ -256,7 +260,7 @@ impl Core {
                 .map(|what| format!("damaged at rest: {what}")),
         );
         if let Some(offset) = record.at {
-            let file = self.file(blob, &mut state)?;
+            let file = self.file(blob, state)?;
             let grounds = file.read_frame(offset, Kind::Text)?;
             let grounds: Grounds = serde_json::from_slice(&grounds).map_err(|_| StoreError::Damaged {
                 what: format!("{}: report at {offset}", blob.path.display()),

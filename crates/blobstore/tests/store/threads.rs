@@ -1,15 +1,16 @@
 //! Many threads at once: nothing acknowledged is lost, nothing waits for ever.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
 use azblob::lease::{LeaseAction, LeaseDuration};
 use azblob::metadata::Metadata;
 use azblob::page::{PageRange, SequenceChange};
 use azblob::properties::HttpProperties;
+use bak::Verdict;
 use blobstore::disk::real::RealDisk;
 use blobstore::disk::simulated::{Crash, SimulatedDisk};
-use blobstore::{AppendPermit, PagePermit, PagesDone, Permit, Properties, PutPageBlob};
+use blobstore::{AppendPermit, Concluded, PagePermit, PagesDone, Permit, Proof, Properties, PutPageBlob};
 
 use crate::support::{
     TestClock, account, bytes, commit, container, id, open, path, put_blob, put_block, read,
@@ -133,6 +134,44 @@ fn headers_and_metadata_set_at_once_do_not_undo_each_other() {
             (&metadata, &http)
         );
     }
+}
+
+#[test]
+fn an_inventory_shows_verdict_and_seal_of_one_moment() {
+    let disk = SimulatedDisk::new(2, u64::MAX);
+    let store = open(Arc::new(disk), &TestClock::new(2), "/data").unwrap();
+    store
+        .create_container(&account(), &container(), Metadata::default())
+        .unwrap();
+    put_blob(&store, "b", &bytes(1, 100)).unwrap();
+    let commit = store.blob_properties(&path("b"), &Permit::NONE).unwrap().commit;
+    let proved = Proof {
+        verdict: Some(Verdict::Ok),
+        is_final: false,
+        ..Proof::default()
+    };
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..600 {
+                // In no state on this way is the verdict final and the blob not sealed.
+                assert_eq!(
+                    store.conclude(&path("b"), commit, &proved, true).unwrap(),
+                    Concluded::Final
+                );
+                assert!(store.set_proof(&path("b"), commit, &proved).unwrap());
+                store.seal(&path("b"), false).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let mut torn = 0;
+        while !done.load(Ordering::Relaxed) {
+            let entries = store.inventory();
+            let is_final = entries[0].proof.as_ref().is_some_and(|proof| proof.is_final);
+            torn += usize::from(is_final && !entries[0].view.sealed);
+        }
+        assert_eq!(torn, 0, "final, and not sealed");
+    });
 }
 
 #[test]
