@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 800;
 
 /// Crates on the ground floor: bytes and times come in as arguments, decisions go out as values.
-const GROUND_FLOOR: [&str; 3] = ["bak", "azblob", "chain"];
+const GROUND_FLOOR: [&str; 4] = ["bak", "azblob", "chain", "schedule"];
 
 /// What the ground floor never names.
 const GROUND_FLOOR_FORBIDDEN: [&str; 9] = [
@@ -47,10 +47,11 @@ const STORE_ADAPTERS: [&str; 2] = [
 ];
 
 /// Which of the workspace's own crates each crate may stand on: edges run one way, upwards.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("bak", &[]),
     ("azblob", &[]),
     ("chain", &["bak"]),
+    ("schedule", &[]),
     ("blobstore", &["bak", "azblob"]),
     ("frontdoor", &["bak", "azblob", "blobstore"]),
     ("guard", &["bak", "azblob"]),
