@@ -55,6 +55,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("blobstore", &["bak", "azblob"]),
     ("frontdoor", &["bak", "azblob", "blobstore"]),
     ("guard", &["bak", "azblob"]),
+    ("mssql", &["bak"]),
     ("simsql", &["bak", "azblob"]),
     (
         "bac2",
@@ -65,6 +66,7 @@ const EDGES: [(&str, &[&str]); 9] = [
             "blobstore",
             "frontdoor",
             "guard",
+            "mssql",
             "simsql",
         ],
     ),
