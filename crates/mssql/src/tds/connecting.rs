@@ -23,9 +23,11 @@ use crate::trust::Trust;
 
 /// Longest program name that LOGIN7 carries, in UTF-16 units.
 const PROGRAM_MAX: usize = 128;
+/// Nobody waits longer than a day for a connection, and clocks can count that far.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) async fn connect(tds: &Tds, target: &Target) -> Result<Box<dyn Connection>, ConnectError> {
-    let deadline = Instant::now() + target.within;
+    let deadline = Instant::now() + target.within.min(LONGEST);
     let attempt = attempt(tds, target, deadline).with_subscriber(NoSubscriber::new());
     match tokio::time::timeout_at(deadline, attempt).await {
         Ok(Ok(client)) => Ok(Box::new(Talking::new(client))),
@@ -207,8 +209,7 @@ fn context(target: &Target, judged: &Judged) -> Result<ClientContext, ConnectErr
     context.database.clone_from(&target.database);
     context.application_name = target.program.chars().take(PROGRAM_MAX / 2).collect();
     context.library_name = "bac2".to_owned();
-    let seconds = target.within.as_secs() + u64::from(target.within.subsec_nanos() > 0);
-    context.connect_timeout = u32::try_from(seconds).unwrap_or(u32::MAX);
+    context.connect_timeout = super::talking::whole_seconds(target.within);
     // A session that comes back by itself is another session: what ran in it is not known. The caller decides.
     context.connect_retry_count = 0;
     match &target.authentication {
