@@ -53,6 +53,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("chain", &["bak"]),
     ("schedule", &[]),
     ("blobstore", &["bak", "azblob"]),
+    ("catalog", &["bak", "chain", "schedule", "faults"]),
     ("frontdoor", &["bak", "azblob", "blobstore"]),
     ("guard", &["bak", "azblob"]),
     ("mssql", &["bak"]),
