@@ -1,7 +1,7 @@
 //! A policy as text: JSON or TOML, the same fields in both.
 //!
 //! An unknown field, a missing one and one that is no time, day, duration or zone are refused with the path of the field. What the
-//! values mean together is for [`crate::validate`].
+//! values mean together is for [`crate::validate()`].
 
 use serde::Deserialize;
 

@@ -64,7 +64,7 @@ enum Rhythm {
 }
 
 impl Schedule {
-    /// The schedules of a policy. Of one that [`crate::validate`] refuses, the impossible ones have no slots.
+    /// The schedules of a policy. Of one that [`crate::validate()`] refuses, the impossible ones have no slots.
     pub fn of(policy: &Policy) -> Self {
         let full = &policy.full.schedule;
         let days = Weekday::ALL.map(|day| full.runs_on(day));
