@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 800;
 
 /// Crates on the ground floor: bytes and times come in as arguments, decisions go out as values.
-const GROUND_FLOOR: [&str; 4] = ["bak", "azblob", "chain", "schedule"];
+const GROUND_FLOOR: [&str; 5] = ["bak", "azblob", "chain", "schedule", "faults"];
 
 /// What the ground floor never names.
 const GROUND_FLOOR_FORBIDDEN: [&str; 9] = [
@@ -47,11 +47,12 @@ const STORE_ADAPTERS: [&str; 2] = [
 ];
 
 /// Which of the workspace's own crates each crate may stand on: edges run one way, upwards.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("bak", &[]),
     ("azblob", &[]),
     ("chain", &["bak"]),
     ("schedule", &[]),
+    ("faults", &[]),
     ("blobstore", &["bak", "azblob"]),
     ("catalog", &["bak", "chain", "schedule", "faults"]),
     ("frontdoor", &["bak", "azblob", "blobstore"]),
