@@ -123,9 +123,9 @@ fn value_end(lower: &str, from: usize) -> usize {
     };
     let mut inside = quoted.char_indices().skip(1).peekable();
     while let Some((place, c)) = inside.next() {
-        if c == '\\' && quote == '"' {
-            inside.next();
-        } else if c == quote && inside.peek().is_some_and(|(_, next)| *next == quote) {
+        let escaped = c == '\\' && quote == '"';
+        let doubled = c == quote && inside.peek().is_some_and(|(_, next)| *next == quote);
+        if escaped || doubled {
             inside.next();
         } else if c == quote {
             return from + ahead + place + 1;
