@@ -38,6 +38,7 @@ mod open;
 pub mod pages;
 mod pool;
 mod record;
+mod recovery;
 mod redo;
 mod restore;
 pub(crate) mod row;
@@ -51,7 +52,7 @@ pub(crate) mod tables;
 pub(crate) mod test_pages;
 mod transaction;
 
-pub use boot::{Boot, RecoveryModel};
+pub use boot::{Boot, RecoveryModel, RestoredData};
 pub use log_file::VirtualLogFile;
 pub use open::side_files;
 pub use pages::PageId;

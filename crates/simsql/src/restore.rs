@@ -7,6 +7,7 @@
 //! Deliberately absent: single files, filegroups and pages, snapshots, master, marks by name.
 
 mod begin;
+mod bounds;
 mod collation;
 mod data;
 mod family;
@@ -21,6 +22,7 @@ mod log;
 mod looking;
 mod media_set;
 mod order;
+mod pieces;
 mod progress;
 mod sheet;
 mod target;

@@ -143,7 +143,7 @@ impl Source {
     }
 
     fn log_bytes(&mut self, first: Lsn, last: Lsn) -> Vec<(LogSegment, Vec<u8>)> {
-        let pieces = self.engine.log_pieces(first, last);
+        let pieces = self.engine.log_pieces(first, last).unwrap();
         pieces
             .into_iter()
             .map(|piece| {
@@ -232,6 +232,10 @@ fn restore(engine: &mut Engine, set: &Set, stop: Stop) -> Result<bool, EngineErr
     for (segment, bytes) in &set.log {
         engine.restore_log(segment, segment.start, bytes)?;
     }
+    // Given up after a piece, it is begun anew.
+    engine.begin_redo(stop)?;
+    engine.redo_piece()?;
+    engine.abandon();
     let redone = engine.redo(stop)?;
     if !redone.stopped {
         assert_eq!(redone.next_lsn, set.last, "redo ends where the backup does");
@@ -341,7 +345,19 @@ fn judge_restore(source: &Source, seed: u64, sequence: &[Set]) -> (Engine, Momen
         }
     }
     let fork = Uuid::from_u128(99);
-    target.persist(false, |engine| engine.recover(fork, source.workload.now()));
+    let pieces = target.chance.below(8);
+    target.persist(false, |engine| {
+        // Given up after some pieces, it is begun anew; it may also have been through.
+        engine.begin_recovery(fork, source.workload.now())?;
+        for _ in 0..pieces {
+            engine.recovery_piece()?;
+        }
+        engine.abandon();
+        if engine.boot().redo_start.is_none() {
+            return Ok(());
+        }
+        engine.recover(fork, source.workload.now())
+    });
     let mut engine = match target.engine.take() {
         Some(engine) => engine,
         // It was recovered; a restart finds it so.

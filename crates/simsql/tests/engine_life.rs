@@ -218,7 +218,7 @@ fn a_file_added_since_the_full_comes_with_the_log() {
     assert!(used > 8, "the second file is used: {used} pages");
     let expected = read(&mut engine);
     let end = engine.close_log(AT).unwrap();
-    let pieces = engine.log_pieces(full.first_lsn, end);
+    let pieces = engine.log_pieces(full.first_lsn, end).unwrap();
     let disk = Disk::new();
     disk.create_directory("/target").unwrap();
     let mut target = Engine::begin_restore(&world(&disk), files("/target")).unwrap();

@@ -138,7 +138,7 @@ pub(super) fn describe(
         backup_size: 0,
         complete: false,
         files: files.iter().map(file).collect(),
-        has_bulk_logged_data: order.kind == Kind::Log && boot.has_bulk_logged_data,
+        has_bulk_logged_data: order.kind == Kind::Log && boot.bulk_logged.is_some(),
         log_chain_lsn: boot.log_chain_lsn,
     };
     let details = SetDetails {

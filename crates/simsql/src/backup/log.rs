@@ -106,8 +106,8 @@ fn begin(
         let last = engine.close_log(started.at)?;
         let boot = engine.boot().clone();
         let first = boot.last_log_backup_lsn.unwrap_or(last);
+        let pieces = engine.log_pieces(first, last)?;
         let pin = LogPin::new(instance, engine, database, first);
-        let pieces = engine.log_pieces(first, last);
         Ok((boot, engine.files(), first, last, pieces, pin))
     })?;
     let about = Circumstances {
@@ -212,24 +212,32 @@ fn give_up(session: &Session, order: &Order, database: u16, end: bak::Lsn) -> Re
     let Some(mut engine) = entry.engine.take() else {
         return Err(Failure::new(945, &[&entry.name]));
     };
-    let files = engine.files();
+    entry.files = engine.files();
+    entry.state = DatabaseState::Restoring;
+    let files = entry.files.clone();
+    // First the instance's record, then the boot page: a restart in between finds a restoring database that may be recovered, never an online one behind the
+    // tail that was told to be its last.
+    instance.save(&state)?;
     let reopened = engine
         .change_boot(&mut |boot| boot.redo_start = Some((end, boot.recovery_fork)))
         .and_then(|()| {
             // Not closed, which would log a checkpoint behind the tail.
             drop(engine);
-            Engine::open(&instance.world, files.clone(), Opening::Restoring)
+            Engine::open(&instance.world, files, Opening::Restoring)
         });
-    entry.files = files;
-    entry.state = DatabaseState::Restoring;
+    let Some(entry) = state.databases.get_mut(&database) else {
+        return Err(Failure::new(911, &[&order.database]));
+    };
     let mut engine = reopened.map_err(|error| trouble::failure(&error, entry))?;
+    let mut stood_by = Ok(());
     if let After::Standby(undo) = &order.after {
-        engine
-            .enter_standby(undo)
-            .map_err(|error| trouble::failure(&error, entry))?;
-        entry.standby = Some(undo.clone());
-        entry.state = DatabaseState::Online;
+        stood_by = engine.enter_standby(undo);
+        if stood_by.is_ok() {
+            entry.standby = Some(undo.clone());
+            entry.state = DatabaseState::Online;
+        }
     }
     entry.engine = Some(engine);
+    stood_by.map_err(|error| trouble::failure(&error, entry))?;
     instance.save(&state)
 }

@@ -81,7 +81,9 @@ impl MediaSet {
         if present < found.iter().map(Vec::len).sum() {
             let families = found.iter().flatten().flatten().next();
             let count = families.map_or(0, |family| family.description.family_count);
-            return Err(Failure::new(3132, &[&count, &present]));
+            // Of the mirror that lacks most: the others may be whole.
+            let provided = found.iter().map(|mirror| mirror.iter().flatten().count()).min();
+            return Err(Failure::new(3132, &[&count, &provided.unwrap_or(0)]));
         }
         if order.init && !order.skip {
             for (device, found) in order.mirrors.iter().flatten().zip(found.iter().flatten()) {

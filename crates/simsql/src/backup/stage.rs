@@ -268,7 +268,7 @@ impl Stage<'_> {
         let now = self.session.instance.world.clock.now();
         with_engine(self.session, self.database, |engine| {
             let last = engine.close_log(now)?;
-            let pieces = engine.log_pieces(first, last);
+            let pieces = engine.log_pieces(first, last)?;
             Ok((last, pieces))
         })
     }

@@ -13,7 +13,7 @@ use super::change::Access;
 use super::core::Core;
 use super::pages::{EXTENT, PAGE, Page, PageId};
 use super::space::{allocated, changed};
-use super::{DataBackup, DataKind, Engine, FileExtents, LogPiece, RecoveryModel, Result};
+use super::{DataBackup, DataKind, Engine, EngineError, FileExtents, LogPiece, RecoveryModel, Result};
 use crate::moment::Moment;
 
 /// The data backup under way.
@@ -105,10 +105,19 @@ impl Engine {
     }
 
     /// The log from `first` to `end` in pieces, one a virtual log file, ascending; each starts and ends at a block's bounds.
-    #[must_use]
-    pub fn log_pieces(&self, first: Lsn, end: Lsn) -> Vec<LogPiece> {
-        let pieces = self.core.log.pieces(first, end).into_iter();
-        pieces.map(|segment| LogPiece { segment }).collect()
+    ///
+    /// # Errors
+    /// [`EngineError::Log`] where the log from `first` on is no longer there.
+    pub fn log_pieces(&self, first: Lsn, end: Lsn) -> Result<Vec<LogPiece>> {
+        let log = &self.core.log;
+        if !log.reaches_back(first) {
+            return Err(EngineError::Log {
+                lsn: first,
+                detail: format!("the log begins at {}", log.min_lsn()),
+            });
+        }
+        let pieces = log.pieces(first, end).into_iter();
+        Ok(pieces.map(|segment| LogPiece { segment }).collect())
     }
 
     /// Appends `length` bytes of a piece from `offset` (bytes in the log file) on.
@@ -227,7 +236,8 @@ impl Core {
         if boot.recovery_model != RecoveryModel::Simple {
             boot.last_log_backup_lsn = Some(end);
             boot.log_backup_time = Some(time);
-            boot.has_bulk_logged_data = false;
+            // What came behind its end goes into the next one.
+            boot.bulk_logged = boot.bulk_logged.filter(|newest| *newest >= end);
         }
         self.pinned = None;
         self.write_boot()?;

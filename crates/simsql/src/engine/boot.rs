@@ -52,10 +52,21 @@ pub struct Boot {
     pub log_backup_time: Option<LocalTime>,
     /// Where a RESTORE LOG must go on while the database is restoring: LSN and fork.
     pub redo_start: Option<(Lsn, Uuid)>,
-    /// A bulk operation was minimally logged since the last log backup.
-    pub has_bulk_logged_data: bool,
+    /// The newest change that was minimally logged since the last log backup.
+    pub bulk_logged: Option<Lsn>,
+    /// The data that was restored last, while the database is restoring.
+    pub restored: Option<RestoredData>,
     /// Every other option that a database carries, as it stands in ALTER DATABASE: bit per option of the instance's table.
     pub option_bits: u32,
+}
+
+/// What must be remembered of data backups until the end of a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoredData {
+    /// LastLSN of the full backup: where the database stands as long as nothing else was restored over it.
+    pub base_end: Lsn,
+    /// When the newest data backup was finished, on the server's clock: the pages are no older than that.
+    pub finished: LocalTime,
 }
 
 impl Boot {

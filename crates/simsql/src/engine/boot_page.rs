@@ -154,7 +154,8 @@ fn known(record: &[u8]) -> Boot {
         last_log_backup_lsn: chain,
         log_backup_time: None,
         redo_start: None,
-        has_bulk_logged_data: false,
+        bulk_logged: None,
+        restored: None,
         option_bits: 0,
     }
 }

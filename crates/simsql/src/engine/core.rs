@@ -16,6 +16,7 @@ use super::files::Files;
 use super::log::Log;
 use super::pages::{Page, PageId};
 use super::pool::{Frame, Pool};
+use super::recovery::Work;
 use super::section::Section;
 use super::transaction::Transactions;
 use super::{EngineError, Result};
@@ -40,6 +41,14 @@ pub(crate) struct Core {
     pub(super) redo_from: Lsn,
     /// Where files go that redo adds, by logical name in lower case.
     pub(super) moves: BTreeMap<String, String>,
+    /// Pages that data files may have at most while a restore goes on, as the backup has them; none for a file that is not listed.
+    pub(super) limits: BTreeMap<u16, u32>,
+    /// The boot page of a backup whose pages are coming: it takes its place when all of them have.
+    pub(super) boot_page: Option<Box<Page>>,
+    /// What is done in pieces, between two of them.
+    pub(super) work: Option<Work>,
+    /// Neither recovered nor made here: nothing is logged.
+    pub(super) is_restoring: bool,
     /// The undo file, while the database is in standby.
     pub(super) standby: Option<String>,
     /// Why nothing is done any more: the log could not be written.

@@ -202,6 +202,15 @@ impl Log {
         }
     }
 
+    /// Whether everything from an LSN on is there; its own place may be the end of a virtual log file that was let go.
+    pub(crate) fn reaches_back(&self, from: Lsn) -> bool {
+        let Some(first) = self.active.front().map(|index| &self.vlfs[*index]) else {
+            return true;
+        };
+        let is_end = from.vlf.checked_add(1) == Some(first.sequence) && from.block >= first.previous_end;
+        is_end || from >= self.min_lsn()
+    }
+
     pub(crate) fn space(&self) -> LogSpace {
         let active = self.active.iter().map(|index| self.vlfs[*index].length);
         LogSpace {

@@ -51,6 +51,10 @@ impl Core {
             pinned: None,
             redo_from,
             moves: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            boot_page: None,
+            work: None,
+            is_restoring: false,
             standby: None,
             broken: None,
             keeps_write_ahead: true,
@@ -114,7 +118,8 @@ pub(super) fn no_boot() -> BootPage {
             last_log_backup_lsn: None,
             log_backup_time: None,
             redo_start: None,
-            has_bulk_logged_data: false,
+            bulk_logged: None,
+            restored: None,
             option_bits: 0,
         },
         catalog_iam: None,
@@ -159,6 +164,7 @@ impl Engine {
                 Ok(engine)
             }
             Opening::Restoring => {
+                core.is_restoring = true;
                 // A restore that was cut off may have left no boot page; it must be begun again then.
                 if core.read_boot().is_err() {
                     core.boot = no_boot();
@@ -213,7 +219,8 @@ impl Engine {
     pub fn close(mut self, at: Moment) -> Result<()> {
         let core = &mut self.core;
         core.settle(Ok(()))?;
-        if core.boot.boot.redo_start.is_some() || core.log.min_lsn() == core.log.next_lsn() {
+        core.abandon_work();
+        if core.is_restoring || core.boot.boot.redo_start.is_some() {
             // Restoring: the log is the backup's.
             core.write_all()?;
         } else {
@@ -274,7 +281,7 @@ impl Core {
             boot.log_chain_lsn = None;
             boot.last_log_backup_lsn = None;
             boot.log_backup_time = None;
-            boot.has_bulk_logged_data = false;
+            boot.bulk_logged = None;
         }
         let headers_differ =
             boot.binding_id != before.binding_id || boot.differential_base != before.differential_base;

@@ -37,6 +37,11 @@ pub(super) struct Replay {
     pub(super) stopped: bool,
     /// Time of the last commit.
     pub(super) last_commit: Option<Moment>,
+    /// Where it began, and up to where it goes.
+    from: Lsn,
+    stop: Stop,
+    /// The last record that was read.
+    last: Option<Lsn>,
     /// Records before this one are known to be on their pages.
     apply_from: Lsn,
     /// Records of a section whose end has not come.
@@ -48,38 +53,32 @@ pub(super) struct Replay {
 impl Core {
     /// Reads the log from the checkpoint at `from` to `stop`, and makes the changes from `apply_from` on that pages lack.
     pub(super) fn replay(&mut self, from: Lsn, apply_from: Lsn, stop: Stop) -> Result<Replay> {
-        let mut replay = Replay {
-            open: BTreeMap::new(),
-            next_transaction: 1,
-            checkpoint: from,
-            end: from,
-            stopped: false,
-            last_commit: None,
-            apply_from,
-            section: Vec::new(),
-            damaged: BTreeMap::new(),
-        };
-        let mut last = None;
-        'log: loop {
-            let chunk = self.chunk(from, last)?;
-            if chunk.is_empty() {
+        let mut replay = Replay::new(from, apply_from, stop);
+        while !self.replay_piece(&mut replay)? {}
+        Ok(replay)
+    }
+
+    /// One piece of a replay, [`CHUNK`] bytes of records; `true` where that was the last one.
+    pub(super) fn replay_piece(&mut self, replay: &mut Replay) -> Result<bool> {
+        let chunk = self.chunk(replay.from, replay.last)?;
+        let is_end = chunk.is_empty();
+        for (lsn, bytes) in chunk {
+            let record = Record::decode(lsn, &bytes)?;
+            // What the pages hold already cannot be stopped before.
+            if lsn >= replay.apply_from && replay.stop.is_before(lsn, &record) {
+                replay.end = lsn;
+                replay.stopped = true;
                 break;
             }
-            for (lsn, bytes) in chunk {
-                let record = Record::decode(lsn, &bytes)?;
-                // What the pages hold already cannot be stopped before.
-                if lsn >= replay.apply_from && stop.is_before(lsn, &record) {
-                    replay.end = lsn;
-                    replay.stopped = true;
-                    break 'log;
-                }
-                self.replay_one(&mut replay, lsn, record)?;
-                last = Some(lsn);
-            }
+            self.replay_one(replay, lsn, record)?;
+            replay.last = Some(lsn);
+        }
+        if !replay.stopped && !is_end {
+            return Ok(false);
         }
         if !replay.stopped {
             replay.end = self.log.next_lsn();
-            replay.stopped = match stop {
+            replay.stopped = match replay.stop {
                 Stop::End | Stop::At(_) => false,
                 Stop::Including(lsn) => lsn < replay.end,
                 Stop::Before(lsn) => lsn <= replay.end,
@@ -87,7 +86,7 @@ impl Core {
         }
         match std::mem::take(&mut replay.damaged).into_values().next() {
             Some(error) => Err(error),
-            None => Ok(replay),
+            None => Ok(true),
         }
     }
 
@@ -204,16 +203,24 @@ impl Core {
         let size = self.files.of(page.file).map_or(0, |file| file.size);
         if page.page >= size {
             let pages = (page.page + 1).next_multiple_of(EXTENT);
-            self.files.set_size(page.file, pages)?;
+            self.grow_redone(page.file, pages)?;
         }
         Ok(())
     }
 
+    /// A file becomes longer, as the log says: no longer than the backup lets it.
+    fn grow_redone(&mut self, file: u16, pages: u32) -> Result<()> {
+        self.check_size(file, pages)?;
+        self.files.set_size(file, pages)
+    }
+
     /// Redoes what changes no page but the database as a whole.
     fn redo_fact(&mut self, record: &Record) -> Result<()> {
+        if let Record::FileSize { file, pages } = record {
+            return self.grow_redone(*file, *pages);
+        }
         let boot = &mut self.boot.boot;
         match record {
-            Record::FileSize { file, pages } => self.files.set_size(*file, *pages),
             Record::Options(options) => {
                 options.apply(boot);
                 Ok(())
@@ -231,6 +238,7 @@ impl Core {
         if self.files.of(file.file_id).is_some() {
             return Ok(());
         }
+        self.check_size(file.file_id, file.size)?;
         file.create_lsn = Some(lsn);
         if let Some(path) = self.moves.get(&file.logical_name.to_lowercase()) {
             file.physical_name.clone_from(path);
@@ -279,6 +287,24 @@ impl Stop {
 }
 
 impl Replay {
+    /// One that has not begun: see [`Core::replay`].
+    pub(super) fn new(from: Lsn, apply_from: Lsn, stop: Stop) -> Self {
+        Self {
+            open: BTreeMap::new(),
+            next_transaction: 1,
+            checkpoint: from,
+            end: from,
+            stopped: false,
+            last_commit: None,
+            from,
+            stop,
+            last: None,
+            apply_from,
+            section: Vec::new(),
+            damaged: BTreeMap::new(),
+        }
+    }
+
     /// Keeps account of who is at work.
     fn note(&mut self, lsn: Lsn, record: &Record) {
         match record {

@@ -4,9 +4,6 @@
 //! redo stands is on the boot page (`redo_start`), written when everything before it is in the files: whatever ends the process in between, what
 //! was redone stays, and redo goes on there. While pages of a set are still coming there is no `redo_start`, and neither redo nor recovery is possible.
 //!
-//! Recovery puts the new fork on the boot page before it undoes anything; from then on no more log is taken. Should it be cut off, it is begun again: pages that it
-//! had changed have LSNs of log that is cut off once more, and are set back before LSNs are given out a second time.
-//!
 //! Log of a real server lands like any other and ends redo with [`EngineError::Log`]: its records are not ours. A restore may leave it out
 //! and recover without.
 
@@ -17,18 +14,17 @@ use bak::checksum::PAGE;
 use bak::writer::LogSegment;
 use uuid::Uuid;
 
-use super::aside::{lsn_of, set_lsn};
+use super::boot_page::BOOT_PAGE;
 use super::core::Core;
 use super::differential::Differential;
 use super::files::Files;
 use super::log::Log;
 use super::open::no_boot;
-use super::pages::{EXTENT, PageId};
-use super::record::{OpenTransaction, Record};
+use super::pages::{EXTENT, Page, PageId};
+use super::record::Record;
+use super::recovery::Work;
 use super::redo::Replay;
-use super::transaction::Transactions;
 use super::{DatabaseFile, Engine, EngineError, RecoveryModel, Redone, Result, Stop};
-use crate::moment::Moment;
 use crate::world::{Open, World};
 
 /// Where redo stands while the pages of a set are coming over those of another.
@@ -55,7 +51,9 @@ impl Engine {
         }
         let files = Files::open(&world.disk, files, Open::Replace)?;
         let log = Log::create_empty(files.open_log(Open::Replace)?, files.log_plan())?;
-        Self::over(Core::new(world, files, log, no_boot()))
+        let mut core = Core::new(world, files, log, no_boot());
+        core.is_restoring = true;
+        Self::over(core)
     }
 
     /// Writes an extent as the backup holds it.
@@ -65,6 +63,7 @@ impl Engine {
     pub fn restore_extent(&mut self, file_id: u16, extent: u32, pages: &[u8]) -> Result<()> {
         self.leave_standby()?;
         let core = &mut self.core;
+        core.abandon_work();
         if extent >= EXTENTS_MAX {
             return Err(EngineError::DataFull);
         }
@@ -82,8 +81,9 @@ impl Engine {
         for page in first.page..first.page + count {
             core.pool.remove(PageId { file: file_id, page });
         }
+        core.check_size(file_id, first.page + count)?;
         core.files.set_size(file_id, first.page + count)?;
-        core.files.write_as_is(first, pages)
+        core.write_extent(first, pages)
     }
 
     /// All extents of a set have come: reads the boot page, makes the pages durable. The log is empty from here on: the set brings its own.
@@ -95,8 +95,12 @@ impl Engine {
         core.files.sync()?;
         core.pool.clear();
         core.differential = Differential::default();
-        core.read_boot()?;
         core.log = Log::create_empty(core.files.open_log(Open::Replace)?, core.files.log_plan())?;
+        // Last, and behind the log's end: a boot page without `redo_start` and with a checkpoint that is in the log is that of a database that was recovered.
+        if let Some(page) = core.boot_page.take() {
+            core.files.write_as_is(BOOT_PAGE, &page[..])?;
+        }
+        core.read_boot()?;
         let boot = &mut core.boot.boot;
         boot.redo_start = Some((boot.checkpoint_lsn, boot.recovery_fork));
         boot.log_chain_lsn = None;
@@ -109,6 +113,12 @@ impl Engine {
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         self.core.boot.catalog_iam.is_none()
+    }
+
+    /// How many pages the data files of the database can have at most, by file: what comes from a backup may be made to fill a disk, or to keep whoever reads
+    /// all pages busy for ever. A file that is not listed has no limit.
+    pub fn limit_files(&mut self, most: BTreeMap<u16, u32>) {
+        self.core.limits = most;
     }
 
     /// MOVE: where a file goes that is not in the pages' backup, but was added in the log behind it. To be called before [`Engine::redo`].
@@ -126,34 +136,59 @@ impl Engine {
         self.core.log.receive(segment, start, blocks)
     }
 
-    /// Redoes the restored log from where the pages stand.
+    /// Redoes the restored log from where the pages stand, in one call.
     ///
     /// # Errors
     /// Where log or pages are damaged, where the log is another engine's, where pages of a set are missing, and where recovery has begun.
     pub fn redo(&mut self, stop: Stop) -> Result<Redone> {
-        self.leave_standby()?;
-        let redone = self.core.redo(stop);
-        self.core.settle(redone)
+        self.begin_redo(stop)?;
+        while !self.redo_piece()? {}
+        self.end_redo()
     }
 
-    /// RECOVERY: undoes what did not commit, cuts off log beyond the stop, and opens the database for changes under a new fork
-    /// (`fork`), beginning at the end of what was redone.
+    /// Begins redo in pieces: then [`Engine::redo_piece`] until it says that it was the last one, then [`Engine::end_redo`]. One that was begun before and not
+    /// ended is given up.
     ///
     /// # Errors
     /// As [`Engine::redo`].
-    pub fn recover(&mut self, fork: Uuid, at: Moment) -> Result<()> {
+    pub fn begin_redo(&mut self, stop: Stop) -> Result<()> {
         self.leave_standby()?;
-        let recovered = if self.core.is_recovered() {
-            // The process ended before it could tell anybody.
-            self.core.recover_from_crash(at)
-        } else {
-            self.core.recover(fork, at)
+        self.core.abandon_work();
+        let begun = self.core.begin_redo(stop);
+        self.core.settle(begun)
+    }
+
+    /// Redoes a bounded part of the log; `true` where nothing is left.
+    ///
+    /// # Errors
+    /// As [`Engine::redo`]; redo is given up then.
+    pub fn redo_piece(&mut self) -> Result<bool> {
+        let Some(Work::Redo { mut replay, before }) = self.core.work.take() else {
+            return Ok(true);
         };
-        self.core.settle(recovered)?;
-        self.open_tables()?;
-        self.core.boot.boot.redo_start = None;
-        let done = self.core.checkpoint(at);
-        self.core.settle(done).map(drop)
+        let done = self.core.replay_piece(&mut replay);
+        self.core.work = Some(Work::Redo { replay, before });
+        self.core.settle(done).inspect_err(|_| self.core.abandon_work())
+    }
+
+    /// Notes on the boot page how far redo came.
+    ///
+    /// # Errors
+    /// The disk's, and [`EngineError::Log`] where no redo was begun.
+    pub fn end_redo(&mut self) -> Result<Redone> {
+        let ended = self.core.end_redo();
+        self.core.settle(ended)
+    }
+
+    /// Gives up what was begun in pieces. Redo can be begun anew, and so can recovery.
+    pub fn abandon(&mut self) {
+        self.core.abandon_work();
+    }
+
+    /// Whether recovery has been through, although the restore was not told to be done: its process ended in between.
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        self.core.is_recovered()
     }
 }
 
@@ -167,15 +202,45 @@ impl Core {
         })
     }
 
-    /// Whether recovery has been through: the boot page, which comes without `redo_start` from a backup, too, names a checkpoint of the log that is here.
-    fn is_recovered(&self) -> bool {
+    /// Whether a restoring database may have so many pages in a file.
+    pub(super) fn check_size(&self, file_id: u16, pages: u32) -> Result<()> {
+        let most = self.limits.get(&file_id).copied().unwrap_or(u32::MAX);
+        if self.is_restoring && pages > most {
+            return Err(EngineError::DataFull);
+        }
+        Ok(())
+    }
+
+    /// Puts an extent in its place, but for the boot page: that comes last.
+    fn write_extent(&mut self, first: PageId, pages: &[u8]) -> Result<()> {
+        let slot = BOOT_PAGE
+            .page
+            .checked_sub(first.page)
+            .map(|slot| slot as usize * PAGE);
+        let boot = slot.filter(|slot| first.file == BOOT_PAGE.file && *slot + PAGE <= pages.len());
+        let Some(slot) = boot else {
+            return self.files.write_as_is(first, pages);
+        };
+        let mut page: Box<Page> = Box::new([0; PAGE]);
+        page.copy_from_slice(&pages[slot..slot + PAGE]);
+        self.boot_page = Some(page);
+        self.files.write_as_is(first, &pages[..slot])?;
+        let behind = PageId {
+            page: BOOT_PAGE.page + 1,
+            ..BOOT_PAGE
+        };
+        self.files.write_as_is(behind, &pages[slot + PAGE..])
+    }
+
+    /// Whether recovery has been through: there is no `redo_start`, and the boot page names a checkpoint of the log that is here.
+    pub(super) fn is_recovered(&self) -> bool {
         let checkpoint = self.boot.boot.checkpoint_lsn;
         let record = self.log.record(checkpoint);
         let record = record.and_then(|bytes| Record::decode(checkpoint, &bytes));
         self.boot.boot.redo_start.is_none() && matches!(record, Ok(Record::Checkpoint { .. }))
     }
 
-    fn redo(&mut self, stop: Stop) -> Result<Redone> {
+    fn begin_redo(&mut self, stop: Stop) -> Result<()> {
         let (from, fork) = self.redo_start()?;
         if self.boot.boot.recovery_fork != fork {
             return Err(EngineError::Log {
@@ -185,7 +250,19 @@ impl Core {
         }
         // The log that came must be durable before the boot page says that it was redone.
         self.flush_log()?;
-        let replay = self.replay(self.boot.boot.checkpoint_lsn, from, stop)?;
+        let replay = Box::new(Replay::new(self.boot.boot.checkpoint_lsn, from, stop));
+        let before = Box::new(self.boot.clone());
+        self.work = Some(Work::Redo { replay, before });
+        Ok(())
+    }
+
+    fn end_redo(&mut self) -> Result<Redone> {
+        let Some(Work::Redo { replay, .. }) = self.work.take() else {
+            return Err(EngineError::Log {
+                lsn: self.boot.boot.checkpoint_lsn,
+                detail: "no redo was begun".to_owned(),
+            });
+        };
         self.note_differential()?;
         self.write_all()?;
         self.note_redo(&replay);
@@ -222,71 +299,5 @@ impl Core {
         } else {
             Some(replay.end)
         };
-    }
-
-    fn recover(&mut self, fork: Uuid, at: Moment) -> Result<()> {
-        let (end, restored) = self.redo_start()?;
-        let is_again = self.boot.boot.recovery_fork != restored;
-        self.boot.boot.recovery_fork = fork;
-        self.boot.boot.first_fork = Some((restored, end));
-        self.write_boot()?;
-        // Until the checkpoint, nothing that is logged is redone after a crash: it is cut off and done again. Every page needs its copy aside.
-        self.redo_from = Lsn {
-            vlf: u32::MAX,
-            ..Lsn::ZERO
-        };
-        let has_log = self.log.min_lsn() < self.log.next_lsn();
-        let mut losers = BTreeMap::new();
-        let mut end = end;
-        if has_log {
-            let replay = self.replay(self.boot.boot.checkpoint_lsn, end, Stop::Before(end))?;
-            self.transactions = Transactions::new(replay.next_transaction);
-            losers = replay.open;
-        } else {
-            // No log was taken, that of a real server as a rule: LSNs go on behind all that pages have.
-            end = self.newest_page(None)?.max(end);
-        }
-        if is_again {
-            self.newest_page(Some(end))?;
-        }
-        self.log.cut(end)?;
-        let first = Record::Fork {
-            fork,
-            first: restored,
-            point: end,
-        };
-        self.log.append_reserved(&first.encode())?;
-        self.finish_recovery(&losers, at)
-    }
-
-    fn finish_recovery(&mut self, losers: &BTreeMap<u64, OpenTransaction>, at: Moment) -> Result<()> {
-        self.undo_losers(losers, at)?;
-        self.note_differential()
-    }
-
-    /// The newest LSN of any page. With `bound`, pages beyond it are set back to it.
-    fn newest_page(&mut self, bound: Option<Lsn>) -> Result<Lsn> {
-        let mut newest = Lsn::ZERO;
-        for (file, size) in self.files.sizes() {
-            for page in 0..size {
-                let id = PageId { file, page };
-                // What cannot be read has no say; whoever needs it will meet the damage.
-                let Ok(frame) = self.fetch(id) else { continue };
-                let own = super::data_file::own_id(&frame.page);
-                if frame.page[0] != 1 || own != id {
-                    continue;
-                }
-                let lsn = lsn_of(&frame.page[..]);
-                newest = newest.max(lsn);
-                if let Some(bound) = bound.filter(|bound| lsn > *bound) {
-                    set_lsn(&mut frame.page, bound);
-                    frame.is_dirty = true;
-                }
-            }
-        }
-        if bound.is_some() {
-            self.write_all()?;
-        }
-        Ok(newest)
     }
 }

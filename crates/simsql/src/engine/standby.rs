@@ -39,6 +39,7 @@ impl Engine {
     /// As [`Engine::redo`], and where the undo file cannot be written.
     pub fn enter_standby(&mut self, undo_file: &str) -> Result<()> {
         self.leave_standby()?;
+        self.core.abandon_work();
         let entered = self.core.enter_standby(undo_file);
         self.core.settle(entered)?;
         self.open_tables_to_read()

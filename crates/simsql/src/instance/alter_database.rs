@@ -53,7 +53,7 @@ async fn set(
     refuse_restoring(session, id)?;
     match option {
         DatabaseOption::Offline => offline(session, id, termination).await,
-        DatabaseOption::Online => online(session, id),
+        DatabaseOption::Online => online(session, id, termination).await,
         DatabaseOption::SingleUser => restrict(session, id, UserAccess::Single, termination).await,
         DatabaseOption::RestrictedUser => restrict(session, id, UserAccess::Restricted, termination).await,
         DatabaseOption::MultiUser => change(session, id, |entry| {
@@ -61,7 +61,7 @@ async fn set(
             Ok(())
         }),
         DatabaseOption::ReadOnly(is_read_only) => read_only(session, id, *is_read_only, termination).await,
-        DatabaseOption::Emergency => emergency(session, id),
+        DatabaseOption::Emergency => emergency(session, id, termination).await,
         DatabaseOption::Recovery(model) => recovery(session, id, *model),
         DatabaseOption::PageVerify(protection) => boot(session, id, |boot| boot.page_verify = *protection),
         DatabaseOption::CompatibilityLevel(level) => {
@@ -115,36 +115,35 @@ fn boot(session: &Session, id: u16, mut deed: impl FnMut(&mut Boot)) -> Result<(
 }
 
 fn recovery(session: &Session, id: u16, model: RecoveryModel) -> Result<(), Failure> {
-    let backing_up = {
-        let state = session.instance.state();
-        let entry = state.databases.get(&id);
-        if id == 2 {
-            return Err(Failure::new(5058, &[&"RECOVERY", &"tempdb"]));
-        }
-        if entry.is_some_and(|entry| entry.mirroring.is_some()) || is_in_group(&state, id) {
-            let name = entry.map(|entry| entry.name.clone()).unwrap_or_default();
-            return Err(Failure::new(1468, &[&name]));
-        }
-        entry.is_some_and(|entry| !entry.locks.bulk.is_empty())
+    if id == 2 {
+        return Err(Failure::new(5058, &[&"RECOVERY", &"tempdb"]));
+    }
+    let now = session.instance.world.clock.now();
+    // Under one lock: no backup begins between the question whether one runs and the change.
+    let mut state = session.instance.state();
+    let is_in_group = is_in_group(&state, id);
+    let Some(entry) = state.databases.get_mut(&id) else {
+        return Err(Failure::new(5011, &[&id]));
     };
-    if backing_up {
+    if entry.mirroring.is_some() || is_in_group {
+        return Err(Failure::new(1468, &[&entry.name]));
+    }
+    if !entry.locks.bulk.is_empty() {
         return Err(Failure::new(3023, &[]));
     }
-    boot(session, id, |boot| {
-        if model == RecoveryModel::Simple {
-            boot.log_chain_lsn = None;
-            boot.last_log_backup_lsn = None;
-        }
-        boot.recovery_model = model;
-    })?;
-    let now = session.instance.world.clock.now();
-    change(session, id, |entry| {
-        let checkpointed = entry.engine.as_mut().map(|engine| engine.checkpoint(now));
-        match checkpointed {
-            Some(Err(error)) => Err(trouble::failure(&error, entry)),
-            _ => Ok(()),
-        }
-    })
+    access::check_state(entry, session.id)?;
+    if let Some(engine) = entry.engine.as_mut() {
+        let changed = engine.change_boot(&mut |boot| {
+            if model == RecoveryModel::Simple {
+                boot.log_chain_lsn = None;
+                boot.last_log_backup_lsn = None;
+            }
+            boot.recovery_model = model;
+        });
+        let changed = changed.and_then(|()| engine.checkpoint(now));
+        changed.map_err(|error| trouble::failure(&error, entry))?;
+    }
+    session.instance.save(&state)
 }
 
 fn is_in_group(state: &State, id: u16) -> bool {
@@ -218,22 +217,46 @@ async fn offline(session: &mut Session, id: u16, termination: Termination) -> Re
     changed
 }
 
-fn online(session: &Session, id: u16) -> Result<(), Failure> {
+/// Opens the files. Of a database in EMERGENCY they are open: closed first, so that nothing is written to them by two.
+async fn online(session: &Session, id: u16, termination: Termination) -> Result<(), Failure> {
+    let is_online = {
+        let state = session.instance.state();
+        let entry = state.databases.get(&id);
+        entry.is_some_and(|entry| entry.engine.is_some() && entry.state == DatabaseState::Online)
+    };
+    if is_online {
+        return Ok(());
+    }
     let world = session.instance.world.clone();
-    change(session, id, |entry| {
-        if entry.engine.is_some() && entry.state == DatabaseState::Online {
-            return Ok(());
-        }
+    alone(session, id, termination, |entry| {
+        // Where that fails the files are closed all the same, and recovery finds them so.
+        drop(opening::close(&world, entry));
         opening::open(&world, entry)
     })
+    .await
 }
 
 /// EMERGENCY: pages can be read by the administrator, without recovery; not undone by a restart.
-fn emergency(session: &Session, id: u16) -> Result<(), Failure> {
-    change(session, id, |entry| {
+async fn emergency(session: &Session, id: u16, termination: Termination) -> Result<(), Failure> {
+    alone(session, id, termination, |entry| {
         entry.state = DatabaseState::Emergency;
         Ok(())
     })
+    .await
+}
+
+/// Changes an entry that nobody else uses and no backup runs on, and remembers it.
+async fn alone(
+    session: &Session,
+    id: u16,
+    termination: Termination,
+    deed: impl FnOnce(&mut DatabaseEntry) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let name = name_of(session, id);
+    exclusive::take(session, id, termination, || Failure::new(5061, &[&name])).await?;
+    let changed = change(session, id, deed);
+    exclusive::release(&mut session.instance.state(), id, session.id);
+    changed
 }
 
 fn switch(session: &Session, id: u16, name: &str, on: bool) -> Result<(), Failure> {

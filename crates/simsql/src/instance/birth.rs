@@ -67,7 +67,8 @@ impl Instance {
             last_log_backup_lsn: None,
             log_backup_time: None,
             redo_start: None,
-            has_bulk_logged_data: false,
+            bulk_logged: None,
+            restored: None,
             option_bits: 0,
         };
         let plan = NewDatabase {

@@ -24,7 +24,8 @@ pub(super) fn open(world: &World, entry: &mut DatabaseEntry) -> Result<(), Failu
         Ok(engine) => {
             entry.files = engine.files();
             entry.engine = Some(engine);
-            if !restoring {
+            // One in standby is online as far as it can be.
+            if entry.state != DatabaseState::Restoring {
                 entry.state = DatabaseState::Online;
             }
             Ok(())

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use bak::content::SetHeader;
+
 use super::target::{Target, certificate};
 use crate::engine::{DatabaseFile, Engine, side_files};
 use crate::instance::locks::Locks;
@@ -10,25 +12,47 @@ use crate::instance::{DatabaseEntry, DatabaseState, State, free_id, trouble};
 use crate::message::Failure;
 use crate::session::Session;
 
+/// Bit of Flags: the database was read-only.
+const READ_ONLY: u32 = 0x4;
+
+/// What a set says of the database as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    /// The certificate that its pages are encrypted with.
+    thumbprint: Option<[u8; 20]>,
+    /// It was READ_ONLY, and is again when it is recovered.
+    is_read_only: bool,
+}
+
+impl About {
+    pub(super) fn of(header: &SetHeader) -> Self {
+        Self {
+            thumbprint: header.tde_thumbprint,
+            is_read_only: header.flags & READ_ONLY != 0,
+        }
+    }
+}
+
 /// Makes the files of a full restore anew and the entry RESTORING; from here on a failure leaves it so. Files that the database had and the restored one does not
-/// have are removed.
+/// have are removed. The state is the one that the files' places were chosen in: nobody else has taken them since.
 ///
 /// # Errors
 /// 3101, 33111, and the disk's; then the database is there without files that can be used.
 pub(super) fn begin_full(
     session: &Session,
+    state: &mut State,
     target: &mut Target,
     files: Vec<DatabaseFile>,
-    thumbprint: Option<[u8; 20]>,
+    about: About,
 ) -> Result<(), Failure> {
     let instance = &session.instance;
-    let mut state = instance.state();
-    settle_id(&state, target)?;
-    let old = super::files::present_files(&state, target.id);
-    let certificate = thumbprint
-        .map(|thumbprint| certificate(&state, thumbprint))
+    settle_id(state, target)?;
+    let old = super::files::present_files(state, target.id);
+    let certificate = about
+        .thumbprint
+        .map(|thumbprint| certificate(state, thumbprint))
         .transpose()?;
-    put_entry(session, &mut state, target, &files);
+    put_entry(session, state, target, &files);
     if let Some(entry) = state.databases.get_mut(&target.id) {
         if certificate.is_some() {
             entry.switches.insert("ENCRYPTION".to_owned());
@@ -36,8 +60,9 @@ pub(super) fn begin_full(
             entry.switches.remove("ENCRYPTION");
         }
         entry.encryption_certificate = certificate;
+        entry.is_read_only = about.is_read_only;
     }
-    instance.save(&state)?;
+    instance.save(state)?;
     let beside = side_files(&old).into_iter();
     for path in beside.chain(old.into_iter().map(|file| file.physical_name)) {
         let stays = files
@@ -95,24 +120,44 @@ fn put_entry(session: &Session, state: &mut State, target: &Target, files: &[Dat
     entry.files = files.to_vec();
     entry.state = DatabaseState::Restoring;
     entry.standby = None;
-    entry.is_read_only = false;
     entry.created = now;
     entry.locks.exclusive = Some(session.id);
 }
 
-/// A database that goes on restoring: nobody reads it from here on.
+/// A database that goes on restoring: nobody reads it from here on. Whether it is READ_ONLY when it is recovered is what the newest set says.
 ///
 /// # Errors
 /// 823 where the instance's record cannot be written.
-pub(super) fn begin_roll_forward(session: &Session, target: &Target) -> Result<(), Failure> {
+pub(super) fn begin_roll_forward(
+    session: &Session,
+    target: &Target,
+    header: &SetHeader,
+) -> Result<(), Failure> {
     let instance = &session.instance;
     let mut state = instance.state();
     if let Some(entry) = state.databases.get_mut(&target.id) {
         entry.state = DatabaseState::Restoring;
         entry.standby = None;
-        entry.is_read_only = false;
+        entry.is_read_only = About::of(header).is_read_only;
     }
     instance.save(&state)
+}
+
+/// Nobody reads a database in standby that is going to be recovered.
+///
+/// # Errors
+/// 823 where the instance's record cannot be written.
+pub(super) fn leave_standby(session: &Session, target: &Target) -> Result<(), Failure> {
+    let instance = &session.instance;
+    let mut state = instance.state();
+    match state.databases.get_mut(&target.id) {
+        Some(entry) if entry.standby.is_some() => {
+            entry.state = DatabaseState::Restoring;
+            entry.standby = None;
+            instance.save(&state)
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -157,8 +202,12 @@ mod tests {
                 existed: false,
                 binding: None,
             };
+            let about = About {
+                thumbprint: None,
+                is_read_only: false,
+            };
             let files = vec![file(1, &files[0]), file(2, &files[1])];
-            let begun = begin_full(&session, &mut target, files, None);
+            let begun = begin_full(&session, &mut session.instance.state(), &mut target, files, about);
             begun.map(|()| target.id)
         };
         let (first, second) = (begin("A").unwrap(), begin("B").unwrap());

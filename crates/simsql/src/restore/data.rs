@@ -5,21 +5,20 @@ use std::time::Duration;
 use bak::content::SetHeader;
 use bak::{BackupType, FileType};
 
+use super::begin::About;
 use super::finish::{Ending, finish};
 use super::media_set::MediaSet;
 use super::order::{Finish, Order};
 use super::target::{self, Target};
 use super::transfer::{Moved, Transfer};
-use super::{begin, files, history};
+use super::{begin, files, history, pieces};
 use crate::answers::Answers;
-use crate::engine::Stop;
+use crate::engine::{Engine, Stop};
 use crate::instance::{DatabaseState, exclusive};
 use crate::message::{Failure, Message};
 use crate::session::Session;
 use crate::tsql::statement::Termination;
 
-/// Bit of Flags: the database was read-only.
-const READ_ONLY: u32 = 0x4;
 /// Pages in a megabyte.
 const PAGES_PER_MEGABYTE: f64 = 128.0;
 
@@ -62,11 +61,13 @@ async fn restore(
 ) -> Result<(), Failure> {
     let started = session.instance.world.clock.uptime();
     if header.set.backup_type == BackupType::Full {
-        let files = files::plan(session, order, header, target)?;
-        begin::begin_full(session, target, files, header.tde_thumbprint)?;
+        // Under one lock: no other restore and no CREATE DATABASE takes the same places in between.
+        let mut state = session.instance.state();
+        let files = files::plan(session, &state, order, header, target)?;
+        begin::begin_full(session, &mut state, target, files, About::of(header))?;
     } else {
         check_differential(session, header, target)?;
-        begin::begin_roll_forward(session, target)?;
+        begin::begin_roll_forward(session, target, header)?;
     }
     let transfer = Transfer {
         session,
@@ -76,7 +77,7 @@ async fn restore(
     };
     let moved = transfer.run(media, answers).await?;
     if !moved.is_foreign {
-        transfer.with_engine(|engine| engine.redo(Stop::End))?;
+        pieces::redo(session, target, Stop::End).await?;
     }
     tell_files(order, header, target, &moved, answers);
     if moved.is_foreign && order.finish != Finish::NoRecovery {
@@ -86,9 +87,8 @@ async fn restore(
         target,
         finish: &order.finish,
         restricted: order.restricted_user,
-        read_only: Some(header.flags & READ_ONLY != 0),
     };
-    finish(session, &ending, answers)?;
+    finish(session, &ending, answers).await?;
     if moved.is_damaged {
         answers.message(Message::new(3184, &[]));
     } else if header.flags & super::header_only::DAMAGED != 0 {
@@ -103,7 +103,7 @@ async fn restore(
 /// Whether a differential backup follows what the database was restored from.
 ///
 /// # Errors
-/// 3136 another base, 3120 older than what is there, 4319 a restore that was cut off, 3155 other files.
+/// 3136 another base, 3120 older than what is there, 3121 another recovery path, 4319 a restore that was cut off, 3155 other files.
 fn check_differential(session: &Session, header: &SetHeader, target: &Target) -> Result<(), Failure> {
     let state = session.instance.state();
     let Some(engine) = state
@@ -118,15 +118,18 @@ fn check_differential(session: &Session, header: &SetHeader, target: &Target) ->
     if base.is_none() || base != set.differential_base_guid {
         return Err(Failure::new(3136, &[]));
     }
-    let Some((redo_start, _)) = boot.redo_start else {
-        let file = engine
-            .files()
-            .first()
-            .map_or_else(String::new, |file| file.logical_name.clone());
-        return Err(Failure::new(4319, &[&file]));
+    let Some((redo_start, fork)) = boot.redo_start else {
+        return Err(Failure::new(4319, &[&first_file(engine)]));
     };
     if set.last_lsn.is_some_and(|last| last <= redo_start) {
         return Err(Failure::new(3120, &[]));
+    }
+    // Extents that changed on a fork that the set is not of would stay as they are: only over the base alone it does not matter.
+    let is_whole = redo_start != bak::Lsn::ZERO;
+    let is_base_alone = is_whole && boot.restored.is_some_and(|data| redo_start <= data.base_end);
+    let is_on_path = is_whole && super::log::is_on_path(header, redo_start, fork);
+    if !is_base_alone && !is_on_path && set.recovery_fork_id != Some(fork) {
+        return Err(Failure::new(3121, &[&first_file(engine)]));
     }
     let ids = |file: &bak::DatabaseFile| u16::try_from(file.file_id).unwrap_or(u16::MAX);
     let theirs = set.files.iter().map(ids);
@@ -135,6 +138,14 @@ fn check_differential(session: &Session, header: &SetHeader, target: &Target) ->
         return Err(Failure::new(3155, &[]));
     }
     Ok(())
+}
+
+/// The logical name of the primary data file.
+fn first_file(engine: &Engine) -> String {
+    let files = engine.files();
+    files
+        .first()
+        .map_or_else(String::new, |file| file.logical_name.clone())
 }
 
 /// 4035 for each file: data files in their order, then the log.
@@ -199,12 +210,12 @@ async fn only_finish(session: &Session, order: &Order, answers: &mut dyn Answers
         existed: true,
         binding: None,
     };
-    let done = finish_only(session, order, &target, started, answers);
+    let done = finish_only(session, order, &target, started, answers).await;
     exclusive::release(&mut session.instance.state(), id, session.id);
     done
 }
 
-fn finish_only(
+async fn finish_only(
     session: &Session,
     order: &Order,
     target: &Target,
@@ -219,10 +230,11 @@ fn finish_only(
         if entry.state != DatabaseState::Restoring && entry.standby.is_none() {
             return Err(Failure::new(3153, &[]));
         }
-        let whole = entry
-            .engine
-            .as_ref()
-            .filter(|engine| engine.boot().redo_start.is_some());
+        // One that was recovered before its process ended is told to be done now.
+        let can_end = |engine: &&Engine| {
+            engine.boot().redo_start.is_some() || order.finish == Finish::Recovery && engine.is_recovered()
+        };
+        let whole = entry.engine.as_ref().filter(can_end);
         let Some(engine) = whole else {
             let file = entry.files.first().map_or("", |file| &file.logical_name);
             return Err(Failure::new(4319, &[&file]));
@@ -236,9 +248,8 @@ fn finish_only(
         target,
         finish: &order.finish,
         restricted: order.restricted_user,
-        read_only: Some(false),
     };
-    finish(session, &ending, answers)?;
+    finish(session, &ending, answers).await?;
     tell_success(session, "RESTORE DATABASE", 0, started, answers);
     Ok(())
 }

@@ -26,24 +26,24 @@ const NO_PATH: i32 = 3;
 /// 3241, 3234, 3176, 1834, 3142, 5133 with 3156, 3257, each with 3119 behind it.
 pub(super) fn plan(
     session: &Session,
+    state: &State,
     order: &Order,
     header: &SetHeader,
     target: &Target,
 ) -> Result<Vec<DatabaseFile>, Failure> {
     check_files(order, header)?;
-    let state = session.instance.state();
     check_moves(order, header)?;
     let files: Vec<DatabaseFile> = header
         .set
         .files
         .iter()
-        .map(|file| placed(&state, order, header, target, file))
+        .map(|file| placed(state, order, header, target, file))
         .collect();
     let mut problems = claimed_twice(&files);
     for file in &files {
-        problems.extend(problems_of(&session.instance, &state, order, target, file));
+        problems.extend(problems_of(&session.instance, state, order, target, file));
     }
-    problems.extend(space(&session.instance, &state, target, &files));
+    problems.extend(space(&session.instance, state, target, &files));
     if problems.is_empty() {
         return Ok(files);
     }

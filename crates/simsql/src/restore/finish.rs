@@ -1,6 +1,7 @@
 //! The end of a restore: RECOVERY, NORECOVERY or STANDBY.
 
 use super::order::Finish;
+use super::pieces::{self, with_engine};
 use super::target::Target;
 use super::transfer::engine_of;
 use crate::answers::Answers;
@@ -15,68 +16,59 @@ pub(super) struct Ending<'a> {
     pub(super) finish: &'a Finish,
     /// RESTRICTED_USER.
     pub(super) restricted: bool,
-    /// The database was read-only when it was backed up.
-    pub(super) read_only: Option<bool>,
 }
 
 /// Leaves the database as the statement says.
 ///
 /// # Errors
-/// 3167 behind what the engine says where recovery fails; the database is RESTORING then.
-pub(super) fn finish(
+/// 3167 behind what the engine says where recovery fails; the database is RESTORING then. [`Failure::cancelled`].
+pub(super) async fn finish(
     session: &Session,
     ending: &Ending<'_>,
     answers: &mut dyn Answers,
 ) -> Result<(), Failure> {
     let instance = &session.instance;
-    let mut state = instance.state();
     match ending.finish {
-        Finish::NoRecovery => {}
-        Finish::Recovery => recover(session, &mut state, ending, answers)?,
+        Finish::NoRecovery => instance.save(&instance.state()),
+        Finish::Recovery => recover(session, ending, answers).await,
         Finish::Standby(path) => {
+            let mut state = instance.state();
             stand_by(&mut state, ending.target, path)?;
+            instance.save(&state)
         }
     }
-    instance.save(&state)
 }
 
-fn recover(
-    session: &Session,
-    state: &mut State,
-    ending: &Ending<'_>,
-    answers: &mut dyn Answers,
-) -> Result<(), Failure> {
+async fn recover(session: &Session, ending: &Ending<'_>, answers: &mut dyn Answers) -> Result<(), Failure> {
     let instance = &session.instance;
     let now = instance.world.clock.now();
     let fork = instance.world.chance.guid();
     let target = ending.target;
-    let engine = engine_of(&mut state.databases, target)?;
-    let (old, new) = (
-        engine.boot().version,
-        instance.settings.version.database_version(),
-    );
-    let recovered = engine.recover(fork, now).and_then(|()| {
-        engine.change_boot(&mut |boot| {
-            boot.name.clone_from(&target.name);
-            boot.version = new;
+    let old = with_engine(session, target, |engine| Ok(engine.boot().version))?;
+    let new = instance.settings.version.database_version();
+    super::begin::leave_standby(session, target)?;
+    let recovered = pieces::recover(session, target, fork, now).await.and_then(|()| {
+        with_engine(session, target, |engine| {
+            engine.change_boot(&mut |boot| {
+                boot.name.clone_from(&target.name);
+                boot.version = new;
+            })
         })
     });
+    recovered.map_err(|failure| failure.and(3167, &[&target.name]))?;
+    let mut state = instance.state();
     let Some(entry) = state.databases.get_mut(&target.id) else {
         return Err(Failure::new(3204, &[]));
     };
-    recovered.map_err(|error| trouble::failure(&error, entry).and(3167, &[&target.name]))?;
     if old < new {
         answers.message(Message::new(951, &[&target.name, &old, &new]));
     }
     entry.state = DatabaseState::Online;
     entry.standby = None;
-    if let Some(read_only) = ending.read_only {
-        entry.is_read_only = read_only;
-    }
     if ending.restricted {
         entry.user_access = UserAccess::Restricted;
     }
-    Ok(())
+    instance.save(&state)
 }
 
 fn stand_by(state: &mut State, target: &Target, path: &str) -> Result<(), Failure> {
@@ -88,6 +80,5 @@ fn stand_by(state: &mut State, target: &Target, path: &str) -> Result<(), Failur
     entered.map_err(|error| trouble::failure(&error, entry))?;
     entry.state = DatabaseState::Online;
     entry.standby = Some(path.to_owned());
-    entry.is_read_only = true;
     Ok(())
 }

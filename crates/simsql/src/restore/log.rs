@@ -12,7 +12,7 @@ use super::media_set::MediaSet;
 use super::order::{Finish, Order, StopAt};
 use super::target::{self, Target};
 use super::transfer::Transfer;
-use super::{begin, history};
+use super::{begin, history, pieces};
 use crate::answers::Answers;
 use crate::engine::{Engine, Redone, Stop};
 use crate::instance::exclusive;
@@ -78,9 +78,9 @@ async fn roll_forward(
             engine.move_added_file(&logical, &path);
         }
     }
-    begin::begin_roll_forward(session, target)?;
+    begin::begin_roll_forward(session, target, header)?;
     let moved = transfer.run(media, answers).await?;
-    let redone = transfer.with_engine(|engine| engine.redo(stop(order.stop)))?;
+    let redone = pieces::redo(session, target, stop(order.stop)).await?;
     note_fork(&transfer, header, &redone)?;
     tell_files(order, header, target, &moved, answers);
     let met = order.stop.is_none() || redone.stopped;
@@ -95,9 +95,8 @@ async fn roll_forward(
         target,
         finish: if met { &order.finish } else { &Finish::NoRecovery },
         restricted: order.restricted_user,
-        read_only: Some(false),
     };
-    finish(session, &ending, answers)?;
+    finish(session, &ending, answers).await?;
     history::write(session, order, header, target, media, answers);
     tell_success(session, "RESTORE LOG", moved.log_pages(), started, answers);
     Ok(())
@@ -165,11 +164,11 @@ fn check_place(session: &Session, engine: &Engine, order: &Order, header: &SetHe
     let behind = match order.stop {
         Some(StopAt::Including(lsn)) => lsn < stands,
         Some(StopAt::Before(lsn)) => lsn < stands,
-        // The data that was restored is as old as the end of its backup.
+        // The data that was restored is as old as the end of its backup, whatever kind that is.
         Some(StopAt::Time(moment)) => engine
             .boot()
-            .differential_base
-            .is_some_and(|(_, _, time)| moment < super::moment_of(session, time)),
+            .restored
+            .is_some_and(|data| moment < super::moment_of(session, data.finished)),
         None => false,
     };
     if behind {
@@ -179,7 +178,7 @@ fn check_place(session: &Session, engine: &Engine, order: &Order, header: &SetHe
 }
 
 /// Whether the set holds log of the path that the database is on: up to the set's fork point that is the fork it came from, behind it its own.
-fn is_on_path(header: &SetHeader, stands: Lsn, fork: Uuid) -> bool {
+pub(super) fn is_on_path(header: &SetHeader, stands: Lsn, fork: Uuid) -> bool {
     let set = &header.set;
     let own = set.recovery_fork_id;
     match set.fork_point_lsn {

@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use bak::content::SetHeader;
 use bak::{BackupType, Lsn};
 
+use super::bounds::Bounds;
 use super::lane::{Flaw, Item, Lane, Turn};
 use super::media_set::MediaSet;
 use super::order::Order;
 use super::progress::Progress;
 use super::target::Target;
 use crate::answers::Answers;
-use crate::engine::{Engine, EngineError};
-use crate::instance::{DatabaseEntry, trouble};
+use crate::engine::{Engine, EngineError, RestoredData};
+use crate::instance::DatabaseEntry;
 use crate::message::Failure;
 use crate::session::Session;
 
@@ -76,12 +77,7 @@ impl Transfer<'_> {
         &self,
         work: impl FnOnce(&mut Engine) -> Result<T, EngineError>,
     ) -> Result<T, Failure> {
-        let mut state = self.session.instance.state();
-        let engine = engine_of(&mut state.databases, self.target)?;
-        work(engine).map_err(|error| match state.databases.get(&self.target.id) {
-            Some(entry) => trouble::failure(&error, entry),
-            None => Failure::new(3204, &[]),
-        })
+        super::pieces::with_engine(self.session, self.target, work)
     }
 
     /// Whether checksums are looked at.
@@ -99,6 +95,12 @@ impl Transfer<'_> {
         answers: &mut dyn Answers,
     ) -> Result<Moved, Failure> {
         let mut moved = Moved::default();
+        let bounds = Bounds::of(self.header);
+        self.with_engine(|engine| {
+            let present = engine.files();
+            engine.limit_files(bounds.most(&present));
+            Ok(())
+        })?;
         let mut progress = Progress::new(self.session, self.order.stats, self.header);
         let mut lanes: Vec<Lane> = media
             .families
@@ -109,6 +111,12 @@ impl Transfer<'_> {
         loop {
             for (lane, family) in lanes.iter_mut().zip(&mut media.families) {
                 lane.fill(self.session, family).await?;
+                for item in &lane.queue {
+                    if !bounds.allow(item) {
+                        lane.flaws.push(Flaw::Structure);
+                        break;
+                    }
+                }
                 self.judge(lane, family.device.name(), &mut moved)?;
             }
             let turn = lanes.iter().filter_map(Lane::turn).min();
@@ -194,13 +202,20 @@ impl Transfer<'_> {
             .map(|((lsn, guid), time)| (lsn, guid, time));
         let is_full = set.backup_type == BackupType::Full;
         let last_lsn = set.last_lsn.unwrap_or(Lsn::ZERO);
+        let finished = set.backup_finish_date;
         self.with_engine(|engine| {
-            let before = engine.boot().differential_base;
+            let (before, data) = (engine.boot().differential_base, engine.boot().restored);
             engine.end_restore_pages()?;
             let is_foreign = engine.is_foreign();
             engine.change_boot(&mut |boot| {
                 boot.binding_id = binding;
                 boot.differential_base = if is_full { base } else { before };
+                let base_end = if is_full {
+                    last_lsn
+                } else {
+                    data.map_or(Lsn::ZERO, |data| data.base_end)
+                };
+                boot.restored = finished.map(|finished| RestoredData { base_end, finished });
                 if let Some((lsn, ..)) = base {
                     boot.database_backup_lsn = Some(lsn);
                 }

@@ -91,7 +91,7 @@ fn a_damaged_log_ends_the_backup_or_marks_it() {
         let first = engine.boot().last_log_backup_lsn.unwrap();
         let now = simsql::moment::Moment(0);
         let end = engine.close_log(now).unwrap();
-        let piece = engine.log_pieces(first, end)[0];
+        let piece = engine.log_pieces(first, end).unwrap()[0];
         (engine.files()[1].physical_name.clone(), piece.segment.start)
     });
     // The number of the first block.

@@ -109,7 +109,8 @@ pub(crate) fn plan(directory: &str, recovery_model: RecoveryModel) -> NewDatabas
         last_log_backup_lsn: None,
         log_backup_time: None,
         redo_start: None,
-        has_bulk_logged_data: false,
+        bulk_logged: None,
+        restored: None,
         option_bits: 0,
     };
     NewDatabase {

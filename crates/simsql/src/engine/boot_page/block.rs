@@ -11,14 +11,17 @@
 //! | 45..55 | where the next log backup begins |
 //! | 55..60 | when the last log backup was |
 //! | 60..70, 70..86 | LSN and fork where RESTORE LOG goes on |
-//! | 86 | 1: bulk-logged data, 2: a differential base, 4: a redo start |
+//! | 86 | 1: bulk-logged data, 2: a differential base, 4: a redo start, 8: restored data |
 //! | 87..91 | option bits |
 //! | 91..97 | first IAM page of the catalog, page and file |
+//! | 97..107 | the newest change that was minimally logged |
+//! | 107..117, 117..122 | LastLSN of the restored full backup, and when the newest restored data backup was finished |
 
 use bak::LocalTime;
 use bak::checksum::record_sum;
 
 use super::{BootPage, guid_at, lsn_at, lsn_bytes, put, u16_at, u32_at};
+use crate::engine::boot::RestoredData;
 use crate::engine::pages::PageId;
 
 /// Bytes of the block; room for later versions included.
@@ -38,10 +41,14 @@ const REDO_FORK: usize = 70;
 const FLAGS: usize = 86;
 const OPTIONS: usize = 87;
 const CATALOG: usize = 91;
+const BULK_LSN: usize = 97;
+const BASE_END: usize = 107;
+const FINISHED: usize = 117;
 
 const BULK: u8 = 1;
 const HAS_BASE: u8 = 2;
 const HAS_REDO: u8 = 4;
+const HAS_RESTORED: u8 = 8;
 
 pub(super) fn encode(page: &BootPage) -> [u8; LONGEST] {
     let boot = &page.boot;
@@ -49,7 +56,16 @@ pub(super) fn encode(page: &BootPage) -> [u8; LONGEST] {
     put(&mut block, 0, MAGIC);
     put(&mut block, CONTENT, &CURRENT.to_le_bytes());
     put(&mut block, BINDING, &boot.binding_id.to_bytes_le());
-    let mut flags = if boot.has_bulk_logged_data { BULK } else { 0 };
+    let mut flags = 0;
+    if let Some(lsn) = boot.bulk_logged {
+        flags |= BULK;
+        put(&mut block, BULK_LSN, &lsn.to_bytes());
+    }
+    if let Some(restored) = boot.restored {
+        flags |= HAS_RESTORED;
+        put(&mut block, BASE_END, &restored.base_end.to_bytes());
+        put(&mut block, FINISHED, &restored.finished.to_bytes());
+    }
     if let Some((lsn, _, time)) = boot.differential_base {
         flags |= HAS_BASE;
         put(&mut block, BASE_TIME, &time.to_bytes());
@@ -91,7 +107,12 @@ pub(super) fn decode(block: &[u8], page: &mut BootPage) {
     boot.last_log_backup_lsn = lsn_at(block, LOG_BACKUP).non_zero();
     boot.log_backup_time = time_at(block, LOG_BACKUP_TIME);
     boot.redo_start = (flags & HAS_REDO != 0).then(|| (lsn_at(block, REDO_LSN), guid_at(block, REDO_FORK)));
-    boot.has_bulk_logged_data = flags & BULK != 0;
+    boot.bulk_logged = (flags & BULK != 0).then(|| lsn_at(block, BULK_LSN));
+    let finished = time_at(block, FINISHED).filter(|_| flags & HAS_RESTORED != 0);
+    boot.restored = finished.map(|finished| RestoredData {
+        base_end: lsn_at(block, BASE_END),
+        finished,
+    });
     boot.option_bits = u32_at(block, OPTIONS);
     let iam = PageId {
         page: u32_at(block, CATALOG),

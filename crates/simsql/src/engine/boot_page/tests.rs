@@ -1,6 +1,7 @@
 //! Boot pages, written and read back, and torn or foreign ones.
 
 use super::*;
+use crate::engine::boot::RestoredData;
 
 fn boot() -> Boot {
     let time = |text: &str| text.parse().unwrap();
@@ -24,7 +25,11 @@ fn boot() -> Boot {
         last_log_backup_lsn: Some(lsn(37, 16, 1)),
         log_backup_time: Some(time("2026-11-21T18:00:00")),
         redo_start: Some((lsn(37, 16, 1), Uuid::from_u128(3))),
-        has_bulk_logged_data: true,
+        bulk_logged: Some(lsn(37, 20, 9)),
+        restored: Some(RestoredData {
+            base_end: lsn(36, 25, 1),
+            finished: time("2026-11-20T01:03:04"),
+        }),
         option_bits: 0x8000_0005,
     }
 }
@@ -52,7 +57,8 @@ fn what_was_written_is_read() {
             last_log_backup_lsn: None,
             log_backup_time: None,
             redo_start: None,
-            has_bulk_logged_data: false,
+            bulk_logged: None,
+            restored: None,
             ..boot()
         },
         catalog_iam: None,

@@ -176,6 +176,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         "This backup set will not be restored because all data has already been restored to a point beyond the time covered by this backup set.",
     ),
     entry(
+        3121,
+        16,
+        "The file \"{0}\" is on a recovery path that is inconsistent with application of this backup set. RESTORE cannot continue.",
+    ),
+    entry(
         3132,
         16,
         "The media set has {0} media families but only {1} are provided. All members must be provided.",
@@ -231,6 +236,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         16,
         "The tail of the log for the database \"{0}\" has not been backed up. Use BACKUP LOG WITH NORECOVERY to backup the log if it contains work you do not want to lose. Use the WITH REPLACE or WITH STOPAT clause of the RESTORE statement to just overwrite the contents of the log.",
     ),
+    entry(3167, 16, "RESTORE could not start database '{0}'."),
     entry(
         3168,
         16,
