@@ -1,0 +1,45 @@
+//! A container of the front door, and the credential by which instances write into it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::id::{ContainerId, SecretId, ServerId};
+
+/// A container: one for each instance or availability group. Keys: `a` its name (unique), `b` its server or group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container {
+    /// Which.
+    pub id: ContainerId,
+    /// Its name at the front door.
+    pub name: String,
+    /// The instance that it is for; none for a group's.
+    pub server: Option<ServerId>,
+    /// The availability group that it is for.
+    pub group: Option<Uuid>,
+    /// Id of the stored access policy that its SAS stands under.
+    pub access_policy: String,
+    /// The SAS in force.
+    pub sas: Option<SecretId>,
+    /// Until when the SAS is good.
+    pub sas_until: Option<Timestamp>,
+    /// On which instances the vault made the credential, and with which SAS.
+    pub credentials: Vec<CredentialMade>,
+}
+
+/// A credential that the vault made on an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialMade {
+    /// Instance.
+    pub server: ServerId,
+    /// Name of the credential: the URL of the container.
+    pub name: String,
+    /// `credential_id` on the instance; another one under that name is not the vault's.
+    pub number: i32,
+    /// The SAS that it has.
+    pub sas: SecretId,
+    /// When it was last set.
+    pub set: Timestamp,
+}

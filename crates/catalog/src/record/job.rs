@@ -1,0 +1,219 @@
+//! A job: one deed of the vault, from its queue to its end, durable at every step.
+
+use faults::{Fault, Said};
+use jiff::Timestamp;
+use schedule::BackupKind;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::id::{DatabaseId, IntentId, ItemId, JobId, PointId, PolicyId, ServerId};
+use super::item::HealingReason;
+
+/// A job. Keys: `a` state and time to run, `b` item, name of its work, `open` or `ended`, when it was made, `c` when it was made,
+/// `d` server, `open` or `ended`, when it was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Which.
+    pub id: JobId,
+    /// What it does.
+    pub work: Work,
+    /// Who or what wanted it.
+    pub trigger: Trigger,
+    /// Where it stands.
+    pub state: JobState,
+    /// Instance.
+    pub server: Option<ServerId>,
+    /// Protected database.
+    pub item: Option<ItemId>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it may begin.
+    pub run_at: Timestamp,
+    /// When it began, the last attempt.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Attempts begun.
+    pub attempt: u32,
+    /// Generation of the vault's start that runs it: another one's job was interrupted.
+    pub generation: i64,
+    /// Somebody wants it to end.
+    pub cancel: Option<Timestamp>,
+    /// What it did, step by step; the last may be under way. At most 200.
+    pub tasks: Vec<Task>,
+    /// What SQL Server said, in order; at most 200, the first 100 and the last 100.
+    pub said: Vec<Said>,
+    /// T-SQL that ran, without secrets; at most 50.
+    pub statements: Vec<String>,
+    /// Bytes that arrived.
+    pub bytes: u64,
+    /// Bytes a second, over the time of the statement.
+    pub bytes_per_second: Option<u64>,
+    /// Per cent, as SQL Server tells it.
+    pub percent: Option<f32>,
+    /// Why it failed or was cancelled.
+    pub fault: Option<Fault>,
+    /// What else people should know.
+    pub warnings: Vec<Fault>,
+    /// The recovery point that it made.
+    pub point: Option<PointId>,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum JobState {
+    /// It waits for its time, or for room.
+    Queued,
+    /// It runs.
+    InProgress,
+    /// It was told to end and has not ended.
+    Cancelling,
+    /// Done.
+    Completed,
+    /// Done, with something that people should know.
+    CompletedWithWarnings,
+    /// Not done.
+    Failed,
+    /// Ended because somebody wanted it.
+    Cancelled,
+}
+
+impl JobState {
+    /// Its name in keys and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InProgress => "inProgress",
+            Self::Cancelling => "cancelling",
+            Self::Completed => "completed",
+            Self::CompletedWithWarnings => "completedWithWarnings",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_ended(self) -> bool {
+        matches!(
+            self,
+            Self::Completed | Self::CompletedWithWarnings | Self::Failed | Self::Cancelled
+        )
+    }
+
+    /// Whether a job may go from this state to `next`. An ended one goes nowhere; a running one is queued again for another attempt.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Queued => matches!(next, Self::InProgress | Self::Cancelled | Self::Failed),
+            Self::InProgress => next != Self::InProgress,
+            Self::Cancelling => next.is_ended(),
+            _ => false,
+        }
+    }
+}
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Work {
+    /// Takes a backup.
+    Backup(BackupWork),
+    /// Lists the databases of an instance.
+    Discover,
+    /// Protects a database, or brings an item to its policy's present version.
+    Configure {
+        /// The database.
+        database: DatabaseId,
+        /// The policy.
+        policy: PolicyId,
+        /// The auto-protection that wanted it.
+        intent: Option<IntentId>,
+    },
+    /// Removes the data of a deleted item.
+    Purge,
+}
+
+impl Work {
+    /// Its name in keys: two open jobs of an item and of one name are in each other's way. A backup goes by what was asked for.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Backup(work) => work.asked.name(),
+            Self::Discover => "discover",
+            Self::Configure { .. } => "configure",
+            Self::Purge => "purge",
+        }
+    }
+}
+
+/// A backup to take; filled in as it goes on, and enough to find out what became of it after a crash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupWork {
+    /// What was asked for.
+    pub asked: BackupKind,
+    /// What runs: a log or differential may become a full.
+    pub kind: BackupKind,
+    /// Why it became another.
+    pub converted: Option<HealingReason>,
+    /// Days to keep it, where the user said so.
+    pub keep_days: Option<u32>,
+    /// The blobs that it writes, in the order of the stripes; set before the statement runs.
+    pub blobs: Vec<String>,
+    /// The name given to the backup set (`NAME`): how it is found in `msdb` when the session was lost.
+    pub marker: Option<String>,
+    /// The statement was sent: from now on the outcome must be asked for.
+    pub sent: Option<Timestamp>,
+    /// What became of it, by SQL Server's word.
+    pub outcome: Option<Outcome>,
+    /// BackupSetGUID, once known.
+    pub set: Option<Uuid>,
+}
+
+/// What became of a backup, by SQL Server's word: message 3014, or the row in `msdb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// It succeeded.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// Nobody can say: the session was lost and the instance does not answer.
+    Unknown,
+}
+
+/// Who or what wanted a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Trigger {
+    /// The policy.
+    Scheduled {
+        /// The slot, jitter included.
+        slot: Timestamp,
+    },
+    /// A user.
+    OnDemand,
+    /// The vault itself.
+    Healing {
+        /// Why.
+        reason: HealingReason,
+    },
+}
+
+/// One step of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// What, in a few words.
+    pub name: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// What came of it.
+    pub result: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! The selection grammar that DBAs know: `USER_DATABASES,-%test%`.

@@ -1,0 +1,150 @@
+//! The store behind the front door, as the vault sees it: containers with one revocable SAS each, blobs with their verdicts, and
+//! the records that lie beside the blobs.
+//!
+//! The store is the truth for bytes, leases, seals and verdicts. Records of sets lie in a container of their own beside the one that
+//! the instances write into, which no SAS opens: an instance can neither forge nor change one.
+//!
+//! Deliberately absent: writing of backups (SQL Server does that), and any way to change a verdict.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azblob::names::{BlobName, ContainerName};
+use bak::{BackupSet, LogFingerprint, Media, Verdict};
+use jiff::Timestamp;
+use mssql::Secret;
+
+/// The store behind the front door.
+#[async_trait]
+pub trait Shelf: Send + Sync {
+    /// The URL of a container as instances name it, without a slash at the end: `https://vault.example.com/sql01-7f3a`.
+    fn url(&self, container: &ContainerName) -> String;
+
+    /// Makes a container and the one of its records; done already is done.
+    async fn make_container(&self, container: &ContainerName) -> Result<(), ShelfError>;
+
+    /// A SAS for the container under its stored access policy `policy`, which is made or changed so that it allows to read, write,
+    /// create and list until `until`. At most 256 characters, without a question mark.
+    async fn grant(
+        &self,
+        container: &ContainerName,
+        policy: &str,
+        until: Timestamp,
+    ) -> Result<Secret, ShelfError>;
+
+    /// Takes away the stored access policy: every SAS under it is void at once.
+    async fn revoke(&self, container: &ContainerName, policy: &str) -> Result<(), ShelfError>;
+
+    /// One blob; `None` where there is none, not even an uncommitted one.
+    async fn look(&self, container: &ContainerName, blob: &BlobName) -> Result<Option<Blob>, ShelfError>;
+
+    /// Blobs in order of name, those after `after`, at most `limit` (1 to 1,000).
+    async fn list(
+        &self,
+        container: &ContainerName,
+        after: Option<&BlobName>,
+        limit: usize,
+    ) -> Result<Vec<Blob>, ShelfError>;
+
+    /// Seals a blob that is committed and under no lease: no key, SAS or lease changes it any more. Sealed already is done.
+    async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;
+
+    /// Breaks the lease of a blob that an interrupted backup left behind, and removes the blob. Refused where it changed since `seen`,
+    /// is sealed, or a connection uses it.
+    async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError>;
+
+    /// Writes a record beside the blobs, durably; the same name with the same bytes is done already, with others it is replaced.
+    async fn put_record(&self, container: &ContainerName, name: &BlobName, body: Vec<u8>) -> Result<(), ShelfError>;
+
+    /// Records in order of name, those after `after`, at most `limit` (1 to 1,000).
+    async fn records(
+        &self,
+        container: &ContainerName,
+        after: Option<&BlobName>,
+        limit: usize,
+    ) -> Result<Vec<(BlobName, Vec<u8>)>, ShelfError>;
+
+    /// Room on its disk.
+    async fn space(&self) -> Result<Space, ShelfError>;
+}
+
+/// A blob.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Blob {
+    /// Its name.
+    pub name: BlobName,
+    /// Bytes of its committed content.
+    pub size: u64,
+    /// Bytes that have arrived, committed or not.
+    pub arrived: u64,
+    /// Whether its content is committed: false while there are only uncommitted blocks, or an empty blob that a backup began with.
+    pub is_committed: bool,
+    /// Whether it is sealed.
+    pub is_sealed: bool,
+    /// The lease on it.
+    pub lease: Option<Lease>,
+    /// Changes with every change of the blob.
+    pub tag: String,
+    /// What the verifier found.
+    pub proof: Proof,
+}
+
+/// A lease on a blob, with what the front door saw of its holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Open connections whose newest request was about this blob.
+    pub connections: u32,
+    /// Time since the newest use of the blob.
+    pub quiet: Duration,
+    /// For how long the door has watched: no quiet time is longer.
+    pub watched: Duration,
+}
+
+/// What the verifier found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proof {
+    /// It has not come to its end yet.
+    Pending,
+    /// It has.
+    Judged {
+        /// Verdict; none for what is not a SQL Server backup.
+        verdict: Option<Verdict>,
+        /// Why the verdict is not `ok`.
+        reasons: Vec<String>,
+        /// The backup sets in it.
+        sets: Vec<BackupSet>,
+        /// What the log in each of `sets` looks like, in their order.
+        logs: Vec<Option<LogFingerprint>>,
+        /// The media it is; none where that could not be read.
+        media: Option<Media>,
+    },
+}
+
+/// Room on a disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// In all.
+    pub total: u64,
+    /// Free.
+    pub free: u64,
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShelfError {
+    /// There is no such container or blob.
+    #[error("{0} is not there")]
+    Missing(String),
+    /// It is leased, sealed, used, or changed since it was looked at.
+    #[error("{0}")]
+    Refused(String),
+    /// The store takes no more writes, until somebody looks at its disk.
+    #[error("the store is read-only: {0}")]
+    ReadOnly(String),
+    /// Its disk is full.
+    #[error("the disk of the store is full")]
+    Full,
+    /// It failed.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}

@@ -1,0 +1,124 @@
+//! One open vault: its world, its id, and the future in which everything runs.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::record::{SoftDelete, Vault as VaultRecord, VaultId};
+use catalog::{Slot, page};
+use faults::Fault;
+use futures::future::{Either, select};
+use jiff::Timestamp;
+
+use crate::bell::Bell;
+use crate::jobs::Running;
+use crate::world::World;
+
+/// How long a loop sleeps at most before it looks again at a clock that may jump.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// An open vault. All deeds are methods of it, one module each.
+pub struct Vault {
+    pub(crate) world: World,
+    pub(crate) id: VaultId,
+    /// The id as the catalog wants it.
+    pub(crate) key: String,
+    /// Something changed that the loops should look at: a job, a policy, a registration.
+    pub(crate) bell: Bell,
+    /// Jobs that run in this process.
+    pub(crate) running: Running,
+}
+
+impl Vault {
+    /// Makes a vault.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    pub async fn create(world: World, name: &str) -> Result<Arc<Self>, Fault> {
+        let id = VaultId(world.chance.uuid());
+        let record = VaultRecord {
+            id,
+            name: name.to_owned(),
+            created: world.clock.now(),
+            soft_delete: SoftDelete::default(),
+            limits: schedule::Limits::default(),
+            discovery_minutes: 480,
+            jobs_at_once: 64,
+        };
+        let vault = Self::over(world, id);
+        vault.insert(record).await?;
+        Ok(vault)
+    }
+
+    /// Opens a vault that is there.
+    ///
+    /// # Errors
+    /// There is none of this id, or the catalog does not answer.
+    pub async fn open(world: World, id: VaultId) -> Result<Arc<Self>, Fault> {
+        let vault = Self::over(world, id);
+        vault.get::<VaultRecord>(id).await?;
+        Ok(vault)
+    }
+
+    /// The vaults of a catalog, at most 1,000, in the order of their ids.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub async fn all(world: &World) -> Result<Vec<VaultRecord>, Fault> {
+        let mut tx = world.catalog.read().await.map_err(crate::records::fault)?;
+        let query = catalog::Query::of(catalog::Scope::All, Slot::Id, catalog::Range::ALL);
+        let found = page::<VaultRecord>(tx.as_mut(), &query).await.map_err(crate::records::fault)?;
+        Ok(found.records.into_iter().map(|one| one.record).collect())
+    }
+
+    fn over(world: World, id: VaultId) -> Arc<Self> {
+        Arc::new(Self {
+            key: id.to_string(),
+            world,
+            id,
+            bell: Bell::default(),
+            running: Running::default(),
+        })
+    }
+
+    /// Which vault this is.
+    #[must_use]
+    pub fn id(&self) -> VaultId {
+        self.id
+    }
+
+    /// Runs everything that a vault does by itself, until `stop` is done: first makes good what the last run left unfinished, then
+    /// schedules, runs jobs, discovers and tidies. Dropped at any await, it leaves nothing that the next run does not find.
+    pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
+        let everything = Box::pin(async {
+            self.reconcile().await;
+            futures::join!(
+                self.run_scheduler(),
+                self.run_jobs(),
+                self.run_discovery(),
+                self.run_healing(),
+                self.run_cleaning(),
+            );
+        });
+        match select(everything, Box::pin(stop)).await {
+            Either::Left(((), _)) | Either::Right(((), _)) => {}
+        }
+    }
+
+    /// Now, by the vault's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// Sleeps until a moment, the bell's next ring after `heard`, or [`LOOK_EVERY`], whatever is first.
+    pub(crate) async fn rest(&self, until: Option<Timestamp>, heard: u64) {
+        let wait = until.map_or(LOOK_EVERY, |at| {
+            let left = at.as_microsecond().saturating_sub(self.now().as_microsecond()).max(0);
+            Duration::from_micros(left.unsigned_abs()).min(LOOK_EVERY)
+        });
+        let asleep = self.world.clock.sleep(wait);
+        match select(asleep, self.bell.after(heard)).await {
+            Either::Left(((), _)) | Either::Right(((), _)) => {}
+        }
+    }
+}
