@@ -47,7 +47,7 @@ const STORE_ADAPTERS: [&str; 2] = [
 ];
 
 /// Which of the workspace's own crates each crate may stand on: edges run one way, upwards.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("bak", &[]),
     ("azblob", &[]),
     ("chain", &["bak"]),
@@ -59,6 +59,21 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("guard", &["bak", "azblob"]),
     ("mssql", &["bak"]),
     ("simsql", &["bak", "azblob"]),
+    (
+        "vault",
+        &[
+            "bak",
+            "azblob",
+            "faults",
+            "chain",
+            "schedule",
+            "blobstore",
+            "catalog",
+            "frontdoor",
+            "mssql",
+            "guard",
+        ],
+    ),
     (
         "bac2",
         &[

@@ -83,8 +83,12 @@ impl Kind {
     /// The slots whose key, where there is one, only one record of a vault has.
     pub const fn unique(self) -> &'static [Slot] {
         match self {
-            // The name of a policy.
-            Self::Policy => &[Slot::A],
+            // A name; of an item, the database.
+            Self::Host | Self::Server | Self::Policy | Self::Item | Self::Container => &[Slot::A],
+            // The set's BackupSetGUID where it lies, and where it was taken.
+            Self::Point | Self::Foreign => &[Slot::B],
+            // The matter, while the notice is open.
+            Self::Notice => &[Slot::C],
             _ => &[],
         }
     }

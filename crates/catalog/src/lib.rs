@@ -5,16 +5,18 @@
 //! [`update`] and [`delete`] puts types over it, [`retry`] repeats a transaction that met another one.
 //!
 //! - [`memory`]: in memory, deterministic, with crashes and planned trouble, for simulation.
+//! - [`mod@record`]: the vault's records, each with its keys.
 //!
 //! Invariants:
 //! - What a commit returned as done survives; what it refused left nothing behind; what is not known is said so.
 //! - Two transactions that read and wrote the same rows do not both succeed.
 //! - No body and no password is in an error.
 //!
-//! Deliberately absent: what records mean. The record types know their keys; the vault knows the rest.
+//! Deliberately absent: what records mean. The record types know their fields and keys; the vault knows the rest.
 
 pub mod keys;
 pub mod memory;
+pub mod record;
 
 mod catalog;
 mod error;

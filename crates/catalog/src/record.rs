@@ -28,9 +28,7 @@ pub use notice::{Foreign, Notice};
 pub use point::{Grade, Point, SetFacts};
 pub use policy::{Intent, Policy};
 pub use secret::Secret;
-pub use server::{
-    Facts, GroupSeen, Host, Login, Probe, Server, ServerSettings, ServerState, Trust,
-};
+pub use server::{Facts, GroupSeen, Host, Login, Probe, Server, ServerSettings, ServerState, Trust};
 pub use vault::{SoftDelete, SoftDeleteMode, Vault};
 
 use jiff::Timestamp;
@@ -93,10 +91,7 @@ record!(Server, Server, |server| Keys {
     d: server.marker.map(|marker| marker.to_string()),
 });
 record!(Database, Database, |database| Keys {
-    a: Some(tuple(&[
-        &database.server.to_string(),
-        &name_key(&database.name)
-    ])),
+    a: Some(tuple(&[&database.server.to_string(), &name_key(&database.name)])),
     b: database.database_guid.map(|guid| guid.to_string()),
     c: database.family_guid.map(|guid| guid.to_string()),
     d: Some(database.server.to_string()),
@@ -132,10 +127,7 @@ record!(Job, Job, |job| Keys {
         .map(|server| tuple(&[&server.to_string(), openness(job.state), &moment(job.created)])),
 });
 record!(Point, Point, |point| Keys {
-    a: Some(tuple(&[
-        &point.item.to_string(),
-        &lsn_key(&point.set.last_lsn)
-    ])),
+    a: Some(tuple(&[&point.item.to_string(), &lsn_key(&point.set.last_lsn)])),
     b: Some(tuple(&[
         &point.container.to_string(),
         &point.set.guid.to_string()
@@ -156,7 +148,11 @@ record!(Notice, Notice, |notice| Keys {
     b: notice.item.map(|item| item.to_string()),
     c: notice.resolved.is_none().then(|| text(&notice.about)),
     d: Some(tuple(&[
-        if notice.resolved.is_none() { "open" } else { "resolved" },
+        if notice.resolved.is_none() {
+            "open"
+        } else {
+            "resolved"
+        },
         &moment(notice.raised),
     ])),
 });
@@ -164,10 +160,7 @@ record!(Foreign, Foreign, |foreign| Keys {
     a: foreign
         .database
         .map(|database| tuple(&[&database.to_string(), &text(&foreign.finished.to_string())])),
-    b: Some(tuple(&[
-        &foreign.server.to_string(),
-        &foreign.set.to_string()
-    ])),
+    b: Some(tuple(&[&foreign.server.to_string(), &foreign.set.to_string()])),
     ..Keys::NONE
 });
 

@@ -12,7 +12,12 @@ impl Vault {
     ///
     /// # Errors
     /// The item is not protected, or one of that kind runs already.
-    pub async fn back_up(&self, _item: ItemId, _kind: BackupKind, _keep_days: Option<u32>) -> Result<JobId, Fault> {
+    pub async fn back_up(
+        &self,
+        _item: ItemId,
+        _kind: BackupKind,
+        _keep_days: Option<u32>,
+    ) -> Result<JobId, Fault> {
         unimplemented!()
     }
 

@@ -10,7 +10,11 @@ impl Vault {
     ///
     /// # Errors
     /// It cannot be asked; the catalog cannot be written.
-    pub(crate) async fn read_history(&self, _server: &Server, _session: &mut mssql::Session) -> Result<(), Fault> {
+    pub(crate) async fn read_history(
+        &self,
+        _server: &Server,
+        _session: &mut mssql::Session,
+    ) -> Result<(), Fault> {
         unimplemented!()
     }
 

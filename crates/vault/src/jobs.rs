@@ -72,7 +72,7 @@ pub(crate) struct Doing<'v> {
 
 impl Doing<'_> {
     /// Changes the job's record, durably; the change is made to the newest version.
-    pub(crate) async fn write(&mut self, mut work: impl FnMut(&mut Job)) -> Result<(), Fault> {
+    pub(crate) async fn write(&mut self, work: impl Fn(&mut Job) + Send + Sync) -> Result<(), Fault> {
         let (changed, ()) = self
             .vault
             .change::<Job, _>(self.job.id, |job| {

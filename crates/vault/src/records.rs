@@ -3,10 +3,9 @@
 use std::fmt::Display;
 
 use async_trait::async_trait;
-use catalog::retry::{Pause, Retryable, Tries};
 use catalog::{
-    CatalogError, Kind, Query, Range, Record, Scope, Slot, Transaction, Versioned, all, demand, get, insert,
-    update,
+    CatalogError, Pause, Query, Range, Record, Retryable, Scope, Scoped, Slot, Transaction, Versioned, all,
+    demand, get, insert, retry, scoped, update,
 };
 use faults::{Code, Fault};
 
@@ -61,50 +60,30 @@ struct Wait<'w>(&'w World);
 #[async_trait]
 impl Pause for Wait<'_> {
     async fn pause(&self, milliseconds: u64) {
-        self.0.clock.sleep(std::time::Duration::from_millis(milliseconds)).await;
+        self.0
+            .clock
+            .sleep(std::time::Duration::from_millis(milliseconds))
+            .await;
     }
 }
 
 impl Vault {
-    /// Tries of a transaction, with waits that differ from others'.
-    pub(crate) fn tries(&self) -> Tries {
-        let mut seed = [0; 8];
-        self.world.chance.fill(&mut seed);
-        Tries::new(u64::from_le_bytes(seed))
-    }
-
-    /// Whether a transaction that failed is worth another try; waits before it says so.
-    pub(crate) async fn again(&self, tries: &mut Tries, trouble: &Trouble) -> bool {
-        match trouble.catalog_error() {
-            Some(error) => tries.again(error, &Wait(&self.world)).await,
-            None => false,
-        }
-    }
-
-    /// Runs `work` in a writing transaction and commits it, again where it met another one. `work` must have no effect but through its
-    /// transaction.
+    /// Runs `work` in a writing transaction and commits it, again where it met another one:
+    /// `transact(|tx| scoped(async move { ... }))`. `work` must have no effect but through its transaction.
     ///
     /// # Errors
     /// What `work` refused with; what the catalog failed with.
-    pub(crate) async fn transact<T>(
-        &self,
-        mut work: impl AsyncFnMut(&mut dyn Transaction) -> Result<T, Trouble>,
-    ) -> Result<T, Fault> {
-        let mut tries = self.tries();
-        loop {
-            let done = async {
-                let mut tx = self.world.catalog.begin().await?;
-                let done = work(tx.as_mut()).await?;
-                tx.commit().await?;
-                Ok::<T, Trouble>(done)
-            }
-            .await;
-            match done {
-                Ok(done) => return Ok(done),
-                Err(trouble) if self.again(&mut tries, &trouble).await => {}
-                Err(trouble) => return Err(trouble.fault()),
-            }
-        }
+    pub(crate) async fn transact<'a, T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send,
+        F: for<'t> FnMut(&'t mut dyn Transaction) -> Scoped<'a, 't, Result<T, Trouble>> + Send,
+    {
+        let mut seed = [0; 8];
+        self.world.chance.fill(&mut seed);
+        let catalog = self.world.catalog.as_ref();
+        retry(catalog, &Wait(&self.world), u64::from_le_bytes(seed), work)
+            .await
+            .map_err(Trouble::fault)
     }
 
     /// The record of an id, where there is one.
@@ -113,7 +92,9 @@ impl Vault {
     /// What the catalog failed with.
     pub(crate) async fn find<R: Record>(&self, id: impl Display) -> Result<Option<Versioned<R>>, Fault> {
         let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        get::<R>(tx.as_mut(), &self.key, &id.to_string()).await.map_err(fault)
+        get::<R>(tx.as_mut(), &self.key, &id.to_string())
+            .await
+            .map_err(fault)
     }
 
     /// The record of an id.
@@ -122,7 +103,9 @@ impl Vault {
     /// There is none; what the catalog failed with.
     pub(crate) async fn get<R: Record>(&self, id: impl Display) -> Result<Versioned<R>, Fault> {
         let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        demand::<R>(tx.as_mut(), &self.key, &id.to_string()).await.map_err(fault)
+        demand::<R>(tx.as_mut(), &self.key, &id.to_string())
+            .await
+            .map_err(fault)
     }
 
     /// Records by a range of a slot, ascending.
@@ -139,22 +122,10 @@ impl Vault {
     ///
     /// # Errors
     /// What the catalog failed with.
-    pub(crate) async fn insert<R: Record>(&self, record: R) -> Result<Versioned<R>, Fault> {
-        let mut tries = self.tries();
-        loop {
-            let done = async {
-                let mut tx = self.world.catalog.begin().await?;
-                let done = insert(tx.as_mut(), &self.key, record.clone()).await?;
-                tx.commit().await?;
-                Ok::<_, Trouble>(done)
-            }
-            .await;
-            match done {
-                Ok(done) => return Ok(done),
-                Err(trouble) if self.again(&mut tries, &trouble).await => {}
-                Err(trouble) => return Err(trouble.fault()),
-            }
-        }
+    pub(crate) async fn insert<R: Record + Sync>(&self, record: R) -> Result<Versioned<R>, Fault> {
+        let record = &record;
+        self.transact(move |tx| scoped(async move { Ok(insert(tx, &self.key, record.clone()).await?) }))
+            .await
     }
 
     /// Changes a record: reads it, lets `work` change it, writes it over the version that was read; again where somebody else was
@@ -162,28 +133,20 @@ impl Vault {
     ///
     /// # Errors
     /// There is none; what `work` refused with; what the catalog failed with.
-    pub(crate) async fn change<R: Record, T>(
+    pub(crate) async fn change<R: Record, T: Send>(
         &self,
         id: impl Display,
-        mut work: impl FnMut(&mut R) -> Result<T, Fault>,
+        work: impl Fn(&mut R) -> Result<T, Fault> + Send + Sync,
     ) -> Result<(Versioned<R>, T), Fault> {
-        let (id, mut tries) = (id.to_string(), self.tries());
-        loop {
-            let done = async {
-                let mut tx = self.world.catalog.begin().await?;
-                let mut found = demand::<R>(tx.as_mut(), &self.key, &id).await?;
+        let (id, work) = (&id.to_string(), &work);
+        self.transact(move |tx| {
+            scoped(async move {
+                let mut found = demand::<R>(tx, &self.key, id).await?;
                 let result = work(&mut found.record)?;
-                let changed = update(tx.as_mut(), found).await?;
-                tx.commit().await?;
-                Ok::<_, Trouble>((changed, result))
-            }
-            .await;
-            match done {
-                Ok(done) => return Ok(done),
-                Err(trouble) if self.again(&mut tries, &trouble).await => {}
-                Err(trouble) => return Err(trouble.fault()),
-            }
-        }
+                Ok((update(tx, found).await?, result))
+            })
+        })
+        .await
     }
 }
 
@@ -192,14 +155,13 @@ impl Vault {
 #[allow(clippy::needless_pass_by_value)] // It is what `map_err` gives.
 pub fn fault(error: CatalogError) -> Fault {
     let code = match &error {
-        CatalogError::Missing { kind, .. } => missing(*kind),
+        CatalogError::Missing { .. } => Code::Bac2NotFound,
+        CatalogError::Exists { .. } => Code::Bac2NameTaken,
         CatalogError::Conflict { .. } => Code::Bac2VersionConflict,
-        _ => Code::Bac2CatalogNotWritable,
+        CatalogError::TooLarge { .. } => Code::Bac2LimitReached,
+        CatalogError::Newer { .. } => Code::Bac2CatalogTooNew,
+        CatalogError::Misuse { .. } => Code::Bac2InternalError,
+        _ => Code::Bac2CatalogUnavailable,
     };
     Fault::new(code).because(&error.to_string())
-}
-
-/// The code for a record that is not there.
-fn missing(_kind: Kind) -> Code {
-    Code::Bac2NotFound
 }

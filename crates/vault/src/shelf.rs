@@ -54,7 +54,12 @@ pub trait Shelf: Send + Sync {
     async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError>;
 
     /// Writes a record beside the blobs, durably; the same name with the same bytes is done already, with others it is replaced.
-    async fn put_record(&self, container: &ContainerName, name: &BlobName, body: Vec<u8>) -> Result<(), ShelfError>;
+    async fn put_record(
+        &self,
+        container: &ContainerName,
+        name: &BlobName,
+        body: Vec<u8>,
+    ) -> Result<(), ShelfError>;
 
     /// Records in order of name, those after `after`, at most `limit` (1 to 1,000).
     async fn records(

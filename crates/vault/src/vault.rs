@@ -67,7 +67,9 @@ impl Vault {
     pub async fn all(world: &World) -> Result<Vec<VaultRecord>, Fault> {
         let mut tx = world.catalog.read().await.map_err(crate::records::fault)?;
         let query = catalog::Query::of(catalog::Scope::All, Slot::Id, catalog::Range::ALL);
-        let found = page::<VaultRecord>(tx.as_mut(), &query).await.map_err(crate::records::fault)?;
+        let found = page::<VaultRecord>(tx.as_mut(), &query)
+            .await
+            .map_err(crate::records::fault)?;
         Ok(found.records.into_iter().map(|one| one.record).collect())
     }
 
@@ -113,12 +115,27 @@ impl Vault {
     /// Sleeps until a moment, the bell's next ring after `heard`, or [`LOOK_EVERY`], whatever is first.
     pub(crate) async fn rest(&self, until: Option<Timestamp>, heard: u64) {
         let wait = until.map_or(LOOK_EVERY, |at| {
-            let left = at.as_microsecond().saturating_sub(self.now().as_microsecond()).max(0);
+            let left = at
+                .as_microsecond()
+                .saturating_sub(self.now().as_microsecond())
+                .max(0);
             Duration::from_micros(left.unsigned_abs()).min(LOOK_EVERY)
         });
         let asleep = self.world.clock.sleep(wait);
         match select(asleep, self.bell.after(heard)).await {
             Either::Left(((), _)) | Either::Right(((), _)) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Vault;
+
+    /// The product's runtime moves the future between threads: that it can is checked by the compiler.
+    #[test]
+    fn what_runs_a_vault_can_move_between_threads() {
+        fn moves<T: Send>(_: impl Fn(&'static Vault) -> T) {}
+        moves(|vault| vault.run(std::future::pending()));
     }
 }

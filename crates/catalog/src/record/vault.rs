@@ -38,7 +38,10 @@ pub struct SoftDelete {
 
 impl Default for SoftDelete {
     fn default() -> Self {
-        Self { mode: SoftDeleteMode::Enabled, days: 14 }
+        Self {
+            mode: SoftDeleteMode::Enabled,
+            days: 14,
+        }
     }
 }
 
