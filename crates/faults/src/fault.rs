@@ -92,9 +92,12 @@ impl Fault {
     /// What is particular to this failure: a figure, a name, a time. Without a full stop.
     #[must_use]
     pub fn because(mut self, detail: &str) -> Self {
-        bounded(detail, DETAIL_MAX)
-            .trim_end_matches('.')
-            .clone_into(&mut self.detail);
+        let mut detail = bounded(detail, DETAIL_MAX);
+        // Three dots are a cut, one is the end of a sentence.
+        if !detail.ends_with("...") {
+            detail.truncate(detail.trim_end_matches(['.', ' ']).len());
+        }
+        self.detail = detail;
         self
     }
 

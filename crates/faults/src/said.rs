@@ -99,17 +99,17 @@ impl fmt::Display for Said {
 
 /// `text` without secrets and control characters, at most `limit` characters of it; a cut shows as `...`.
 pub(crate) fn bounded(text: &str, limit: usize) -> String {
-    // What is cut off must not leave half of a secret that is no longer known as one: scrub first. A text far beyond
-    // the limit is cut before too, so that its length costs nothing; its end is what goes in both cases.
+    // Before the cut, so that no half of a secret is left that is not known as one any more; after it, so that what was
+    // read from a record is bounded to itself. What lies far beyond the limit costs nothing.
     let ahead: String = text.chars().take(limit.saturating_mul(4)).collect();
-    let clean: String = scrub(&ahead)
+    let printable: String = scrub(&ahead)
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    let clean = clean.trim();
+    let clean = scrub(printable.trim());
     if clean.chars().count() <= limit {
-        return clean.to_owned();
+        return clean;
     }
     let kept: String = clean.chars().take(limit.saturating_sub(3)).collect();
-    format!("{kept}...")
+    scrub(&format!("{kept}..."))
 }
