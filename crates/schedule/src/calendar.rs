@@ -82,6 +82,18 @@ pub enum WeekOfMonth {
     Last,
 }
 
+impl fmt::Display for WeekOfMonth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "first",
+            Self::Second => "second",
+            Self::Third => "third",
+            Self::Fourth => "fourth",
+            Self::Last => "last",
+        })
+    }
+}
+
 impl WeekOfMonth {
     /// Whether a date is the first, second ... of its weekday in its month.
     pub fn holds(self, date: Date) -> bool {
@@ -138,6 +150,24 @@ impl Month {
         Self::ALL[index]
     }
 
+    /// As a policy writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::January => "january",
+            Self::February => "february",
+            Self::March => "march",
+            Self::April => "april",
+            Self::May => "may",
+            Self::June => "june",
+            Self::July => "july",
+            Self::August => "august",
+            Self::September => "september",
+            Self::October => "october",
+            Self::November => "november",
+            Self::December => "december",
+        }
+    }
+
     /// The most days it can have: 29 for February.
     pub const fn days_max(self) -> u8 {
         match self {
@@ -145,6 +175,12 @@ impl Month {
             Self::April | Self::June | Self::September | Self::November => 30,
             _ => 31,
         }
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

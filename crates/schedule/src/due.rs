@@ -12,6 +12,9 @@ use crate::jitter;
 use crate::kind::BackupKind;
 use crate::slots::{Schedule, Slot, Start};
 
+/// How far back missed slots are counted: a year and a day. Those of an item that was forgotten for longer are a few too few.
+const BACK: SignedDuration = SignedDuration::from_hours(24 * 366);
+
 /// What was dealt with so far, for one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dealt {
@@ -55,7 +58,7 @@ pub struct Due {
 /// Slots of one type that nothing ran for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missed {
-    /// How many.
+    /// How many; counted for a year back at most.
     pub count: u64,
     /// The first of them.
     pub first: Timestamp,
@@ -94,7 +97,11 @@ impl Schedule {
         if start.slot.at <= dealt {
             return None;
         }
-        let behind = dealt.checked_add(SignedDuration::from_nanos(1)).ok()?;
+        let oldest = start.slot.at.checked_sub(BACK).unwrap_or(Timestamp::MIN);
+        let behind = dealt
+            .max(oldest)
+            .checked_add(SignedDuration::from_nanos(1))
+            .ok()?;
         let missed = self
             .slots(kind, behind, start.slot.at)
             .fold(None, |missed, slot| {

@@ -111,7 +111,7 @@ impl Schedule {
         first
             .series(Span::new().days(1))
             .take_while(move |date| self.zone.day_start(*date) < to)
-            .flat_map(move |date| self.of_day(kind, date))
+            .flat_map(move |date| self.of_day(kind, date, from))
             .filter(move |at| (from..to).contains(at) && last.replace(*at) != Some(*at))
             .map(move |at| Slot { at, kind })
     }
@@ -129,7 +129,7 @@ impl Schedule {
     pub fn latest(&self, kind: BackupKind, at: Timestamp) -> Option<Slot> {
         let mut date = self.zone.local(at).date().tomorrow().unwrap_or(Date::MAX);
         for _ in 0..HORIZON_DAYS + 2 {
-            if let Some(at) = self.of_day(kind, date).filter(|slot| *slot <= at).last() {
+            if let Some(at) = self.last_of_day(kind, date, at) {
                 return Some(Slot { at, kind });
             }
             date = date.yesterday().ok()?;
@@ -173,39 +173,83 @@ impl Schedule {
         Some(Placed { start, late })
     }
 
-    /// The slots that belong to a local day, ascending.
-    fn of_day(&self, kind: BackupKind, date: Date) -> Box<dyn Iterator<Item = Timestamp> + '_> {
-        let rhythm = self
-            .rhythms
-            .iter()
-            .find(|(of, _)| *of == kind)
-            .map(|(_, rhythm)| rhythm);
-        match rhythm {
+    /// The slots that belong to a local day and are not before `from`, ascending.
+    fn of_day(
+        &self,
+        kind: BackupKind,
+        date: Date,
+        from: Timestamp,
+    ) -> Box<dyn Iterator<Item = Timestamp> + '_> {
+        match self.rhythm(kind) {
             Some(Rhythm::Clock { days, times }) if days[Weekday::of(date).index()] => {
                 let reached = times
                     .iter()
                     .map(move |time| self.zone.reaches(DateTime::from_parts(date, *time)));
-                Box::new(reached)
+                Box::new(reached.filter(move |at| *at >= from))
             }
-            Some(Rhythm::Steps { every, offset }) => self.steps(date, *every, *offset),
+            Some(Rhythm::Steps { every, offset }) => {
+                let Some(steps) = self.steps(date, *every, *offset) else {
+                    return Box::new(std::iter::empty());
+                };
+                let skipped = steps.before(from);
+                Box::new((skipped..steps.count).filter_map(move |step| steps.at(step)))
+            }
             _ => Box::new(std::iter::empty()),
         }
     }
 
-    fn steps(&self, date: Date, every: i64, offset: i64) -> Box<dyn Iterator<Item = Timestamp>> {
-        let Ok(tomorrow) = date.tomorrow() else {
-            return Box::new(std::iter::empty());
-        };
-        let [begins, ends] = [date, tomorrow].map(|date| self.zone.day_start(date));
-        let length = ends.as_second() - begins.as_second();
-        // As many steps as begin before the next day's first one, which comes as long after its midnight as the first of this one.
-        let count = if length > 0 {
-            (length + every - 1) / every
-        } else {
-            0
-        };
-        let first = begins.as_second() + offset;
-        Box::new((0..count).filter_map(move |step| Timestamp::from_second(first + step * every).ok()))
+    /// The last slot that belongs to a local day and is not after `until`.
+    fn last_of_day(&self, kind: BackupKind, date: Date, until: Timestamp) -> Option<Timestamp> {
+        if let Some(Rhythm::Steps { every, offset }) = self.rhythm(kind) {
+            let steps = self.steps(date, *every, *offset)?;
+            let behind = until.checked_add(SignedDuration::from_nanos(1)).unwrap_or(until);
+            return steps.at(steps.before(behind).checked_sub(1)?);
+        }
+        self.of_day(kind, date, Timestamp::MIN)
+            .take_while(|slot| *slot <= until)
+            .last()
+    }
+
+    fn rhythm(&self, kind: BackupKind) -> Option<&Rhythm> {
+        self.rhythms
+            .iter()
+            .find(|(of, _)| *of == kind)
+            .map(|(_, rhythm)| rhythm)
+    }
+
+    /// The steps of a local day; none at the end of the calendar.
+    fn steps(&self, date: Date, every: i64, offset: i64) -> Option<Steps> {
+        let [begins, ends] = [date, date.tomorrow().ok()?].map(|date| self.zone.day_start(date).as_second());
+        // As many as begin before the next day's first one, which comes as long after its midnight as the first of this one.
+        let count = u64::try_from(ends - begins)
+            .unwrap_or(0)
+            .div_ceil(every.unsigned_abs());
+        Some(Steps {
+            first: begins + offset,
+            every,
+            count,
+        })
+    }
+}
+
+/// The slots of one day that lie one interval apart, in seconds since the epoch.
+struct Steps {
+    first: i64,
+    every: i64,
+    count: u64,
+}
+
+impl Steps {
+    fn at(&self, step: u64) -> Option<Timestamp> {
+        let step = i64::try_from(step).ok()?;
+        Timestamp::from_second(self.first + step * self.every).ok()
+    }
+
+    /// How many of them lie before a moment.
+    fn before(&self, moment: Timestamp) -> u64 {
+        let whole = moment.as_second() + i64::from(moment.subsec_nanosecond() > 0);
+        let passed = u64::try_from(whole - self.first).unwrap_or(0);
+        passed.div_ceil(self.every.unsigned_abs()).min(self.count)
     }
 }
 

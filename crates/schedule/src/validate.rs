@@ -89,7 +89,7 @@ impl Validation {
     }
 
     /// A list that may neither be empty nor name anything twice.
-    fn list<T: PartialEq + fmt::Debug>(&mut self, field: &str, list: &[T], what: &str) {
+    fn list<T: PartialEq + fmt::Display>(&mut self, field: &str, list: &[T], what: &str) {
         if list.is_empty() {
             self.error(
                 field,
@@ -98,15 +98,14 @@ impl Validation {
                 &format!("name a {what}"),
             );
         }
-        if let Some(twice) = list
+        let again = list
             .iter()
             .enumerate()
-            .find(|(at, item)| list[..*at].contains(item))
-        {
-            let given = format!("{:?} twice", twice.1).to_lowercase();
+            .find(|(at, item)| list[..*at].contains(item));
+        if let Some((_, item)) = again {
             self.error(
                 field,
-                given,
+                format_args!("{item} twice"),
                 format_args!("each {what} once"),
                 "remove one of them",
             );
