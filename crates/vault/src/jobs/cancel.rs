@@ -1,0 +1,108 @@
+//! Ending a job early.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use catalog::record::{Job, JobId, JobState};
+use faults::{Code, Fault};
+use mssql::Canceller;
+
+use crate::vault::Vault;
+
+/// Jobs that run in this process, and how each is told to end.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Mutex<BTreeMap<JobId, Arc<Told>>>);
+
+/// Whether one running job was told to end, and what it runs meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    cancelled: AtomicBool,
+    cancellers: Mutex<Vec<Canceller>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Running {
+    /// A job begins to run.
+    pub(crate) fn begin(&self, id: JobId) -> Arc<Told> {
+        let told = Arc::new(Told::default());
+        lock(&self.0).insert(id, Arc::clone(&told));
+        told
+    }
+
+    /// It runs no more.
+    pub(crate) fn end(&self, id: JobId) {
+        lock(&self.0).remove(&id);
+    }
+
+    fn tell(&self, id: JobId) {
+        let told = lock(&self.0).get(&id).cloned();
+        if let Some(told) = told {
+            told.tell();
+        }
+    }
+}
+
+impl Told {
+    /// Whether it was told to end.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// The job runs something that this cancels.
+    pub(crate) fn runs(&self, canceller: Canceller) {
+        lock(&self.cancellers).push(canceller.clone());
+        if self.is_cancelled() {
+            canceller.cancel();
+        }
+    }
+
+    /// What it ran is over.
+    pub(crate) fn rests(&self) {
+        lock(&self.cancellers).clear();
+    }
+
+    fn tell(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        for canceller in lock(&self.cancellers).iter() {
+            canceller.cancel();
+        }
+    }
+}
+
+impl Vault {
+    /// Cancels a job: one that waits is over at once, one that runs is told to end and ends as `Cancelled`, or as what it was done with
+    /// before it heard.
+    ///
+    /// # Errors
+    /// There is no such job, or it is over; the catalog cannot be written.
+    pub async fn cancel_job(&self, id: JobId) -> Result<Job, Fault> {
+        let now = self.now();
+        let (changed, ()) = self
+            .change::<Job, _>(id, |job| {
+                match job.state {
+                    JobState::Queued => {
+                        job.state = JobState::Cancelled;
+                        job.ended = Some(now);
+                        job.fault = Some(Fault::new(Code::Bac2JobCancelled).at(&format!("job {id}")));
+                    }
+                    JobState::InProgress => job.state = JobState::Cancelling,
+                    JobState::Cancelling => {}
+                    state => {
+                        return Err(Fault::new(Code::Bac2JobNotCancellable)
+                            .at(&format!("job {id}"))
+                            .because(&format!("it is {}", state.name())));
+                    }
+                }
+                job.cancel.get_or_insert(now);
+                Ok(())
+            })
+            .await?;
+        self.running.tell(id);
+        self.bell.ring();
+        Ok(changed.record)
+    }
+}
