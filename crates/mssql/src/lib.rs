@@ -17,18 +17,21 @@
 
 pub mod address;
 pub mod authentication;
+pub mod build;
 pub mod clock;
 pub mod connection;
 pub mod message;
 pub mod outcome;
 pub mod quoting;
 pub mod session;
+pub mod statement;
 pub mod tds;
 pub mod trust;
 pub mod value;
 
 pub use address::Address;
 pub use authentication::{Authentication, Secret};
+pub use build::{Build, Edition};
 pub use clock::Clock;
 pub use connection::{Canceller, ConnectError, Connection, Connector, Fault, Target};
 pub use message::Message;
