@@ -15,14 +15,20 @@
 //!
 //! Deliberately absent: a pool (sessions are few and long), parameters (what is asked is built here, and quoted), and any decision about what to back up.
 
+pub mod activity;
 pub mod address;
 pub mod authentication;
 pub mod build;
 pub mod clock;
 pub mod connection;
+pub mod databases;
+pub mod facts;
+pub mod groups;
+pub mod history;
 pub mod message;
 pub mod outcome;
 pub mod quoting;
+pub mod run;
 pub mod session;
 pub mod statement;
 pub mod tds;

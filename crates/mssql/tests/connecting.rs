@@ -10,16 +10,8 @@ use mssql::tds::Tds;
 use mssql::{Address, ConnectError, Fingerprint, Session, Target, Trust};
 use simsql::instance::Version;
 use simsql::tds::Backend as _;
-use support::{PASSWORD, Server, Wanted, sa};
+use support::{PASSWORD, Server, Wanted, runtime, sa};
 use tokio::net::UdpSocket;
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(simsql::tds::STACK)
-        .build()
-        .unwrap()
-}
 
 async fn works(server: &Server, trust: Trust) {
     let mut session = server.try_with(&server.target(trust)).await.unwrap();

@@ -43,7 +43,7 @@ impl Devices {
     /// # Errors
     /// [`DevicesError`].
     pub fn urls<T: AsRef<str>>(urls: &[T]) -> Result<Self, DevicesError> {
-        checked(urls, |url| checked_url(url)).map(Self::Urls)
+        checked(urls, checked_url).map(Self::Urls)
     }
 
     /// A page blob by its URL.

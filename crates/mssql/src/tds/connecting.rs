@@ -87,7 +87,7 @@ async fn ask_browser(tds: &Tds, target: &Target, deadline: Instant) -> Result<u1
             Ok(Some(port)) => return Ok(port),
             Ok(None) => {}
             Err(error) => {
-                why = format!("the SQL Server Browser cannot be asked: {error}; HOST,PORT needs none")
+                why = format!("the SQL Server Browser cannot be asked: {error}; HOST,PORT needs none");
             }
         }
     }

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // Each test binary uses a part.
 
+pub(crate) mod proxy;
+pub(crate) mod slow_disk;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +18,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use slow_disk::SlowDisk;
+
 /// Password of `sa`.
 pub(crate) const PASSWORD: &str = "Test-1234 'ł";
 
@@ -25,6 +30,8 @@ pub(crate) struct Server {
     /// PEM of its certificate.
     pub(crate) certificate: String,
     pub(crate) directory: TempDir,
+    /// Makes backups take their time.
+    pub(crate) slow: Arc<SlowDisk>,
     tasks: JoinSet<()>,
 }
 
@@ -47,14 +54,17 @@ impl Server {
     ) -> Self {
         let directory = TempDir::new().unwrap();
         let home = directory.path().canonicalize().unwrap();
-        let world = Machine::new(&home, &[], Wire::new(None, BTreeMap::new()).unwrap()).unwrap();
+        let mut world = Machine::new(&home, &[], Wire::new(None, BTreeMap::new()).unwrap())
+            .unwrap()
+            .world;
+        let slow = SlowDisk::over(&mut world);
         let mut settings = Settings {
             sa_password: Some(PASSWORD.to_owned()),
             initial_pages: 256,
             ..Settings::new(version, &home.to_string_lossy())
         };
         change(&mut settings);
-        let instance = Instance::start(world.world, settings).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let instance = Instance::start(world, settings).unwrap_or_else(|failure| panic!("{failure:?}"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let identity = Identity::self_signed(&["localhost".to_owned(), "sim.example".to_owned()]).unwrap();
@@ -77,6 +87,7 @@ impl Server {
             port,
             certificate: identity.certificate,
             directory,
+            slow,
             tasks,
         }
     }
@@ -115,4 +126,13 @@ pub(crate) fn sa(password: &str) -> Authentication {
         user: "sa".to_owned(),
         password: Secret::new(password.to_owned()),
     }
+}
+
+/// What a server needs to run its batches on.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(simsql::tds::STACK)
+        .build()
+        .unwrap()
 }
