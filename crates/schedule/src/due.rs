@@ -2,7 +2,7 @@
 //!
 //! Of each type at most one backup runs, for the newest slot; the older ones that were not kept are missed and counted, never made up
 //! for one by one. Those that are due at once begin in the order of [`BackupKind`]: a full before a differential before a log. A full
-//! takes the place of a differential that is due with it, which would hold nothing.
+//! takes the place of a differential that is due with it, or has the same slot, which would hold nothing.
 
 use std::collections::BTreeMap;
 
@@ -84,11 +84,18 @@ impl Schedule {
             .filter_map(|kind| self.due_of(kind, item, dealt.until(kind), now))
             .collect();
         run.sort_by_key(|due| due.start.slot.kind);
-        let mut superseded = Vec::new();
-        if run.iter().any(|due| due.start.slot.kind == BackupKind::Full) {
-            let differential = |due: &Due| due.start.slot.kind == BackupKind::Differential;
-            superseded = run.extract_if(.., |due| differential(due)).collect();
-        }
+        let full_runs = run.iter().any(|due| due.start.slot.kind == BackupKind::Full);
+        let takes_fulls = kinds.contains(&BackupKind::Full);
+        let superseded = run
+            .extract_if(.., |due| {
+                let slot = due.start.slot;
+                let same_slot = || {
+                    self.latest(BackupKind::Full, slot.at)
+                        .is_some_and(|full| full.at == slot.at)
+                };
+                slot.kind == BackupKind::Differential && (full_runs || takes_fulls && same_slot())
+            })
+            .collect();
         Agenda { run, superseded }
     }
 

@@ -14,7 +14,7 @@ use crate::calendar::Weekday;
 use crate::jitter;
 use crate::kind::BackupKind;
 use crate::period::Period;
-use crate::policy::{Mode, Policy};
+use crate::policy::{LogPolicy, Mode, Policy};
 use crate::zone::Zone;
 
 /// Days within which every schedule that has slots has one: a week, a day that a clock skips, and the edges.
@@ -82,7 +82,7 @@ impl Schedule {
                 let days = Weekday::ALL.map(|day| differential.days.contains(&day));
                 clock(BackupKind::Differential, days, &differential.times);
             }
-            if let Some(log) = policy.log.as_ref().filter(|log| log.every > Period::ZERO) {
+            if let Some(log) = policy.log.as_ref().filter(|log| is_possible(log)) {
                 let [every, offset] = [log.every, log.offset].map(|period| i64::from(period.as_seconds()));
                 rhythms.push((BackupKind::Log, Rhythm::Steps { every, offset }));
             }
@@ -251,6 +251,11 @@ impl Steps {
         let passed = u64::try_from(whole - self.first).unwrap_or(0);
         passed.div_ceil(self.every.unsigned_abs()).min(self.count)
     }
+}
+
+/// Whether the arithmetic of steps holds: each day has its anchor, and the first step of a day is its own.
+fn is_possible(log: &LogPolicy) -> bool {
+    (Period::minutes(1)..=Period::hours(24)).contains(&log.every) && log.offset < log.every
 }
 
 fn back_two_days(date: Date) -> Date {

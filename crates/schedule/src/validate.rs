@@ -83,7 +83,7 @@ impl Validation {
                 field,
                 value,
                 allowed,
-                "change it, or raise the limit of the vault",
+                "change it, or have the vault's limit raised where it can be",
             );
         }
     }

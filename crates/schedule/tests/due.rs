@@ -1,30 +1,34 @@
 //! What is due after an outage, by hand.
 #![allow(clippy::unwrap_used)] // What does not parse here shall fail loudly.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::{ProptestConfig as Config, proptest};
 use schedule::BackupKind::{self, Differential, Full, Log};
-use schedule::{Dealt, Policy, Schedule, Slot, stagger};
+use schedule::calendar::Weekday;
+use schedule::{Agenda, Dealt, Period, Policy, Schedule, Slot, stagger};
 
 /// Fulls on Sunday, differentials on the other days, all at 22:00 UTC, logs every quarter of an hour, no jitter.
+const POLICY: &str = r#"
+version = 1
+[full.schedule]
+frequency = "weekly"
+days = ["sunday"]
+times = ["22:00"]
+[full.retention.weekly]
+count = 5
+days = ["sunday"]
+[differential]
+days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
+times = ["22:00"]
+[log]
+every = "15m"
+[running]
+jitter = "0s""#;
+
 fn schedule() -> Schedule {
-    let text = r#"
-        version = 1
-        [full.schedule]
-        frequency = "weekly"
-        days = ["sunday"]
-        times = ["22:00"]
-        [full.retention.weekly]
-        count = 5
-        days = ["sunday"]
-        [differential]
-        days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
-        times = ["22:00"]
-        [log]
-        every = "15m"
-        [running]
-        jitter = "0s"
-    "#;
-    Schedule::of(&Policy::from_toml(text).unwrap())
+    Schedule::of(&Policy::from_toml(POLICY).unwrap())
 }
 
 fn at(text: &str) -> Timestamp {
@@ -86,6 +90,24 @@ fn a_full_comes_first_and_takes_the_place_of_a_differential() {
 }
 
 #[test]
+fn a_differential_with_the_slot_of_a_full_gives_way_whenever_it_is_asked_for() {
+    let mut policy = Policy::from_toml(POLICY).unwrap();
+    policy.differential.as_mut().unwrap().days.push(Weekday::Sunday);
+    let schedule = Schedule::of(&policy);
+    let mut dealt = Dealt::since(at("2026-11-22T21:59:00Z"));
+    // The full of Sunday was dealt with already.
+    dealt.note(Slot {
+        kind: Full,
+        at: at("2026-11-22T22:00:00Z"),
+    });
+    let agenda = schedule.due("item", &[Full, Differential], &dealt, at("2026-11-22T22:05:00Z"));
+    assert_eq!((agenda.run.len(), agenda.superseded.len()), (0, 1));
+    // A database in which no full of the schedule runs has no reason to leave it out.
+    let agenda = schedule.due("item", &[Differential], &dealt, at("2026-11-22T22:05:00Z"));
+    assert_eq!((agenda.run.len(), agenda.superseded.len()), (1, 0));
+}
+
+#[test]
 fn types_that_the_database_does_not_take_are_not_due() {
     let dealt = Dealt::since(at("2026-11-21T12:00:00Z"));
     let agenda = schedule().due("item", &[Full, Differential], &dealt, at("2026-11-21T13:00:00Z"));
@@ -105,4 +127,38 @@ fn a_stagger_is_even_and_the_same_for_everybody() {
     assert_eq!(minutes, [0, 2, 4, 6, 8]);
     let again = stagger(names.iter().rev().chain(&names).map(String::as_str), from, window);
     assert_eq!(staggered, again);
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 64, failure_persistence: None, ..Config::default() })]
+
+    /// However seldom anybody asks, each slot is run, superseded or reported as missed, once.
+    #[test]
+    fn every_slot_is_kept_or_its_miss_is_reported(steps in proptest::collection::vec(1i64..2 * 86_400, 1..40), item in "[a-z]{1,9}") {
+        let mut policy = Policy::from_toml(POLICY).unwrap();
+        policy.running.jitter = Period::minutes(40);
+        let schedule = Schedule::of(&policy);
+        let begin = at("2026-10-20T09:00:00Z");
+        let mut dealt = Dealt::since(begin);
+        let mut accounted: BTreeMap<BackupKind, u64> = BTreeMap::new();
+        let mut now = begin;
+        for step in steps {
+            now += SignedDuration::from_secs(step);
+            let agenda = schedule.due(&item, &BackupKind::ALL, &dealt, now);
+            for due in agenda.run.iter().chain(&agenda.superseded) {
+                assert!(due.start.at <= now, "nothing begins early");
+                *accounted.entry(due.start.slot.kind).or_default() += 1 + due.missed.map_or(0, |missed| missed.count);
+                dealt.note(due.start.slot);
+            }
+            assert!(agenda.run.is_sorted_by_key(|due| due.start.slot.kind));
+            let again = schedule.due(&item, &BackupKind::ALL, &dealt, now);
+            assert_eq!(again, Agenda::default(), "what was dealt with is not due again");
+        }
+        for kind in [Full, Differential, Log] {
+            let behind = begin + SignedDuration::from_nanos(1);
+            let begun = schedule.slots(kind, behind, now + SignedDuration::from_nanos(1));
+            let begun = begun.filter(|slot| schedule.start_of(*slot, &item).at <= now).count();
+            assert_eq!(accounted.get(&kind).copied().unwrap_or(0), begun as u64, "{kind}");
+        }
+    }
 }

@@ -72,7 +72,7 @@ impl Window {
                 let to = DateTime::from_parts(closes_on, self.to.civil());
                 (zone.reaches(from), zone.reaches(to))
             })
-            .find(|(_, closes)| *closes > at);
+            .find(|(opens, closes)| closes > opens && *closes > at);
         opening.map_or(at, |(opens, _)| opens.max(at))
     }
 }
