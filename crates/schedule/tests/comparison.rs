@@ -71,7 +71,7 @@ fn schedules_may_change_without_any_reduction() {
 #[test]
 fn shorter_is_a_reduction_and_longer_is_not() {
     type Edit = fn(&mut Policy);
-    let shorter: [(&str, Edit); 8] = [
+    let shorter: [(&str, Edit); 9] = [
         ("log.retention", |p| p.log.as_mut().unwrap().retention = Days(19)),
         ("full.retention.daily", |p| {
             p.full.retention.daily.as_mut().unwrap().count = 29;
@@ -82,6 +82,9 @@ fn shorter_is_a_reduction_and_longer_is_not() {
         }),
         ("full.retention.weekly", |p| {
             p.full.retention.weekly.as_mut().unwrap().days = vec![Weekday::Sunday];
+        }),
+        ("full.retention.weekly", |p| {
+            p.full.retention.weekly.as_mut().unwrap().days = vec![Weekday::Sunday, Weekday::Monday];
         }),
         ("onDemand.retention", |p| p.on_demand.retention = Days(44)),
         ("timeZone", |p| p.time_zone = Zone::named("Asia/Kolkata").unwrap()),

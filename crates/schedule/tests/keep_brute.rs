@@ -239,22 +239,28 @@ proptest! {
     }
 
     #[test]
-    fn what_reduces_nothing_shortens_nothing(old in policy(), new in policy(), points in points(), same in any::<u8>()) {
-        let mut new = new;
-        // Most pairs of random rules reduce something; so take over most of the old ones.
-        let rules = (&mut new.full.retention, &old.full.retention);
-        if same & 1 == 0 {
-            new.time_zone = old.time_zone.clone();
+    fn what_reduces_nothing_shortens_nothing(old in policy(), new in policy(), points in points(), edits in any::<u8>()) {
+        // Most pairs of random rules reduce something. So take over most of the old ones, and change one thing or two.
+        let (mut new, other) = (old.clone(), new);
+        let (rules, others) = (&mut new.full.retention, other.full.retention);
+        if edits & 1 != 0 {
+            new.time_zone = other.time_zone;
         }
-        if same & 6 != 0 {
-            rules.0.weekly = rules.1.weekly.clone();
+        if edits & 2 != 0 {
+            rules.weekly = others.weekly;
+        } else if edits & 4 != 0 && let (Some(rule), Some(other)) = (&mut rules.weekly, others.weekly) {
+            rule.days = other.days;
         }
-        if same & 24 != 0 {
-            rules.0.monthly = rules.1.monthly.clone();
-            rules.0.yearly = rules.1.yearly.clone();
+        if edits & 8 != 0 {
+            rules.monthly = others.monthly;
+        } else if edits & 16 != 0 && let (Some(rule), Some(other)) = (&mut rules.monthly, others.monthly) {
+            rule.on = other.on;
         }
-        if same & 96 != 0 {
-            rules.0.daily = rules.1.daily.clone();
+        if edits & 32 != 0 && let (Some(rule), Some(other)) = (&mut rules.yearly, others.yearly) {
+            rule.months = other.months;
+        }
+        if edits & 64 != 0 {
+            rules.daily = others.daily;
         }
         let shorter = shortened(&old, &new, &points);
         if !Comparison::of(&old, &new).reduces_retention() {
