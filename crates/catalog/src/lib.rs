@@ -4,6 +4,7 @@
 //! and a body of JSON. [`Catalog`] and [`Transaction`] are the seam; [`Record`] with [`get`], [`page`], [`insert`],
 //! [`update`] and [`delete`] puts types over it, [`retry`] repeats a transaction that met another one.
 //!
+//! - [`sql`]: SQLite, PostgreSQL.
 //! - [`memory`]: in memory, deterministic, with crashes and planned trouble, for simulation.
 //! - [`mod@record`]: the vault's records, each with its keys.
 //!
@@ -17,6 +18,7 @@
 pub mod keys;
 pub mod memory;
 pub mod record;
+pub mod sql;
 
 mod catalog;
 mod error;

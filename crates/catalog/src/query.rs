@@ -129,6 +129,13 @@ impl Cursor {
     }
 }
 
+/// A place in a scan of one vault: a key, then an id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Edge {
+    pub(crate) key: String,
+    pub(crate) id: String,
+}
+
 /// A scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -190,6 +197,25 @@ impl Query {
     pub fn after(mut self, cursor: Cursor) -> Self {
         self.after = Some(cursor);
         self
+    }
+
+    /// The places before and behind what a scan of a vault may give, from lowest to highest. Every id is above the
+    /// empty one, so a place with an empty id is just before its key.
+    pub(crate) fn bounds(&self, vault: &str) -> (Edge, Edge) {
+        let at = |key: &str, id: &str| Edge {
+            key: key.to_owned(),
+            id: id.to_owned(),
+        };
+        let mut from = at(&self.range.from, "");
+        let mut to = at(&self.range.end(), "");
+        if let Some(after) = self.after.as_ref().filter(|after| after.vault == vault) {
+            let behind = at(&after.key, &after.id);
+            match self.order {
+                Order::Ascending => from = from.max(behind),
+                Order::Descending => to = to.min(behind),
+            }
+        }
+        (from, to)
     }
 
     /// Refuses limits out of range, and text that PostgreSQL does not take.

@@ -113,3 +113,8 @@ pub(crate) fn check_name(what: &str, name: &str, limit: usize) -> Result<(), Cat
     }
     Ok(())
 }
+
+/// Whether a record can have this name at all; a look-up of another one finds nothing.
+pub(crate) fn is_possible(vault: &str, id: &str) -> bool {
+    check_name("vault id", vault, VAULT_BYTES_MAX).is_ok() && check_name("id", id, ID_BYTES_MAX).is_ok()
+}

@@ -12,7 +12,7 @@ use super::table::{Name, Place, Read, place};
 use crate::catalog::Transaction;
 use crate::error::CatalogError;
 use crate::kind::{Kind, Slot};
-use crate::query::{Order, Query, Range, RowPage, Scope, check_range};
+use crate::query::{Edge, Order, Query, Range, RowPage, Scope, check_range};
 use crate::row::{NewRow, Row};
 
 pub(super) struct MemoryTransaction {
@@ -105,7 +105,9 @@ impl MemoryTransaction {
 
     /// Rows of one vault, in order, `limit` at most.
     fn walk(&self, state: &State, kind: Kind, vault: &str, query: &Query, limit: usize) -> Vec<Arc<Row>> {
-        let (from, to) = bounds(vault, query);
+        let place_of = |edge: Edge| (vault.to_owned(), edge.key, edge.id);
+        let (from, to) = query.bounds(vault);
+        let (from, to) = (place_of(from), place_of(to));
         let otherwise = self.otherwise(state, kind);
         let mut other: Vec<(Place, &Arc<Row>)> = otherwise
             .values()
@@ -233,22 +235,6 @@ impl MemoryTransaction {
         self.writes.insert((row.kind, name), Some(Arc::new(row.clone())));
         row
     }
-}
-
-/// The places before and behind what a scan of a vault may give, from lowest to highest. Every id is above the empty
-/// one, so a bound with an empty id is just before its key.
-fn bounds(vault: &str, query: &Query) -> (Place, Place) {
-    let at = |key: &str, id: &str| (vault.to_owned(), key.to_owned(), id.to_owned());
-    let mut from = at(&query.range.from, "");
-    let mut to = at(&query.range.end(), "");
-    if let Some(after) = query.after.as_ref().filter(|after| after.vault == vault) {
-        let behind = at(&after.key, &after.id);
-        match query.order {
-            Order::Ascending => from = from.max(behind),
-            Order::Descending => to = to.min(behind),
-        }
-    }
-    (from, to)
 }
 
 /// Whether a scan has this vault behind it.

@@ -41,11 +41,11 @@ async fn increment(tx: &mut dyn Transaction, id: &str) -> Result<(), CatalogErro
     Ok(())
 }
 
+/// What is done in a transaction.
+type Work = fn(&mut dyn Transaction) -> BoxFuture<'_, Result<(), CatalogError>>;
+
 /// Runs two transactions at once, and tells how many succeeded; the others must have met them.
-async fn both(
-    catalog: &Arc<dyn Catalog>,
-    work: [fn(&mut dyn Transaction) -> BoxFuture<'_, Result<(), CatalogError>>; 2],
-) -> usize {
+async fn both(catalog: &Arc<dyn Catalog>, work: [Work; 2]) -> usize {
     let start = Arc::new(tokio::sync::Barrier::new(2));
     let runs = work.map(|work| {
         let catalog = Arc::clone(catalog);

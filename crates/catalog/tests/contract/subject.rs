@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use catalog::memory::MemoryStore;
+use catalog::sql::{Location, SqlCatalog};
 use catalog::{Catalog, CatalogError};
 use futures::future::BoxFuture;
+use tempfile::TempDir;
 
 /// Something durable, empty at first.
 #[async_trait]
@@ -18,6 +20,30 @@ pub(crate) trait Subject: Send + Sync {
 impl Subject for MemoryStore {
     async fn open(&self) -> Result<Arc<dyn Catalog>, CatalogError> {
         Ok(Arc::new(MemoryStore::open(self)?))
+    }
+}
+
+/// A catalog in SQL; the folder, if it has one, goes with it.
+pub(crate) struct Sql {
+    pub(crate) location: Location,
+    pub(crate) _folder: Option<TempDir>,
+}
+
+impl Sql {
+    /// A file in a folder of its own. Its name is one that URLs would misread.
+    pub(crate) fn file() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        Self {
+            location: Location::file(folder.path().join("a %20 vault?#é.db")),
+            _folder: Some(folder),
+        }
+    }
+}
+
+#[async_trait]
+impl Subject for Sql {
+    async fn open(&self) -> Result<Arc<dyn Catalog>, CatalogError> {
+        Ok(Arc::new(SqlCatalog::open(&self.location).await?))
     }
 }
 
