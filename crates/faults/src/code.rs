@@ -122,6 +122,8 @@ codes! {
     UserErrorGuestAgentStatusUnavailable,
     /// The name of the server cannot be resolved to an address.
     Bac2ServerNameNotResolved,
+    /// The port of the named instance could not be found out.
+    Bac2NamedInstanceNotFound,
     /// The certificate of the SQL Server instance is not trusted by the vault.
     Bac2ServerCertificateNotTrusted,
     /// The kind of login that was chosen cannot be used from the vault's machine.
@@ -148,12 +150,12 @@ codes! {
     Bac2ForeignCredential,
     /// The store refused the credential that SQL Server showed, or SQL Server found none for the URL.
     Bac2CredentialRefused,
+    /// There is a blob at this URL already, and the vault never overwrites one.
+    Bac2UrlTaken,
     /// The blob at this URL is leased: a backup or restore that broke off, or one that still runs, holds it.
     Bac2UrlLeased,
     /// The backup is larger than one blob can take in the blocks that SQL Server writes.
     Bac2UrlBlockLimit,
-    /// There is a blob at this URL already, and the vault never overwrites one.
-    Bac2UrlTaken,
     /// The database is in a state in which it cannot be backed up.
     Bac2DatabaseNotAvailable,
     /// SQL Server itself found damage in the database or its log, which stops this backup.
@@ -194,6 +196,8 @@ codes! {
     Bac2VersionConflict,
     /// The vault has nothing of that name.
     Bac2NotFound,
+    /// What was given cannot be understood, so nothing was done.
+    Bac2InputInvalid,
     /// The vault has something of that name already.
     Bac2NameTaken,
     /// A limit of the vault is reached.
@@ -210,6 +214,8 @@ codes! {
     Bac2CatalogUnavailable,
     /// The catalog was written by a newer version of bac2.
     Bac2CatalogTooNew,
+    /// Another process of bac2 holds this vault; only one may.
+    Bac2VaultInUse,
     /// Catalog and store told different things about a backup; the store was believed.
     Bac2CatalogDisagrees,
     /// The stored passwords cannot be read: the key for them is missing or is another one.

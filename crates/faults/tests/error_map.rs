@@ -230,6 +230,11 @@ fn a_status_of_http_tells_more_than_the_number() {
             Code::Bac2UrlLeased,
         ),
         ("(409) Conflict.", Code::Bac2UrlLeased),
+        ("(409) The specified blob already exists.", Code::Bac2UrlTaken),
+        (
+            "(500) Release the brake, please.",
+            Code::WlExtGenericIOFaultUserError,
+        ),
         ("(403) Forbidden.", Code::Bac2CredentialRefused),
         (
             "(407) Proxy Authentication Required.",
@@ -239,7 +244,9 @@ fn a_status_of_http_tells_more_than_the_number() {
         ("(500) Internal Server Error.", Code::WlExtGenericIOFaultUserError),
     ] {
         assert_eq!(classify(Backup, &received(status)), code, "{status}");
-        assert_eq!(classify(Restore, &received(status)), code, "{status}");
+        if code != Code::Bac2UrlTaken {
+            assert_eq!(classify(Restore, &received(status)), code, "{status}");
+        }
     }
 }
 
