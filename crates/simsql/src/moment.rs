@@ -13,6 +13,14 @@ const EPOCH_DAYS: i64 = 719_162;
 const DAY: i64 = 86_400_000_000;
 
 impl Moment {
+    /// The last moment that reads the same as this one in `datetime`, which counts 300ths of a second and rounds to the nearest.
+    #[must_use]
+    pub fn last_of_datetime(self) -> Self {
+        // A 300th is 10,000/3 microseconds; the next one begins half of it further on.
+        let grain = (self.0 * 3 + 5_000).div_euclid(10_000);
+        Self((grain * 10_000 + 5_000 + 2).div_euclid(3) - 1)
+    }
+
     /// The clock of a server `offset` minutes ahead of UTC.
     #[must_use]
     pub fn local(self, offset: i16) -> DateTime {
@@ -95,6 +103,21 @@ fn days_of(year: i64, month: u8, day: u8) -> i64 {
 mod tests {
     use super::Moment;
     use crate::value::DateTime;
+
+    #[test]
+    fn a_datetime_is_the_nearest_300th_of_a_second() {
+        // 1/600, 3/600, 5/600 s are where the values change: 1666.7, 5000, 8333.3 microseconds.
+        for (moment, last) in [
+            (0, 1666),
+            (1666, 1666),
+            (1667, 4999),
+            (3333, 4999),
+            (5000, 8333),
+            (6667, 8333),
+        ] {
+            assert_eq!(Moment(moment).last_of_datetime(), Moment(last), "{moment}");
+        }
+    }
 
     #[test]
     fn dates_known_from_the_calendar() {

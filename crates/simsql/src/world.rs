@@ -163,6 +163,8 @@ pub struct Space {
     pub total: u64,
     /// Free.
     pub free: u64,
+    /// Which volume: paths of one have the same number.
+    pub volume: u64,
 }
 
 /// An open file. Bytes written are read back at once; they survive a loss of power only once [`DiskFile::sync`] returned.

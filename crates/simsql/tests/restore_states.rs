@@ -280,6 +280,101 @@ fn a_stop_before_the_end_of_a_copy_only_backup_is_too_early() {
 }
 
 #[test]
+fn a_commit_before_the_time_that_getdate_told_is_redone() {
+    let mut bench = shop();
+    let rest = 1_000_000 - bench.instance.world.clock.now().0.rem_euclid(1_000_000);
+    let clock = Arc::clone(&bench.memory.clock);
+    // 4.9 ms behind a whole second a datetime reads 3.33 ms.
+    clock.advance(std::time::Duration::from_micros(rest as u64 + 4_900));
+    bench.add_rows("in time", 5);
+    let stop = format!("{}.003", bench.time());
+    clock.advance(std::time::Duration::from_micros(200));
+    bench.add_rows("too late", 5);
+    bench.back_up("log", &["log.trn"], |_| {});
+    copy_of(&mut bench, "full.bak");
+    let mut log = restore(RestoreWhat::Log, "Copy", "log.trn");
+    log.options.stop = Some(StopOption::At(word(&stop)));
+    bench.does(&log);
+    bench.does(&end("Copy"));
+    assert_eq!(bench.rows("Copy").len(), 25);
+}
+
+#[test]
+fn a_restore_waits_for_whoever_writes_to_the_history() {
+    let mut bench = shop();
+    let lock = |bench: &Bench, table: &str, owner: Option<u16>| {
+        let mut state = bench.instance.state();
+        let entry = state.database_mut("msdb").unwrap();
+        let table = entry
+            .engine
+            .as_ref()
+            .unwrap()
+            .find_table("dbo", table)
+            .unwrap()
+            .id;
+        match owner {
+            Some(owner) => drop(entry.locks.tables.insert(table, owner)),
+            None => drop(entry.locks.tables.remove(&table)),
+        }
+    };
+    bench.session.lock_timeout = 100;
+    lock(&bench, "restorehistory", Some(200));
+    copy_of(&mut bench, "full.bak");
+    assert_eq!(bench.msdb("restorehistory").len(), 0);
+    lock(&bench, "restorehistory", None);
+    // One that is not written to is in nobody's way.
+    lock(&bench, "suspect_pages", Some(200));
+    copy_of_again(&mut bench);
+    assert_eq!(bench.msdb("restorehistory").len(), 1);
+}
+
+#[test]
+fn a_log_that_makes_files_longer_than_the_disk_is_refused() {
+    let mut bench = shop();
+    bench.engine("Shop", |engine| assert!(engine.files()[0].size < 4096));
+    bench.add_rows("much", 4000);
+    bench.back_up("log", &["log.trn"], |_| {});
+    copy_of(&mut bench, "full.bak");
+    let used = {
+        let space = bench.memory.world.disk.space("/sim/data");
+        space.total - space.free
+    };
+    bench.memory.disk.set_capacity(used + (1 << 20));
+    let log = restore(RestoreWhat::Log, "Copy", "log.trn");
+    assert_eq!(bench.fails(&log), [3257, 3119, 3013]);
+    bench.memory.disk.set_capacity(1 << 40);
+    bench.does(&log);
+    // And no page lies far beyond what a set says of its files.
+    bench.engine("Copy", |engine| {
+        let far = engine.restore_extent(1, 1 << 27, &vec![0; 8 * restoring::PAGE]);
+        assert_eq!(far, Err(simsql::engine::EngineError::DataFull));
+    });
+    bench.does(&end("Copy"));
+}
+
+#[test]
+fn all_log_files_of_a_database_are_made() {
+    let bench = shop();
+    let mut files = bench.engine("Shop", |engine| engine.files());
+    files[1].physical_name = "/sim/data/a.ldf".to_owned();
+    files[0].physical_name = "/sim/data/a.mdf".to_owned();
+    let second = simsql::engine::DatabaseFile {
+        file_id: 3,
+        logical_name: "More".to_owned(),
+        physical_name: "/sim/data/b.ldf".to_owned(),
+        size: 24,
+        ..files[1].clone()
+    };
+    files.push(second);
+    let made = simsql::engine::Engine::begin_restore(&bench.memory.world, files).unwrap();
+    assert_eq!(made.files()[2].size, 24);
+    assert_eq!(
+        bench.memory.disk.bytes("/sim/data/b.ldf").unwrap().len(),
+        24 * restoring::PAGE
+    );
+}
+
+#[test]
 fn a_database_that_is_backed_up_is_not_taken_away_from_below() {
     let mut bench = shop();
     let lock = |bench: &Bench, other: Option<u16>| {

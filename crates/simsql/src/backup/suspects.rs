@@ -23,13 +23,17 @@ pub(super) fn note(session: &Session, state: &mut State, database: u16, suspects
     if suspects.is_empty() {
         return;
     }
-    let Some(engine) = state
-        .databases
-        .get_mut(&MSDB)
-        .and_then(|entry| entry.engine.as_mut())
-    else {
+    let Some(entry) = state.databases.get_mut(&MSDB) else {
         return;
     };
+    let Some(engine) = entry.engine.as_mut() else {
+        return;
+    };
+    // The lock on the table is that of sessions: rows under another one's transaction are left alone. Between deeds nobody else writes, for the state is held.
+    let table = engine.find_table("dbo", "suspect_pages");
+    if table.is_some_and(|table| entry.locks.tables.contains_key(&table.id)) {
+        return;
+    }
     for suspect in suspects {
         drop(put(session, engine, database, suspect));
     }

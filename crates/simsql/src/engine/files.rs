@@ -30,6 +30,8 @@ pub(super) struct Files {
     disk: Arc<dyn Disk>,
     data: BTreeMap<u16, Data>,
     log: DatabaseFile,
+    /// Further log files of a real server's database: they are there and listed, and nothing is written to them.
+    spare_logs: Vec<DatabaseFile>,
     unsynced: BTreeSet<u16>,
 }
 
@@ -52,13 +54,19 @@ impl Files {
         let (mut logs, data): (Vec<_>, Vec<_>) = files
             .into_iter()
             .partition(|file| file.file_type == FileType::Log);
-        let log = logs.pop().expect("a database has a log file");
+        logs.sort_by_key(|file| file.file_id);
+        let mut logs = logs.into_iter();
+        let log = logs.next().expect("a database has a log file");
         let mut all = Self {
             disk: Arc::clone(disk),
             data: BTreeMap::new(),
             log,
+            spare_logs: Vec::new(),
             unsynced: BTreeSet::new(),
         };
+        for facts in logs {
+            all.add_spare_log(facts, how)?;
+        }
         for facts in data {
             all.add(facts, how)?;
         }
@@ -80,6 +88,18 @@ impl Files {
         Ok(())
     }
 
+    fn add_spare_log(&mut self, facts: DatabaseFile, how: Open) -> Result<()> {
+        let path = &facts.physical_name;
+        let file = open(&*self.disk, path, how)?;
+        if matches!(how, Open::Create | Open::Replace) {
+            let made = file.set_len(u64::from(facts.size) * PAGE as u64);
+            made.and_then(|()| file.sync())
+                .map_err(|error| refused(path, error))?;
+        }
+        self.spare_logs.push(facts);
+        Ok(())
+    }
+
     /// The path of the primary data file, which has the smallest number.
     pub(super) fn primary(&self) -> &str {
         let first = self
@@ -93,7 +113,10 @@ impl Files {
     /// Facts of all files, by number.
     pub(super) fn facts(&self) -> Vec<DatabaseFile> {
         let data = self.data.values().map(|data| data.facts.clone());
-        let mut all: Vec<_> = data.chain([self.log.clone()]).collect();
+        let mut all: Vec<_> = data
+            .chain([self.log.clone()])
+            .chain(self.spare_logs.clone())
+            .collect();
         all.sort_by_key(|file| file.file_id);
         all
     }

@@ -252,9 +252,8 @@ impl Engine {
     #[must_use]
     pub fn files(&self) -> Vec<DatabaseFile> {
         let mut files = self.core.files.facts();
-        let log = files
-            .iter_mut()
-            .filter(|file| file.file_type == bak::FileType::Log);
+        let written = self.core.files.log_plan().file_id;
+        let log = files.iter_mut().filter(|file| file.file_id == written);
         let size = self.core.log.space().size / bak::checksum::PAGE as u64;
         for file in log {
             file.size = u32::try_from(size).unwrap_or(u32::MAX);

@@ -67,21 +67,21 @@ impl Engine {
         if extent >= EXTENTS_MAX {
             return Err(EngineError::DataFull);
         }
+        let first = PageId {
+            file: file_id,
+            page: extent * EXTENT,
+        };
+        let count = u32::try_from(pages.len() / PAGE).unwrap_or(EXTENT);
+        core.check_size(file_id, first.page + count)?;
         if let Some((start, fork)) = core.boot.boot.redo_start
             && start != INCOMPLETE
         {
             core.boot.boot.redo_start = Some((INCOMPLETE, fork));
             core.write_boot()?;
         }
-        let first = PageId {
-            file: file_id,
-            page: extent * EXTENT,
-        };
-        let count = u32::try_from(pages.len() / PAGE).unwrap_or(EXTENT);
         for page in first.page..first.page + count {
             core.pool.remove(PageId { file: file_id, page });
         }
-        core.check_size(file_id, first.page + count)?;
         core.files.set_size(file_id, first.page + count)?;
         core.write_extent(first, pages)
     }

@@ -181,19 +181,26 @@ impl crate::world::Disk for Disk {
     }
 
     fn space(&self, path: &str) -> Space {
-        self.place(path)
-            .map_or(Space { total: 0, free: 0 }, |place| volume(&place))
+        self.place(path).map_or(NOWHERE, |place| volume(&place))
     }
 }
+
+/// No room at all.
+const NOWHERE: Space = Space {
+    total: 0,
+    free: 0,
+    volume: 0,
+};
 
 /// Room on the volume of a path, or of the nearest directory above it that is there.
 #[cfg(unix)]
 fn volume(path: &Path) -> Space {
     path.ancestors()
         .find_map(|path| rustix::fs::statvfs(path).ok())
-        .map_or(Space { total: 0, free: 0 }, |volume| Space {
+        .map_or(NOWHERE, |volume| Space {
             total: volume.f_blocks.saturating_mul(volume.f_frsize),
             free: volume.f_bavail.saturating_mul(volume.f_frsize),
+            volume: volume.f_fsid,
         })
 }
 
@@ -203,6 +210,7 @@ fn volume(_: &Path) -> Space {
     Space {
         total: 1 << 40,
         free: 1 << 40,
+        volume: 0,
     }
 }
 

@@ -257,6 +257,7 @@ impl crate::world::Disk for Disk {
         Space {
             total: inner.capacity,
             free: inner.capacity.saturating_sub(Self::used(&inner)),
+            volume: 0,
         }
     }
 }

@@ -94,7 +94,7 @@ async fn restore(
     } else if header.flags & super::header_only::DAMAGED != 0 {
         answers.message(Message::new(3188, &[]));
     }
-    history::write(session, order, header, target, media, answers);
+    history::write(session, order, header, target, media, answers).await;
     let pages = moved.pages.values().sum::<u64>() + moved.log_pages();
     tell_success(session, "RESTORE DATABASE", pages, started, answers);
     Ok(())

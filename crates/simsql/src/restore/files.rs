@@ -1,6 +1,6 @@
 //! Where the files of a restored database go, and whether they can go there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bak::content::SetHeader;
 use bak::{DatabaseFile as StoredFile, FileType};
@@ -150,7 +150,7 @@ fn placed(
 /// The data files that a log backup lists and the database does not have yet: their logical names, and where they go.
 ///
 /// # Errors
-/// 3176, 1834, 5133 with 3156, each with 3119 behind it. A file of this path that is nobody's may be one that a restore before made.
+/// 3176, 1834, 5133 with 3156, 3257, each with 3119 behind it. A file of this path that is nobody's may be one that a restore before made.
 pub(super) fn added(
     instance: &Instance,
     state: &State,
@@ -172,6 +172,12 @@ pub(super) fn added(
         all.push(file);
     }
     problems.extend(claimed_twice(&all));
+    // Those that are there become as long as the log makes them.
+    let listed = header.set.files.iter();
+    let sizes: Vec<DatabaseFile> = listed
+        .map(|file| placed(state, order, header, target, file))
+        .collect();
+    problems.extend(space(instance, state, target, &sizes));
     if problems.is_empty() {
         return Ok(added);
     }
@@ -271,19 +277,42 @@ fn directory_problem(instance: &Instance, file: &DatabaseFile) -> Option<Message
     Some(Message::new(5133, &[path, &error.number, &error.text]))
 }
 
-/// 3257 where a volume has less room than the files need beyond what they take already.
-fn space(instance: &Instance, state: &State, target: &Target, files: &[DatabaseFile]) -> Option<Message> {
-    let present: u64 = present_files(state, target.id)
-        .iter()
-        .map(|file| u64::from(file.size) * PAGE)
-        .sum();
-    let needed: u64 = files.iter().map(|file| u64::from(file.size) * PAGE).sum();
-    let first = files.iter().find(|file| file.file_type == FileType::Data)?;
-    let free = instance.world.disk.space(&first.physical_name).free;
-    let volume = first
-        .physical_name
-        .rsplit_once(['/', '\\'])
-        .map_or("", |(directory, _)| directory);
-    let additional = needed.saturating_sub(present);
-    (additional > free).then(|| Message::new(3257, &[&volume, &additional, &free]))
+/// What the files on one volume take.
+struct Volume {
+    directory: String,
+    needed: u64,
+    present: u64,
+    free: u64,
+}
+
+/// 3257 for each volume that has less room than its files need beyond what they take already.
+fn space(instance: &Instance, state: &State, target: &Target, files: &[DatabaseFile]) -> Vec<Message> {
+    let mut volumes: BTreeMap<u64, Volume> = BTreeMap::new();
+    let present = present_files(state, target.id);
+    let all = files.iter().map(|file| (file, true));
+    for (file, is_needed) in all.chain(present.iter().map(|file| (file, false))) {
+        let path = &file.physical_name;
+        let space = instance.world.disk.space(path);
+        let directory = path
+            .rsplit_once(['/', '\\'])
+            .map_or("", |(directory, _)| directory);
+        let volume = volumes.entry(space.volume).or_insert_with(|| Volume {
+            directory: directory.to_owned(),
+            needed: 0,
+            present: 0,
+            free: space.free,
+        });
+        let bytes = u64::from(file.size) * PAGE;
+        if is_needed {
+            volume.needed += bytes;
+        } else {
+            volume.present += bytes;
+        }
+    }
+    let too_small = volumes.values().filter_map(|volume| {
+        let additional = volume.needed.saturating_sub(volume.present);
+        let arguments: [&dyn std::fmt::Display; 3] = [&volume.directory, &additional, &volume.free];
+        (additional > volume.free).then(|| Message::new(3257, &arguments))
+    });
+    too_small.collect()
 }

@@ -15,29 +15,38 @@ use super::order::{Finish, Order, StopAt};
 use super::target::Target;
 use crate::answers::Answers;
 use crate::engine::{Engine, EngineError, TableFacts, TransactionId};
+use crate::instance::waiting::{Waiting, wait_for};
 use crate::instance::{Instance, State, note};
-use crate::message::Message;
+use crate::message::{Failure, Message};
+use crate::moment::Moment;
 use crate::session::Session;
 use crate::value::Value;
 
 const MSDB: u16 = 4;
 const SCHEMA: &str = "dbo";
+const TABLES: [&str; 6] = [
+    "backupmediaset",
+    "backupmediafamily",
+    "backupset",
+    "backupfile",
+    "restorehistory",
+    "restorefile",
+];
 
 /// A row by the names of its columns; the others are NULL.
 type Row = Vec<(&'static str, Value)>;
 
 /// Writes a restore that is done into msdb and the error log.
-pub(super) fn write(
+pub(super) async fn write(
     session: &Session,
     order: &Order,
     header: &SetHeader,
     target: &Target,
-    media: &MediaSet,
+    media: &mut MediaSet,
     answers: &mut dyn Answers,
 ) {
-    let mut state = session.instance.state();
-    let files = super::files::present_files(&state, target.id);
-    let written = in_msdb(&mut state, session, |engine, transaction| {
+    let files = super::files::present_files(&session.instance.state(), target.id);
+    let written = in_msdb(session, move |engine, transaction| {
         let set = set_id(engine, transaction, header, media)?;
         let table = table(engine, "restorehistory")?;
         let id = table.next_identity;
@@ -53,19 +62,29 @@ pub(super) fn write(
         }
         Ok(())
     });
-    if written.is_err() {
+    if written.await.is_err() {
         answers.message(Message::new(3009, &[]));
     }
-    note_in_log(&session.instance, &mut state, order, header, target);
+    note_in_log(
+        &session.instance,
+        &mut session.instance.state(),
+        order,
+        header,
+        target,
+    );
 }
 
 /// LOADHISTORY: the set's own rows alone.
-pub(super) fn load(session: &Session, header: &SetHeader, media: &MediaSet, answers: &mut dyn Answers) {
-    let mut state = session.instance.state();
-    let written = in_msdb(&mut state, session, |engine, transaction| {
+pub(super) async fn load(
+    session: &Session,
+    header: &SetHeader,
+    media: &mut MediaSet,
+    answers: &mut dyn Answers,
+) {
+    let written = in_msdb(session, move |engine, transaction| {
         set_id(engine, transaction, header, media).map(drop)
     });
-    if written.is_err() {
+    if written.await.is_err() {
         answers.message(Message::new(3009, &[]));
     }
 }
@@ -104,7 +123,7 @@ fn note_in_log(instance: &Instance, state: &mut State, order: &Order, header: &S
 
 /// Why msdb did not take it.
 enum Refused {
-    /// It is not open, lacks a table, or somebody else writes to one.
+    /// It is not open, or lacks a table.
     Absent,
     /// Its engine failed.
     Engine,
@@ -116,21 +135,50 @@ impl From<EngineError> for Refused {
     }
 }
 
-/// One transaction in msdb.
-fn in_msdb(
-    state: &mut State,
+/// One transaction in msdb, begun and ended under the instance's mutex as soon as no other session has one of its tables: a row under somebody's transaction is never
+/// touched. The lock is waited for as long as LOCK_TIMEOUT says, as by BACKUP.
+async fn in_msdb(
     session: &Session,
-    work: impl FnOnce(&mut Engine, TransactionId) -> Result<(), Refused>,
-) -> Result<(), Refused> {
+    mut work: impl FnMut(&mut Engine, TransactionId) -> Result<(), Refused> + Send,
+) -> Result<(), Failure> {
+    let waiting = Waiting {
+        wait_type: "LCK_M_IX",
+        resource: format!("DATABASE: {MSDB}"),
+    };
     let now = session.instance.world.clock.now();
+    let written = wait_for(
+        session,
+        &waiting,
+        |state| match writer(state, session.id) {
+            Some(owner) => Err(owner),
+            None => Ok(insert(state, now, &mut work)),
+        },
+        || Failure::new(3009, &[]),
+    );
+    written.await?.map_err(|_| Failure::new(3009, &[]))
+}
+
+/// Who else writes to one of the tables.
+fn writer(state: &State, session: u16) -> Option<u16> {
+    let entry = state.databases.get(&MSDB)?;
+    let engine = entry.engine.as_ref()?;
+    TABLES
+        .iter()
+        .filter_map(|name| engine.find_table(SCHEMA, name))
+        .filter_map(|table| entry.locks.tables.get(&table.id))
+        .find(|owner| **owner != session)
+        .copied()
+}
+
+fn insert(
+    state: &mut State,
+    now: Moment,
+    work: &mut impl FnMut(&mut Engine, TransactionId) -> Result<(), Refused>,
+) -> Result<(), Refused> {
     let entry = state.databases.get_mut(&MSDB).ok_or(Refused::Absent)?;
-    if entry.locks.tables.values().any(|owner| *owner != session.id) {
-        return Err(Refused::Absent);
-    }
     let engine = entry.engine.as_mut().ok_or(Refused::Absent)?;
     let transaction = engine.begin(now)?;
-    let done = work(engine, transaction);
-    match done {
+    match work(engine, transaction) {
         Ok(()) => engine.commit(transaction, now).map(drop).map_err(Refused::from),
         Err(refused) => {
             drop(engine.rollback(transaction, now));

@@ -97,7 +97,7 @@ async fn roll_forward(
         restricted: order.restricted_user,
     };
     finish(session, &ending, answers).await?;
-    history::write(session, order, header, target, media, answers);
+    history::write(session, order, header, target, media, answers).await;
     tell_success(session, "RESTORE LOG", moved.log_pages(), started, answers);
     Ok(())
 }
@@ -125,7 +125,8 @@ fn note_fork(transfer: &Transfer<'_>, header: &SetHeader, redone: &Redone) -> Re
 fn stop(stop: Option<StopAt>) -> Stop {
     match stop {
         None => Stop::End,
-        Some(StopAt::Time(moment)) => Stop::At(moment),
+        // Times of commits are `datetime` where they are compared, as the stop is.
+        Some(StopAt::Time(moment)) => Stop::At(moment.last_of_datetime()),
         Some(StopAt::Including(lsn)) => Stop::Including(lsn),
         Some(StopAt::Before(lsn)) => Stop::Before(lsn),
     }

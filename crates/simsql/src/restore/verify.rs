@@ -55,7 +55,7 @@ async fn verify(
     }
     answers.message(Message::new(3262, &[&order.position]));
     if order.load_history {
-        history::load(session, &header, media, answers);
+        history::load(session, &header, media, answers).await;
     }
     Ok(())
 }
