@@ -232,7 +232,9 @@ async fn finish_only(
         }
         // One that was recovered before its process ended is told to be done now.
         let can_end = |engine: &&Engine| {
-            engine.boot().redo_start.is_some() || order.finish == Finish::Recovery && engine.is_recovered()
+            let stands = engine.boot().redo_start;
+            stands.is_some_and(|(lsn, _)| lsn != bak::Lsn::ZERO)
+                || order.finish == Finish::Recovery && engine.is_recovered()
         };
         let whole = entry.engine.as_ref().filter(can_end);
         let Some(engine) = whole else {
