@@ -1,6 +1,6 @@
 //! One backup, from the look at the database to the recovery point with its proof.
 
-use catalog::record::{ItemId, JobId};
+use catalog::record::{Database, ItemId, JobId};
 use faults::Fault;
 use schedule::BackupKind;
 
@@ -25,4 +25,9 @@ impl Vault {
     pub(crate) async fn perform_backup(&self, _doing: &mut Doing<'_>) -> Ending {
         unimplemented!()
     }
+}
+
+/// A database as policies judge it.
+pub(crate) fn schedule_facts(_database: &Database) -> schedule::database::Facts {
+    unimplemented!()
 }

@@ -174,6 +174,24 @@ pub struct BackupWork {
     pub set: Option<Uuid>,
 }
 
+impl BackupWork {
+    /// A backup of a kind, of which nothing has been done yet.
+    #[must_use]
+    pub fn of(kind: BackupKind) -> Self {
+        Self {
+            asked: kind,
+            kind,
+            converted: None,
+            keep_days: None,
+            blobs: Vec::new(),
+            marker: None,
+            sent: None,
+            outcome: None,
+            set: None,
+        }
+    }
+}
+
 /// What became of a backup, by SQL Server's word: message 3014, or the row in `msdb`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
