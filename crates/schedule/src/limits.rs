@@ -120,10 +120,10 @@ impl Default for Limits {
     }
 }
 
-/// The most units of time any retention counts: a thousand years of days. More would leave the calendar.
+/// The longest retention in days: a thousand years. Much more would leave the calendar, which ends with the year 9999.
 const COUNT_MAX: u32 = 365_250;
 
-/// A hundred years of days, the most years and months that are counted are as long as that.
+/// As many years, and as many months as they have.
 const YEARS_MAX: u32 = 1000;
 
 impl Limits {

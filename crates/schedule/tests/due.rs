@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::{ProptestConfig as Config, proptest};
 use schedule::BackupKind::{self, Differential, Full, Log};
 use schedule::calendar::Weekday;
-use schedule::{Agenda, Dealt, Period, Policy, Schedule, Slot, stagger};
+use schedule::{Agenda, Dealt, Period, Policy, Schedule, Slot, Zone, stagger};
 
 /// Fulls on Sunday, differentials on the other days, all at 22:00 UTC, logs every quarter of an hour, no jitter.
 const POLICY: &str = r#"
@@ -112,6 +112,37 @@ fn types_that_the_database_does_not_take_are_not_due() {
     let dealt = Dealt::since(at("2026-11-21T12:00:00Z"));
     let agenda = schedule().due("item", &[Full, Differential], &dealt, at("2026-11-21T13:00:00Z"));
     assert!(agenda.run.is_empty() && agenda.superseded.is_empty());
+}
+
+#[test]
+fn the_ends_of_time_are_no_trouble() {
+    let mut policy = Policy::from_toml(POLICY).unwrap();
+    for zone in ["Asia/Kolkata", "America/Santiago"] {
+        policy.time_zone = Zone::named(zone).unwrap();
+        let schedule = Schedule::of(&policy);
+        for kind in BackupKind::ALL {
+            assert_eq!(schedule.next_after(kind, Timestamp::MAX), None);
+            let placed = schedule.placed(kind, "item", Timestamp::MIN);
+            assert!(placed.is_none_or(|placed| placed.late.is_zero()));
+            for at in [Timestamp::MIN, Timestamp::MAX] {
+                let next = schedule.next_start(kind, "item", at);
+                assert!(next.is_none_or(|start| start.at > at), "{kind} {at} {next:?}");
+                assert!(schedule.latest(kind, at).is_none_or(|slot| slot.at <= at));
+            }
+        }
+        let agenda = schedule.due(
+            "item",
+            &BackupKind::ALL,
+            &Dealt::since(Timestamp::MIN),
+            Timestamp::MAX,
+        );
+        assert!(
+            agenda
+                .run
+                .iter()
+                .all(|due| due.missed.is_some_and(|missed| missed.count < 40_000))
+        );
+    }
 }
 
 #[test]

@@ -378,6 +378,17 @@ fn limits_can_be_raised_but_not_beyond_what_the_arithmetic_stands_on() {
 }
 
 #[test]
+fn limits_are_a_document_of_what_differs_from_the_defaults() {
+    let raised: Limits = serde_json::from_str(r#"{"logRetention": {"min": "7d", "max": "100d"}}"#).unwrap();
+    let mut expected = Limits::default();
+    expected.log_retention.max = Days(100);
+    assert_eq!(raised, expected);
+    let text = serde_json::to_string(&raised).unwrap();
+    assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), raised);
+    assert!(serde_json::from_str::<Limits>(r#"{"logRetentoin": {"min": "7d", "max": "100d"}}"#).is_err());
+}
+
+#[test]
 fn the_fulls_of_a_policy_are_bounded_together() {
     let sum = |weekly, yearly: bool| {
         refused(&Limits::default(), &move |policy| {
