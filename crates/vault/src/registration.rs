@@ -1,10 +1,14 @@
 //! Instances: registered under a name, marked as one vault's own, and let go again.
 
-use catalog::record::{Login, Server, ServerId, ServerSettings, Trust};
+mod logging_in;
+
+use catalog::record::{ServerId, ServerSettings, Trust};
 use faults::Fault;
 use mssql::Secret;
 
 use crate::vault::Vault;
+
+pub(crate) use logging_in::{Stopwatch, connecting, failed, said};
 
 /// An instance to be registered.
 #[derive(Debug, Clone)]
@@ -25,7 +29,7 @@ pub struct NewServer {
     pub settings: ServerSettings,
 }
 
-/// A login with its secret in the open; in the catalog it is a [`Login`].
+/// A login with its secret in the open; in the catalog the secret is encrypted.
 #[derive(Debug, Clone)]
 pub enum NewLogin {
     /// SQL Server's own login.
@@ -64,22 +68,6 @@ impl Vault {
     /// # Errors
     /// The name is taken or wrong, the instance cannot be reached, refuses the login, or belongs to another vault.
     pub async fn add_server(&self, _new: NewServer) -> Result<ServerId, Fault> {
-        unimplemented!()
-    }
-
-    /// A session on an instance, logged in as its record says.
-    ///
-    /// # Errors
-    /// It cannot be reached, refuses the login, or is not trusted; its secret cannot be opened.
-    pub(crate) async fn session(&self, _server: &Server, _purpose: Purpose) -> Result<mssql::Session, Fault> {
-        unimplemented!()
-    }
-
-    /// A login as the catalog keeps it, its secret encrypted.
-    ///
-    /// # Errors
-    /// The catalog cannot be written.
-    pub(crate) async fn keep_login(&self, _login: NewLogin) -> Result<Login, Fault> {
         unimplemented!()
     }
 }
