@@ -171,19 +171,46 @@ impl crate::world::Clock for Clock {
 
     async fn sleep(&self, time: Duration) {
         let due = self.inner().uptime + time;
-        let mut is_set = false;
-        futures::future::poll_fn(|context| {
-            let mut inner = self.inner();
-            if is_set && inner.uptime >= due {
-                return Poll::Ready(());
-            }
-            is_set = true;
-            let order = inner.next_timer;
-            inner.next_timer += 1;
-            inner.timers.insert((due, order), context.waker().clone());
-            Poll::Pending
-        })
+        Sleep {
+            clock: self,
+            due,
+            timer: None,
+        }
         .await;
+    }
+}
+
+/// A sleeper: one timer, however often it is polled, and none once it is gone, so that time stops only where somebody waits for it.
+struct Sleep<'c> {
+    clock: &'c Clock,
+    due: Duration,
+    timer: Option<u64>,
+}
+
+impl Future for Sleep<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.clock.inner();
+        if self.timer.is_some() && inner.uptime >= self.due {
+            return Poll::Ready(());
+        }
+        let order = self.timer.unwrap_or(inner.next_timer);
+        if self.timer.is_none() {
+            inner.next_timer += 1;
+        }
+        inner.timers.insert((self.due, order), context.waker().clone());
+        drop(inner);
+        self.timer = Some(order);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep<'_> {
+    fn drop(&mut self) {
+        if let Some(order) = self.timer {
+            self.clock.inner().timers.remove(&(self.due, order));
+        }
     }
 }
 

@@ -1,0 +1,6 @@
+//! What the vault must do, rule by rule, in the simulated world: one file for each area, one binary for all.
+
+#[path = "../world/mod.rs"]
+mod world;
+
+mod world_itself;

@@ -1,0 +1,301 @@
+//! Everything together, and a vault in the midst of it that can be started, crashed and started again.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use catalog::memory::MemoryStore;
+use catalog::record::{Item, ItemId, Job, JobId, JobState, Notice, Point, VaultId};
+use catalog::{Catalog, Query, Range, Record, Scope, Slot, all, get};
+use jiff::Timestamp;
+use simsql::instance::{Settings, Version};
+use simsql::memory::Clock;
+use vault::keyring::Keyring;
+use vault::world::Clock as _;
+use vault::{Vault, World};
+
+use super::door::Door;
+use super::servers::{End, Network, Server};
+use super::shelf::Shelves;
+use super::sql::Sql;
+use super::tasks::{CrashAfter, TaskId, Tasks};
+use super::time::{Dice, MachineClock};
+
+/// The name of the vault.
+pub(crate) const VAULT: &str = "vault";
+
+/// The simulation.
+pub(crate) struct Cluster {
+    /// Time itself; [`MachineClock`]s show it.
+    pub(crate) time: Arc<Clock>,
+    /// The vault's clock; it may jump.
+    pub(crate) clock: Arc<MachineClock>,
+    /// Chance for the test.
+    pub(crate) dice: Arc<Dice>,
+    /// The front door with its store.
+    pub(crate) door: Arc<Door>,
+    /// The vault's way to the store.
+    pub(crate) shelf: Arc<Shelves>,
+    /// The way to the instances.
+    pub(crate) network: Arc<Network>,
+    /// What survives of the catalog.
+    pub(crate) catalog: MemoryStore,
+    tasks: Arc<Tasks>,
+    keyring: Arc<Keyring>,
+    seed: u64,
+    process: Mutex<Process>,
+}
+
+/// The vault's process.
+#[derive(Default)]
+struct Process {
+    id: Option<VaultId>,
+    vault: Option<Arc<Vault>>,
+    run: Option<TaskId>,
+    starts: u64,
+}
+
+impl Cluster {
+    /// A world from a seed, without servers, its vault not made yet, at 2026-01-01 00:00 UTC.
+    pub(crate) fn new(seed: u64) -> Self {
+        let time = Arc::new(Clock::new());
+        let clock = MachineClock::new(&time);
+        let door = Door::new(&MachineClock::new(&time), seed);
+        let tasks = Arc::new(Tasks::default());
+        Self {
+            dice: Dice::new(seed ^ 0x5EED),
+            shelf: Shelves::new(&door),
+            network: Network::new(&MachineClock::new(&time), &tasks, &door),
+            catalog: MemoryStore::new(seed),
+            keyring: keyring(seed),
+            process: Mutex::default(),
+            time,
+            clock,
+            door,
+            tasks,
+            seed,
+        }
+    }
+
+    /// Runs a scenario to its end, with everything beside it that runs.
+    pub(crate) fn run<T>(&self, scenario: impl Future<Output = T>) -> T {
+        self.time.run_one(self.tasks.beside(scenario))
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn pass(&self, time: Duration) {
+        self.clock.sleep(time).await;
+    }
+
+    /// Begins something that runs beside the scenario.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> TaskId {
+        self.tasks.spawn(future)
+    }
+
+    /// Drops something that runs beside the scenario.
+    pub(crate) fn drop_task(&self, task: TaskId) {
+        self.tasks.drop_task(task);
+    }
+
+    /// Now, by the vault's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.timestamp()
+    }
+
+    /// Adds a machine with a default instance of SQL Server 2022 that answers at `HOST`, its own clock in UTC.
+    pub(crate) fn server(&self, host: &str) -> Arc<Server> {
+        self.server_of(host, None, Version::V2022)
+    }
+
+    /// Adds an instance: `HOST`, or `HOST\INSTANCE`.
+    pub(crate) fn server_of(&self, host: &str, instance: Option<&str>, version: Version) -> Arc<Server> {
+        self.server_with(host, instance, version, |_| {})
+    }
+
+    /// Adds an instance whose settings `change` has its way with.
+    pub(crate) fn server_with(
+        &self,
+        host: &str,
+        instance: Option<&str>,
+        version: Version,
+        change: impl FnOnce(&mut Settings),
+    ) -> Arc<Server> {
+        let mut settings = Settings::new(version, "/sql");
+        settings.machine = host.to_uppercase();
+        settings.instance = instance.map(str::to_owned);
+        settings.initial_pages = 128;
+        change(&mut settings);
+        let address = match instance {
+            Some(instance) => format!("{host}\\{instance}"),
+            None => host.to_owned(),
+        };
+        self.network
+            .add(&address, settings, MachineClock::new(&self.time))
+    }
+
+    /// Ends an instance.
+    pub(crate) fn end(&self, server: &Server, end: End) {
+        server.end(end, &self.dice);
+    }
+
+    /// T-SQL on an instance as `sa`, without a network.
+    pub(crate) fn sql(&self, server: &Server) -> Sql {
+        Sql::on(server)
+    }
+
+    /// What the vault is given.
+    pub(crate) fn world(&self) -> World {
+        let starts = {
+            let mut process = self.process.lock().unwrap();
+            process.starts += 1;
+            process.starts
+        };
+        World {
+            clock: Arc::clone(&self.clock) as Arc<_>,
+            chance: Dice::new(self.seed ^ starts << 32 ^ 0xC0DE),
+            connector: Arc::clone(&self.network) as Arc<_>,
+            shelf: Arc::clone(&self.shelf) as Arc<_>,
+            catalog: Arc::new(self.catalog.open().expect("one vault at a time")),
+            keyring: Arc::clone(&self.keyring),
+        }
+    }
+
+    /// The open vault; it is made or opened where it is not.
+    pub(crate) async fn vault(&self) -> Arc<Vault> {
+        if let Some(vault) = &self.process.lock().unwrap().vault {
+            return Arc::clone(vault);
+        }
+        let id = self.process.lock().unwrap().id;
+        let world = self.world();
+        let vault = match id {
+            Some(id) => Vault::open(world, id).await,
+            None => Vault::create(world, VAULT).await,
+        };
+        let vault = vault.unwrap();
+        let mut process = self.process.lock().unwrap();
+        process.id = Some(vault.id());
+        process.vault = Some(Arc::clone(&vault));
+        vault
+    }
+
+    /// The vault, opened and with everything running that it does by itself.
+    pub(crate) async fn start_vault(&self) -> Arc<Vault> {
+        self.start_vault_for(u64::MAX).await
+    }
+
+    /// As [`Self::start_vault`]; its run is dropped at its `polls`-th poll, as by a crash there. Call [`Self::crash_vault`] then.
+    pub(crate) async fn start_vault_for(&self, polls: u64) -> Arc<Vault> {
+        let vault = self.vault().await;
+        let running = Arc::clone(&vault);
+        let run = async move { running.run(std::future::pending()).await };
+        let task = self.tasks.spawn(async move {
+            CrashAfter::new(run, polls).await;
+        });
+        self.process.lock().unwrap().run = Some(task);
+        vault
+    }
+
+    /// Whether the vault's run goes on.
+    pub(crate) fn vault_runs(&self) -> bool {
+        let run = self.process.lock().unwrap().run;
+        run.is_some_and(|task| self.tasks.is_running(task))
+    }
+
+    /// The vault's process ends where it stands. Drop your own `Arc<Vault>` as well.
+    pub(crate) fn crash_vault(&self) {
+        let (run, vault) = {
+            let mut process = self.process.lock().unwrap();
+            (process.run.take(), process.vault.take())
+        };
+        if let Some(run) = run {
+            self.tasks.drop_task(run);
+        }
+        drop(vault);
+        self.catalog.crash();
+    }
+
+    /// The vault's records of one type, as they are committed.
+    pub(crate) async fn records<R: Record>(&self) -> Vec<R> {
+        let vault = self.vault().await;
+        self.records_of(&vault).await
+    }
+
+    async fn records_of<R: Record>(&self, vault: &Vault) -> Vec<R> {
+        let key = vault.id().to_string();
+        let copy = self.catalog.snapshot().open().unwrap();
+        let mut tx = copy.read().await.unwrap();
+        let query = Query::of(Scope::vault(&key), Slot::Id, Range::ALL);
+        let found = all::<R>(tx.as_mut(), query, 1_000_000).await.unwrap();
+        found.into_iter().map(|one| one.record).collect()
+    }
+
+    async fn record<R: Record>(&self, id: String) -> R {
+        let vault = self.vault().await;
+        let copy = self.catalog.snapshot().open().unwrap();
+        let mut tx = copy.read().await.unwrap();
+        let found = get::<R>(tx.as_mut(), &vault.id().to_string(), &id).await.unwrap();
+        found.unwrap_or_else(|| panic!("there is no record {id}")).record
+    }
+
+    /// A job.
+    pub(crate) async fn job(&self, id: JobId) -> Job {
+        self.record(id.to_string()).await
+    }
+
+    /// A protected database.
+    pub(crate) async fn item(&self, id: ItemId) -> Item {
+        self.record(id.to_string()).await
+    }
+
+    /// All jobs, the oldest first.
+    pub(crate) async fn jobs(&self) -> Vec<Job> {
+        let mut jobs = self.records::<Job>().await;
+        jobs.sort_by_key(|job| (job.created, job.id));
+        jobs
+    }
+
+    /// All recovery points, the oldest first.
+    pub(crate) async fn points(&self) -> Vec<Point> {
+        let mut points = self.records::<Point>().await;
+        points.sort_by_key(|point| (point.ended, point.id));
+        points
+    }
+
+    /// Open notices, the oldest first.
+    pub(crate) async fn notices(&self) -> Vec<Notice> {
+        let mut notices = self.records::<Notice>().await;
+        notices.retain(|notice| notice.resolved.is_none());
+        notices.sort_by_key(|notice| (notice.raised, notice.id));
+        notices
+    }
+
+    /// Waits until a job has ended.
+    ///
+    /// # Panics
+    /// Where it has not within a simulated day.
+    pub(crate) async fn ended(&self, id: JobId) -> Job {
+        for _ in 0..86_400 {
+            let job = self.job(id).await;
+            if job.state.is_ended() {
+                return job;
+            }
+            self.pass(Duration::from_secs(1)).await;
+        }
+        panic!("job {id} has not ended within a day: {:#?}", self.job(id).await);
+    }
+
+    /// Waits until a job has succeeded.
+    ///
+    /// # Panics
+    /// Where it ended otherwise.
+    pub(crate) async fn done(&self, id: JobId) -> Job {
+        let job = self.ended(id).await;
+        let is_done = matches!(job.state, JobState::Completed | JobState::CompletedWithWarnings);
+        assert!(is_done, "{job:#?}");
+        job
+    }
+}
+
+/// The key of secrets at rest.
+fn keyring(_seed: u64) -> Arc<Keyring> {
+    Arc::new(Keyring {})
+}
