@@ -48,6 +48,10 @@ pub(crate) struct Binder<'n> {
     open: Vec<(usize, bool)>,
     next_id: usize,
     depth: usize,
+    /// Tables in the FROM clauses that are being bound, one within the other.
+    around: usize,
+    /// Tables of all FROM clauses so far; a common table expression counts wherever it is named.
+    tables: usize,
     /// An aggregate was met where no grouping had been seen yet: bind again, grouped.
     wants_grouping: bool,
 }
@@ -61,6 +65,8 @@ impl<'n> Binder<'n> {
             open: Vec::new(),
             next_id: 0,
             depth: 0,
+            around: 0,
+            tables: 0,
             wants_grouping: false,
         }
     }

@@ -8,7 +8,7 @@ use crate::message::Failure;
 use crate::query::collation::Collation;
 use crate::query::key::compare;
 use crate::query::plan::{Arithmetic, Comparison, Node, Plan, Predicate, Row, Scalar};
-use crate::query::{Names, arithmetic, convert, like, types};
+use crate::query::{Names, arithmetic, convert, functions, like, types};
 use crate::value::{SqlType, Value};
 
 /// Rows that one result may have on its way; beyond that the query ends with 701.
@@ -19,6 +19,8 @@ pub(crate) const BYTES_MAX: usize = 256 << 20;
 const STEPS_MAX: u64 = 500_000_000;
 /// After so many of them it is asked whether the statement was cancelled.
 const STEPS_BETWEEN_GLANCES: u64 = 4096;
+/// Bytes of a value, and comparisons of characters, that count as one step.
+const BYTES_A_STEP: u64 = 64;
 /// Bytes of the longest text an expression may build; beyond that 701.
 pub(crate) const TEXT_MAX: usize = 64 << 20;
 
@@ -86,18 +88,42 @@ impl<'n> Run<'n> {
 
     /// Counts work, so that a statement ends.
     pub(crate) fn step(&mut self) -> Result<(), Failure> {
-        self.steps += 1;
+        self.spend(1)
+    }
+
+    /// Counts so many steps at once.
+    fn spend(&mut self, steps: u64) -> Result<(), Failure> {
+        let before = self.steps / STEPS_BETWEEN_GLANCES;
+        self.steps = self.steps.saturating_add(steps);
         if self.steps > STEPS_MAX {
             return Err(Failure::new(8623, &[]));
         }
-        if self.steps.is_multiple_of(STEPS_BETWEEN_GLANCES) && self.names.is_cancelled() {
+        if self.steps / STEPS_BETWEEN_GLANCES != before && self.names.is_cancelled() {
             return Err(Failure::cancelled());
         }
         Ok(())
     }
 
-    /// The value of an expression.
+    /// Counts comparisons of characters.
+    fn compared(&mut self, characters: u64) -> Result<(), Failure> {
+        self.spend(characters / BYTES_A_STEP)
+    }
+
+    /// The value of an expression. A long one counts as many steps: whoever made it, and whoever takes it, looked at all of it.
     pub(crate) fn scalar(&mut self, scalar: &Scalar, env: &Env<'_>) -> Result<Value, Failure> {
+        let value = self.computed(scalar, env)?;
+        let bytes = match &value {
+            Value::Text(text) => text.len() as u64,
+            Value::Bytes(bytes) => bytes.len() as u64,
+            _ => 0,
+        };
+        if bytes >= BYTES_A_STEP {
+            self.spend(bytes / BYTES_A_STEP)?;
+        }
+        Ok(value)
+    }
+
+    fn computed(&mut self, scalar: &Scalar, env: &Env<'_>) -> Result<Value, Failure> {
         match &scalar.node {
             Node::Constant(value) => Ok(value.clone()),
             Node::Column { depth, index } => Ok(env.column(*depth, *index).clone()),
@@ -166,6 +192,11 @@ impl<'n> Run<'n> {
                 let values = self.all(operands, env)?;
                 if builtin.strict && values.contains(&Value::Null) {
                     return Ok(Value::Null);
+                }
+                if builtin.name == functions::PATINDEX {
+                    let (place, comparisons) = functions::patindex(&values)?;
+                    self.compared(comparisons)?;
+                    return Ok(place);
                 }
                 (builtin.run)(&values, scalar.sql_type)
             }
@@ -247,7 +278,10 @@ impl<'n> Run<'n> {
                 let (Value::Text(text), Value::Text(pattern)) = (value, pattern) else {
                     return Ok(None);
                 };
-                like::matches(&text, &pattern, escape.as_ref(), *collation).map(Some)
+                let mut comparisons = 0;
+                let found = like::matches(&text, &pattern, escape.as_ref(), *collation, &mut comparisons)?;
+                self.compared(comparisons)?;
+                Ok(Some(found))
             }
             Predicate::In(operand, list, collation) => {
                 let value = self.scalar(operand, env)?;

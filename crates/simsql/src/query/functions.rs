@@ -7,6 +7,8 @@ mod name;
 mod number;
 mod text;
 
+pub(crate) use text::{PATINDEX, patindex};
+
 use crate::message::Failure;
 use crate::query::bind::operator::coerced;
 use crate::query::plan::{Node, Scalar};

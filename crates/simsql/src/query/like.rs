@@ -7,6 +7,9 @@ use crate::value::Value;
 /// Longest pattern, in characters, as the documentation has it (8,000 bytes).
 const PATTERN_MAX: usize = 8000;
 
+/// Characters compared for one text at most; beyond that 8623. A text of the longest kind is searched for anything but repetitions with far fewer.
+const COMPARISONS_MAX: u64 = 200_000_000;
+
 #[derive(Debug)]
 enum Piece {
     /// `%`
@@ -24,6 +27,7 @@ pub(crate) fn matches(
     pattern: &str,
     escape: Option<&Value>,
     collation: Collation,
+    comparisons: &mut u64,
 ) -> Result<bool, Failure> {
     let escape = match escape {
         None => None,
@@ -38,27 +42,39 @@ pub(crate) fn matches(
     };
     let pieces = parse(pattern, escape)?;
     let text: Vec<char> = text.chars().collect();
-    if fits(&text, &pieces, collation) {
+    if fits(&text, &pieces, collation, comparisons)? {
         return Ok(true);
     }
     let end = text.iter().rposition(|sign| *sign != ' ').map_or(0, |at| at + 1);
-    Ok(end < text.len() && fits(&text[..end], &pieces, collation))
+    Ok(end < text.len() && fits(&text[..end], &pieces, collation, comparisons)?)
 }
 
-/// Where a pattern (of PATINDEX) first fits, from 1; 0 where nowhere.
-pub(crate) fn position(text: &str, pattern: &str) -> Result<usize, Failure> {
+/// Where a pattern (of PATINDEX) first fits, from 1; 0 where nowhere. Adds the characters compared to `comparisons`.
+pub(crate) fn position(text: &str, pattern: &str, comparisons: &mut u64) -> Result<usize, Failure> {
     let pieces = parse(pattern, None)?;
-    let starts_anywhere = matches!(pieces.first(), Some(Piece::Any));
-    let pieces = if starts_anywhere {
-        &pieces[1..]
-    } else {
-        &pieces[..]
-    };
     let text: Vec<char> = text.chars().collect();
-    let last = if starts_anywhere { text.len() } else { 0 };
-    Ok((0..=last)
-        .find(|start| fits(&text[*start..], pieces, Collation::IgnoreCase))
-        .map_or(0, |start| start + 1))
+    let collation = Collation::IgnoreCase;
+    let [Piece::Any, pieces @ ..] = &pieces[..] else {
+        return Ok(usize::from(fits(&text, &pieces, collation, comparisons)?));
+    };
+    // What stands before the next `%` takes one character each.
+    let width = pieces
+        .iter()
+        .position(|piece| matches!(piece, Piece::Any))
+        .unwrap_or(pieces.len());
+    let (head, rest) = pieces.split_at(width);
+    let Some(last) = text.len().checked_sub(width) else {
+        return Ok(0);
+    };
+    let first = if rest.is_empty() { last } else { 0 };
+    for start in first..=last {
+        if fits(&text[start..start + width], head, collation, comparisons)? {
+            // Where the rest does not fit behind the first, it fits behind no later one: it begins with `%`.
+            let is_found = fits(&text[start + width..], rest, collation, comparisons)?;
+            return Ok(if is_found { start + 1 } else { 0 });
+        }
+    }
+    Ok(0)
 }
 
 fn parse(pattern: &str, escape: Option<char>) -> Result<Vec<Piece>, Failure> {
@@ -121,11 +137,20 @@ fn set(signs: &[char], escape: Option<char>) -> Option<(Piece, usize)> {
     }
 }
 
-/// Greedy with one point of return, as only the last `%` ever has to be tried again.
-fn fits(text: &[char], pieces: &[Piece], collation: Collation) -> bool {
+/// Greedy with one point of return, as only the last `%` ever has to be tried again: at worst text times pattern.
+fn fits(
+    text: &[char],
+    pieces: &[Piece],
+    collation: Collation,
+    comparisons: &mut u64,
+) -> Result<bool, Failure> {
     let (mut at, mut piece) = (0, 0);
     let mut back: Option<(usize, usize)> = None;
     loop {
+        *comparisons += 1;
+        if *comparisons > COMPARISONS_MAX {
+            return Err(Failure::new(8623, &[]));
+        }
         match pieces.get(piece) {
             Some(Piece::Any) => {
                 back = Some((at, piece));
@@ -137,7 +162,7 @@ fn fits(text: &[char], pieces: &[Piece], collation: Collation) -> bool {
                 piece += 1;
                 continue;
             }
-            None if at == text.len() => return true,
+            None if at == text.len() => return Ok(true),
             _ => {}
         }
         match back {
@@ -146,7 +171,7 @@ fn fits(text: &[char], pieces: &[Piece], collation: Collation) -> bool {
                 at = start + 1;
                 piece = any + 1;
             }
-            _ => return false,
+            _ => return Ok(false),
         }
     }
 }
@@ -175,7 +200,7 @@ mod tests {
     use crate::value::Value;
 
     fn like(text: &str, pattern: &str) -> bool {
-        matches(text, pattern, None, Collation::IgnoreCase).unwrap()
+        matches(text, pattern, None, Collation::IgnoreCase, &mut 0).unwrap()
     }
 
     #[test]
@@ -206,7 +231,8 @@ mod tests {
                 "10-15% off",
                 "%10-15!% off%",
                 Some(&escape),
-                Collation::IgnoreCase
+                Collation::IgnoreCase,
+                &mut 0
             )
             .unwrap()
         );
@@ -215,13 +241,33 @@ mod tests {
                 "10-15x off",
                 "%10-15!% off%",
                 Some(&escape),
-                Collation::IgnoreCase
+                Collation::IgnoreCase,
+                &mut 0
             )
             .unwrap()
         );
         // PATINDEX('%ter%', 'interesting data') is 3.
-        assert_eq!(position("interesting data", "%ter%").unwrap(), 3);
-        assert_eq!(position("abc", "b").unwrap(), 0);
-        assert_eq!(position("path/to/file", "%[/\\]%").unwrap(), 5);
+        let place = |text: &str, pattern: &str| position(text, pattern, &mut 0).unwrap();
+        assert_eq!(place("interesting data", "%ter%"), 3);
+        assert_eq!(place("abc", "b"), 0);
+        assert_eq!(place("abc", "ab%"), 1);
+        assert_eq!(place("path/to/file", "%[/\\]%"), 5);
+        assert_eq!(place("a.bak.bak", "%.bak"), 6);
+        assert_eq!(place("aXbX", "%x_x"), 2);
+        assert_eq!(place("ab1ab2", "%ab%2%"), 1);
+        assert_eq!(place("ab1ab2", "%ab%3%"), 0);
+        assert_eq!(place("a", "%aa%"), 0);
+    }
+
+    #[test]
+    fn work_grows_with_the_text_and_ends() {
+        let text = "a".repeat(1_000_000);
+        let mut comparisons = 0;
+        // Every place begins like the pattern, and none goes on like it.
+        assert_eq!(position(&text, "%a%b%", &mut comparisons).unwrap(), 0);
+        assert!(comparisons < 5_000_000, "{comparisons}");
+        let hostile = format!("%{}b%", "a".repeat(4000));
+        let failure = matches(&text, &hostile, None, Collation::IgnoreCase, &mut 0).unwrap_err();
+        assert_eq!(failure.messages[0].number, 8623);
     }
 }

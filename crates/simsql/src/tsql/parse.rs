@@ -1,7 +1,7 @@
 //! The parser: recursive descent over sqlparser's tokens. One file per family of statements; [`cursor`] reads tokens, [`fragment`] hands
 //! queries and expressions over to sqlparser.
 //!
-//! Limits: [`cursor::TOKENS_MAX`] tokens a batch, [`NESTING_MAX`] blocks within blocks.
+//! Limits: [`tokens::TOKENS_MAX`] tokens a batch, [`NESTING_MAX`] blocks within blocks.
 
 use crate::message::Failure;
 use crate::tsql::statement::{Located, Statement};
@@ -27,6 +27,7 @@ mod restore;
 mod server;
 mod set;
 mod table;
+mod tokens;
 mod transaction;
 
 use cursor::Cursor;

@@ -21,6 +21,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Unclosed quotation mark after the character string '{0}'.",
     ),
     entry(
+        106,
+        15,
+        "Too many table names in the query. The maximum allowable is {0}.",
+    ),
+    entry(
         107,
         15,
         "The column prefix '{0}' does not match with a table name or alias name used in the query.",
@@ -407,6 +412,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name. For other statements, look for empty alias names. Aliases defined as \"\" or [] are not allowed. Change the alias to a valid name.",
     ),
     entry(1039, 15, "Option '{0}' is specified more than once."),
+    entry(
+        1056,
+        15,
+        "The number of elements in the select list exceeds the maximum allowed number of {0} elements.",
+    ),
     entry(
         1060,
         15,

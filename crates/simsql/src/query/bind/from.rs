@@ -14,6 +14,13 @@ use crate::query::tables;
 use crate::query::types::{self, Family};
 use crate::value::{Column, SqlType, Value};
 
+/// Tables in one FROM, as SQL Server's documentation had it: they become a tree that is as deep as they are many.
+const TABLES_MAX: usize = 256;
+/// Tables in FROM clauses within one another.
+const AROUND_MAX: usize = 1024;
+/// Tables of a whole statement, each common table expression counted as often as it is named: ten that name one another twice are a thousand.
+const ALL_MAX: usize = 65_536;
+
 /// A bound side of a join and how many columns it has.
 type Side = (From, usize);
 
@@ -21,6 +28,28 @@ impl Binder<'_> {
     /// The tables of FROM, added to the current scope. `filter` is WHERE: where tables are separated by commas, it is the condition of their
     /// join.
     pub(super) fn from(
+        &mut self,
+        tables: &[ast::TableWithJoins],
+        filter: Option<&ast::Expr>,
+    ) -> Result<From, Failure> {
+        let count = tables.iter().map(count_of).sum::<usize>();
+        if count > TABLES_MAX {
+            return Err(Failure::new(106, &[&TABLES_MAX]));
+        }
+        if self.around + count > AROUND_MAX {
+            return Err(Failure::new(8632, &[]));
+        }
+        self.tables += count;
+        if self.tables > ALL_MAX {
+            return Err(Failure::new(8623, &[]));
+        }
+        self.around += count;
+        let from = self.tables_of(tables, filter);
+        self.around -= count;
+        from
+    }
+
+    fn tables_of(
         &mut self,
         tables: &[ast::TableWithJoins],
         filter: Option<&ast::Expr>,
@@ -280,6 +309,15 @@ impl Binder<'_> {
         let width = self.add(known_as, true, columns);
         Ok((From::Derived(Box::new(plan)), width))
     }
+}
+
+/// How many tables are joined, those in parentheses among them.
+fn count_of(table: &ast::TableWithJoins) -> usize {
+    let of = |factor: &TableFactor| match factor {
+        TableFactor::NestedJoin { table_with_joins, .. } => count_of(table_with_joins),
+        _ => 1,
+    };
+    of(&table.relation) + table.joins.iter().map(|join| of(&join.relation)).sum::<usize>()
 }
 
 /// Whether a common table expression names itself, which makes it recursive.

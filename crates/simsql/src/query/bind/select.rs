@@ -11,6 +11,9 @@ use crate::query::plan::{Body, Grouping, Node, Plan, Predicate, Scalar, Select, 
 use crate::query::refuse;
 use crate::value::{Column, SqlType, Value};
 
+/// Items of a select list, as SQL Server's documentation has it; the wire counts columns in two bytes.
+const COLUMNS_MAX: usize = 4096;
+
 /// An item of a select list.
 struct Output {
     name: String,
@@ -240,6 +243,9 @@ impl Binder<'_> {
                     self.all_columns(&prefix, &mut outputs)?;
                 }
                 SelectItem::ExprWithAliases { .. } => return Err(refuse("several aliases")),
+            }
+            if outputs.len() > COLUMNS_MAX {
+                return Err(Failure::new(1056, &[&COLUMNS_MAX]));
             }
         }
         if !assigns.is_empty() && assigns.len() != outputs.len() {

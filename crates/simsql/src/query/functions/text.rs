@@ -1,9 +1,11 @@
 //! Functions on text. Positions count characters from 1.
 
+use std::ops::Range;
+
 use crate::message::Failure;
 use crate::query::arithmetic::check_size;
 use crate::query::bind::operator::{coerced, joined};
-use crate::query::collation::Collation;
+use crate::query::collation::fold;
 use crate::query::convert::{self, text as lengths};
 use crate::query::functions::{Bound, Builtin, MANY, as_text, integer, longest, text, text_like, varying};
 use crate::query::like;
@@ -38,8 +40,8 @@ pub(super) const ALL: &[Builtin] = &[
     strict("LEFT", (2, 2), bind_edge, |values, _| edge(values, false)),
     strict("RIGHT", (2, 2), bind_edge, |values, _| edge(values, true)),
     strict("CHARINDEX", (2, 3), bind_charindex, charindex),
-    strict("PATINDEX", (2, 2), bind_patindex, |values, _| {
-        Ok(length(like::position(text(&values[1]), text(&values[0]))?))
+    strict(PATINDEX, (2, 2), bind_patindex, |values, _| {
+        patindex(values).map(|(place, _)| place)
     }),
     strict("REPLACE", (3, 3), bind_replace, replace),
     Builtin {
@@ -293,24 +295,80 @@ fn bind_charindex(arguments: Vec<Scalar>) -> Bound {
 }
 
 fn charindex(values: &[Value], _: SqlType) -> Result<Value, Failure> {
-    let wanted: Vec<char> = text(&values[0]).chars().collect();
-    let within: Vec<char> = text(&values[1]).chars().collect();
+    let within = text(&values[1]);
     let start = values.get(2).map_or(1, integer).max(1);
     let start = usize::try_from(start - 1).unwrap_or(usize::MAX);
-    Ok(length(find(&within, &wanted, start).map_or(0, |at| at + 1)))
+    let from = within
+        .char_indices()
+        .nth(start)
+        .map_or(within.len(), |(at, _)| at);
+    let found = Finder::new(text(&values[0]))?.and_then(|finder| finder.find(within, from));
+    Ok(length(
+        found.map_or(0, |found| within[..found.start].chars().count() + 1),
+    ))
 }
 
-/// Where characters first occur, in the server's collation.
-fn find(within: &[char], wanted: &[char], start: usize) -> Option<usize> {
-    if wanted.is_empty() || wanted.len() > within.len() {
-        return None;
+/// Characters that CHARINDEX and REPLACE look for at most, as their documentation has it.
+const WANTED_MAX: usize = 8000;
+
+/// Looks for a text, in the server's collation. By Knuth, Morris and Pratt, so that it takes a time that grows with the text searched alone.
+struct Finder {
+    /// Folded.
+    wanted: Vec<char>,
+    /// How many characters still fit where the one behind so many (less one) does not.
+    back: Vec<usize>,
+}
+
+impl Finder {
+    /// `None` for an empty text, which is found nowhere.
+    fn new(wanted: &str) -> Result<Option<Self>, Failure> {
+        let wanted: Vec<char> = wanted.chars().take(WANTED_MAX + 1).map(fold).collect();
+        if wanted.len() > WANTED_MAX {
+            return Err(Failure::new(8152, &[]));
+        }
+        let mut back = vec![0; wanted.len()];
+        let mut fits = 0;
+        for at in 1..wanted.len() {
+            while fits > 0 && wanted[fits] != wanted[at] {
+                fits = back[fits - 1];
+            }
+            fits += usize::from(wanted[fits] == wanted[at]);
+            back[at] = fits;
+        }
+        Ok((!wanted.is_empty()).then_some(Self { wanted, back }))
     }
-    (start..=within.len() - wanted.len()).find(|at| {
-        within[*at..]
-            .iter()
-            .zip(wanted)
-            .all(|(a, b)| Collation::IgnoreCase.same(*a, *b))
-    })
+
+    /// The bytes of the first occurrence that begins at byte `from` or behind it.
+    fn find(&self, within: &str, from: usize) -> Option<Range<usize>> {
+        // Begins where the characters that fit so far begin.
+        let mut start = within[from..].char_indices();
+        let mut fits = 0;
+        for (at, sign) in within[from..].char_indices() {
+            let folded = fold(sign);
+            let before = fits;
+            while fits > 0 && self.wanted[fits] != folded {
+                fits = self.back[fits - 1];
+            }
+            fits += usize::from(self.wanted[fits] == folded);
+            for _ in fits..=before {
+                start.next();
+            }
+            if fits == self.wanted.len() {
+                return Some(from + start.offset()..from + at + sign.len_utf8());
+            }
+        }
+        None
+    }
+}
+
+/// The name of PATINDEX, which tells how much work it was.
+pub(crate) const PATINDEX: &str = "PATINDEX";
+
+/// PATINDEX: its value, and how many characters were compared.
+pub(crate) fn patindex(values: &[Value]) -> Result<(Value, u64), Failure> {
+    let mut comparisons = 0;
+    let place = like::position(text(&values[1]), text(&values[0]), &mut comparisons)?;
+    Ok((length(place), comparisons))
 }
 
 fn bind_patindex(arguments: Vec<Scalar>) -> Bound {
@@ -332,18 +390,17 @@ fn bind_replace(arguments: Vec<Scalar>) -> Bound {
 }
 
 fn replace(values: &[Value], sql_type: SqlType) -> Result<Value, Failure> {
-    let within: Vec<char> = text(&values[0]).chars().collect();
-    let wanted: Vec<char> = text(&values[1]).chars().collect();
-    let by = text(&values[2]);
+    let (within, by) = (text(&values[0]), text(&values[2]));
+    let finder = Finder::new(text(&values[1]))?;
     let mut result = String::new();
     let mut at = 0;
-    while let Some(next) = find(&within, &wanted, at) {
-        result.extend(&within[at..next]);
+    while let Some(found) = finder.as_ref().and_then(|finder| finder.find(within, at)) {
+        result.push_str(&within[at..found.start]);
         result.push_str(by);
         check_size(result.len())?;
-        at = next + wanted.len();
+        at = found.end;
     }
-    result.extend(&within[at..]);
+    result.push_str(&within[at..]);
     convert::convert(Value::Text(result), sql_type, sql_type)
 }
 

@@ -4,16 +4,13 @@
 
 use std::fmt::Display;
 
-use sqlparser::dialect::MsSqlDialect;
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::keywords;
+use super::tokens::{self, Unreadable};
 use crate::message::{Failure, Message};
 use crate::tsql::statement::Word;
-
-/// Tokens of a batch at most; more, and it is refused with 191.
-pub(super) const TOKENS_MAX: usize = 500_000;
 
 /// What stands in an error for a text that may be a secret.
 const HIDDEN: &str = "***";
@@ -36,17 +33,14 @@ pub(super) struct Cursor {
 impl Cursor {
     /// The tokens of `text`.
     pub(super) fn new(text: &str, quoted_identifier: bool) -> Result<Self, Failure> {
-        let dialect = MsSqlDialect {};
-        let mut tokens = Vec::new();
-        Tokenizer::new(&dialect, text)
-            .tokenize_with_location_into_buf(&mut tokens)
-            .map_err(|error| unclosed(text, &error.message, error.location))?;
-        tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+        let mut tokens = tokens::read(text).map_err(|reason| match reason {
+            Unreadable::TooMany(line) => {
+                at_line(Message::new(191, &[]), u32::try_from(line).unwrap_or(u32::MAX))
+            }
+            Unreadable::Unclosed(what, place) => unclosed(text, &what, place),
+        })?;
         if !quoted_identifier {
             tokens.iter_mut().for_each(quoted_to_text);
-        }
-        if let Some(token) = tokens.get(TOKENS_MAX) {
-            return Err(at_line(Message::new(191, &[]), line_of(token)));
         }
         Ok(Self {
             tokens,
@@ -327,10 +321,18 @@ fn line_of(token: &TokenWithSpan) -> u32 {
     u32::try_from(token.span.start.line).unwrap_or(u32::MAX)
 }
 
-/// Whether a batch may hold a secret: its text is then shown nowhere.
+/// Whether a batch may hold a secret: its text is then shown nowhere. A word that is put together of pieces (`'PASS' + N'WORD'`) counts as well.
 pub(crate) fn speaks_of_secrets(text: &str) -> bool {
+    let speaks = |text: &str| text.contains("SECRET") || text.contains("PASSWORD");
     let text = text.to_ascii_uppercase();
-    text.contains("SECRET") || text.contains("PASSWORD")
+    if speaks(&text) {
+        return true;
+    }
+    let joined = text.replace("+N'", "").replace("+ N'", "");
+    speaks(&joined.replace(
+        |sign: char| sign.is_whitespace() || matches!(sign, '\'' | '"' | '+'),
+        "",
+    ))
 }
 
 /// A token as an error shows it: names and texts without their quotes.
