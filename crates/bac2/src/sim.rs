@@ -184,6 +184,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
         )
     })?;
     let served = runtime.block_on(serve(arguments, &instance, encryption, &certificate, console));
+    // Batches that still run end first: nothing is closed under them.
+    instance.end_sessions(None);
+    runtime.shutdown_timeout(PATIENCE);
     instance.stop();
     served
 }
@@ -252,8 +255,22 @@ fn keep_faults(instance: &Arc<Instance>, done: &Arc<AtomicBool>) {
     });
 }
 
-/// How often it is looked whether a fault's time has come.
+/// How often it is looked whether a fault's time has come, and whether SHUTDOWN was asked for.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long batches have to end when the instance stops.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the client that asked for SHUTDOWN has to hear of it.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Waits until SHUTDOWN has closed the instance.
+async fn shut_down(instance: &Instance) {
+    while !instance.is_shut_down() {
+        tokio::time::sleep(LOOK).await;
+    }
+    tokio::time::sleep(LAST_WORDS).await;
+}
 
 fn machine(arguments: &Arguments) -> Result<Machine, Failure> {
     let ca = match &arguments.trust_ca {
@@ -352,6 +369,7 @@ async fn serve(
         () = served => {}
         () = browse(browser.as_ref(), instance, address) => {}
         () = stop => {}
+        () = shut_down(instance) => {}
     }
     done.store(true, Ordering::SeqCst);
     Ok(())

@@ -3,6 +3,7 @@
 //! One mutex guards [`State`], the engines of the databases included; it is held for one bounded piece of work at a time and never across an
 //! `await`. What must wait (a lock, a backup, WAITFOR) lets go of it, sleeps on the world's clock and looks again, so that a run is repeatable.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::faults::Switches;
@@ -49,6 +50,10 @@ pub struct Instance {
     /// Trouble that is switched on.
     pub switches: Arc<Switches>,
     state: Mutex<State>,
+    /// It stops: nobody logs in any more.
+    stopping: AtomicBool,
+    /// SHUTDOWN was asked for, and all databases are closed.
+    shut_down: AtomicBool,
 }
 
 /// Who logs in.
@@ -70,9 +75,39 @@ pub struct LoginRequest {
 
 impl Instance {
     /// The state, for one bounded piece of work.
+    ///
+    /// Where a piece of work panicked, a database may be changed by half: nothing of it shall reach a disk any more. The instance dies as by a loss of
+    /// power, and recovery has the last word.
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(|poisoned| {
+            if !self.switches.is_dead() {
+                tracing::error!("the instance ends after a fault of the simulation; its next start recovers");
+                self.switches.kill();
+            }
+            poisoned.into_inner()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Instance, Settings, Version};
+    use crate::memory::Memory;
+
+    #[test]
+    fn after_a_fault_of_its_own_nothing_is_written_any_more() {
+        let memory = Memory::new(7);
+        let instance = Instance::start(memory.world.clone(), Settings::new(Version::V2022, "/sql")).unwrap();
+        let other = Arc::clone(&instance);
+        let fault = std::thread::spawn(move || {
+            let _state = other.state();
+            panic!("half-way through a change");
+        });
+        assert!(fault.join().is_err());
+        let state = instance.state();
+        assert!(instance.switches.is_dead());
+        assert!(instance.save(&state).is_err());
     }
 }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use crate::answers::Answers;
 use crate::engine::TransactionId;
-use crate::instance::Instance;
 use crate::instance::locks::SessionId;
 use crate::instance::state::RequestFacts;
 use crate::instance::waiting::is_killed;
+use crate::instance::{Instance, access};
 use crate::message::Failure;
 use crate::tsql;
 use crate::value::{SqlType, Value};
@@ -30,6 +30,7 @@ mod keys;
 mod leaf;
 mod lined;
 mod locking;
+mod memory;
 mod names;
 mod procedure;
 mod raise;
@@ -47,6 +48,9 @@ mod writer;
 pub use canceller::Canceller;
 pub use keys::KeyCache;
 use work::{Frame, Work};
+
+/// What is shown for the text of a request that may hold a secret.
+const HIDDEN: &str = "--*** holds a secret";
 
 /// A parameter of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +89,10 @@ pub struct Session {
     pub canceller: Canceller,
     /// It was killed, or met an error of class 20 or more: the connection must be closed.
     pub ended: bool,
+    /// Transactions that it began, ever: two that follow one another are told apart by it.
+    pub begun: u64,
+    /// The database that its login asked for, to which RESETCONNECTION goes back.
+    pub(crate) home: String,
     /// What it remembers between statements.
     pub(crate) work: Work,
 }
@@ -104,6 +112,8 @@ impl Session {
             last_error: 0,
             canceller: Canceller::default(),
             ended: false,
+            begun: 0,
+            home: "master".to_owned(),
             work: Work::default(),
         }
     }
@@ -118,6 +128,23 @@ impl Drop for Session {
 }
 
 impl Session {
+    /// Runs a text as `sp_executesql` does: a frame of its own, with whose end USE and SET end that it held, and its temporary tables.
+    /// The rest as [`batch`](Self::batch).
+    pub async fn execute(&mut self, text: &str, parameters: &mut [Parameter], answers: &mut dyn Answers) {
+        let options = self.work.options.clone();
+        let (database, lock_timeout) = (self.database.clone(), self.lock_timeout);
+        self.batch(text, parameters, answers).await;
+        self.work.options = options;
+        self.lock_timeout = lock_timeout;
+        for table in std::mem::take(&mut self.work.frame.made) {
+            self.work.temporary.remove(&table);
+        }
+        if self.database != database && !self.ended {
+            // Where it cannot be entered any more, the session stays where it is.
+            drop(dispatch::enter(self, &database, answers));
+        }
+    }
+
     /// Runs a batch with parameters (none for plain text). Everything it has to say goes to `answers`, errors included; the values
     /// that output parameters have at the end are in `parameters`. Ends early where the session is cancelled or killed; a killed one is
     /// [`ended`](Self::ended) then.
@@ -137,25 +164,18 @@ impl Session {
         self.work.tries = 0;
         self.work.collects = false;
         self.work.ends_batch = false;
+        self.work.around = 0;
         for parameter in parameters.iter() {
-            let value = (parameter.value.clone(), parameter.sql_type);
+            let key = parameter.name.to_lowercase();
             self.work
                 .frame
-                .variables
-                .insert(parameter.name.to_lowercase(), value);
+                .declare(key, parameter.value.clone(), parameter.sql_type);
         }
         let ran = run::text(self, text, answers).await;
         self.conclude(ran, answers);
         for parameter in parameters.iter_mut().filter(|parameter| parameter.is_output) {
             if let Some((value, _)) = self.work.frame.variables.get(&parameter.name.to_lowercase()) {
                 parameter.value = value.clone();
-            }
-        }
-        let made = std::mem::take(&mut self.work.frame.made);
-        if !parameters.is_empty() {
-            // Parameters come through sp_executesql, whose temporary tables end with it.
-            for table in &made {
-                self.work.temporary.remove(table);
             }
         }
         if let Some(facts) = self.instance.state().sessions.get_mut(&self.id) {
@@ -213,7 +233,7 @@ impl Session {
                 start,
                 command: "SELECT".to_owned(),
                 text: if hidden {
-                    "--*** holds a secret".to_owned()
+                    HIDDEN.to_owned()
                 } else {
                     text.to_owned()
                 },
@@ -225,6 +245,18 @@ impl Session {
                 wait_since: None,
                 blocked_by: 0,
             });
+        }
+    }
+
+    /// Hides the request's text where a text that it made itself speaks of secrets.
+    pub(crate) fn hide_request(&self, text: &str) {
+        if !tsql::speaks_of_secrets(text) {
+            return;
+        }
+        let mut state = self.instance.state();
+        let facts = state.sessions.get_mut(&self.id);
+        if let Some(request) = facts.and_then(|facts| facts.request.as_mut()) {
+            HIDDEN.clone_into(&mut request.text);
         }
     }
 
@@ -241,13 +273,14 @@ impl Session {
         }
     }
 
-    /// RESETCONNECTION: rolls back, back to the login's database and options.
+    /// RESETCONNECTION: rolls back, back to the options of a login and the database that it asked for.
     pub fn reset(&mut self) {
         drop(self.abandon());
         // Where a batch runs (sp_reset_connection), it goes on: how deep it is and what it handles are its own.
         let before = std::mem::take(&mut self.work);
         self.work = Work {
             frame: before.frame,
+            around: before.around,
             depth: before.depth,
             tries: before.tries,
             caught: before.caught,
@@ -258,12 +291,8 @@ impl Session {
         self.lock_timeout = -1;
         self.row_count = 0;
         self.last_error = 0;
-        let default = {
-            let state = self.instance.state();
-            let login = state.server.logins.get(&self.login);
-            login.map_or_else(|| "master".to_owned(), |login| login.default_database.clone())
-        };
-        // Where the login's database cannot be entered, the session stays where it is.
-        drop(crate::instance::access::enter(self, &default));
+        // Where that database cannot be entered any more, the session stays where it is.
+        let home = self.home.clone();
+        drop(access::enter(self, &home));
     }
 }

@@ -17,13 +17,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::instance::Instance;
+use crate::tds::arrivals::Arrivals;
+use crate::tds::packet::Room;
 
 mod answering;
+mod arrivals;
 pub mod backend;
 pub mod browser;
 mod call;
@@ -63,6 +66,9 @@ pub enum Encryption {
 /// blocks within blocks. Memory is taken only for what is used.
 pub const STACK: usize = 32 << 20;
 
+/// How long one who is told to leave may take.
+const LEAVING: Duration = Duration::from_secs(1);
+
 /// What clients may use up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -72,6 +78,8 @@ pub struct Limits {
     pub login: Duration,
     /// Bytes of a request.
     pub message: usize,
+    /// Bytes of all requests at the same time, but for the first MiB of each; whoever sends more is let go.
+    pub messages: usize,
     /// Silence between two requests.
     pub idle: Duration,
     /// A client that takes nothing of an answer for so long is let go.
@@ -79,13 +87,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Generous: 300 connections (each batch needs one of the runtime's 512 blocking threads), a minute for the login, 64 MiB, a
-    /// day of silence, an hour without taking an answer.
+    /// Generous: 300 connections (each batch needs one of the runtime's 512 blocking threads), a minute for the login, 64 MiB
+    /// a request and 256 MiB all of them, a day of silence, an hour without taking an answer.
     fn default() -> Self {
         Self {
             connections: 300,
             login: Duration::from_secs(60),
             message: 64 * 1024 * 1024,
+            messages: 256 * 1024 * 1024,
             idle: Duration::from_secs(24 * 3600),
             stall: Duration::from_secs(3600),
         }
@@ -105,7 +114,9 @@ pub async fn serve_backend(
     limits: Limits,
 ) {
     let seats = Arc::new(Semaphore::new(limits.connections));
+    let room = Room::new(limits.messages);
     let limits = Arc::new(limits);
+    let arrivals = Arrivals::default();
     let mut connections = JoinSet::new();
     loop {
         let accepted: std::io::Result<(_, SocketAddr)> = tokio::select! {
@@ -121,21 +132,35 @@ pub async fn serve_backend(
                 continue;
             }
         };
-        let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else {
+        let Some(seat) = seat(&seats, &arrivals).await else {
             tracing::warn!("too many connections: one was turned away");
             continue;
         };
-        let served = connection::serve(
-            socket,
-            Arc::clone(&backend),
-            encryption.clone(),
-            Arc::clone(&limits),
-        );
+        let hall = connection::Hall {
+            backend: Arc::clone(&backend),
+            encryption: encryption.clone(),
+            limits: Arc::clone(&limits),
+            room: room.clone(),
+        };
+        let ticket = arrivals.enter();
         connections.spawn(async move {
-            served.await;
+            connection::serve(socket, hall, ticket).await;
             drop(seat);
         });
     }
+}
+
+/// A seat; where all are taken, that of one who has not logged in.
+#[allow(clippy::disallowed_methods)]
+async fn seat(seats: &Arc<Semaphore>, arrivals: &Arrivals) -> Option<OwnedSemaphorePermit> {
+    if let Ok(seat) = Arc::clone(seats).try_acquire_owned() {
+        return Some(seat);
+    }
+    if !arrivals.displace() {
+        return None;
+    }
+    let freed = Arc::clone(seats).acquire_owned();
+    tokio::time::timeout(LEAVING, freed).await.ok()?.ok()
 }
 
 #[allow(clippy::disallowed_methods)]

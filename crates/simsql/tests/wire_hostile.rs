@@ -264,3 +264,66 @@ async fn handshakes_that_are_none_and_messages_without_end() {
     }
     is_well(&served).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_log_in_keeps_no_seat() {
+    let limits = Limits {
+        connections: 3,
+        ..Limits::default()
+    };
+    let served = serve(Encryption::Off, limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(connect(&served).await);
+    }
+    // Three seats for three guests, though three others sit there already.
+    let mut guests = Vec::new();
+    for _ in 0..3 {
+        guests.push(logged_in(&served).await);
+    }
+    for mut socket in silent {
+        assert_eq!(
+            socket.read(&mut [0]).await.unwrap_or(0),
+            0,
+            "it was told to leave"
+        );
+    }
+    // Who has logged in stays.
+    let mut late = connect(&served).await;
+    assert_eq!(late.read(&mut [0]).await.unwrap_or(0), 0);
+    for mut guest in guests {
+        guest.write_all(&requests()[0]).await.unwrap();
+        assert_eq!(answer(&mut guest).await.expect("rows")[0], 0x81);
+    }
+}
+
+/// The kinds of the changes at the beginning of an answer.
+fn changes(answer: &[u8]) -> Vec<u8> {
+    let (mut kinds, mut rest) = (Vec::new(), answer);
+    while let [0xE3, low, high, kind, ..] = rest {
+        kinds.push(*kind);
+        rest = &rest[3 + usize::from(u16::from_le_bytes([*low, *high]))..];
+    }
+    kinds
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_hears_of_each_transaction_and_of_its_database() {
+    let served = plain().await;
+    let mut socket = logged_in(&served).await;
+    let mut request = async |kind: u8, status: u8, content: &[u8]| {
+        let mut message = packet(kind, &[&HEADERS[..], content].concat());
+        message[1] |= status;
+        socket.write_all(&message).await.unwrap();
+        answer(&mut socket).await.expect("an answer")
+    };
+    // TM_BEGIN_XACT; TM_COMMIT_XACT that begins the next one; TM_ROLLBACK_XACT likewise, then alone. 8 began, 9 committed, 10 rolled back.
+    assert_eq!(changes(&request(14, 0, &[5, 0, 0, 0]).await), [8]);
+    assert_eq!(changes(&request(14, 0, &[7, 0, 0, 1, 0, 0]).await), [9, 8]);
+    assert_eq!(changes(&request(14, 0, &[8, 0, 0, 1, 0, 0]).await), [9, 8]);
+    assert_eq!(changes(&request(14, 0, &[8, 0, 0, 0]).await), [9]);
+    // RESETCONNECTION (8) is told (18) behind the database (1) that the session went back to.
+    request(1, 0, &wide("use shop")).await;
+    assert_eq!(changes(&request(1, 8, &wide("touch")).await), [1, 18]);
+    assert_eq!(changes(&request(1, 8, &wide("touch")).await), [18]);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::server::Login;
 use super::state::{SessionFacts, State, UserAccess};
-use super::{Instance, LoginRequest, access};
+use super::{Instance, LoginRequest, access, permission};
 use crate::message::{Failure, Message};
 use crate::session::Session;
 
@@ -18,9 +18,11 @@ impl Instance {
     ///
     /// # Errors
     /// 18456 for any reason that concerns the login (the client sees state 1, the error log the true one), 18470 where it is disabled, 4060 where
-    /// its database cannot be entered, 17809 where there are too many sessions,
-    /// 17142 while the instance is faulty.
+    /// its database cannot be entered, 17809 where there are too many sessions, 17142 while the instance is faulty, 6005 while it stops.
     pub fn connect(self: &Arc<Self>, request: &LoginRequest) -> Result<Session, Failure> {
+        if self.is_stopping() {
+            return Err(Failure::new(6005, &[]));
+        }
         if self.switches.is_faulty() {
             return Err(Failure::new(17_142, &[]));
         }
@@ -44,6 +46,7 @@ impl Instance {
         let mut session = self.open_session(&login, request)?;
         access::enter(&mut session, &wanted)
             .map_err(|_| Failure::new(4060, &[&wanted]).and(18_456, &[&login]))?;
+        session.home.clone_from(&session.database);
         Ok(session)
     }
 
@@ -68,7 +71,7 @@ impl Instance {
 
     fn check(&self, state: &State, request: &LoginRequest) -> Result<(String, String), Refusal> {
         let (name, login) = find(state, &request.user).ok_or(Refusal::Unknown)?;
-        let matches = if name == "sa" {
+        let matches = if name == "sa" && login.password.is_empty() {
             self.settings
                 .sa_password
                 .as_deref()
@@ -81,6 +84,9 @@ impl Instance {
         }
         if !login.enabled {
             return Err(Refusal::Disabled);
+        }
+        if !permission::on_server(state, name, "CONNECT SQL") {
+            return Err(Refusal::Denied);
         }
         Ok((name.clone(), login.default_database.clone()))
     }
@@ -132,6 +138,7 @@ enum Refusal {
     Unknown,
     Password,
     Disabled,
+    Denied,
 }
 
 impl Refusal {
@@ -141,13 +148,14 @@ impl Refusal {
             Self::Unknown => 5,
             Self::Password => 8,
             Self::Disabled => 1,
+            Self::Denied => 12,
         }
     }
 
     fn message(self, user: &str) -> Message {
         match self {
             Self::Disabled => Message::new(18_470, &[&user]),
-            Self::Unknown | Self::Password => Message::new(18_456, &[&user]),
+            Self::Unknown | Self::Password | Self::Denied => Message::new(18_456, &[&user]),
         }
     }
 }
@@ -186,8 +194,9 @@ impl Login {
         }
     }
 
-    /// Gives it another password.
-    pub(super) fn set_password(&mut self, password: &str) {
+    /// Gives it another password, and another salt.
+    pub(super) fn set_password(&mut self, instance: &Instance, password: &str) {
+        self.salt = instance.world.chance.guid().simple().to_string();
         self.password = digest(&self.salt, password);
     }
 

@@ -111,7 +111,7 @@ fn run(
             let login = login_mut(state, name)?;
             login.enabled = enabled.unwrap_or(login.enabled);
             if let Some(password) = password {
-                login.set_password(&password);
+                login.set_password(&session.instance, &password);
             }
             Ok(())
         }
@@ -138,10 +138,14 @@ fn run(
         }
         ServerStatement::ServerRole { role, login, add } => {
             let role = role.to_ascii_lowercase();
+            let is_special = login.eq_ignore_ascii_case("sa");
             if permission::is_server_role_member(state, login, &role).is_none() {
                 return Err(Failure::new(15_151, &[&"alter", &"server role", &role]));
             }
             let login = login_mut(state, login)?;
+            if is_special && !add {
+                return Err(Failure::new(15_405, &[&"sa"]));
+            }
             toggle(&mut login.roles, role, *add);
             Ok(())
         }

@@ -1,13 +1,16 @@
 //! Start and stop of an instance.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::birth::Birth;
+use super::locks::SessionId;
 use super::server::{Login, Server};
-use super::state::{DatabaseState, State};
+use super::state::{DatabaseEntry, DatabaseState, State};
 use super::{Instance, Settings, msdb, opening, record};
-use crate::engine::{EngineError, RecoveryModel};
+use crate::engine::{Engine, EngineError, RecoveryModel};
 use crate::faults::{Faults, Switches};
 use crate::message::{Failure, Message};
 use crate::world::{OsError, World};
@@ -71,6 +74,8 @@ impl Instance {
             settings,
             switches,
             state: Mutex::new(state),
+            stopping: AtomicBool::new(false),
+            shut_down: AtomicBool::new(false),
         };
         for directory in ["data", "log", "backup"] {
             let path = instance.settings.path(&[directory]);
@@ -85,7 +90,15 @@ impl Instance {
             .map_err(|error| disk_failure(&path(record::FILE), &error))?;
         match record {
             None => instance.first_start()?,
-            Some(record) => instance.start_again(record)?,
+            Some(mut record) => {
+                if let (Some(sa), Some(_)) =
+                    (record.server.logins.get_mut("sa"), &instance.settings.sa_password)
+                {
+                    // Whoever starts the instance says what the password is.
+                    sa.password.clear();
+                }
+                instance.start_again(record)?;
+            }
         }
         instance.make_tempdb()?;
         instance.log(Message::new(17_126, &[]));
@@ -119,7 +132,7 @@ impl Instance {
         self.save(&state)
     }
 
-    /// The login `sa`. Its password is the settings', looked at anew at each login.
+    /// The login `sa`. Its password is the settings' until ALTER LOGIN gives it another, which holds until the next start.
     fn administrator(&self) -> Login {
         Login {
             password: String::new(),
@@ -196,12 +209,49 @@ impl Instance {
         Ok(())
     }
 
-    /// Ends all sessions, checkpoints and closes all databases.
-    pub fn stop(&self) {
+    /// Tells all sessions to end but the one that asks, and lets nobody in any more.
+    pub fn end_sessions(&self, but: Option<SessionId>) {
+        self.stopping.store(true, Ordering::SeqCst);
         let mut state = self.state();
-        for session in state.sessions.values_mut() {
-            session.killed = true;
+        for (id, session) in &mut state.sessions {
+            session.killed |= Some(*id) != but;
         }
+    }
+
+    /// Whether nobody can log in any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// SHUTDOWN: lets what runs end where it is asked to, then stops.
+    pub(crate) async fn shut_down(&self, by: SessionId, waits: bool) {
+        self.end_sessions(Some(by));
+        let clock = &self.world.clock;
+        let end = clock.uptime() + PATIENCE;
+        while waits && clock.uptime() < end && self.runs_something(by) {
+            clock.sleep(LOOK).await;
+        }
+        self.stop();
+        self.shut_down.store(true, Ordering::SeqCst);
+    }
+
+    fn runs_something(&self, but: SessionId) -> bool {
+        let state = self.state();
+        let mut sessions = state.sessions.iter();
+        sessions.any(|(id, facts)| *id != but && facts.request.is_some())
+    }
+
+    /// Whether SHUTDOWN has closed everything: whoever serves the instance should end.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.shut_down.load(Ordering::SeqCst)
+    }
+
+    /// Ends all sessions, checkpoints and closes all databases. Whoever serves the instance lets their batches end before
+    /// ([`end_sessions`](Self::end_sessions)): one that still runs finds its database closed.
+    pub fn stop(&self) {
+        self.end_sessions(None);
+        let mut state = self.state();
         let now = self.world.clock.now();
         let mut told = Vec::new();
         for entry in state.databases.values_mut() {
@@ -219,9 +269,19 @@ impl Instance {
     /// Closes all databases but tempdb; gives the files of the instance.
     ///
     /// # Errors
-    /// Where a database cannot be closed.
+    /// 40510 while a transaction is open in one of them or somebody has a lock on it: both belong to the engine that goes. Where a database cannot be closed.
     pub(crate) fn pause(&self) -> Result<Vec<String>, Failure> {
         let mut state = self.state();
+        let is_busy = |entry: &DatabaseEntry| {
+            let transaction = entry.engine.as_ref().and_then(Engine::oldest_transaction);
+            let locks = &entry.locks;
+            let is_locked = locks.exclusive.is_some() || !locks.bulk.is_empty() || !locks.tables.is_empty();
+            entry.id != TEMPDB && (transaction.is_some() || is_locked)
+        };
+        if state.databases.values().any(is_busy) {
+            let what = "a snapshot of the instance while a transaction, a backup or a restore is under way";
+            return Err(Failure::new(40_510, &[&what]));
+        }
         let mut files = vec![self.settings.path(&[record::FILE])];
         for entry in state.databases.values_mut().filter(|entry| entry.id != TEMPDB) {
             opening::close(&self.world, entry)?;
@@ -270,6 +330,11 @@ impl Instance {
         note(&mut self.state(), now, message);
     }
 }
+
+/// How long SHUTDOWN waits for what runs.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// `database_id` of tempdb.
 const TEMPDB: u16 = 2;

@@ -12,7 +12,7 @@ use crate::session::names::{self, Rows, Scope};
 use crate::session::row::Completion;
 use crate::session::target::{self, Stored, Target};
 use crate::session::writer::Writer;
-use crate::session::{Session, locking};
+use crate::session::{Session, locking, memory};
 use crate::value::{SqlType, Value};
 
 /// Rows written in one go.
@@ -342,7 +342,7 @@ async fn in_memory(session: &mut Session, key: &str, statement: &ast::Statement)
         return Err(Failure::new(208, &[&key]));
     };
     let (definition, next) = (table.definition.clone(), table.next_identity);
-    let rows = std::sync::Arc::new(table.rows.clone());
+    let rows = std::sync::Arc::clone(&table.rows);
     let name = definition.name.clone();
     let target = change::Target {
         name: &name,
@@ -377,8 +377,9 @@ async fn in_memory(session: &mut Session, key: &str, statement: &ast::Statement)
     }
     let after: Vec<_> = after.into_iter().flatten().collect();
     check_keys(&definition, &after)?;
+    session.work.check_room(memory::of_rows(&after))?;
     if let Some(table) = table_mut(session, key) {
-        table.rows = after;
+        table.put(after);
     }
     Ok(count)
 }
@@ -388,7 +389,7 @@ fn add_in_memory(session: &mut Session, key: &str, rows: Vec<NewRow>) -> Result<
         return Err(Failure::new(208, &[&key]));
     };
     let (definition, next) = (table.definition.clone(), table.next_identity);
-    let mut all = table.rows.clone();
+    let mut all = table.rows.to_vec();
     let before = all.len();
     let (next, last) = {
         let mut completion = completion(session, &definition.name, &definition, next);
@@ -399,9 +400,10 @@ fn add_in_memory(session: &mut Session, key: &str, rows: Vec<NewRow>) -> Result<
         (completion.next_identity, completion.last_identity)
     };
     check_keys(&definition, &all)?;
+    session.work.check_room(memory::of_rows(&all[before..]))?;
     let added = (all.len() - before) as u64;
     if let Some(table) = table_mut(session, key) {
-        table.rows = all;
+        table.put(all);
         table.next_identity = next;
     }
     note_identity(session, last);

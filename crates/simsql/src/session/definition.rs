@@ -98,14 +98,20 @@ fn create_temporary(session: &mut Session, key: String, definition: TableDefinit
     let is_variable = key.starts_with('@');
     let work = &mut session.work;
     let tables = match is_variable {
-        true => &mut work.frame.tables,
-        false => &mut work.temporary,
+        true => &work.frame.tables,
+        false => &work.temporary,
     };
     if tables.contains_key(&key) {
         let number = if is_variable { 134 } else { 2714 };
         return Err(Failure::new(number, &[&definition.name]));
     }
-    tables.insert(key.clone(), TemporaryTable::new(definition));
+    let table = TemporaryTable::new(definition);
+    work.check_room(table.bytes())?;
+    let tables = match is_variable {
+        true => &mut work.frame.tables,
+        false => &mut work.temporary,
+    };
+    tables.insert(key.clone(), table);
     if !is_variable {
         work.frame.made.insert(key);
     }

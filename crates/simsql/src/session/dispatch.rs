@@ -53,7 +53,7 @@ pub(crate) async fn run(
         Statement::ChangeOwner { database, login } => change_owner(session, database, login)?,
         Statement::Kill(target) => instance::kill(session, *target)?,
         Statement::Checkpoint => checkpoint(session)?,
-        Statement::Shutdown { .. } => shutdown(session, answers)?,
+        Statement::Shutdown { nowait } => shutdown(session, *nowait, answers).await?,
         Statement::Reconfigure => crate::session::configuration::install(session)?,
         Statement::Dbcc {
             name,
@@ -101,12 +101,12 @@ fn checkpoint(session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn shutdown(session: &Session, answers: &mut dyn Answers) -> Result<(), Failure> {
+async fn shutdown(session: &Session, nowait: bool, answers: &mut dyn Answers) -> Result<(), Failure> {
     if !permission::on_server(&session.instance.state(), &session.login, "SHUTDOWN") {
         return Err(Failure::new(6004, &[]));
     }
     answers.message(Message::new(6006, &[&session.login]));
-    session.instance.stop();
+    session.instance.shut_down(session.id, !nowait).await;
     Ok(())
 }
 

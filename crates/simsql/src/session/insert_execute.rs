@@ -6,7 +6,7 @@ use crate::message::{Failure, Message};
 use crate::query::change::NewRow;
 use crate::query::convert;
 use crate::session::target::{self, Target};
-use crate::session::{Session, change, leaf};
+use crate::session::{Session, change, leaf, memory};
 use crate::tsql::statement::Statement;
 use crate::value::{Column, Value};
 
@@ -41,6 +41,7 @@ pub(crate) async fn run(
         inner: answers,
         columns: std::sync::Arc::new([]),
         rows: Vec::new(),
+        bytes: 0,
         overflows: false,
     };
     session.work.collects = true;
@@ -106,7 +107,9 @@ struct Collector<'a> {
     inner: &'a mut dyn Answers,
     columns: std::sync::Arc<[Column]>,
     rows: Vec<(std::sync::Arc<[Column]>, Vec<Value>)>,
-    /// There were more rows than are kept: the statement fails rather than lose some.
+    /// Bytes of the rows.
+    bytes: usize,
+    /// There were more rows, or larger ones, than are kept: the statement fails rather than lose some.
     overflows: bool,
 }
 
@@ -120,7 +123,8 @@ impl Answers for Collector<'_> {
     }
 
     fn row(&mut self, row: &[Value]) {
-        if self.rows.len() < ROWS_MAX {
+        self.bytes += row.iter().map(memory::of_value).sum::<usize>();
+        if self.rows.len() < ROWS_MAX && self.bytes <= memory::SESSION_MAX {
             self.rows
                 .push((std::sync::Arc::clone(&self.columns), row.to_vec()));
         } else {

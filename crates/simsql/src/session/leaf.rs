@@ -157,8 +157,10 @@ async fn select(
         Answer::Rows(relation) => send(session, relation, answers),
         Answer::Assigned { variables, count } => {
             for (name, value) in variables {
-                if let Some((slot, _)) = session.work.frame.variables.get_mut(&name.to_lowercase()) {
-                    *slot = value;
+                let key = name.to_lowercase();
+                if let Some((_, sql_type)) = session.work.frame.variables.get(&key) {
+                    let sql_type = *sql_type;
+                    session.work.assign(&key, value, sql_type)?;
                 }
             }
             session.row_count = count;
@@ -239,15 +241,9 @@ async fn declare(
             None => Value::Null,
         };
         // In a loop the same declaration runs again: the variable keeps its value where none is given, as in SQL Server.
-        let known = session.work.frame.variables.entry(name.to_lowercase());
-        match known {
-            std::collections::btree_map::Entry::Occupied(mut known) if initial.is_some() => {
-                known.insert((value, *sql_type));
-            }
-            std::collections::btree_map::Entry::Occupied(_) => {}
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert((value, *sql_type));
-            }
+        let key = name.to_lowercase();
+        if initial.is_some() || !session.work.frame.variables.contains_key(&key) {
+            session.work.assign(&key, value, *sql_type)?;
         }
     }
     Ok(())
@@ -260,7 +256,7 @@ async fn assign(session: &mut Session, name: &str, expression: &ast::Expr) -> Re
     };
     let (value, from) = run::evaluate(session, expression).await?;
     let value = convert::convert(value, from, to)?;
-    session.work.frame.variables.insert(key, (value, to));
+    session.work.assign(&key, value, to)?;
     session.row_count = 1;
     Ok(())
 }

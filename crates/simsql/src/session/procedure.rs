@@ -101,8 +101,7 @@ fn store(session: &mut Session, variable: &str, value: Value, from: SqlType) -> 
         return Err(Failure::new(137, &[&variable]));
     };
     let value = crate::query::convert::convert(value, from, to)?;
-    session.work.frame.variables.insert(key, (value, to));
-    Ok(())
+    session.work.assign(&key, value, to)
 }
 
 /// Runs `EXEC [@result =] procedure arguments`.

@@ -110,6 +110,7 @@ pub(crate) async fn raise(
         session.last_error = 0;
         return Ok(Flow::Next);
     }
+    session.work.has_thrown = false;
     Err(raised.into())
 }
 
@@ -133,6 +134,7 @@ pub(crate) fn again(session: &mut Session, answers: &mut dyn Answers) -> Result<
 
 /// An error that ends the batch where nothing catches it.
 fn throw(session: &mut Session, raised: Message, answers: &mut dyn Answers) -> Result<Flow, Failure> {
+    session.work.has_thrown = true;
     if session.work.tries > 0 {
         return Err(raised.into());
     }

@@ -13,7 +13,7 @@ use crate::query::{self, convert};
 use crate::session::names::Scope;
 use crate::session::suspect;
 use crate::session::work::{Frame, NESTING_MAX};
-use crate::session::{Session, change, dispatch, leaf, lined::Lined};
+use crate::session::{Session, change, dispatch, leaf, lined::Lined, memory};
 use crate::tsql;
 use crate::tsql::statement::{Located, Statement};
 use crate::value::{SqlType, Value};
@@ -68,9 +68,16 @@ pub(crate) async fn nested(
     session.work.depth += 1;
     let options = session.work.options.clone();
     let (database, lock_timeout) = (session.database.clone(), session.lock_timeout);
+    session.hide_request(content);
     let outer = std::mem::replace(&mut session.work.frame, frame);
-    let flow = Box::pin(text(session, content, answers)).await;
+    let held = outer.bytes + memory::of_tables(&outer.tables);
+    session.work.around += held;
+    let flow = match session.work.check_room(0) {
+        Ok(()) => Box::pin(text(session, content, answers)).await,
+        Err(failure) => Err(failure),
+    };
     let inner = std::mem::replace(&mut session.work.frame, outer);
+    session.work.around -= held;
     session.work.depth -= 1;
     // USE and SET within the text end with it.
     session.work.options = options;
@@ -239,7 +246,8 @@ pub(crate) fn fail(
             .iter()
             .any(|message| numbers.contains(&message.number))
     };
-    let is_raised = has(&[50_000]);
+    // RAISERROR is the one error that XACT_ABORT leaves alone; THROW may have its number.
+    let is_raised = has(&[50_000]) && !session.work.has_thrown;
     let rolls_back = ends_session(&failure)
         || has(&[1205])
         || has(&CONVERSIONS)

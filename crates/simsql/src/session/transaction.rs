@@ -6,8 +6,11 @@
 use crate::engine::{Mark, TransactionId};
 use crate::instance::trouble;
 use crate::message::Failure;
-use crate::session::Session;
 use crate::session::work::Savepoint;
+use crate::session::{Session, memory};
+
+/// Savepoints of a transaction at most.
+const SAVEPOINTS_MAX: usize = 10_000;
 
 /// Where a session's transactions stood when a statement began.
 #[derive(Clone, Debug)]
@@ -24,6 +27,7 @@ impl Session {
     pub fn begin(&mut self) -> Result<(), Failure> {
         if self.nesting == 0 {
             self.work.temporary_before = Some(self.work.temporary.clone());
+            self.begun += 1;
         }
         self.nesting += 1;
         self.show_nesting();
@@ -68,17 +72,37 @@ impl Session {
     }
 
     /// SAVE TRANSACTION.
+    ///
+    /// # Errors
+    /// 628 outside of a transaction, 701 where there are too many or the session would hold too much.
     pub(crate) fn save_point(&mut self, name: &str) -> Result<(), Failure> {
         if self.nesting == 0 {
             return Err(Failure::new(628, &[]));
         }
+        let savepoints = &mut self.work.savepoints;
+        if savepoints
+            .last()
+            .is_some_and(|last| last.name.eq_ignore_ascii_case(name))
+        {
+            // No rollback reaches the older of two that have one name and none between them.
+            savepoints.pop();
+        }
+        if savepoints.len() >= SAVEPOINTS_MAX {
+            return Err(Failure::new(701, &[&"default"]));
+        }
+        let earlier = savepoints.last().map_or(0, |last| last.bytes);
         let savepoint = Savepoint {
             name: name.to_owned(),
             marks: self.marks(),
             temporary: self.work.temporary.clone(),
+            bytes: earlier + memory::of_tables(&self.work.temporary),
         };
         self.work.savepoints.push(savepoint);
-        Ok(())
+        let room = self.work.check_room(0);
+        if room.is_err() {
+            self.work.savepoints.pop();
+        }
+        room
     }
 
     /// ROLLBACK TRANSACTION name: to the latest savepoint of that name, or of everything where the name is the transaction's own.

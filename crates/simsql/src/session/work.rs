@@ -52,8 +52,10 @@ impl Default for Options {
 /// What belongs to one execution: a batch, or a text run within it.
 #[derive(Debug, Default)]
 pub(crate) struct Frame {
-    /// By name in lower case, with the sign.
+    /// By name in lower case, with the sign; changed by [`Work::assign`] alone.
     pub(crate) variables: BTreeMap<String, (Value, SqlType)>,
+    /// Bytes of the variables.
+    pub(crate) bytes: usize,
     /// Table variables, by name in lower case.
     pub(crate) tables: BTreeMap<String, TemporaryTable>,
     /// `#` tables that were made here and end here, where it is no batch of its own.
@@ -69,6 +71,8 @@ pub(crate) struct Savepoint {
     pub(crate) marks: Vec<(u16, TransactionId, Mark)>,
     /// The temporary tables as they were.
     pub(crate) temporary: BTreeMap<String, TemporaryTable>,
+    /// Bytes of the tables of this and all earlier savepoints, at most: rows that they share with others are among them.
+    pub(crate) bytes: usize,
 }
 
 /// The memory of a session.
@@ -78,8 +82,12 @@ pub(crate) struct Work {
     pub(crate) options: Options,
     /// The execution that runs.
     pub(crate) frame: Frame,
+    /// Bytes of the executions around it.
+    pub(crate) around: usize,
     /// Executions within executions.
     pub(crate) depth: usize,
+    /// The last error that a statement raised was THROW's, not RAISERROR's.
+    pub(crate) has_thrown: bool,
     /// TRY blocks around the statement that runs.
     pub(crate) tries: usize,
     /// Errors that CATCH blocks handle, the innermost last.

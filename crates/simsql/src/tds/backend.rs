@@ -40,10 +40,19 @@ pub trait Guest: Send {
     fn database(&self) -> String;
     /// Open transactions: `@@TRANCOUNT`.
     fn transactions(&self) -> u32;
+    /// Transactions that it began, ever, but for those within others: two that follow one another are told apart by it.
+    fn begun(&self) -> u64;
     /// Cancels what runs.
     fn canceller(&self) -> Canceller;
     /// Runs a batch; what it says goes to `answers`, errors included.
     fn batch<'a>(
+        &'a mut self,
+        text: &'a str,
+        parameters: &'a mut [Parameter],
+        answers: &'a mut dyn Answers,
+    ) -> LocalBoxFuture<'a, ()>;
+    /// Runs a text with parameters as `sp_executesql` does: what it sets, uses and makes for itself ends with it.
+    fn execute<'a>(
         &'a mut self,
         text: &'a str,
         parameters: &'a mut [Parameter],
@@ -97,6 +106,10 @@ impl Guest for Session {
         self.nesting
     }
 
+    fn begun(&self) -> u64 {
+        self.begun
+    }
+
     fn canceller(&self) -> Canceller {
         self.canceller.clone()
     }
@@ -108,6 +121,15 @@ impl Guest for Session {
         answers: &'a mut dyn Answers,
     ) -> LocalBoxFuture<'a, ()> {
         Box::pin(Session::batch(self, text, parameters, answers))
+    }
+
+    fn execute<'a>(
+        &'a mut self,
+        text: &'a str,
+        parameters: &'a mut [Parameter],
+        answers: &'a mut dyn Answers,
+    ) -> LocalBoxFuture<'a, ()> {
+        Box::pin(Session::execute(self, text, parameters, answers))
     }
 
     fn begin(&mut self) -> Result<(), Failure> {

@@ -10,7 +10,11 @@ use crate::tds::declaration::{self, Declared};
 use crate::tds::prepared::{Prepared, Statement};
 use crate::tds::rpc::{Call, Procedure, Sent};
 use crate::tds::waiting::block_on;
+use crate::tsql;
 use crate::value::{SqlType, Value};
+
+/// Characters of a statement that an error shows at most.
+const SHOWN: usize = 512;
 
 /// What an output parameter has at the end, and at which place of its call.
 struct Output {
@@ -204,12 +208,20 @@ fn run_text(
                 sent.parameter
             }
             None if declared.has_default => continue,
-            None => return Err(Failure::new(8178, &[&text, &declared.name])),
+            None => return Err(Failure::new(8178, &[&shown(text), &declared.name])),
         };
         parameters.push(declared_as(declared, sent));
     }
-    block_on(guest.batch(text, &mut parameters, answering));
+    block_on(guest.execute(text, &mut parameters, answering));
     Ok(outputs(places, parameters))
+}
+
+/// A statement as an error shows it: its beginning, unless it may hold a secret.
+fn shown(text: &str) -> String {
+    match tsql::speaks_of_secrets(text) {
+        true => "***".to_owned(),
+        false => text.chars().take(SHOWN).collect(),
+    }
 }
 
 fn declared_as(declared: &Declared, sent: Parameter) -> Parameter {
@@ -274,4 +286,17 @@ fn run_named(
     let text = format!("EXEC {name} {}", arguments.join(", "));
     block_on(guest.batch(text.trim_end(), &mut parameters, answering));
     Ok(outputs(places, parameters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN, shown};
+
+    #[test]
+    fn an_error_shows_the_beginning_of_a_statement_and_no_secret() {
+        assert_eq!(shown("SELECT @a"), "SELECT @a");
+        assert_eq!(shown(&"x".repeat(SHOWN + 1)).len(), SHOWN);
+        assert_eq!(shown("CREATE LOGIN a WITH PASSWORD = @a"), "***");
+        assert_eq!(shown("EXEC ('... PASS' + 'WORD = ...')"), "***");
+    }
 }

@@ -12,9 +12,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::session::Canceller;
 use crate::tds::answering::{Answering, Manner};
+use crate::tds::arrivals::Ticket;
 use crate::tds::backend::Backend;
 use crate::tds::greeting::{Arrival, Duplex, receive};
-use crate::tds::packet::{Incoming, Kind, Reader};
+use crate::tds::packet::{Incoming, Kind, Reader, Room};
 use crate::tds::request::{self, Seat};
 use crate::tds::token::{self, Done, done};
 use crate::tds::{Encryption, Limits};
@@ -35,24 +36,33 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Serves one client from its first message to its last.
-pub(super) async fn serve(
-    socket: TcpStream,
-    backend: Arc<dyn Backend>,
-    encryption: Encryption,
-    limits: Arc<Limits>,
-) {
+/// What all connections share.
+pub(super) struct Hall {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) encryption: Encryption,
+    pub(super) limits: Arc<Limits>,
+    pub(super) room: Room,
+}
+
+/// Serves one client from its first message to its last; until it has logged in it may have to leave for another.
+pub(super) async fn serve(socket: TcpStream, hall: Hall, ticket: Ticket) {
     if socket.set_nodelay(true).is_err() {
         return;
     }
-    let arrival = match timeout(limits.login, receive(socket, &backend, &encryption, &limits)).await {
-        Ok(Ok(arrival)) => arrival,
-        Ok(Err(refusal)) => {
+    let limits = hall.limits;
+    let received = receive(socket, &hall.backend, &hall.encryption, &limits);
+    let arrival = match ticket.unless_displaced(timeout(limits.login, received)).await {
+        Some(Ok(Ok(arrival))) => arrival,
+        Some(Ok(Err(refusal))) => {
             tracing::debug!(%refusal, "no login");
             return;
         }
-        Err(_) => {
+        Some(Err(_)) => {
             tracing::debug!("no login in time");
+            return;
+        }
+        None => {
+            tracing::debug!("no login before another needed the seat");
             return;
         }
     };
@@ -67,7 +77,7 @@ pub(super) async fn serve(
     let mut writer = JoinSet::new();
     writer.spawn(write(outgoing, writing, limits.stall));
     let mut connection = Connection {
-        reader: Reader::after(reading, received, limits.message),
+        reader: Reader::after(reading, received, limits.message).within(hall.room),
         packets,
         manner,
         limits,

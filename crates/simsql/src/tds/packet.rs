@@ -3,8 +3,11 @@
 //! A message is cut into packets of at most the negotiated size; the last one says so. The reader keeps what it has read
 //! between calls, so that a wait for the next message may be given up at any moment without losing a byte.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of a packet's header.
 pub(super) const HEADER: usize = 8;
@@ -65,14 +68,60 @@ pub(super) enum Reset {
     KeepTransaction,
 }
 
+/// Bytes of each message that count for nothing in a [`Room`].
+const SMALL: usize = 1 << 20;
+/// Bytes in which a room is measured.
+const UNIT: usize = 64 * 1024;
+
+/// The memory that the large messages of all connections share, from their first packets until they are answered.
+#[derive(Clone)]
+pub(super) struct Room {
+    units: Arc<Semaphore>,
+}
+
+impl Room {
+    /// For so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            units: Arc::new(Semaphore::new(bytes / UNIT)),
+        }
+    }
+}
+
+/// A message's part of a room; let go with it.
+#[derive(Debug, Default)]
+pub(super) struct Held(Option<OwnedSemaphorePermit>);
+
+impl Held {
+    /// Takes what a message of so many bytes needs; `false` where there is no room for it.
+    fn grow(&mut self, room: &Room, bytes: usize) -> bool {
+        let needed = bytes.saturating_sub(SMALL).div_ceil(UNIT);
+        let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = needed.saturating_sub(held);
+        if more == 0 {
+            return true;
+        }
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        let Ok(permit) = Arc::clone(&room.units).try_acquire_many_owned(more) else {
+            return false;
+        };
+        match &mut self.0 {
+            Some(own) => own.merge(permit),
+            none => *none = Some(permit),
+        }
+        true
+    }
+}
+
 /// A whole message.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Incoming {
     pub(super) kind: Kind,
     pub(super) reset: Reset,
     /// The client gave it up while it sent it: it is not to be run.
     pub(super) given_up: bool,
     pub(super) payload: Vec<u8>,
+    held: Held,
 }
 
 /// Why the next message could not be read; the connection is over.
@@ -84,6 +133,8 @@ pub(super) enum ReadError {
     Header,
     #[error("the message is longer than {0} bytes")]
     TooLong(usize),
+    #[error("the messages of all connections together are too long")]
+    Crowded,
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -94,6 +145,7 @@ pub(super) struct Reader<R> {
     received: BytesMut,
     begun: Option<Incoming>,
     longest: usize,
+    room: Option<Room>,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
@@ -104,6 +156,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             received: BytesMut::new(),
             begun: None,
             longest,
+            room: None,
         }
     }
 
@@ -113,6 +166,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             received,
             ..Self::new(io, longest)
         }
+    }
+
+    /// The same with its large messages in a room.
+    pub(super) fn within(mut self, room: Room) -> Self {
+        self.room = Some(room);
+        self
     }
 
     /// The socket back, with the bytes that were received and belong to nothing read yet.
@@ -151,12 +210,19 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 reset: reset(status),
                 given_up: false,
                 payload: Vec::new(),
+                held: Held::default(),
             });
             if message.kind != kind {
                 return Err(ReadError::Header);
             }
             if message.payload.len() + length - HEADER > self.longest {
                 return Err(ReadError::TooLong(self.longest));
+            }
+            let bytes = message.payload.len() + length - HEADER;
+            if let Some(room) = &self.room
+                && !message.held.grow(room, bytes)
+            {
+                return Err(ReadError::Crowded);
             }
             message.payload.extend_from_slice(&packet[HEADER..]);
             if status & END_OF_MESSAGE != 0 {
@@ -236,7 +302,7 @@ pub(super) enum End {
 mod tests {
     use bytes::BytesMut;
 
-    use super::{End, Framing, Incoming, Kind, ReadError, Reader, Reset};
+    use super::{End, Framing, Incoming, Kind, ReadError, Reader, Reset, Room, SMALL, UNIT};
 
     fn packet(kind: u8, status: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = vec![kind, status];
@@ -253,15 +319,34 @@ mod tests {
     #[tokio::test]
     async fn messages_span_packets() {
         let bytes = [packet(1, 0x08, b"abc"), packet(1, 1, b"def")].concat();
-        let whole = Incoming {
-            kind: Kind::Batch,
-            reset: Reset::All,
-            given_up: false,
-            payload: b"abcdef".to_vec(),
-        };
-        assert_eq!(read(&bytes).await.unwrap(), Some(whole));
-        assert_eq!(read(&[]).await.unwrap(), None);
+        let whole = read(&bytes).await.unwrap().unwrap();
+        assert_eq!(
+            (whole.kind, whole.reset, whole.given_up),
+            (Kind::Batch, Reset::All, false)
+        );
+        assert_eq!(whole.payload, b"abcdef");
+        assert!(read(&[]).await.unwrap().is_none());
         assert!(read(&packet(1, 3, b"")).await.unwrap().unwrap().given_up);
+    }
+
+    #[tokio::test]
+    async fn large_messages_share_a_room() {
+        let large = |bytes: usize| {
+            let mut packets = packet(1, 0, &[7; 32_000]).repeat(bytes / 32_000);
+            packets.extend(packet(1, 1, &[7; 1]));
+            packets
+        };
+        let room = Room::new(16 * UNIT);
+        let read = async |bytes: &[u8]| Reader::new(bytes, 1 << 30).within(room.clone()).next().await;
+        let (small, twelve) = (large(SMALL - 32_000), large(SMALL + 12 * UNIT));
+        let first = read(&twelve).await.unwrap().unwrap();
+        assert!(matches!(read(&twelve).await, Err(ReadError::Crowded)));
+        // Neither the one that was let go nor small ones take any of it.
+        assert!(read(&small).await.unwrap().is_some());
+        assert_eq!(room.units.available_permits(), 4);
+        drop(first);
+        assert_eq!(room.units.available_permits(), 16);
+        assert!(read(&twelve).await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -38,14 +38,14 @@ pub(super) fn run(seat: &mut Seat, incoming: &Incoming, mut answering: Answering
         return false;
     }
     reset(seat, incoming.reset, &mut answering);
-    let before = seat.guest.transactions();
+    let before = Standing::of(seat);
     if let Err(misread) = perform(seat, incoming, &mut answering) {
         answering.message(misread.into_message());
     }
-    let after = seat.guest.transactions();
+    let after = Standing::of(seat);
     tell_of_transaction(seat, before, after, &mut answering);
     let is_over = answering.is_fatal() || seat.guest.is_over();
-    answering.finish(seat.guest.canceller().is_cancelled(), after > 0);
+    answering.finish(seat.guest.canceller().is_cancelled(), after.is_open);
     is_over
 }
 
@@ -54,8 +54,13 @@ fn reset(seat: &mut Seat, reset: Reset, answering: &mut Answering) {
         Reset::No => return,
         Reset::KeepTransaction if seat.guest.transactions() > 0 => {}
         Reset::All | Reset::KeepTransaction => {
+            let old = seat.guest.database();
             seat.guest.reset();
             seat.prepared.clear();
+            let new = seat.guest.database();
+            if new != old {
+                answering.change(Change::Database(&old, &new));
+            }
         }
     }
     answering.change(Change::Reset);
@@ -105,16 +110,34 @@ fn batch_text(payload: &[u8], dialect: Dialect) -> Result<String, Misread> {
     Ok(utf16(text))
 }
 
-/// Clients send the number of their transaction with each request, so they must hear of every one that begins or ends. Whether it was
-/// committed or rolled back is the same to them.
-fn tell_of_transaction(seat: &mut Seat, before: u32, after: u32, answering: &mut Answering) {
-    match (before > 0, after > 0) {
-        (false, true) => {
-            seat.transaction += 1;
-            answering.change(Change::Began(seat.transaction));
+/// Where a session's transaction stands.
+#[derive(Clone, Copy)]
+struct Standing {
+    is_open: bool,
+    begun: u64,
+}
+
+impl Standing {
+    fn of(seat: &Seat) -> Self {
+        Self {
+            is_open: seat.guest.transactions() > 0,
+            begun: seat.guest.begun(),
         }
-        (true, false) if answering.has_failed() => answering.change(Change::RolledBack(seat.transaction)),
-        (true, false) => answering.change(Change::Committed(seat.transaction)),
-        _ => {}
+    }
+}
+
+/// Clients send the number of their transaction with each request, so they must hear of every one that begins or ends, also where one ended and the next
+/// began in one request. Whether it was committed or rolled back is the same to them.
+fn tell_of_transaction(seat: &mut Seat, before: Standing, after: Standing, answering: &mut Answering) {
+    let is_same = after.is_open && before.begun == after.begun;
+    if before.is_open && !is_same {
+        answering.change(match answering.has_failed() {
+            true => Change::RolledBack(seat.transaction),
+            false => Change::Committed(seat.transaction),
+        });
+    }
+    if after.is_open && !(before.is_open && is_same) {
+        seat.transaction += 1;
+        answering.change(Change::Began(seat.transaction));
     }
 }

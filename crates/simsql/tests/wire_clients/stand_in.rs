@@ -54,6 +54,7 @@ impl Backend for StandIn {
             canceller: Canceller::default(),
             database: "master".to_owned(),
             transactions: 0,
+            begun: 0,
         }))
     }
 }
@@ -63,6 +64,7 @@ struct Visitor {
     canceller: Canceller,
     database: String,
     transactions: u32,
+    begun: u64,
 }
 
 impl Drop for Visitor {
@@ -248,6 +250,10 @@ impl Guest for Visitor {
         self.transactions
     }
 
+    fn begun(&self) -> u64 {
+        self.begun
+    }
+
     fn canceller(&self) -> Canceller {
         self.canceller.clone()
     }
@@ -262,7 +268,17 @@ impl Guest for Visitor {
         self.run(text, parameters, answers).boxed_local()
     }
 
+    fn execute<'a>(
+        &'a mut self,
+        text: &'a str,
+        parameters: &'a mut [Parameter],
+        answers: &'a mut dyn Answers,
+    ) -> LocalBoxFuture<'a, ()> {
+        self.batch(text, parameters, answers)
+    }
+
     fn begin(&mut self) -> Result<(), Failure> {
+        self.begun += u64::from(self.transactions == 0);
         self.transactions += 1;
         Ok(())
     }
@@ -280,6 +296,7 @@ impl Guest for Visitor {
 
     fn reset(&mut self) {
         self.seen.lock().unwrap().resets += 1;
+        self.database = "master".to_owned();
     }
 
     fn is_over(&self) -> bool {

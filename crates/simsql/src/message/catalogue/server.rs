@@ -208,6 +208,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(5701, 10, "Changed database context to '{0}'."),
     entry(5703, 10, "Changed language setting to {0}."),
     entry(6004, 14, "User does not have permission to perform this action."),
+    entry(6005, 14, "SHUTDOWN is in progress."),
     entry(6006, 10, "Server shut down by request from login {0}."),
     entry(6101, 16, "Session ID {0} is not valid."),
     entry(
@@ -497,6 +498,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         16,
         "User does not have permission to perform this action.",
     ),
+    entry(15_405, 16, "Cannot use the special principal '{0}'."),
     entry(
         15_434,
         16,

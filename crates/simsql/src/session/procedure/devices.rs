@@ -55,7 +55,9 @@ pub(super) fn remove(session: &Session, call: &Call) -> Result<(), Failure> {
         .ok_or_else(|| Failure::new(15012, &[&name]))?;
     let path = devices.remove(&known);
     session.instance.save(&state)?;
-    if let Some(path) = path.filter(|_| deletes) {
+    drop(state);
+    // A file that the instance has open itself is nobody's to delete.
+    if let Some(path) = path.filter(|path| deletes && !session.instance.has_open(path)) {
         // The device is gone whether or not there was a file.
         drop(session.instance.world.disk.remove(&path));
     }

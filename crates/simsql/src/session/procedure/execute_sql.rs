@@ -50,7 +50,7 @@ pub(super) async fn run(
         if let (true, Some(variable)) = (parameter.is_output, &given.output) {
             outputs.push((key.clone(), variable.clone()));
         }
-        frame.variables.insert(key, (value, parameter.sql_type));
+        frame.declare(key, value, parameter.sql_type);
     }
     if let Some(given) = values.get(declared.len()) {
         let name = given.name.clone().unwrap_or_default();

@@ -6,7 +6,10 @@ use crate::instance::permission;
 use crate::message::Failure;
 use crate::session::Session;
 use crate::value::{Column, Length, SqlType, Value};
-use crate::world::Kind;
+use crate::world::{Kind, OsError};
+
+/// Windows' ERROR_SHARING_VIOLATION: what it says of a file that somebody has open.
+const IN_USE: i32 = 32;
 
 /// Rows that `xp_dirtree` gives at most.
 const ROWS_MAX: usize = 100_000;
@@ -167,6 +170,9 @@ pub(super) fn delete(session: &Session, call: &Call) -> Result<(), Failure> {
 }
 
 fn remove(session: &Session, path: &str, kind: i64) -> Result<(), Failure> {
+    if session.instance.has_open(path) {
+        return Err(refused(&OsError::new(IN_USE)));
+    }
     let disk = &session.instance.world.disk;
     let mut head = [0u8; 4];
     let is_backup = disk
