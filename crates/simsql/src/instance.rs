@@ -36,6 +36,7 @@ pub(crate) use birth::owner_as_user;
 pub use create_database::{check_name, check_path, create_database, free_id};
 pub use drop_database::drop_database;
 pub use kill::kill;
+pub(crate) use own_files::is_same;
 pub use server_statement::{Resolve, server_statement};
 pub use settings::{Settings, Version};
 pub use start::note;

@@ -526,3 +526,27 @@ fn nobody_deletes_the_instances_own_files() {
     assert!(place.errors(&mut session, backup).is_empty());
     assert_eq!(place.memory.world.disk.look("/sql/backup/m.bak"), None);
 }
+
+#[test]
+fn a_restore_does_not_write_into_the_instances_own_files() {
+    let place = Place::new();
+    let mut session = place.sa();
+    let made = "CREATE DATABASE shop; BACKUP DATABASE shop TO DISK = '/sql/backup/shop.bak'";
+    assert!(place.errors(&mut session, made).is_empty());
+    let mut restore = |more: &str| {
+        let batch = format!("RESTORE DATABASE copy FROM DISK = '/sql/backup/shop.bak' WITH REPLACE, {more}");
+        place.errors(&mut session, &batch)
+    };
+    let moved = |data: &str| format!("MOVE 'shop' TO '{data}', MOVE 'shop_log' TO '/sql/data/copy.ldf'");
+    assert_eq!(restore(&moved("/sql/instance.json")), [5123, 3156, 3119, 3013]);
+    assert_eq!(restore(&moved("/sql/./data//SHOP.mdf")), [1834, 3156, 3119, 3013]);
+    let standby = |path: &str| format!("{}, STANDBY = '{path}'", moved("/sql/data/copy.mdf"));
+    assert_eq!(restore(&standby("/sql/instance.JSON"))[0], 5123);
+    assert_eq!(restore(&standby("/sql/data/./shop.mdf"))[0], 5123);
+    assert!(restore(&standby("/sql/data/copy.undo")).is_empty());
+    assert!(
+        place
+            .errors(&mut session, "CREATE LOGIN a WITH PASSWORD = 'b'")
+            .is_empty()
+    );
+}

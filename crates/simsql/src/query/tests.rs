@@ -202,4 +202,8 @@ impl Names for World {
     fn variable(&mut self, name: &str) -> Option<(Value, SqlType)> {
         self.variables.get(name).cloned()
     }
+
+    fn is_cancelled(&self) -> bool {
+        self.variables.contains_key("@cancelled")
+    }
 }

@@ -8,7 +8,7 @@ use bak::{DatabaseFile as StoredFile, FileType};
 use super::order::Order;
 use super::target::Target;
 use crate::engine::{DatabaseFile, Engine};
-use crate::instance::{Instance, State};
+use crate::instance::{Instance, State, is_same};
 use crate::message::{Failure, Message};
 use crate::session::Session;
 use crate::world::{Kind, OsError};
@@ -17,6 +17,8 @@ use crate::world::{Kind, OsError};
 const PAGE: u64 = 8192;
 /// Growth up to this number is a percentage.
 const PERCENT: u32 = 100;
+/// Windows' ERROR_SHARING_VIOLATION: somebody has the file open.
+const IN_USE: i32 = 32;
 /// The path does not exist.
 const NO_PATH: i32 = 3;
 
@@ -239,7 +241,7 @@ fn problems_of(
     let has = |id: &u16| {
         present_files(state, *id)
             .iter()
-            .any(|known| known.physical_name.eq_ignore_ascii_case(path))
+            .any(|known| is_same(&known.physical_name, path))
     };
     let owner = state.databases.keys().find(|id| has(id)).copied();
     match owner {
@@ -247,6 +249,10 @@ fn problems_of(
         Some(id) => {
             let name = &state.databases[&id].name;
             return vec![Message::new(1834, &[path, name]), elsewhere()];
+        }
+        // The instance's own record: no WITH REPLACE reaches it.
+        None if instance.keeps(state, path) => {
+            return vec![Message::new(5123, &[&OsError::new(IN_USE), path]), elsewhere()];
         }
         None => {}
     }

@@ -13,9 +13,13 @@ use crate::tsql::device::DeviceName;
 use crate::tsql::restore::{RestoreOptions, RestoreStatement, RestoreWhat, StopOption};
 use crate::tsql::statement::Word;
 use crate::value::{DateTime, Length, SqlType, Value};
+use crate::world::OsError;
 
 /// Devices of a statement at most, as SQL Server allows.
 const DEVICES: usize = 64;
+
+/// Windows' ERROR_SHARING_VIOLATION: somebody has the file open.
+const IN_USE: i32 = 32;
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -184,6 +188,10 @@ fn finish(session: &Session, options: &RestoreOptions) -> Result<Finish, Failure
     Ok(match &options.standby {
         Some(word) => match text(session, word)? {
             path if path.is_empty() => return Err(Failure::new(3170, &[])),
+            // The undo file would be written over a database's file, or over the instance's record.
+            path if session.instance.keeps(&session.instance.state(), &path) => {
+                return Err(Failure::new(5123, &[&OsError::new(IN_USE), &path]));
+            }
             path => Finish::Standby(path),
         },
         None if options.norecovery => Finish::NoRecovery,

@@ -490,3 +490,46 @@ fn concat(values: &[Value], between: &str, sql_type: SqlType) -> Result<Value, F
     let result = parts.join(between);
     convert::convert(Value::Text(result), sql_type, sql_type)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Finder, WANTED_MAX};
+
+    #[test]
+    fn a_text_is_found_where_it_first_occurs() {
+        // All short texts over three letters, one of them of two bytes, against a search of the plainest kind.
+        let text = |mut number: usize, length: usize| -> String {
+            let mut text = String::new();
+            for _ in 0..length {
+                text.push(['a', 'B', 'é'][number % 3]);
+                number /= 3;
+            }
+            text
+        };
+        for number in 0..3_usize.pow(7) {
+            let within = text(number, 7);
+            for (length, other) in [(1, 1), (2, 3), (2, 4), (3, 0), (3, 12), (4, 30)] {
+                let wanted = text(other, length);
+                let found = Finder::new(&wanted.to_uppercase())
+                    .unwrap()
+                    .unwrap()
+                    .find(&within, 0);
+                assert_eq!(
+                    found.map(|found| found.start),
+                    within.find(&wanted),
+                    "{wanted} in {within}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_hostile_search_takes_no_longer_than_another() {
+        // By trying each place this would be 16,000,000,000 comparisons.
+        let within = "a".repeat(4_000_000);
+        let wanted = format!("{}b", "A".repeat(WANTED_MAX / 2));
+        assert_eq!(Finder::new(&wanted).unwrap().unwrap().find(&within, 0), None);
+        assert!(Finder::new(&"a".repeat(WANTED_MAX + 1)).is_err());
+        assert!(Finder::new("").unwrap().is_none());
+    }
+}

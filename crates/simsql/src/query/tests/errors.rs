@@ -90,3 +90,20 @@ fn limits() {
     let conditions = format!("SELECT 1 WHERE {}1 = 1", "1 = 2 OR ".repeat(5000));
     assert_eq!(world.rows(&conditions), ["1"]);
 }
+
+#[test]
+fn a_long_value_is_work_and_so_can_be_cancelled() {
+    let mut world = World::new();
+    let long = crate::value::Value::Text("x".repeat(300_000));
+    world.variables.insert("@long".to_owned(), (long, super::TEXT));
+    let asks = ["SELECT LEN(@long)", "SELECT CASE WHEN 'y' LIKE @long THEN 1 END"];
+    for sql in asks {
+        assert!(world.ask(sql).is_ok() || sql.contains("LIKE"), "{sql}");
+    }
+    world
+        .variables
+        .insert("@cancelled".to_owned(), (crate::value::Value::Null, super::TEXT));
+    for sql in asks {
+        assert!(world.ask(sql).unwrap_err().messages.is_empty(), "{sql}");
+    }
+}
