@@ -38,8 +38,10 @@ Databases, logs and backups are kept in the data directory; BACKUP TO DISK reach
 does it; --host-at says where such a name really is, and --trust-ca whom to trust for it
 (`bac2 ca export` of the vault). EXEC sim_fault makes trouble on demand; --faults reads a schedule.
 
-Prints one line when it is ready. Ctrl-C or SIGTERM stops it in order; kill -9 is a loss of power,
-and the next start recovers.")]
+Prints one line when it is ready. Ctrl-C, SIGTERM or the statement SHUTDOWN stops it in order, and
+batches that run have 10 seconds to end; kill -9 is a loss of power, and the next start recovers.
+
+The password of sa is what the start says. ALTER LOGIN sa gives it another until the next start.")]
 pub(crate) struct Arguments {
     /// The data directory; made where it does not exist
     #[arg(long, value_name = "DIR")]
