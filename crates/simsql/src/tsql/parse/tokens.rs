@@ -65,12 +65,16 @@ fn piece(rest: &str, window: usize) -> Result<(Vec<TokenWithSpan>, usize), Token
     if bytes == rest.len() {
         return ended.map(|()| (tokens, bytes));
     }
-    let sure = match (&ended, tokens.len()) {
+    let mut sure = match (&ended, tokens.len()) {
         // What follows them did not end within the window; they did.
         (Err(_), count) => count,
         (Ok(()), 0 | 1) => 0,
         (Ok(()), count) => count.saturating_sub(UNSURE).max(1),
     };
+    // What a point means depends on the word before it: no window begins with one.
+    while tokens.get(sure).is_some_and(|next| next.token == Token::Period) && sure > 0 {
+        sure -= 1;
+    }
     if sure > 0 {
         tokens.truncate(sure);
         let end = tokens.last().map_or(Location::new(1, 1), |token| token.span.end);
@@ -198,7 +202,7 @@ mod tests {
     fn a_window_changes_nothing_wherever_it_ends() {
         let long = "x".repeat(150);
         let text = format!(
-            "SELECT [a]]b], \"q\"\"r\", N'it''s {long} ''', 1.5e+7, 0xAB{}, t.c AS {long} -- {long} é\r\nFROM /* a /* b {long} */ c */ dbo.[{long}]\n\
+            "SELECT [a]]b], \"q\"\"r\", N'it''s {long} ''', 1.5e+7, 0xAB{}, t._c, a.b._d AS {long} -- {long} é\r\nFROM /* a /* b {long} */ c */ dbo.[{long}]\n\
              WHERE é <= 'ü' + X'41' AND a<>1e-5 OR b.c!=.5;\n\n  GO{}\tEND",
             "0".repeat(150),
             " ".repeat(150)
