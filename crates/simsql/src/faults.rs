@@ -25,8 +25,9 @@
 //! instance faulty / instance well                  nobody can log in
 //! ```
 //!
-//! `after 5s` before a line delays it. Names with spaces stand in `[brackets]` or `"quotes"`. A file holds one line each; `#` begins a comment. `EXEC
-//! sim_fault 'line'` does one. What is switched on for disk and network is a wrapper around the [world](crate::world), so that nothing else knows of it.
+//! `after 5s` before a line delays it. Names with spaces stand in `[brackets]` or `"quotes"`. A file holds one line each; `#`
+//! begins a comment. `EXEC sim_fault 'line'` does one. What is switched on for disk and network is a wrapper around the
+//! [world](crate::world), so that nothing else knows of it.
 
 mod clock;
 mod deed;

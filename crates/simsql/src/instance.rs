@@ -1,7 +1,8 @@
 //! An instance: its databases, its sessions, what belongs to the server, and the deeds that change them.
 //!
-//! One mutex guards [`State`], the engines of the databases included; it is held for one bounded piece of work at a time and never across an
-//! `await`. What must wait (a lock, a backup, WAITFOR) lets go of it, sleeps on the world's clock and looks again, so that a run is repeatable.
+//! One mutex guards [`State`], the engines of the databases included; it is held for one bounded piece of work at a time and
+//! never across an `await`. What must wait (a lock, a backup, WAITFOR) lets go of it, sleeps on the world's clock and looks
+//! again, so that a run is repeatable.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -77,8 +78,8 @@ pub struct LoginRequest {
 impl Instance {
     /// The state, for one bounded piece of work.
     ///
-    /// Where a piece of work panicked, a database may be changed by half: nothing of it shall reach a disk any more. The instance dies as by a loss of
-    /// power, and recovery has the last word.
+    /// Where a piece of work panicked, a database may be changed by half: nothing of it shall reach a disk any more. The instance
+    /// dies as by a loss of power, and recovery has the last word.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| {
             if !self.switches.is_dead() {

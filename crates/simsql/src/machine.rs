@@ -45,7 +45,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The machine with its disk confined to `directory` and `others`: paths outside are refused as access denied, as to a service account without rights there.
+    /// The machine with its disk confined to `directory` and `others`: paths outside are refused as access denied, as to a
+    /// service account without rights there.
     ///
     /// # Errors
     /// Where `directory` cannot be made or one of `others` is not there.

@@ -1,6 +1,7 @@
 //! Backup media as BACKUP writes and RESTORE reads them: a file on disk, a blob behind a URL, or nothing at all (NUL).
 //!
-//! Who fails says so in SQL Server's own messages (3201, 3202, 3203, 3271, ...), without the closing 3013, which is the statement's.
+//! Who fails says so in SQL Server's own messages (3201, 3202, 3203, 3271, ...), without the closing 3013, which is the
+//! statement's.
 
 pub mod disk;
 

@@ -1,7 +1,7 @@
 //! A world in memory: time that passes only when everyone waits, chance from a seed, a disk that can lose its power.
 //!
-//! With it an instance runs without a machine, and the same seed gives the same run: [`Clock::run`] polls futures in the order they were given
-//! and moves time to the next timer only when none of them can go on.
+//! With it an instance runs without a machine, and the same seed gives the same run: [`Clock::run`] polls futures in the order
+//! they were given and moves time to the next timer only when none of them can go on.
 
 mod clock;
 mod disk;

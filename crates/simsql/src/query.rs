@@ -1,9 +1,9 @@
-//! Queries: sqlparser's tree run over tables and catalog views alike, all in memory. No optimiser: joins are nested loops, but for equality
-//! between columns, which is hashed.
+//! Queries: sqlparser's tree run over tables and catalog views alike, all in memory. No optimiser: joins are nested loops, but
+//! for equality between columns, which is hashed.
 //!
-//! A query is bound first (names to columns, a type for every expression, what [`Names`] knows loaded), then run; so the columns of a result have
-//! their types even where it has no rows. Deliberately absent, and refused with 40510: FOR XML and FOR JSON, PIVOT, recursive common table
-//! expressions, GROUPING SETS, SELECT INTO, OUTPUT.
+//! A query is bound first (names to columns, a type for every expression, what [`Names`] knows loaded), then run; so the columns
+//! of a result have their types even where it has no rows. Deliberately absent, and refused with 40510: FOR XML and FOR JSON,
+//! PIVOT, recursive common table expressions, GROUPING SETS, SELECT INTO, OUTPUT.
 
 mod arithmetic;
 mod bind;
@@ -41,18 +41,18 @@ pub struct Relation {
 
 /// What a query can name, as the session sees it.
 ///
-/// A query is bound before it runs: a function or a table function whose arguments are not constant is asked once with NULLs for them, to learn the
-/// type or the columns of its answer. With NULLs a table function should give its columns and no rows.
+/// A query is bound before it runs: a function or a table function whose arguments are not constant is asked once with NULLs for
+/// them, to learn the type or the columns of its answer. With NULLs a table function should give its columns and no rows.
 pub trait Names {
-    /// The table, view or table function called by these parts (`db.schema.name`, fewer parts where the query has fewer; as written), with
-    /// the arguments of a table function.
+    /// The table, view or table function called by these parts (`db.schema.name`, fewer parts where the query has fewer; as
+    /// written), with the arguments of a table function.
     ///
     /// # Errors
     /// 208 where there is none, 911 for an unknown database, 229 and others.
     fn relation(&mut self, parts: &[String], arguments: Option<&[Value]>) -> Result<Relation, Failure>;
-    /// A scalar function that depends on server or session: `SERVERPROPERTY`, `DB_ID`, `SUSER_SNAME`, `GETDATE`, ... by its name in upper
-    /// case, with its schema where the query has one (`SYS.FN_HADR_BACKUP_IS_PREFERRED_REPLICA`); `None` where it does not know the name.
-    /// With constant arguments it is asked once in a query, but `NEWID` for each row.
+    /// A scalar function that depends on server or session: `SERVERPROPERTY`, `DB_ID`, `SUSER_SNAME`, `GETDATE`, ... by its name
+    /// in upper case, with its schema where the query has one (`SYS.FN_HADR_BACKUP_IS_PREFERRED_REPLICA`); `None` where it does
+    /// not know the name. With constant arguments it is asked once in a query, but `NEWID` for each row.
     fn function(&mut self, name: &str, arguments: &[Value]) -> Option<Result<(Value, SqlType), Failure>>;
     /// `@name` or `@@NAME`, with the signs.
     fn variable(&mut self, name: &str) -> Option<(Value, SqlType)>;
@@ -67,8 +67,8 @@ pub trait Names {
 pub enum Answer {
     /// Rows.
     Rows(Relation),
-    /// `SELECT @a = expression, ...`: the variables with their new values (of the variable's type), in the order of the query, and how many rows
-    /// there were. A variable is absent where no row assigned it.
+    /// `SELECT @a = expression, ...`: the variables with their new values (of the variable's type), in the order of the query,
+    /// and how many rows there were. A variable is absent where no row assigned it.
     Assigned {
         /// Names with their sign, as the query writes them.
         variables: Vec<(String, Value)>,

@@ -1,9 +1,11 @@
 //! A session: a login, a database, options, variables, a transaction; it runs batches.
 //!
-//! A batch is parsed whole and then run statement by statement (`run`); each statement is atomic, and outside of a transaction it is one of its own. What
-//! must wait (a table that another session writes, WAITFOR, a backup) sleeps on the world's clock with no mutex held.
+//! A batch is parsed whole and then run statement by statement (`run`); each statement is atomic, and outside of a transaction it
+//! is one of its own. What must wait (a table that another session writes, WAITFOR, a backup) sleeps on the world's clock with no
+//! mutex held.
 //!
-//! Deliberately absent: cursors, procedures and triggers of users, plans, isolation by row versions (SNAPSHOT reads as READ COMMITTED does).
+//! Deliberately absent: cursors, procedures and triggers of users, plans, isolation by row versions (SNAPSHOT reads as READ
+//! COMMITTED does).
 
 use std::sync::Arc;
 
@@ -128,8 +130,8 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Runs a text as `sp_executesql` does: a frame of its own, with whose end USE and SET end that it held, and its temporary tables.
-    /// The rest as [`batch`](Self::batch).
+    /// Runs a text as `sp_executesql` does: a frame of its own, with whose end USE and SET end that it held, and its temporary
+    /// tables. The rest as [`batch`](Self::batch).
     pub async fn execute(&mut self, text: &str, parameters: &mut [Parameter], answers: &mut dyn Answers) {
         let options = self.work.options.clone();
         let (database, lock_timeout) = (self.database.clone(), self.lock_timeout);
@@ -145,9 +147,9 @@ impl Session {
         }
     }
 
-    /// Runs a batch with parameters (none for plain text). Everything it has to say goes to `answers`, errors included; the values
-    /// that output parameters have at the end are in `parameters`. Ends early where the session is cancelled or killed; a killed one is
-    /// [`ended`](Self::ended) then.
+    /// Runs a batch with parameters (none for plain text). Everything it has to say goes to `answers`, errors included; the
+    /// values that output parameters have at the end are in `parameters`. Ends early where the session is cancelled or killed; a
+    /// killed one is [`ended`](Self::ended) then.
     pub async fn batch(&mut self, text: &str, parameters: &mut [Parameter], answers: &mut dyn Answers) {
         if self.ended || is_killed(self) {
             self.end_killed(answers);

@@ -6,11 +6,11 @@
 //! socket <- packet <- token <- answering <---------------------------------- backend: a session
 //! ```
 //!
-//! Each connection is a task that reads all the time; each request runs on a thread of its own, since the disk below a session blocks.
-//! Every length that a client sends is checked before anything is allocated; what may grow is limited by [`Limits`].
+//! Each connection is a task that reads all the time; each request runs on a thread of its own, since the disk below a session
+//! blocks. Every length that a client sends is checked before anything is allocated; what may grow is limited by [`Limits`].
 //!
-//! Deliberately absent, and refused: integrated and federated authentication, several requests at a time in one connection (MARS), cursors,
-//! bulk load, table-valued parameters, distributed transactions, sessions that survive their connection, TDS 8.
+//! Deliberately absent, and refused: integrated and federated authentication, several requests at a time in one connection
+//! (MARS), cursors, bulk load, table-valued parameters, distributed transactions, sessions that survive their connection, TDS 8.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,8 +62,8 @@ pub enum Encryption {
     Required(Arc<ServerConfig>),
 }
 
-/// Bytes of stack that the runtime's threads need (`Builder::thread_stack_size`): batches run on them, and 32 texts may run within one another, each with
-/// blocks within blocks. Memory is taken only for what is used.
+/// Bytes of stack that the runtime's threads need (`Builder::thread_stack_size`): batches run on them, and 32 texts may run
+/// within one another, each with blocks within blocks. Memory is taken only for what is used.
 pub const STACK: usize = 32 << 20;
 
 /// How long one who is told to leave may take.

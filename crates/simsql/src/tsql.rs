@@ -1,9 +1,11 @@
 //! T-SQL: from the text of a batch to statements.
 //!
-//! What a query is (SELECT, INSERT, UPDATE, DELETE) is sqlparser's tree; what SQL Server alone has (BACKUP, RESTORE, ALTER DATABASE, DBCC, ...) is
-//! parsed here over sqlparser's tokens. Names that may be variables are [`Word`](statement::Word)s, resolved when the statement runs.
+//! What a query is (SELECT, INSERT, UPDATE, DELETE) is sqlparser's tree; what SQL Server alone has (BACKUP, RESTORE, ALTER
+//! DATABASE, DBCC, ...) is parsed here over sqlparser's tokens. Names that may be variables are [`Word`](statement::Word)s,
+//! resolved when the statement runs.
 //!
-//! A batch is parsed whole before any of it runs, as SQL Server does: a syntax error anywhere, and nothing happened. `GO` is the client's business.
+//! A batch is parsed whole before any of it runs, as SQL Server does: a syntax error anywhere, and nothing happened. `GO` is the
+//! client's business.
 
 use crate::message::Failure;
 
@@ -16,7 +18,8 @@ pub mod statement;
 /// The statements of a batch. `quoted_identifier` says what `"..."` is: a name, or a text where it is off.
 ///
 /// # Errors
-/// 102, 105, 113, 155, 156, 191 and the like with the line where they are; 40510 for what SQL Server knows and the simulation does not.
+/// 102, 105, 113, 155, 156, 191 and the like with the line where they are; 40510 for what SQL Server knows and the simulation
+/// does not.
 pub fn parse(text: &str, quoted_identifier: bool) -> Result<Vec<statement::Located>, Failure> {
     parse::batch(text, quoted_identifier)
 }

@@ -1,7 +1,9 @@
-//! BACKUP TO URL and RESTORE FROM URL: the two clients that SQL Server has, block blobs under a SAS and page blobs under an account key.
+//! BACKUP TO URL and RESTORE FROM URL: the two clients that SQL Server has, block blobs under a SAS and page blobs under an
+//! account key.
 //!
-//! They are different programs in SQL Server and differ here in everything that a server can see: the order of requests, headers, leases, how a
-//! failure reads. What is documented or was seen in logs of real servers is done so; what could only be inferred says so where it is decided.
+//! They are different programs in SQL Server and differ here in everything that a server can see: the order of requests, headers,
+//! leases, how a failure reads. What is documented or was seen in logs of real servers is done so; what could only be inferred
+//! says so where it is decided.
 //!
 //! | | block blob (2016 and later) | page blob (2012 SP1 CU2 and later, Windows) |
 //! |---|---|---|
@@ -37,7 +39,8 @@ pub enum Direction {
     Restore,
 }
 
-/// Opens a blob to write a backup into: creates it and takes its lease. Where that fails or is cancelled half-way, what was made is deleted.
+/// Opens a blob to write a backup into: creates it and takes its lease. Where that fails or is cancelled half-way, what was made
+/// is deleted.
 ///
 /// # Errors
 /// 3201, 3271 (the blob exists and FORMAT was not given), 3202 (it is leased), ...; [`Failure::cancelled`].

@@ -1,8 +1,8 @@
 //! Catalog views, dynamic management views, and the functions that tell about server, databases and session.
 //!
-//! Every view is a list of columns, each with its type and the first version that has it, beside a function that copies its rows out of the instance's state;
-//! no view waits for anything. What a version does not have is absent: the view is unknown (208), the column invalid (207). A view that
-//! counts (`sys.partitions`) reads the pages of what it counts, all others read none.
+//! Every view is a list of columns, each with its type and the first version that has it, beside a function that copies its rows
+//! out of the instance's state; no view waits for anything. What a version does not have is absent: the view is unknown (208),
+//! the column invalid (207). A view that counts (`sys.partitions`) reads the pages of what it counts, all others read none.
 //!
 //! Trouble that is switched on does not show. msdb's history is no view: its tables are real tables of the database msdb.
 
@@ -66,8 +66,9 @@ fn find(version: Version, schema: &str, name: &str) -> Option<&'static View> {
     })
 }
 
-/// The view `schema.name` (both lower case: `sys.databases`, `information_schema.tables`) as this session sees it in `database`; `None` where there is no such view.
-/// `arguments` are those of a table function (`sys.dm_db_log_stats(5)`); with NULLs it gives its columns and no rows.
+/// The view `schema.name` (both lower case: `sys.databases`, `information_schema.tables`) as this session sees it in `database`;
+/// `None` where there is no such view. `arguments` are those of a table function (`sys.dm_db_log_stats(5)`); with NULLs it gives
+/// its columns and no rows.
 pub fn relation(
     session: &Session,
     database: &str,
@@ -79,8 +80,8 @@ pub fn relation(
     Some(view.relation(session, database, arguments))
 }
 
-/// A scalar function by its name in upper case, with the schema `SYS` where the query gives it, or a global variable (`@@VERSION`); `None` where it is not
-/// known.
+/// A scalar function by its name in upper case, with the schema `SYS` where the query gives it, or a global variable
+/// (`@@VERSION`); `None` where it is not known.
 pub fn function(
     session: &Session,
     name: &str,

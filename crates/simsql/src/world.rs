@@ -29,7 +29,8 @@ pub struct World {
 
 /// The end of an instance by a fault that kills it.
 pub trait Power: Send + Sync {
-    /// Ends the process where there is one of the instance's own; returns otherwise, and the instance's disk and network fail from then on.
+    /// Ends the process where there is one of the instance's own; returns otherwise, and the instance's disk and network fail
+    /// from then on.
     fn cut(&self);
 }
 

@@ -1,5 +1,5 @@
-//! The catalog against its documentation: columns with names, types and order, values that follow from deeds, versions, permissions, and the queries by which
-//! backup tools find their way.
+//! The catalog against its documentation: columns with names, types and order, values that follow from deeds, versions,
+//! permissions, and the queries by which backup tools find their way.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! Trouble on demand: each fault does what it says, by `EXEC sim_fault` and by a schedule, and what a vault would meet because of it.
+//! Trouble on demand: each fault does what it says, by `EXEC sim_fault` and by a schedule, and what a vault would meet because of
+//! it.
 //!
 //! Expected messages are those of the map of errors: which condition raises which number.
 
@@ -145,7 +146,8 @@ fn a_full_log_says_why_and_a_log_backup_frees_it() {
 #[test]
 fn a_corrupt_page_is_found_by_backup_with_checksum_and_by_checkdb() {
     let mut place = Place::new();
-    // The page of the table's first row, by the DMV-free way: %%physloc%% is not simulated, so take the last allocated extent's page.
+    // The page of the table's first row, by the DMV-free way: %%physloc%% is not simulated, so take the last allocated extent's
+    // page.
     let page = first_data_page(&place);
     place.fault(&format!("page corrupt Shop 1 {page}"));
     assert_eq!(

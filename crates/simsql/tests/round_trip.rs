@@ -1,11 +1,13 @@
-//! Round trips: databases live random lives, backups of all kinds are taken at random moments, and `chain` plans the way back to others.
-//! What is restored equals what was recorded at that moment, row by row, and its pages are sound.
+//! Round trips: databases live random lives, backups of all kinds are taken at random moments, and `chain` plans the way back to
+//! others. What is restored equals what was recorded at that moment, row by row, and its pages are sound.
 //!
-//! A seed is a whole story. `BAC2_SIMSQL_SEEDS=N` runs the seeds below N instead of the few that fit every day's tests, `BAC2_SIMSQL_FIRST=N` leaves out
-//! those below N, `BAC2_SIMSQL_SEED=N` runs one alone; a failure prints its seed and all its statements.
+//! A seed is a whole story. `BAC2_SIMSQL_SEEDS=N` runs the seeds below N instead of the few that fit every day's tests,
+//! `BAC2_SIMSQL_FIRST=N` leaves out those below N, `BAC2_SIMSQL_SEED=N` runs one alone; a failure prints its seed and all its
+//! statements.
 //!
-//! What a target must give comes from the workload's own record. Two things are left open: what a data backup holds of the second it ended in, which
-//! its header does not tell, and whether a commit counts whose block an LSN of another line of history falls into.
+//! What a target must give comes from the workload's own record. Two things are left open: what a data backup holds of the second
+//! it ended in, which its header does not tell, and whether a commit counts whose block an LSN of another line of history falls
+//! into.
 #![allow(missing_docs, clippy::unwrap_used, clippy::type_complexity)]
 
 #[path = "round_trip/database.rs"]

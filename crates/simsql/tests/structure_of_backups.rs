@@ -1,8 +1,9 @@
-//! Backups of the simulated instance beside real ones of the same kind, field by field: the order of blocks and of streams, alignments, attributes,
-//! the fixed fields of every structure.
+//! Backups of the simulated instance beside real ones of the same kind, field by field: the order of blocks and of streams,
+//! alignments, attributes, the fixed fields of every structure.
 //!
-//! The judge is a reader of its own ([`tape`]). What has one value in all real backups of a kind must have it here; what has several must have one of them.
-//! All differences are listed at once. Real backups come from the folder that `BAC2_REAL_BACKUPS` names; without it the test says that it tested nothing.
+//! The judge is a reader of its own ([`tape`]). What has one value in all real backups of a kind must have it here; what has
+//! several must have one of them. All differences are listed at once. Real backups come from the folder that `BAC2_REAL_BACKUPS`
+//! names; without it the test says that it tested nothing.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -36,7 +37,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Marks single bytes of a fixed part: they must agree where all real backups of all kinds have the same there, and say nothing where those differ.
+/// Marks single bytes of a fixed part: they must agree where all real backups of all kinds have the same there, and say nothing
+/// where those differ.
 const BYTE: &str = " byte ";
 
 /// Each byte of a fixed part of a structure.

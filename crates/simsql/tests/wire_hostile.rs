@@ -317,7 +317,8 @@ async fn a_client_hears_of_each_transaction_and_of_its_database() {
         socket.write_all(&message).await.unwrap();
         answer(&mut socket).await.expect("an answer")
     };
-    // TM_BEGIN_XACT; TM_COMMIT_XACT that begins the next one; TM_ROLLBACK_XACT likewise, then alone. 8 began, 9 committed, 10 rolled back.
+    // TM_BEGIN_XACT; TM_COMMIT_XACT that begins the next one; TM_ROLLBACK_XACT likewise, then alone. 8 began, 9 committed, 10
+    // rolled back.
     assert_eq!(changes(&request(14, 0, &[5, 0, 0, 0]).await), [8]);
     assert_eq!(changes(&request(14, 0, &[7, 0, 0, 1, 0, 0]).await), [9, 8]);
     assert_eq!(changes(&request(14, 0, &[8, 0, 0, 1, 0, 0]).await), [9, 8]);

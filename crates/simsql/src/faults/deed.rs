@@ -17,7 +17,8 @@ const HIT_AT: u64 = 200;
 /// Does it.
 ///
 /// # Errors
-/// 40510 with what could not be done: a name that is not there, a file that cannot be changed; or what another product's backup met.
+/// 40510 with what could not be done: a name that is not there, a file that cannot be changed; or what another product's backup
+/// met.
 pub(super) async fn apply(instance: &Arc<Instance>, deed: &Deed) -> Result<(), Failure> {
     let switches = &instance.switches;
     match deed {

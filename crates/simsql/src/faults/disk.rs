@@ -1,7 +1,7 @@
 //! A disk that can fail, fill up, or be slow.
 //!
-//! The engine does not wait, so a slow disk cannot make it wait here: how much longer a write took is added up, and whoever runs a statement sleeps it off
-//! between two of its steps ([`Switches`] counts).
+//! The engine does not wait, so a slow disk cannot make it wait here: how much longer a write took is added up, and whoever runs
+//! a statement sleeps it off between two of its steps ([`Switches`] counts).
 
 use std::sync::Arc;
 

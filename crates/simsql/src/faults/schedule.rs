@@ -70,7 +70,8 @@ impl Instance {
         Ok(())
     }
 
-    /// Has the faults happen whose time has come, in their order. Call it now and then; what a fault itself meets goes to the error log.
+    /// Has the faults happen whose time has come, in their order. Call it now and then; what a fault itself meets goes to the
+    /// error log.
     pub async fn let_faults_happen(self: &Arc<Self>) {
         let now = self.world.clock.uptime();
         let due: Vec<Line> = {

@@ -1,7 +1,7 @@
 //! The whole instance kept and put back, as a snapshot of its virtual machine would be: databases, logs, history, logins.
 //!
-//! What was done since the snapshot is gone without a trace in the instance, and its LSNs are given out again under the same recovery fork: the trouble
-//! that a vault must notice by itself.
+//! What was done since the snapshot is gone without a trace in the instance, and its LSNs are given out again under the same
+//! recovery fork: the trouble that a vault must notice by itself.
 
 use crate::instance::Instance;
 use crate::message::Failure;

@@ -40,7 +40,8 @@ pub fn leave(state: &mut State, session: SessionId, name: &str) {
 /// Whether statements can use a database as it is.
 ///
 /// # Errors
-/// 927 restoring, 922 recovering, 945 recovery pending, 926 suspect, 942 offline, 924 taken by another single user, 952 in transition.
+/// 927 restoring, 922 recovering, 945 recovery pending, 926 suspect, 942 offline, 924 taken by another single user, 952 in
+/// transition.
 pub fn check_state(entry: &DatabaseEntry, session: SessionId) -> Result<(), Failure> {
     let name = &entry.name;
     let number = match entry.state {

@@ -17,7 +17,8 @@ const NAME: usize = 128;
 /// Makes a database.
 ///
 /// # Errors
-/// 262 permission, 1801 exists, 103 a name too long, 1834 a file in use, 5170 a file that exists, 5123/5133 the disk's, 1802 behind each; 40510 for FOR ATTACH.
+/// 262 permission, 1801 exists, 103 a name too long, 1834 a file in use, 5170 a file that exists, 5123/5133 the disk's, 1802
+/// behind each; 40510 for FOR ATTACH.
 pub fn create_database(session: &Session, statement: &CreateDatabase) -> Result<(), Failure> {
     let instance = &session.instance;
     let mut state = instance.state();

@@ -29,8 +29,9 @@ fn others(state: &State, database: u16, session: SessionId) -> Vec<SessionId> {
     others
 }
 
-/// Takes a database for the session alone, until [`release`]. With [`Termination::NoWait`] it fails at once where others use it, with
-/// [`Termination::Immediate`] their sessions are ended first, otherwise it waits for LOCK_TIMEOUT. `refused` makes the error.
+/// Takes a database for the session alone, until [`release`]. With [`Termination::NoWait`] it fails at once where others use it,
+/// with [`Termination::Immediate`] their sessions are ended first, otherwise it waits for LOCK_TIMEOUT. `refused` makes the
+/// error.
 ///
 /// # Errors
 /// `refused`; [`Failure::cancelled`].

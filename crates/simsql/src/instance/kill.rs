@@ -26,8 +26,8 @@ pub fn kill(session: &Session, target: SessionId) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A session that runs nothing lets go of the databases it is in; its open transaction is rolled back when its connection notices, and until then its
-/// tables stay locked.
+/// A session that runs nothing lets go of the databases it is in; its open transaction is rolled back when its connection
+/// notices, and until then its tables stay locked.
 pub(super) fn leave_if_idle(state: &mut State, session: SessionId) {
     let is_idle = state
         .sessions

@@ -17,8 +17,9 @@ impl Instance {
     /// Logs in.
     ///
     /// # Errors
-    /// 18456 for any reason that concerns the login (the client sees state 1, the error log the true one), 18470 where it is disabled, 4060 where
-    /// its database cannot be entered, 17809 where there are too many sessions, 17142 while the instance is faulty, 6005 while it stops.
+    /// 18456 for any reason that concerns the login (the client sees state 1, the error log the true one), 18470 where it is
+    /// disabled, 4060 where its database cannot be entered, 17809 where there are too many sessions, 17142 while the instance is
+    /// faulty, 6005 while it stops.
     pub fn connect(self: &Arc<Self>, request: &LoginRequest) -> Result<Session, Failure> {
         if self.is_stopping() {
             return Err(Failure::new(6005, &[]));

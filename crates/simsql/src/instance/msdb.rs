@@ -1,8 +1,8 @@
 //! The tables of the database msdb that keep the history of backups and restores.
 //!
-//! Real tables with real rows, so that they are backed up, restored and rolled back to a snapshot like any other. Columns, their order and
-//! types are those of Microsoft's documentation for the chosen version; columns that only newer versions have come last there, too.
-//! Absent: everything of msdb that has nothing to do with backups (jobs, mail, policies).
+//! Real tables with real rows, so that they are backed up, restored and rolled back to a snapshot like any other. Columns, their
+//! order and types are those of Microsoft's documentation for the chosen version; columns that only newer versions have come last
+//! there, too. Absent: everything of msdb that has nothing to do with backups (jobs, mail, policies).
 
 use super::settings::Version;
 use crate::engine::TableDefinition;

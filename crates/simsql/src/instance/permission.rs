@@ -1,7 +1,7 @@
 //! Who may do what: server roles, server permissions, users, database roles and permissions.
 //!
-//! sysadmin may do everything, DENY does not reach it. Otherwise a permission comes from a role that implies it or a GRANT, and a DENY takes it
-//! away. The owner of a database is its `dbo` and may do everything in it.
+//! sysadmin may do everything, DENY does not reach it. Otherwise a permission comes from a role that implies it or a GRANT, and a
+//! DENY takes it away. The owner of a database is its `dbo` and may do everything in it.
 
 use super::login;
 use super::state::{DatabaseEntry, DatabaseUser, State};

@@ -1,8 +1,8 @@
 //! What an instance remembers of itself between starts, beside the databases' own pages: one file, replaced whole.
 //!
-//! In SQL Server this is master's business and the service master key's. Here it is a file of its own, `instance.json`, readable by its owner
-//! alone, because it holds credentials' secrets; master's pages hold none. It is written and synced under another name and then renamed,
-//! so that a loss of power leaves the old one or the new one.
+//! In SQL Server this is master's business and the service master key's. Here it is a file of its own, `instance.json`, readable
+//! by its owner alone, because it holds credentials' secrets; master's pages hold none. It is written and synced under another
+//! name and then renamed, so that a loss of power leaves the old one or the new one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! What belongs to the server: logins, credentials, certificates, options, availability groups. Kept in one file beside the databases.
+//! What belongs to the server: logins, credentials, certificates, options, availability groups. Kept in one file beside the
+//! databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 

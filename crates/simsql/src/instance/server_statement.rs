@@ -42,8 +42,8 @@ pub fn server_statement(
     session.instance.save(&state)
 }
 
-/// ALTER ANY LOGIN is no way to become more than one is: members of a fixed server role are made by its members alone, and who may do everything is
-/// changed and dropped only by his like.
+/// ALTER ANY LOGIN is no way to become more than one is: members of a fixed server role are made by its members alone, and who
+/// may do everything is changed and dropped only by his like.
 fn check_rank(session: &Session, state: &State, statement: &ServerStatement) -> Result<(), Failure> {
     let all = permission::on_server(state, &session.login, "CONTROL SERVER");
     let may = match statement {
@@ -340,8 +340,8 @@ fn permit(
     Ok(())
 }
 
-/// A certificate is a name and a thumbprint. The thumbprint is the SHA-1 of its subject, so that CREATE CERTIFICATE with the same subject on
-/// another instance stands for an import of the same certificate.
+/// A certificate is a name and a thumbprint. The thumbprint is the SHA-1 of its subject, so that CREATE CERTIFICATE with the same
+/// subject on another instance stands for an import of the same certificate.
 fn create_certificate(
     session: &Session,
     state: &mut State,

@@ -53,8 +53,8 @@ impl Instance {
     /// Starts the instance: makes master, model, msdb and tempdb at the first start, recovers all databases at each.
     ///
     /// # Errors
-    /// Where its directory cannot be used or the system databases cannot be opened. A user database that cannot be opened is RECOVERY_PENDING or
-    /// SUSPECT, and the instance starts.
+    /// Where its directory cannot be used or the system databases cannot be opened. A user database that cannot be opened is
+    /// RECOVERY_PENDING or SUSPECT, and the instance starts.
     #[allow(clippy::needless_pass_by_value)] // The world is the instance's from here on, with its faults around it.
     pub fn start(world: World, settings: Settings) -> Result<Arc<Self>, Failure> {
         let switches = Arc::new(Switches::new(Arc::clone(&world.power)));
@@ -269,7 +269,8 @@ impl Instance {
     /// Closes all databases but tempdb; gives the files of the instance.
     ///
     /// # Errors
-    /// 40510 while a transaction is open in one of them or somebody has a lock on it: both belong to the engine that goes. Where a database cannot be closed.
+    /// 40510 while a transaction is open in one of them or somebody has a lock on it: both belong to the engine that goes. Where
+    /// a database cannot be closed.
     pub(crate) fn pause(&self) -> Result<Vec<String>, Failure> {
         let mut state = self.state();
         let is_busy = |entry: &DatabaseEntry| {
@@ -314,7 +315,8 @@ impl Instance {
         Ok(())
     }
 
-    /// Writes what the instance remembers of itself; durable when it returns. Every deed that changes the server or the list of databases ends with it.
+    /// Writes what the instance remembers of itself; durable when it returns. Every deed that changes the server or the list of
+    /// databases ends with it.
     ///
     /// # Errors
     /// 823 with the disk's error.

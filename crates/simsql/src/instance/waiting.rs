@@ -1,7 +1,7 @@
 //! Waiting for a lock: ask, sleep, ask again, until the session's LOCK_TIMEOUT.
 //!
-//! Nothing is queued: of several that wait, whoever asks first after a release gets it. While a session waits, `sys.dm_exec_requests` shows for
-//! what and for whom.
+//! Nothing is queued: of several that wait, whoever asks first after a release gets it. While a session waits,
+//! `sys.dm_exec_requests` shows for what and for whom.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub struct Waiting {
     pub resource: String,
 }
 
-/// Calls `attempt` until it succeeds, with the state; it tells who is in the way where it does not. `expired` makes the error for a LOCK_TIMEOUT that
-/// passed: 1222 as a rule.
+/// Calls `attempt` until it succeeds, with the state; it tells who is in the way where it does not. `expired` makes the error for
+/// a LOCK_TIMEOUT that passed: 1222 as a rule.
 ///
 /// # Errors
 /// `expired`, or [`Failure::cancelled`] where the session was cancelled or killed meanwhile.

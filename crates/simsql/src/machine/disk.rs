@@ -1,7 +1,8 @@
 //! The machine's disk, confined to a few directories.
 //!
-//! Whoever logs in to a simulated instance can name any path in BACKUP and RESTORE. A real server is held back by the rights of its service account;
-//! this one by its directories: what lies outside, or is reached by a link that leads outside, is denied. Files are made readable by their owner alone.
+//! Whoever logs in to a simulated instance can name any path in BACKUP and RESTORE. A real server is held back by the rights of
+//! its service account; this one by its directories: what lies outside, or is reached by a link that leads outside, is denied.
+//! Files are made readable by their owner alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -214,8 +215,8 @@ fn volume(_: &Path) -> Space {
     }
 }
 
-/// Takes the room on the disk for bytes `from` to `to`, so that a full disk refuses a file that grows and not a later write into it. File systems that cannot
-/// are left to refuse the write.
+/// Takes the room on the disk for bytes `from` to `to`, so that a full disk refuses a file that grows and not a later write into
+/// it. File systems that cannot are left to refuse the write.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};

@@ -1,7 +1,8 @@
 //! The certificate that an instance shows to its clients.
 //!
-//! Like a SQL Server that was given none, an instance makes itself one at each start; clients trust it by choice (TrustServerCertificate) or by its PEM.
-//! TLS 1.2 alone: in TDS 7.x the handshake travels inside packets, and the session tickets that TLS 1.3 sends after it break clients (seen with tiberius and FreeTDS).
+//! Like a SQL Server that was given none, an instance makes itself one at each start; clients trust it by choice
+//! (TrustServerCertificate) or by its PEM. TLS 1.2 alone: in TDS 7.x the handshake travels inside packets, and the session
+//! tickets that TLS 1.3 sends after it break clients (seen with tiberius and FreeTDS).
 
 use std::sync::Arc;
 

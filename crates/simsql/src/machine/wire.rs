@@ -1,7 +1,8 @@
-//! HTTPS as SQL Server's clients speak it: HTTP/1.1, TLS 1.2 or 1.3, the server's certificate verified against the authorities that the user
-//! names and no others, the name too. Connections are kept and used again, one request at a time on each.
+//! HTTPS as SQL Server's clients speak it: HTTP/1.1, TLS 1.2 or 1.3, the server's certificate verified against the authorities
+//! that the user names and no others, the name too. Connections are kept and used again, one request at a time on each.
 //!
-//! Nothing is redirected, and nothing is retried but a request that met the end of a connection kept from before. Errors carry the numbers that SQL Server prints for them.
+//! Nothing is redirected, and nothing is retried but a request that met the end of a connection kept from before. Errors carry
+//! the numbers that SQL Server prints for them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -51,8 +52,9 @@ pub enum WireSetupError {
 }
 
 impl Wire {
-    /// A network that trusts the certificates of `ca` (PEM), and nobody where there is none. `hosts` says where a host is, in place of the resolver and of the
-    /// URL's port: `/etc/hosts` with a port, because SQL Server's clients insist on a name and on port 443.
+    /// A network that trusts the certificates of `ca` (PEM), and nobody where there is none. `hosts` says where a host is, in
+    /// place of the resolver and of the URL's port: `/etc/hosts` with a port, because SQL Server's clients insist on a name and
+    /// on port 443.
     ///
     /// # Errors
     /// Where `ca` holds no certificate.

@@ -1,7 +1,7 @@
 //! Backup media on disk: a file, or `NUL`, which takes everything and has nothing.
 //!
-//! A file is written in place: what a backup that failed has written stays, as with SQL Server, and RESTORE says 3256 to it. Deliberately
-//! absent: SQL Server's preallocation of a compressed backup's file.
+//! A file is written in place: what a backup that failed has written stays, as with SQL Server, and RESTORE says 3256 to it.
+//! Deliberately absent: SQL Server's preallocation of a compressed backup's file.
 
 use std::sync::Arc;
 

@@ -73,8 +73,8 @@ impl Disk {
         inner.power_until = operations.map(|more| inner.operations + more);
     }
 
-    /// The disk as it is found when the power returns: of each sector written since the last sync, `keep` decides whether it got there.
-    /// Open files of the old disk are dead to it.
+    /// The disk as it is found when the power returns: of each sector written since the last sync, `keep` decides whether it got
+    /// there. Open files of the old disk are dead to it.
     #[must_use]
     pub fn after_power_loss(&self, keep: &mut dyn FnMut() -> bool) -> Self {
         let inner = self.inner();

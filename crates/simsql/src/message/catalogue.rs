@@ -1,7 +1,7 @@
 //! The messages that the simulation raises: number, severity and text, `{0}` for the first argument.
 //!
-//! Shapes are those of sys.messages where documentation shows them; the number comes first, sorted, one entry a number. The entries are in
-//! files by range of numbers.
+//! Shapes are those of sys.messages where documentation shows them; the number comes first, sorted, one entry a number. The
+//! entries are in files by range of numbers.
 
 mod backup;
 mod queries;

@@ -1,7 +1,7 @@
 //! Binding: sqlparser's tree becomes a [`Plan`].
 //!
-//! Names are resolved from the innermost query outwards. A query remembers whether it named columns of a query around it: only then must it run
-//! again for each row there.
+//! Names are resolved from the innermost query outwards. A query remembers whether it named columns of a query around it: only
+//! then must it run again for each row there.
 
 mod aggregate;
 mod from;

@@ -1,7 +1,7 @@
 //! Dates and times as text: which forms are understood (language us_english: month, day, year), and the grain of each type.
 //!
-//! The forms are those of the documentation's pages on `datetime` and `datetime2`: ISO 8601, unseparated `yyyymmdd`, numbers with separators,
-//! names of months. Deliberately absent: SET DATEFORMAT and other languages.
+//! The forms are those of the documentation's pages on `datetime` and `datetime2`: ISO 8601, unseparated `yyyymmdd`, numbers with
+//! separators, names of months. Deliberately absent: SET DATEFORMAT and other languages.
 
 use crate::value::DateTime;
 

@@ -1,7 +1,8 @@
 //! INSERT, UPDATE and DELETE: which rows, and their new values. The session reads and writes the rows.
 //!
-//! Values come converted to the types of the columns; NOT NULL, defaults, identities and constraints are the session's. UPDATE and DELETE know one
-//! table, with an alias where FROM gives it one; joins there are refused with 40510, as are OUTPUT and variables in SET.
+//! Values come converted to the types of the columns; NOT NULL, defaults, identities and constraints are the session's. UPDATE
+//! and DELETE know one table, with an alias where FROM gives it one; joins there are refused with 40510, as are OUTPUT and
+//! variables in SET.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
 //! Comparing text: `SQL_Latin1_General_CP1_CI_AS` unless a query asks for another collation.
 //!
-//! Case does not count, accents do, blanks at the end do not. The order is that of a dictionary: signs, digits, letters, an accented letter
-//! right behind its plain one. Deliberately absent: the weights of other scripts, which are ordered by code point.
+//! Case does not count, accents do, blanks at the end do not. The order is that of a dictionary: signs, digits, letters, an
+//! accented letter right behind its plain one. Deliberately absent: the weights of other scripts, which are ordered by code
+//! point.
 
 use std::cmp::Ordering;
 

@@ -1,7 +1,8 @@
 //! From type to type: assignments, parameters, CAST and CONVERT, columns.
 //!
-//! [`convert`] cuts text that is too long, as an assignment to a variable does; [`store`] refuses it, as a column does. Which conversions
-//! exist is [`check_explicit`] and [`check_implicit`], the documentation's table «CAST and CONVERT»: asked once, before any row.
+//! [`convert`] cuts text that is too long, as an assignment to a variable does; [`store`] refuses it, as a column does. Which
+//! conversions exist is [`check_explicit`] and [`check_implicit`], the documentation's table «CAST and CONVERT»: asked once,
+//! before any row.
 
 mod bytes;
 mod date;

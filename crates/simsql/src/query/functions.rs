@@ -1,6 +1,7 @@
 //! Functions that need neither server nor session.
 //!
-//! A [`Builtin`] gives its arguments the types it wants when a query is bound, and so knows the type of its answer; then it sees values alone.
+//! A [`Builtin`] gives its arguments the types it wants when a query is bound, and so knows the type of its answer; then it sees
+//! values alone.
 
 mod moment;
 mod name;

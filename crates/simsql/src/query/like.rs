@@ -7,7 +7,8 @@ use crate::value::Value;
 /// Longest pattern, in characters, as the documentation has it (8,000 bytes).
 const PATTERN_MAX: usize = 8000;
 
-/// Characters compared for one text at most; beyond that 8623. A text of the longest kind is searched for anything but repetitions with far fewer.
+/// Characters compared for one text at most; beyond that 8623. A text of the longest kind is searched for anything but
+/// repetitions with far fewer.
 const COMPARISONS_MAX: u64 = 200_000_000;
 
 #[derive(Debug)]

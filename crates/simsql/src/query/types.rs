@@ -1,6 +1,7 @@
 //! Types in queries: what a declaration means, what they are called, and which one two operands meet in.
 //!
-//! Precedence is that of the documentation's page «Data type precedence»; lengths and scales are merged so that no value of either side is cut.
+//! Precedence is that of the documentation's page «Data type precedence»; lengths and scales are merged so that no value of
+//! either side is cut.
 
 use sqlparser::ast;
 

@@ -1,7 +1,8 @@
 //! INSERT, UPDATE, DELETE and TRUNCATE TABLE.
 //!
-//! In order: the table is found and its lock taken; the statement is evaluated over rows that were read; then the rows are written, [`PIECE`] of them
-//! at a time under the instance's mutex. What fails on the way is undone by the statement's own standing.
+//! In order: the table is found and its lock taken; the statement is evaluated over rows that were read; then the rows are
+//! written, [`PIECE`] of them at a time under the instance's mutex. What fails on the way is undone by the statement's own
+//! standing.
 
 use sqlparser::ast;
 

@@ -1,6 +1,7 @@
 //! `sp_configure` and RECONFIGURE: which options there are, what they may be, what they are.
 //!
-//! The options are those a backup vault and its tools ask for, with the names, bounds and defaults that sys.configurations documents.
+//! The options are those a backup vault and its tools ask for, with the names, bounds and defaults that sys.configurations
+//! documents.
 
 use crate::answers::Answers;
 use crate::instance::permission;

@@ -87,8 +87,9 @@ pub(crate) fn global(session: &Session, name: &str) -> Option<(Value, SqlType)> 
     }
 }
 
-/// The bits of `@@OPTIONS` that are kept: IMPLICIT_TRANSACTIONS 2, QUOTED_IDENTIFIER 256, NOCOUNT 512, XACT_ABORT 16384; and those of ANSI behaviour,
-/// which is always on: ANSI_WARNINGS 8, ANSI_PADDING 16, ANSI_NULLS 32, ARITHABORT 64, CONCAT_NULL_YIELDS_NULL 4096.
+/// The bits of `@@OPTIONS` that are kept: IMPLICIT_TRANSACTIONS 2, QUOTED_IDENTIFIER 256, NOCOUNT 512, XACT_ABORT 16384; and
+/// those of ANSI behaviour, which is always on: ANSI_WARNINGS 8, ANSI_PADDING 16, ANSI_NULLS 32, ARITHABORT 64,
+/// CONCAT_NULL_YIELDS_NULL 4096.
 fn options(session: &Session) -> i64 {
     let options = &session.work.options;
     let bit = |is_on: bool, bit: i64| if is_on { bit } else { 0 };

@@ -1,8 +1,8 @@
 //! Waiting for tables that other sessions write.
 //!
-//! A writer has a table until its transaction ends. Whoever waits is shown in `sys.dm_exec_requests` with the session in its way; before it waits on, the
-//! chain of those sessions is followed, and where it leads back to the one that asks, that one is the victim of the deadlock (1205): it
-//! closes the circle last, and rolls back.
+//! A writer has a table until its transaction ends. Whoever waits is shown in `sys.dm_exec_requests` with the session in its way;
+//! before it waits on, the chain of those sessions is followed, and where it leads back to the one that asks, that one is the
+//! victim of the deadlock (1205): it closes the circle last, and rolls back.
 
 use crate::engine::TableId;
 use crate::instance::State;

@@ -1,7 +1,8 @@
-//! How much a session may hold in memory: variables, temporary tables, table variables, and what BEGIN and SAVE TRANSACTION keep of them.
+//! How much a session may hold in memory: variables, temporary tables, table variables, and what BEGIN and SAVE TRANSACTION keep
+//! of them.
 //!
-//! A session that would hold more than [`SESSION_MAX`] gets 701 and keeps what it has. Rows are shared between a table and what transactions keep of it, and
-//! are counted once.
+//! A session that would hold more than [`SESSION_MAX`] gets 701 and keeps what it has. Rows are shared between a table and what
+//! transactions keep of it, and are counted once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! What a query can name, from where a session stands.
 //!
-//! Rows are read under the instance's mutex, a table at a time. A table that another session writes stops the query: it is not waited for in here but
-//! by [`locking`](super::locking), and the query then runs again from its beginning, which changes nothing.
+//! Rows are read under the instance's mutex, a table at a time. A table that another session writes stops the query: it is not
+//! waited for in here but by [`locking`](super::locking), and the query then runs again from its beginning, which changes
+//! nothing.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,5 @@
-//! EXEC: system procedures. Whatever is no part of the simulation is a procedure that could not be found (2812), as any other unknown name.
+//! EXEC: system procedures. Whatever is no part of the simulation is a procedure that could not be found (2812), as any other
+//! unknown name.
 
 use sqlparser::ast;
 

@@ -149,7 +149,8 @@ fn throw(session: &mut Session, raised: Message, answers: &mut dyn Answers) -> R
     Ok(Flow::Abort)
 }
 
-/// The places of RAISERROR's text filled in: `%d`, `%i`, `%u`, `%s`, `%x`, `%X`, `%o`, `%I64d`, with flags, width and precision as C has them.
+/// The places of RAISERROR's text filled in: `%d`, `%i`, `%u`, `%s`, `%x`, `%X`, `%o`, `%I64d`, with flags, width and precision
+/// as C has them.
 fn formatted(text: &str, values: &[(Value, SqlType)]) -> Result<String, Failure> {
     let mut out = String::new();
     let mut values = values.iter();

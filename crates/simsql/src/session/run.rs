@@ -1,7 +1,8 @@
 //! Running statements: control of flow, and what happens where one fails.
 //!
-//! A failure ends its statement. Within TRY it goes up to the CATCH; else its errors are sent and the batch goes on, unless the failure is one that ends
-//! batches: XACT_ABORT, a deadlock, a conversion that failed, an unknown name, a class of 20 or more (which ends the session too).
+//! A failure ends its statement. Within TRY it goes up to the CATCH; else its errors are sent and the batch goes on, unless the
+//! failure is one that ends batches: XACT_ABORT, a deadlock, a conversion that failed, an unknown name, a class of 20 or more
+//! (which ends the session too).
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -88,7 +89,8 @@ pub(crate) async fn nested(
     for table in &inner.made {
         session.work.temporary.remove(table);
     }
-    // A syntax error within ends the text, not the batch around it; what ends the batch has ended the transaction or the session as well.
+    // A syntax error within ends the text, not the batch around it; what ends the batch has ended the transaction or the session
+    // as well.
     Ok((flow?, inner))
 }
 
@@ -310,7 +312,8 @@ pub(crate) fn word(session: &Session, word: &tsql::statement::Word) -> Result<St
     }
 }
 
-/// What comes after a text that ran within a batch: the batch goes on, unless the text ended the session or all that the batch does.
+/// What comes after a text that ran within a batch: the batch goes on, unless the text ended the session or all that the batch
+/// does.
 pub(crate) fn after_text(session: &Session, flow: Flow) -> Flow {
     match flow {
         Flow::Abort if session.ended || session.work.ends_batch => Flow::Abort,

@@ -1,4 +1,5 @@
-//! SET: options of the session. Those that would change what a query means (ANSI_NULLS OFF and the like) are accepted and change nothing.
+//! SET: options of the session. Those that would change what a query means (ANSI_NULLS OFF and the like) are accepted and change
+//! nothing.
 
 use crate::message::Failure;
 use crate::session::Session;

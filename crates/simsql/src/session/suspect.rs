@@ -37,8 +37,8 @@ impl PageEvent {
     }
 }
 
-/// Notes what happened to a page of a database, once a page and an event: after that its count rises. It is lost where msdb cannot be written, as
-/// with SQL Server: nothing else should fail for it.
+/// Notes what happened to a page of a database, once a page and an event: after that its count rises. It is lost where msdb
+/// cannot be written, as with SQL Server: nothing else should fail for it.
 pub fn note(
     state: &mut State,
     (database, file, page): (u16, u16, u32),

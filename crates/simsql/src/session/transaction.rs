@@ -1,7 +1,8 @@
 //! Transactions: BEGIN, COMMIT, ROLLBACK, savepoints, and what one statement does on its own.
 //!
-//! An engine's transaction begins with the first change in its database. A transaction that changed several databases has one in each; they commit one after
-//! the other, so that a loss of power between two of them leaves the first committed and the second not: SQL Server would not.
+//! An engine's transaction begins with the first change in its database. A transaction that changed several databases has one in
+//! each; they commit one after the other, so that a loss of power between two of them leaves the first committed and the second
+//! not: SQL Server would not.
 
 use crate::engine::{Mark, TransactionId};
 use crate::instance::trouble;
@@ -37,7 +38,8 @@ impl Session {
     /// COMMIT.
     ///
     /// # Errors
-    /// 3902 where there is none, 3930 where it can only be rolled back; what the log says where it cannot be written, and then all is rolled back.
+    /// 3902 where there is none, 3930 where it can only be rolled back; what the log says where it cannot be written, and then
+    /// all is rolled back.
     pub fn commit(&mut self) -> Result<(), Failure> {
         if self.nesting == 0 {
             return Err(Failure::new(3902, &[]));

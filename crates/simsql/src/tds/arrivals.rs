@@ -1,7 +1,7 @@
 //! Those who came and have not logged in yet, oldest first.
 //!
-//! Each has a seat already, of which there are few. Where none is left, the oldest of them gives its seat to the newcomer: a login takes milliseconds,
-//! so that it is one who came to sit there and say nothing.
+//! Each has a seat already, of which there are few. Where none is left, the oldest of them gives its seat to the newcomer: a
+//! login takes milliseconds, so that it is one who came to sit there and say nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

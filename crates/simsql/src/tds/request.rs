@@ -126,8 +126,8 @@ impl Standing {
     }
 }
 
-/// Clients send the number of their transaction with each request, so they must hear of every one that begins or ends, also where one ended and the next
-/// began in one request. Whether it was committed or rolled back is the same to them.
+/// Clients send the number of their transaction with each request, so they must hear of every one that begins or ends, also where
+/// one ended and the next began in one request. Whether it was committed or rolled back is the same to them.
 fn tell_of_transaction(seat: &mut Seat, before: Standing, after: Standing, answering: &mut Answering) {
     let is_same = after.is_open && before.begun == after.begun;
     if before.is_open && !is_same {

@@ -1,5 +1,5 @@
-//! The parser: recursive descent over sqlparser's tokens. One file per family of statements; [`cursor`] reads tokens, [`fragment`] hands
-//! queries and expressions over to sqlparser.
+//! The parser: recursive descent over sqlparser's tokens. One file per family of statements; [`cursor`] reads tokens,
+//! [`fragment`] hands queries and expressions over to sqlparser.
 //!
 //! Limits: [`tokens::TOKENS_MAX`] tokens a batch, [`NESTING_MAX`] blocks within blocks.
 

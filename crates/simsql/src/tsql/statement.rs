@@ -29,15 +29,15 @@ pub struct Located {
 pub enum Statement {
     /// SELECT, with its variables assigned where it assigns.
     Query(Box<ast::Query>),
-    /// INSERT, UPDATE, DELETE, TRUNCATE TABLE, CREATE TABLE, DROP TABLE as sqlparser has them. A table variable is made by CREATE TABLE with its
-    /// name.
+    /// INSERT, UPDATE, DELETE, TRUNCATE TABLE, CREATE TABLE, DROP TABLE as sqlparser has them. A table variable is made by CREATE
+    /// TABLE with its name.
     Table(Box<ast::Statement>),
     /// `DECLARE @a type [= expression], ...`.
     Declare(Vec<(String, SqlType, Option<ast::Expr>)>),
     /// `SET @a = expression`.
     Assign(String, ast::Expr),
-    /// `SET option value`: name in upper case, the rest as text (`ON`, `OFF`, `10000`). Several switches of one statement have commas between
-    /// their names; IDENTITY_INSERT has the table behind `ON` or `OFF`.
+    /// `SET option value`: name in upper case, the rest as text (`ON`, `OFF`, `10000`). Several switches of one statement have
+    /// commas between their names; IDENTITY_INSERT has the table behind `ON` or `OFF`.
     Set(String, String),
     /// `USE name`.
     Use(String),

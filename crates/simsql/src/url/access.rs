@@ -23,12 +23,13 @@ const SAS: &str = "SHARED ACCESS SIGNATURE";
 /// Characters of a SAS at most up to 2019, as documented; that a longer one reads as a SAS in bad form does is inferred.
 const SAS_LONGEST: usize = 256;
 
-/// Finds the credential for a URL: the one that WITH CREDENTIAL names, else the one whose name is the longest prefix of the URL by whole segments.
+/// Finds the credential for a URL: the one that WITH CREDENTIAL names, else the one whose name is the longest prefix of the URL
+/// by whole segments.
 ///
 /// # Errors
-/// 3078, 3297, 3057 the URL; 3289 no WITH CREDENTIAL before 2016; 3288 the named credential is not there; 3225 it holds a SAS; 3201 with error 50
-/// where no credential fits the URL, as DBAs see it. That there is no page blob client on Linux (3292) is left out: a simulation has both clients
-/// wherever it runs.
+/// 3078, 3297, 3057 the URL; 3289 no WITH CREDENTIAL before 2016; 3288 the named credential is not there; 3225 it holds a SAS;
+/// 3201 with error 50 where no credential fits the URL, as DBAs see it. That there is no page blob client on Linux (3292) is left
+/// out: a simulation has both clients wherever it runs.
 pub fn access(
     url: &str,
     named: Option<&str>,

@@ -1,9 +1,9 @@
 //! The block blob client: a backup as blocks under a SAS.
 //!
-//! Order of requests, seen in logs of Azure for a server that backs up to a URL: an empty Put Blob, Acquire, Put Block (many, in parallel), Put Block List,
-//! Release; on failure Delete Blob. That it looks first whether the blob is there (HEAD) is inferred from its error for a blob that exists.
-//! Each transfer is one block. Block ids are base64 of 15 bytes, `BLOCKIDnnnnn` and three zeros, from 11112 on, as in real block lists. The list
-//! is UTF-16 up to 2019 and UTF-8 from 2022 on.
+//! Order of requests, seen in logs of Azure for a server that backs up to a URL: an empty Put Blob, Acquire, Put Block (many, in
+//! parallel), Put Block List, Release; on failure Delete Blob. That it looks first whether the blob is there (HEAD) is inferred
+//! from its error for a blob that exists. Each transfer is one block. Block ids are base64 of 15 bytes, `BLOCKIDnnnnn` and three
+//! zeros, from 11112 on, as in real block lists. The list is UTF-16 up to 2019 and UTF-8 from 2022 on.
 
 use async_trait::async_trait;
 use azblob::block::{BlockId, BlockList, BlockSource};

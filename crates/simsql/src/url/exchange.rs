@@ -17,8 +17,8 @@ use crate::instance::Version;
 use crate::media::Credential;
 use crate::world::{Clock, OsError, Wire, WireError, World};
 
-/// What both clients do when the service says that it is busy: three more tries. That SQL Server tries again is known from its counters, how
-/// often and after how long is not.
+/// What both clients do when the service says that it is busy: three more tries. That SQL Server tries again is known from its
+/// counters, how often and after how long is not.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::from_secs(1),
@@ -75,7 +75,8 @@ impl Ask {
 }
 
 impl Client {
-    /// The block blob client: `SQLBLOBACCESS` was seen in logs of Azure; the version that it speaks is inferred from an emulator that satisfies it.
+    /// The block blob client: `SQLBLOBACCESS` was seen in logs of Azure; the version that it speaks is inferred from an emulator
+    /// that satisfies it.
     pub(super) fn block(world: &World, address: Address, credential: &Credential) -> Self {
         Self {
             wire: Arc::clone(&world.wire),
@@ -87,8 +88,9 @@ impl Client {
         }
     }
 
-    /// The page blob client, BackupToUrl.exe over the storage library of .NET; user agent and version are inferred from that library's age: in
-    /// 2012 and 2014 what infinite leases need at least, from 2016 on what the library spoke a year before. The two sign an empty body differently.
+    /// The page blob client, BackupToUrl.exe over the storage library of .NET; user agent and version are inferred from that
+    /// library's age: in 2012 and 2014 what infinite leases need at least, from 2016 on what the library spoke a year before. The
+    /// two sign an empty body differently.
     ///
     /// `None` where identity and secret are no account and key.
     pub(super) fn page(

@@ -1,9 +1,9 @@
 //! How a failed request reads: the messages of the two clients.
 //!
-//! The page blob client hands on what its library says: `Backup to URL received an exception from the remote endpoint. Exception Message: The remote
-//! server returned an error: (412) ...`, with the reason phrase of the answer (documented, with 412 and 409 as its examples). The block blob client
-//! has an operating system error for everything; which one for which answer is documented for few (50 trust, 5 denied, 1117 I/O, 87 bad content) and
-//! inferred for the rest.
+//! The page blob client hands on what its library says: `Backup to URL received an exception from the remote endpoint. Exception
+//! Message: The remote server returned an error: (412) ...`, with the reason phrase of the answer (documented, with 412 and 409
+//! as its examples). The block blob client has an operating system error for everything; which one for which answer is documented
+//! for few (50 trust, 5 denied, 1117 I/O, 87 bad content) and inferred for the rest.
 
 use azblob::response::Failure as Refusal;
 

@@ -1,8 +1,9 @@
 //! The page blob client: a backup as pages under an account's key.
 //!
-//! No capture of its requests is known. The order here is inferred from documented error texts and from what its library offers: HEAD, Put Blob of
-//! the largest size, acquire (infinite, an id of its own), Put Page, then the final size, release; delete on failure. That the blob is created at its
-//! largest size and cut at the end is recollection of listings of interrupted backups, unproved.
+//! No capture of its requests is known. The order here is inferred from documented error texts and from what its library offers:
+//! HEAD, Put Blob of the largest size, acquire (infinite, an id of its own), Put Page, then the final size, release; delete on
+//! failure. That the blob is created at its largest size and cut at the end is recollection of listings of interrupted backups,
+//! unproved.
 
 use async_trait::async_trait;
 use azblob::lease::LeaseId;

@@ -1,7 +1,8 @@
 //! Reading a backup from a blob.
 //!
-//! Block mode: HEAD for the size, then ranged GETs within it; whether it takes a lease is not known, so it takes none. Page mode: the well-known restore
-//! lease first (documented), which is taken again where a broken restore left it and refused with 409 where a backup holds the blob.
+//! Block mode: HEAD for the size, then ranged GETs within it; whether it takes a lease is not known, so it takes none. Page mode:
+//! the well-known restore lease first (documented), which is taken again where a broken restore left it and refused with 409
+//! where a backup holds the blob.
 
 use async_trait::async_trait;
 use azblob::lease::LeaseId;

@@ -1,7 +1,7 @@
 //! Who is there and what runs: sessions, requests, connections, the texts of batches.
 //!
-//! Without the permission to see the server's state a login sees its own session alone. A text's handle names its session and the text's hash: it leads to the
-//! text while that session runs it.
+//! Without the permission to see the server's state a login sees its own session alone. A text's handle names its session and the
+//! text's hash: it leads to the text while that session runs it.
 
 use super::field::{Field, bigint, bit, datetime, field, guid, int, real, smallint, text, varbinary};
 use super::principals::sid_of;

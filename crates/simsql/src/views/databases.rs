@@ -1,8 +1,9 @@
-//! Databases as the server lists them: `sys.databases`, `sys.database_recovery_status`, `sys.database_mirroring`, the old `sysdatabases`.
+//! Databases as the server lists them: `sys.databases`, `sys.database_recovery_status`, `sys.database_mirroring`, the old
+//! `sysdatabases`.
 //!
-//! What only an open database knows (collation, LSNs, guids) is NULL while its files are not open; its options are read from its boot page then, and NULL
-//! where that cannot be read. Statistics options are always shown as on and ANSI options as
-//! off, as for a new database: nothing here depends on them.
+//! What only an open database knows (collation, LSNs, guids) is NULL while its files are not open; its options are read from its
+//! boot page then, and NULL where that cannot be read. Statistics options are always shown as on and ANSI options as off, as for
+//! a new database: nothing here depends on them.
 
 use uuid::Uuid;
 

@@ -38,7 +38,8 @@ const FILES: &[Field] = &[
 /// Entries at most.
 const MOST: usize = 10_000;
 
-/// Whether a name fits a pattern with `*` and `?`, as Windows has them: the last `*` takes one sign more whenever what follows it does not fit.
+/// Whether a name fits a pattern with `*` and `?`, as Windows has them: the last `*` takes one sign more whenever what follows it
+/// does not fit.
 fn fits(pattern: &[char], name: &[char]) -> bool {
     let one = |place: usize, sign: char| {
         let wanted = pattern.get(place);

@@ -1,8 +1,8 @@
 //! Availability groups as this replica sees them.
 //!
-//! Other replicas are names, and taken to be up, connected and synchronized. Where this replica is the primary, all others are secondaries; where it is not, the
-//! first other by name is taken for the primary. This replica's own backup priority is 50, or what the group's record gives under this
-//! server's own name. Nothing has a listener, nothing is seeded.
+//! Other replicas are names, and taken to be up, connected and synchronized. Where this replica is the primary, all others are
+//! secondaries; where it is not, the first other by name is taken for the primary. This replica's own backup priority is 50, or
+//! what the group's record gives under this server's own name. Nothing has a listener, nothing is seeded.
 
 use uuid::Uuid;
 

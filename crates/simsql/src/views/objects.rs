@@ -1,6 +1,7 @@
 //! What is in a database: schemas, tables, columns, indexes.
 //!
-//! A table with a primary key shows it as its clustered index, one without is a heap. Objects have the dates of their database: the pages keep none.
+//! A table with a primary key shows it as its clustered index, one without is a heap. Objects have the dates of their database:
+//! the pages keep none.
 
 use super::field::{Field, bit, chars, datetime, desc, field, int, smallint, sysname, text, tinyint};
 use super::types::{id_of, is_text, max_length, precision_of};

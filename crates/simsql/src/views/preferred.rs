@@ -1,8 +1,9 @@
 //! `sys.fn_hadr_backup_is_preferred_replica(database)`: whether this replica is the one to back a database up.
 //!
-//! A database outside of any group is always backed up here. In a group, by its preference: only the primary (0), only secondaries (1), secondaries before the primary (2),
-//! anyone (3). Among those the highest backup priority wins, and of equals the first by name: exactly one replica is preferred. Priority 0 never is; the
-//! primary of preference 0 is whatever its priority says.
+//! A database outside of any group is always backed up here. In a group, by its preference: only the primary (0), only
+//! secondaries (1), secondaries before the primary (2), anyone (3). Among those the highest backup priority wins, and of equals
+//! the first by name: exactly one replica is preferred. Priority 0 never is; the primary of preference 0 is whatever its priority
+//! says.
 
 use super::call::{Answer, Call, of};
 use super::groups::{Replica, replicas_of};

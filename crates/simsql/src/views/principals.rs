@@ -1,6 +1,7 @@
 //! Principals: logins and server roles, users and database roles, their memberships and permissions.
 //!
-//! Fixed principals have the ids of SQL Server. A login's id comes from its SID, so that it stays when others go; a user's from its name.
+//! Fixed principals have the ids of SQL Server. A login's id comes from its SID, so that it stays when others go; a user's from
+//! its name.
 
 use uuid::Uuid;
 

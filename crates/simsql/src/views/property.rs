@@ -1,7 +1,7 @@
 //! SERVERPROPERTY, DATABASEPROPERTYEX, CONNECTIONPROPERTY, SESSIONPROPERTY and `@@VERSION`.
 //!
-//! `@@VERSION` begins as SQL Server's does, so that programs find product, build and processor in its first line; the second line says what it really is.
-//! The last number of the build is 0, which no real build has. Levels name no cumulative update.
+//! `@@VERSION` begins as SQL Server's does, so that programs find product, build and processor in its first line; the second line
+//! says what it really is. The last number of the build is 0, which no real build has. Levels name no cumulative update.
 
 use super::call::{Answer, Call, of};
 use super::databases::{access_of, model_of, state_of};

@@ -1,7 +1,7 @@
 //! Locks and transactions, and the old `sysprocesses`, which shows sessions and requests in one.
 //!
-//! A transaction has its session's number: a session has one at most. When it began is known of the oldest in a database, for others it is when the session's
-//! request did.
+//! A transaction has its session's number: a session has one at most. When it began is known of the oldest in a database, for
+//! others it is when the session's request did.
 
 use super::activity::{handle, milliseconds, seen};
 use super::field::{Field, bigint, bit, datetime, field, guid, int, smallint, text, varbinary};

@@ -1,7 +1,7 @@
 //! What a view is, and how a session comes to its rows: reach, permission, arguments, the columns of the version.
 //!
-//! A view gives the rows of the newest version; columns that the simulated version does not have are taken out here, so that a list of columns
-//! and a row of values stand side by side in each view's file and agree in number.
+//! A view gives the rows of the newest version; columns that the simulated version does not have are taken out here, so that a
+//! list of columns and a row of values stand side by side in each view's file and agree in number.
 
 use std::sync::MutexGuard;
 
@@ -27,7 +27,8 @@ pub(super) enum Reach {
     Database,
 }
 
-/// What the login must be permitted. Without it the view fails; views that only show less are [`Needs::Nothing`] and look themselves.
+/// What the login must be permitted. Without it the view fails; views that only show less are [`Needs::Nothing`] and look
+/// themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
     /// Nothing.
@@ -257,7 +258,8 @@ impl<'a> Context<'a> {
         permission::on_server(state, self.login(), permission)
     }
 
-    /// Whether the row of a database is shown: master's and tempdb's to everyone, others to their owner and to those who may see or make databases.
+    /// Whether the row of a database is shown: master's and tempdb's to everyone, others to their owner and to those who may see
+    /// or make databases.
     pub(super) fn sees_database(&self, state: &State, entry: &DatabaseEntry) -> bool {
         matches!(entry.id, 1 | 2)
             || entry.id == self.database

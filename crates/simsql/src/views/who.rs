@@ -132,8 +132,8 @@ fn is_role_member(call: &Call<'_>) -> Option<i64> {
     Some(i64::from(role == "public" || known.roles.contains(&role)))
 }
 
-/// `HAS_PERMS_BY_NAME(securable, class, permission)`: the server (NULL, NULL or 'SERVER'), a database, an object or schema in the session's database. NULL for a class that is not
-/// simulated, 0 for a securable that is not there.
+/// `HAS_PERMS_BY_NAME(securable, class, permission)`: the server (NULL, NULL or 'SERVER'), a database, an object or schema in the
+/// session's database. NULL for a class that is not simulated, 0 for a securable that is not there.
 fn has_permission(call: &Call<'_>) -> Option<i64> {
     let wanted = call.text(2)?.trim().to_uppercase();
     let class = match call.arguments.get(1)? {

@@ -1,4 +1,5 @@
-//! Columns as the reference of Transact-SQL lists them for each view: names, types, order; with the year from which on a column is there.
+//! Columns as the reference of Transact-SQL lists them for each view: names, types, order; with the year from which on a column
+//! is there.
 
 use simsql::instance::Version;
 use simsql::value::{Column, Length, SqlType, Value};

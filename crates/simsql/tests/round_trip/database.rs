@@ -1,7 +1,7 @@
 //! A database under work: sessions with transactions of their own, and the model of what they committed.
 //!
-//! Each session that is in a transaction has the tables it wrote to itself, so that nobody ever waits; the model is what the statements mean, worked
-//! out beside them.
+//! Each session that is in a transaction has the tables it wrote to itself, so that nobody ever waits; the model is what the
+//! statements mean, worked out beside them.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! What was committed when: the record that restored databases are compared with.
 //!
 //! A line of history is the sequence of its commits; restoring to the past, or putting a snapshot back, begins another line that
-//! shares the first commits of an older one. Everything here comes from the workload's own model, nothing from the code under test but where the
-//! log stood behind each commit.
+//! shares the first commits of an older one. Everything here comes from the workload's own model, nothing from the code under
+//! test but where the log stood behind each commit.
 
 use bak::Lsn;
 use simsql::moment::Moment;

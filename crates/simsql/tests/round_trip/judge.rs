@@ -9,7 +9,8 @@ use crate::library::{Library, Shelf, report};
 use crate::story::Story;
 use crate::workload::State;
 
-/// A header tells the second in which a backup ended, not the part of it: what a backup of data holds of that second is unknown (microseconds).
+/// A header tells the second in which a backup ended, not the part of it: what a backup of data holds of that second is unknown
+/// (microseconds).
 const SECOND: i64 = 1_000_000;
 
 /// How many targets were asked for, and how many were restored and found right.

@@ -153,7 +153,8 @@ impl Place {
         self.instance.stop();
     }
 
-    /// The power goes: of what was not synced, some sectors are lost. What still holds the old instance reaches the new disk no more.
+    /// The power goes: of what was not synced, some sectors are lost. What still holds the old instance reaches the new disk no
+    /// more.
     pub(crate) fn lose_power(&mut self) {
         self.trace.tell("the power goes");
         let chance = Rc::clone(&self.chance);

@@ -381,7 +381,8 @@ impl Story {
         }
     }
 
-    /// A database is put back to a moment of its past under its own name, and goes on from there; unless nothing leads to that moment.
+    /// A database is put back to a moment of its past under its own name, and goes on from there; unless nothing leads to that
+    /// moment.
     pub(crate) fn return_to_past(&mut self, index: usize) -> bool {
         self.databases[index].leave();
         let library = judge::library(self);

@@ -1,4 +1,5 @@
-//! The fields of each structure, by name: where they are and how long, from the published layout and from what is known of SQL Server's own.
+//! The fields of each structure, by name: where they are and how long, from the published layout and from what is known of SQL
+//! Server's own.
 
 /// A field: name, offset, bytes.
 pub(crate) type Field = (&'static str, usize, usize);
@@ -14,7 +15,8 @@ const COMMON: &[Field] = &[
     ("reserved 2", 49, 1),
 ];
 
-/// Fields of a block behind the common ones. What differs from backup to backup by its nature (names, dates, LSNs, ids, addresses) is left out.
+/// Fields of a block behind the common ones. What differs from backup to backup by its nature (names, dates, LSNs, ids,
+/// addresses) is left out.
 pub(crate) fn of_block(id: &str) -> Vec<Field> {
     let own: &[Field] = match id {
         "TAPE" => &[

@@ -1,5 +1,5 @@
-//! A reader of the tape format that shares nothing with the product's own: it walks blocks and streams by the published layout (MTF 1.00a) and
-//! keeps their bytes as they are.
+//! A reader of the tape format that shares nothing with the product's own: it walks blocks and streams by the published layout
+//! (MTF 1.00a) and keeps their bytes as they are.
 
 /// A stream of a block.
 #[derive(Clone, Debug)]

@@ -29,8 +29,8 @@ fn frame(lines: &[String]) -> Vec<&str> {
     lines.filter(|line| !line.starts_with("PUT block ")).collect()
 }
 
-/// As seen in logs of Azure for a real server: empty Put Blob, lease, blocks, and on success the list and the release. That HEAD comes first is inferred;
-/// that actions begin with a capital is what an emulator in production insists on.
+/// As seen in logs of Azure for a real server: empty Put Blob, lease, blocks, and on success the list and the release. That HEAD
+/// comes first is inferred; that actions begin with a capital is what an emulator in production insists on.
 const GOOD: [&str; 5] = [
     "HEAD",
     "PUT BlockBlob 0",
@@ -132,7 +132,8 @@ fn a_log_backup_lies_in_blocks_as_the_observed_one() {
     assert_eq!(sizes[4..], [FRAME; 6]);
 }
 
-/// A real full backup of 9,175,040 bytes in 16 blocks: pages in blocks of up to 4 MiB, at least eleven blocks of 64 KiB, all multiples of 64 KiB.
+/// A real full backup of 9,175,040 bytes in 16 blocks: pages in blocks of up to 4 MiB, at least eleven blocks of 64 KiB, all
+/// multiples of 64 KiB.
 #[test]
 fn a_full_backup_lies_in_blocks_as_the_observed_one() {
     let place = Place::new(Version::V2022);

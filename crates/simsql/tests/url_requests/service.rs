@@ -1,5 +1,5 @@
-//! A small blob service in memory that writes down what it is asked. Its rules are Azure's as far as backups meet them, read from the requests by
-//! hand, so that it is a second opinion on what the clients send.
+//! A small blob service in memory that writes down what it is asked. Its rules are Azure's as far as backups meet them, read from
+//! the requests by hand, so that it is a second opinion on what the clients send.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,5 +1,5 @@
-//! tiberius: TDS 7.3 in Rust. Not judged here: cancelling. It looks for the acknowledgement in the message that was cancelled, where SQL
-//! Server since 2005 does not put it (Microsoft's JDBC driver says so and waits for a second message).
+//! tiberius: TDS 7.3 in Rust. Not judged here: cancelling. It looks for the acknowledgement in the message that was cancelled,
+//! where SQL Server since 2005 does not put it (Microsoft's JDBC driver says so and waits for a second message).
 
 use std::time::Duration;
 

@@ -18,15 +18,16 @@ use crate::value::{Column, SqlType, Value};
 const TABLES_MAX: usize = 256;
 /// Tables in FROM clauses within one another.
 const AROUND_MAX: usize = 1024;
-/// Tables of a whole statement, each common table expression counted as often as it is named: ten that name one another twice are a thousand.
+/// Tables of a whole statement, each common table expression counted as often as it is named: ten that name one another twice are
+/// a thousand.
 const ALL_MAX: usize = 65_536;
 
 /// A bound side of a join and how many columns it has.
 type Side = (From, usize);
 
 impl Binder<'_> {
-    /// The tables of FROM, added to the current scope. `filter` is WHERE: where tables are separated by commas, it is the condition of their
-    /// join.
+    /// The tables of FROM, added to the current scope. `filter` is WHERE: where tables are separated by commas, it is the
+    /// condition of their join.
     pub(super) fn from(
         &mut self,
         tables: &[ast::TableWithJoins],

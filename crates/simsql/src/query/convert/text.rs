@@ -1,7 +1,7 @@
 //! To text, and the length of text.
 //!
-//! `char` and `varchar` are counted in bytes of code page 1252 and hold its characters alone (others become `?`); `nchar` and `nvarchar` in
-//! units of UTF-16.
+//! `char` and `varchar` are counted in bytes of code page 1252 and hold its characters alone (others become `?`); `nchar` and
+//! `nvarchar` in units of UTF-16.
 
 use encoding_rs::WINDOWS_1252;
 

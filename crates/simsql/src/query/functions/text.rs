@@ -311,7 +311,8 @@ fn charindex(values: &[Value], _: SqlType) -> Result<Value, Failure> {
 /// Characters that CHARINDEX and REPLACE look for at most, as their documentation has it.
 const WANTED_MAX: usize = 8000;
 
-/// Looks for a text, in the server's collation. By Knuth, Morris and Pratt, so that it takes a time that grows with the text searched alone.
+/// Looks for a text, in the server's collation. By Knuth, Morris and Pratt, so that it takes a time that grows with the text
+/// searched alone.
 struct Finder {
     /// Folded.
     wanted: Vec<char>,

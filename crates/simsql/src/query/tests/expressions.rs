@@ -1,4 +1,5 @@
-//! Expressions: values and types. Where no other source is named, the documentation's page of the function is it, or arithmetic by hand.
+//! Expressions: values and types. Where no other source is named, the documentation's page of the function is it, or arithmetic
+//! by hand.
 
 use super::World;
 use crate::value::{Length, SqlType};

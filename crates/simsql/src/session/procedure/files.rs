@@ -1,4 +1,5 @@
-//! Files of the server as its clients see them: `xp_fileexist`, `xp_dirtree`, `xp_create_subdir`, `xp_delete_file`, `xp_fixeddrives`.
+//! Files of the server as its clients see them: `xp_fileexist`, `xp_dirtree`, `xp_create_subdir`, `xp_delete_file`,
+//! `xp_fixeddrives`.
 
 use super::Call;
 use crate::answers::Answers;
@@ -137,8 +138,9 @@ pub(super) fn create_directory(session: &Session, call: &Call) -> Result<(), Fai
     })
 }
 
-/// `xp_delete_file kind, path [, extension [, date [, subfolders]]]`: backup files (and text reports) of a folder that are older than the date. A path that
-/// is a file is deleted itself. Only files that begin as a backup does are taken, as SQL Server takes no others.
+/// `xp_delete_file kind, path [, extension [, date [, subfolders]]]`: backup files (and text reports) of a folder that are older
+/// than the date. A path that is a file is deleted itself. Only files that begin as a backup does are taken, as SQL Server takes
+/// no others.
 ///
 /// # Errors
 /// 22049 with the disk's error.

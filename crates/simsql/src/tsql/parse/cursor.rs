@@ -321,7 +321,8 @@ fn line_of(token: &TokenWithSpan) -> u32 {
     u32::try_from(token.span.start.line).unwrap_or(u32::MAX)
 }
 
-/// Whether a batch may hold a secret: its text is then shown nowhere. A word that is put together of pieces (`'PASS' + N'WORD'`) counts as well.
+/// Whether a batch may hold a secret: its text is then shown nowhere. A word that is put together of pieces (`'PASS' + N'WORD'`)
+/// counts as well.
 pub(crate) fn speaks_of_secrets(text: &str) -> bool {
     let speaks = |text: &str| text.contains("SECRET") || text.contains("PASSWORD");
     let text = text.to_ascii_uppercase();

@@ -1,7 +1,7 @@
 //! Where sqlparser's T-SQL falls short: the same statement in words that it reads.
 //!
-//! Query hints (`OPTION (...)`) change nothing here and are left out; `DELETE t` becomes `DELETE FROM t`; `TOP (n)` of UPDATE and DELETE becomes the
-//! limit that sqlparser's tree has for other dialects.
+//! Query hints (`OPTION (...)`) change nothing here and are left out; `DELETE t` becomes `DELETE FROM t`; `TOP (n)` of UPDATE and
+//! DELETE becomes the limit that sqlparser's tree has for other dialects.
 
 use sqlparser::ast;
 use sqlparser::keywords::Keyword;
@@ -42,7 +42,8 @@ pub(super) fn limited(mut statement: ast::Statement, top: Option<ast::Expr>) -> 
     statement
 }
 
-/// How many tokens there are from an opening parenthesis to the one that closes it; all of them where none does, none where none opens.
+/// How many tokens there are from an opening parenthesis to the one that closes it; all of them where none does, none where none
+/// opens.
 pub(super) fn parenthesised(tokens: &[TokenWithSpan]) -> usize {
     let mut depth = 0_usize;
     for (place, token) in tokens.iter().enumerate() {
@@ -77,7 +78,8 @@ fn without_option(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     tokens[..hints.unwrap_or(tokens.len())].to_vec()
 }
 
-/// `DELETE [FROM] t` with one FROM before the table; `DELETE a FROM t a ...` as it is; `DELETE FROM a FROM t a ...` without the first FROM.
+/// `DELETE [FROM] t` with one FROM before the table; `DELETE a FROM t a ...` as it is; `DELETE FROM a FROM t a ...` without the
+/// first FROM.
 fn delete_in_order(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let has_from = is(&tokens, 1, "FROM");
     let target = if has_from { 2 } else { 1 };

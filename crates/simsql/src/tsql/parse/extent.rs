@@ -1,7 +1,7 @@
 //! Where a statement ends that has no semicolon: before the next word that begins a statement, unless that word belongs to it.
 //!
-//! T-SQL needs no semicolons, and sqlparser takes words for aliases where it can, so each query and expression is cut out before it is
-//! handed over. Words within parentheses never end anything; END and ELSE end nothing within CASE.
+//! T-SQL needs no semicolons, and sqlparser takes words for aliases where it can, so each query and expression is cut out before
+//! it is handed over. Words within parentheses never end anything; END and ELSE end nothing within CASE.
 
 use sqlparser::tokenizer::Token;
 

@@ -21,8 +21,8 @@ pub(super) fn list(cursor: &mut Cursor) -> Result<Vec<FileSpecification>, Failur
     Ok(files)
 }
 
-/// One specification in its parentheses. A growth in percent is one of the size given here (or of SQL Server's 8 MB), once and for all: the
-/// simulation's files grow by pages.
+/// One specification in its parentheses. A growth in percent is one of the size given here (or of SQL Server's 8 MB), once and
+/// for all: the simulation's files grow by pages.
 pub(super) fn specification(cursor: &mut Cursor) -> Result<FileSpecification, Failure> {
     let mut file = FileSpecification::default();
     let mut seen = Seen::new(&[]);

@@ -17,8 +17,8 @@ use crate::value::SqlType;
 /// Expressions within expressions, beyond which 191 is raised.
 const DEPTH_MAX: usize = 200;
 
-/// Operators one after the other (`a + b + c`, `SELECT 1 UNION SELECT 2`), beyond which 191 is raised: sqlparser makes a tree of them that is as deep as they
-/// are many, and whoever walks it (were it to drop it) needs a stack for that.
+/// Operators one after the other (`a + b + c`, `SELECT 1 UNION SELECT 2`), beyond which 191 is raised: sqlparser makes a tree of
+/// them that is as deep as they are many, and whoever walks it (were it to drop it) needs a stack for that.
 const CHAIN_MAX: usize = 5_000;
 
 const DIALECT: MsSqlDialect = MsSqlDialect {};

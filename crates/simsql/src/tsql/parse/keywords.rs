@@ -191,8 +191,8 @@ pub(super) const RESERVED: &[&str] = &[
     "WRITETEXT",
 ];
 
-/// Reserved words that begin a statement, so that they end the one before where it has no semicolon. WITH is not among them: without a
-/// semicolon before it, it belongs to what it follows. Sorted.
+/// Reserved words that begin a statement, so that they end the one before where it has no semicolon. WITH is not among them:
+/// without a semicolon before it, it belongs to what it follows. Sorted.
 pub(super) const STARTERS: &[&str] = &[
     "ALTER",
     "BACKUP",

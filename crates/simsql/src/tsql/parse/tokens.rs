@@ -1,9 +1,10 @@
 //! From the text of a batch to its tokens, a window of the text at a time.
 //!
-//! sqlparser makes a token of every blank, and all of them at once: tens of bytes for each character. A text of 64 MiB would take gigabytes before it
-//! could be refused for having too many. So the text is read through a window, blanks are dropped after each, and reading ends at [`TOKENS_MAX`].
-//! A token that reaches the window's end may go on behind it: it is read again at the beginning of the next window. Only what has an end of its own
-//! (a text, a quoted name, a comment, a word) can be longer than a window, and is then read up to exactly that end.
+//! sqlparser makes a token of every blank, and all of them at once: tens of bytes for each character. A text of 64 MiB would take
+//! gigabytes before it could be refused for having too many. So the text is read through a window, blanks are dropped after each,
+//! and reading ends at [`TOKENS_MAX`]. A token that reaches the window's end may go on behind it: it is read again at the
+//! beginning of the next window. Only what has an end of its own (a text, a quoted name, a comment, a word) can be longer than a
+//! window, and is then read up to exactly that end.
 
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError};
@@ -14,7 +15,8 @@ pub(super) const TOKENS_MAX: usize = 500_000;
 /// Bytes of text that are made into tokens at once.
 const WINDOW: usize = 64 * 1024;
 
-/// So many tokens before a window's end may come out otherwise once the text behind it is seen (`1e+` is three of them, `1e+5` one).
+/// So many tokens before a window's end may come out otherwise once the text behind it is seen (`1e+` is three of them, `1e+5`
+/// one).
 const UNSURE: usize = 4;
 
 /// Why there are no tokens.
