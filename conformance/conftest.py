@@ -129,10 +129,25 @@ def server(request):
     return request.getfixturevalue(request.param)
 
 
+# Files whose tests take a minute or more together, the longest first: begun last, they would keep everybody waiting alone.
+LONG = [
+    "test_azure_cli.py",
+    "test_leases_walkthrough.py",
+    "test_leases_run.py",
+    "test_leases_rules.py",
+    "test_sim_walkthrough.py",
+]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """What waits for leases to expire comes last: they are taken at the beginning, and nobody waits twice."""
-    items.sort(key=lambda item: "expired" in item.nodeid)
+    """Long files first; and what waits for leases to expire last: they are taken at the beginning, and nobody waits twice."""
+
+    def order(item):
+        place = LONG.index(item.path.name) if item.path.name in LONG else len(LONG)
+        return place, "expired" in item.nodeid
+
+    items.sort(key=order)
 
 
 def wait_until_it_answers(server, process):
