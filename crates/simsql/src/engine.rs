@@ -53,6 +53,7 @@ pub(crate) mod test_pages;
 mod transaction;
 
 pub use boot::{Boot, RecoveryModel, RestoredData};
+pub use check::Checking;
 pub use log_file::VirtualLogFile;
 pub use open::side_files;
 pub use pages::PageId;

@@ -658,6 +658,79 @@ fn checkdb_says_that_all_is_well() {
     assert_eq!(bench.errors(&mut session, "DBCC NONSENSE"), [(2526, 1)]);
 }
 
+/// A check and, in the moment in which it has looked at some of the pages, something else. What the two said.
+fn while_it_checks(bench: &Bench, session: &mut Session, other: impl FnOnce()) -> Transcript {
+    let deed: Running<'_> = Box::pin(async {
+        // The check's turn comes after the first of these, and again after the second.
+        bench.memory.clock.sleep(Duration::ZERO).await;
+        bench.memory.clock.sleep(Duration::ZERO).await;
+        other();
+        Transcript::default()
+    });
+    let check = later(bench, session, 0, "DBCC CHECKDB (d)");
+    bench.memory.clock.run(vec![deed, check]).remove(1)
+}
+
+/// Pages of a file: several pieces of a check.
+const SEVERAL_PIECES: u32 = 2048;
+
+#[test]
+fn a_check_lets_others_at_the_database() {
+    let bench = Bench::new();
+    let mut session = bench.session();
+    let large = |bench: &Bench, session: &mut Session| {
+        let size = SEVERAL_PIECES / 128;
+        bench.ok(
+            session,
+            &format!("CREATE DATABASE d ON (NAME = 'd', FILENAME = '/sql/d.mdf', SIZE = {size}MB)"),
+        );
+        bench.ok(
+            session,
+            "CREATE TABLE d.dbo.t (id int NOT NULL PRIMARY KEY, name nvarchar(20) NULL)",
+        );
+    };
+    large(&bench, &mut session);
+
+    // What changes meanwhile is no damage.
+    let mut writer = bench.session();
+    let said = while_it_checks(&bench, &mut session, || {
+        bench.ok(&mut writer, "CREATE TABLE d.dbo.u (id int NOT NULL PRIMARY KEY)");
+        bench.ok(&mut writer, "INSERT INTO d.dbo.u VALUES (1), (2)");
+        bench.ok(&mut writer, "DROP TABLE d.dbo.t");
+    });
+    let numbers: Vec<_> = said.messages.iter().map(|message| message.number).collect();
+    assert_eq!(numbers, [8989, 2528]);
+
+    // It is cancelled, and killed.
+    let canceller = session.canceller.clone();
+    let said = while_it_checks(&bench, &mut session, || canceller.cancel());
+    assert!(said.messages.is_empty(), "{:?}", said.messages);
+    canceller.reset();
+    let mut victim = bench.session();
+    let kill = format!("KILL {}", victim.id);
+    let said = while_it_checks(&bench, &mut victim, || {
+        bench.ok(&mut writer, &kill);
+    });
+    assert_eq!(said.errors().map(|error| error.number).collect::<Vec<_>>(), [596]);
+
+    // The database goes, and another of its name and number comes.
+    for again in [false, true] {
+        let said = while_it_checks(&bench, &mut session, || {
+            bench.ok(&mut writer, "DROP DATABASE d");
+            if again {
+                large(&bench, &mut writer);
+            }
+        });
+        assert_eq!(
+            said.errors().map(|error| error.number).collect::<Vec<_>>(),
+            [2520]
+        );
+        if !again {
+            large(&bench, &mut session);
+        }
+    }
+}
+
 #[test]
 fn procedures_of_the_system() {
     let bench = Bench::new();

@@ -3,12 +3,18 @@
 //! First the maps (GAM, PFS), which tell the pages in use; a page that is not in use is not looked at, whatever it carries. Then each page in use: identity,
 //! checksum or torn-page bits. In a database of ours the catalog tells more: each extent has one owner, each page of a table holds rows of it
 //! that can be read. A database that a real server made has no catalog that we read, so that it is checked as far as pages go.
+//!
+//! A check goes on piece by piece ([`Checking`]), and the database may change in between. So nothing that was read is kept for the next piece,
+//! and who has which extent is found out anew where the log has grown: each extent is judged by what is true while its piece is looked at.
 
 mod findings;
 mod reader;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+
+use bak::Lsn;
+use uuid::Uuid;
 
 use self::findings::{Findings, Owner};
 use self::reader::{Reader, Soundness};
@@ -24,8 +30,6 @@ use crate::message::Message;
 
 /// What is checked.
 pub(crate) struct Checked<'a> {
-    /// The database's name, for messages.
-    pub(crate) database: &'a str,
     /// Its id, for messages.
     pub(crate) database_id: i32,
     /// Its data files, all changed pages written.
@@ -36,27 +40,14 @@ pub(crate) struct Checked<'a> {
     pub(crate) pending: &'a [PageId],
 }
 
-/// The findings in the order of the files, then the sums: 8990 for each table with errors, 8989 for the database, also where both are zero.
-pub(crate) fn check(checked: &Checked<'_>) -> Vec<Message> {
-    let mut check = Check {
-        checked,
-        reader: Reader::new(checked.files),
-        findings: Findings::new(checked.database),
-        owners: BTreeMap::new(),
-        formats: BTreeMap::new(),
-        owners_known: true,
-    };
-    check.find_owners();
-    for file in checked.files {
-        check.file(file);
-    }
-    check.findings.summary()
-}
-
-struct Check<'a> {
-    checked: &'a Checked<'a>,
-    reader: Reader<'a>,
-    findings: Findings<'a>,
+/// A check under way: what was found so far, and where it goes on.
+#[derive(Debug)]
+pub struct Checking {
+    findings: Findings,
+    /// Index of the file and page in it.
+    next: (usize, u32),
+    /// The binding of the database and the end of its log when the owners below were found.
+    seen: Option<(Uuid, Lsn)>,
     /// Which table has an extent.
     owners: BTreeMap<Extent, u32>,
     /// How rows of a table are laid out.
@@ -65,18 +56,79 @@ struct Check<'a> {
     owners_known: bool,
 }
 
+impl Checking {
+    /// A check of the database of this name, at its beginning.
+    #[must_use]
+    pub fn new(database: &str) -> Self {
+        Self {
+            findings: Findings::new(database),
+            next: (0, 0),
+            seen: None,
+            owners: BTreeMap::new(),
+            formats: BTreeMap::new(),
+            owners_known: true,
+        }
+    }
+
+    /// The binding of the database that it has begun to look at; none before the first piece.
+    #[must_use]
+    pub fn binding(&self) -> Option<Uuid> {
+        self.seen.map(|(binding, _)| binding)
+    }
+
+    /// The findings in the order of the files, then the sums: 8990 for each table with errors, 8989 for the database, also where
+    /// both are zero.
+    #[must_use]
+    pub fn summary(self) -> Vec<Message> {
+        self.findings.summary()
+    }
+}
+
+/// Looks at up to `pages` more pages, in whole extents, of the database as it is with its log up to `end`. Whether there are more.
+pub(crate) fn go_on(
+    checking: &mut Checking,
+    checked: &Checked<'_>,
+    (binding, end): (Uuid, Lsn),
+    pages: u32,
+) -> bool {
+    let is_new = checking.seen != Some((binding, end));
+    let mut check = Check {
+        checked,
+        reader: Reader::new(checked.files),
+        // What is wrong with the chains is told once.
+        is_told: checking.seen.is_some(),
+        checking,
+    };
+    if is_new {
+        check.find_owners();
+    }
+    check.checking.seen = Some((binding, end));
+    check.extents(pages.div_ceil(EXTENT))
+}
+
+struct Check<'a> {
+    checked: &'a Checked<'a>,
+    reader: Reader<'a>,
+    checking: &'a mut Checking,
+    /// What is wrong with the chains of tables was told by an earlier piece.
+    is_told: bool,
+}
+
 impl Check<'_> {
     /// Follows the chains of all tables.
     fn find_owners(&mut self) {
+        self.checking.owners.clear();
+        self.checking.formats.clear();
+        self.checking.owners_known = true;
         let Some(iam) = self.checked.catalog_iam else {
             return;
         };
         self.claim(CATALOG.0, iam);
-        self.formats.insert(CATALOG.0, row_format());
+        self.checking.formats.insert(CATALOG.0, row_format());
         match Catalog::open(&mut self.reader, iam) {
             Ok(catalog) => catalog.tables().for_each(|entry| self.claim_table(entry)),
             // What is wrong with its pages is found with the others.
-            Err(_) => self.owners_known = false,
+            Err(_) => self.checking.owners_known = false,
         }
         for chain in self.checked.pending {
             self.claim(0, *chain);
@@ -85,18 +137,21 @@ impl Check<'_> {
 
     fn claim_table(&mut self, entry: &Entry) {
         let facts = &entry.facts;
-        self.findings.name(facts.id.0, &facts.definition.name);
-        self.formats.insert(facts.id.0, entry.format.clone());
+        self.checking.findings.name(facts.id.0, &facts.definition.name);
+        self.checking.formats.insert(facts.id.0, entry.format.clone());
         self.claim(facts.id.0, facts.first_iam);
     }
 
     fn claim(&mut self, table: u32, first_iam: PageId) {
         let Ok(chain) = chain_of(&mut self.reader, first_iam) else {
-            self.owners_known = false;
+            self.checking.owners_known = false;
+            if self.is_told {
+                return;
+            }
             let owner = Owner::of(table);
             let nowhere = PageId { file: 0, page: 0 };
             let [object, index, partition, unit] = owner.ids();
-            self.findings.allocation(
+            self.checking.findings.allocation(
                 Some(table),
                 2575,
                 &[
@@ -112,24 +167,38 @@ impl Check<'_> {
             return;
         };
         for extent in chain.extents {
-            let before = self.owners.insert(extent, table);
-            if before.is_some() {
-                self.findings
-                    .allocation(None, 8904, &[&first_page(extent), &self.checked.database_id]);
+            let before = self.checking.owners.insert(extent, table);
+            if before.is_some() && !self.is_told {
+                self.checking.findings.allocation(
+                    None,
+                    8904,
+                    &[&first_page(extent), &self.checked.database_id],
+                );
             }
         }
     }
 
-    fn file(&mut self, file: &DataFile) {
-        let size = file.pages().unwrap_or(0);
-        for first in (0..size).step_by(EXTENT as usize) {
-            let extent = Extent {
-                file: file.id(),
-                number: first / EXTENT,
-            };
-            self.maps(extent, size);
-            self.extent(extent, size);
+    /// Checks the next extents, at most so many. Whether there are more.
+    fn extents(&mut self, most: u32) -> bool {
+        let mut left = most;
+        while let Some(file) = self.checked.files.get(self.checking.next.0) {
+            let size = file.pages().unwrap_or(0);
+            while self.checking.next.1 < size {
+                if left == 0 {
+                    return true;
+                }
+                left -= 1;
+                let extent = Extent {
+                    file: file.id(),
+                    number: self.checking.next.1 / EXTENT,
+                };
+                self.maps(extent, size);
+                self.extent(extent, size);
+                self.checking.next.1 += EXTENT;
+            }
+            self.checking.next = (self.checking.next.0 + 1, 0);
         }
+        false
     }
 
     /// Where a map begins to speak with this extent, says that it cannot be believed, if so.
@@ -148,7 +217,8 @@ impl Check<'_> {
 
     fn unusable(&mut self, first: PageId, last: u32) {
         let last = PageId { page: last, ..first };
-        self.findings
+        self.checking
+            .findings
             .allocation(None, 8998, &[&self.checked.database_id, &first, &last]);
     }
 
@@ -191,13 +261,15 @@ impl Check<'_> {
         let (Some(_), Some(allocated)) = (self.checked.catalog_iam, allocated) else {
             return;
         };
-        let owned = fixed || self.owners.contains_key(&extent);
+        let owned = fixed || self.checking.owners.contains_key(&extent);
         let first = first_page(extent);
-        if allocated && !owned && self.owners_known {
-            self.findings
+        if allocated && !owned && self.checking.owners_known {
+            self.checking
+                .findings
                 .allocation(None, 8905, &[&first, &self.checked.database_id]);
         } else if !allocated && owned {
-            self.findings
+            self.checking
+                .findings
                 .allocation(None, 8904, &[&first, &self.checked.database_id]);
         } else if !allocated && !owned {
             self.used_without_owner(extent);
@@ -216,15 +288,18 @@ impl Check<'_> {
             if byte & 0x40 != 0 {
                 let sgam = PageId { page: 3, ..id };
                 let flags = space::pfs_flags(byte);
-                self.findings
-                    .allocation(None, 8906, &[&id, &self.checked.database_id, &sgam, &pfs, &flags]);
+                self.checking.findings.allocation(
+                    None,
+                    8906,
+                    &[&id, &self.checked.database_id, &sgam, &pfs, &flags],
+                );
             }
         }
     }
 
     /// Checks a page that is in use, or of which nobody knows (`None`).
     fn page(&mut self, id: PageId, usage: Option<PageUse>) {
-        let table = self.owners.get(&Extent::of(id)).copied();
+        let table = self.checking.owners.get(&Extent::of(id)).copied();
         match self.reader.soundness(id) {
             Soundness::Sound => self.rows(id, table, usage),
             Soundness::Damaged => self.unprocessed(id, table),
@@ -237,14 +312,15 @@ impl Check<'_> {
         let owner = table.map_or(Owner::Unknown, Owner::of);
         let [object, index, partition, unit] = owner.ids();
         let kind = owner.kind();
-        self.findings
+        self.checking
+            .findings
             .consistency(table, 8928, &[&object, &index, &partition, &unit, &kind, &id]);
         // The test that fails where a read does, with the numbers that current builds print.
         let test = "IS_OFF (BUF_IOERR, pBUF->bstat)";
         let values: [&dyn Display; 9] = [
             &object, &index, &partition, &unit, &kind, &id, &test, &133_129, &-4,
         ];
-        self.findings.consistency(table, 8939, &values);
+        self.checking.findings.consistency(table, 8939, &values);
     }
 
     fn stranger(&mut self, id: PageId, table: Option<u32>) {
@@ -256,7 +332,7 @@ impl Check<'_> {
             .map(own_id)
             .unwrap_or(PageId { file: 0, page: 0 });
         let values: [&dyn Display; 7] = [&object, &index, &partition, &unit, &owner.kind(), &id, &found];
-        self.findings.consistency(table, 8909, &values);
+        self.checking.findings.consistency(table, 8909, &values);
     }
 
     /// Checks that a page of a table holds rows of it.
@@ -264,7 +340,7 @@ impl Check<'_> {
         let (Some(table), Some(PageUse::Rows(_))) = (table, usage) else {
             return;
         };
-        let Some(format) = self.formats.get(&table) else {
+        let Some(format) = self.checking.formats.get(&table) else {
             return;
         };
         let owner = Owner::of(table);
@@ -277,7 +353,7 @@ impl Check<'_> {
             .and_then(|page| Rows::of(page, TableId(table)))
         else {
             let values: [&dyn Display; 6] = [&id, &object, &index, &partition, &unit, &kind];
-            self.findings.consistency(Some(table), 2533, &values);
+            self.checking.findings.consistency(Some(table), 2533, &values);
             return;
         };
         for slot in 0..rows.slots() {
@@ -289,7 +365,7 @@ impl Check<'_> {
                     let values: [&dyn Display; 9] = [
                         &object, &index, &partition, &unit, &kind, &id, &test, &slot, &offset,
                     ];
-                    self.findings.consistency(Some(table), 8941, &values);
+                    self.checking.findings.consistency(Some(table), 8941, &values);
                 }
                 Some(Ok(row)) if format.decode(row).is_none() => {
                     let test = "ColumnOffsets <= (nextRec - pRec)";
@@ -297,7 +373,7 @@ impl Check<'_> {
                     let values: [&dyn Display; 10] = [
                         &object, &index, &partition, &unit, &kind, &id, &slot, &test, &length, &length,
                     ];
-                    self.findings.consistency(Some(table), 8944, &values);
+                    self.checking.findings.consistency(Some(table), 8944, &values);
                 }
                 Some(Ok(_)) => {}
             }

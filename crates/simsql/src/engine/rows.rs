@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::change::Access;
-use super::check::{Checked, check};
+use super::check::{Checked, Checking, go_on};
 use super::space::{allocated, changed};
 use super::tables::Tables;
 use super::{Engine, Result, RowId, TableDefinition, TableFacts, TableId, TransactionId};
@@ -115,18 +115,26 @@ impl Engine {
         self.with(None, |tables, access| tables.scan(access, table, visit))
     }
 
-    /// What DBCC CHECKDB finds: each damage as text of its message (8928, 8939, 8946 and so on), over all pages of all data files, and
-    /// the sums (8990, 8989). Messages print the database's name and id, which the caller knows.
+    /// What DBCC CHECKDB finds, all at once: see [`Engine::check_some`] and [`Checking::summary`].
     pub fn check(&mut self, database: &str, database_id: i32) -> Vec<crate::message::Message> {
+        let mut checking = Checking::new(database);
+        while self.check_some(&mut checking, database_id, u32::MAX) {}
+        checking.summary()
+    }
+
+    /// Lets a DBCC CHECKDB go on for up to `pages` pages, in whole extents; whether there are more. Each damage is found as its message (8928,
+    /// 8939, 8946 and so on). Messages print the id of the database, which the caller knows.
+    pub fn check_some(&mut self, checking: &mut Checking, database_id: i32, pages: u32) -> bool {
         // What cannot be written is found as it is in the file.
         let _ = self.core.note_differential().and_then(|()| self.core.write_all());
-        check(&Checked {
-            database,
+        let checked = Checked {
             database_id,
             files: &self.core.files.data(),
             catalog_iam: self.core.boot.catalog_iam,
             pending: &self.tables.pending(),
-        })
+        };
+        let state = (self.core.boot.boot.binding_id, self.core.log.next_lsn());
+        go_on(checking, &checked, state, pages)
     }
 
     /// Pages of a file: allocated, and changed since the differential base (`sys.dm_db_file_space_usage`).

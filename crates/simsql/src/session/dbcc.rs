@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use crate::answers::Answers;
+use crate::engine::Checking;
+use crate::instance::state::DatabaseEntry;
+use crate::instance::waiting::is_killed;
 use crate::instance::{access, permission, trouble};
 use crate::message::{Failure, Message};
 use crate::session::suspect::{self, PageEvent};
 use crate::session::{Session, run};
 use crate::tsql::statement::Word;
 use crate::value::{Column, Length, SqlType, Value};
+
+/// Pages that CHECKDB looks at before it lets others at the instance: 2 MiB, milliseconds.
+const PIECE: u32 = 256;
 
 /// Runs a DBCC statement.
 ///
@@ -98,37 +104,7 @@ async fn check(
             .first()
             .filter(|_| name != "CHECKTABLE" && name != "CHECKFILEGROUP"),
     )?;
-    let clock = &session.instance.world.clock;
-    let now = clock.now();
-    let found = {
-        let mut state = session.instance.state();
-        // Another session may have dropped it since it was looked up.
-        let Some(entry) = state.databases.get(&id) else {
-            return Ok(());
-        };
-        if !permission::in_database(&state, entry, &session.login, "ALTER") {
-            return Err(Failure::new(7983, &[&session.login, &entry.name]));
-        }
-        let Some(entry) = state.databases.get_mut(&id) else {
-            return Ok(());
-        };
-        let database = entry.name.clone();
-        let Some(engine) = entry.engine.as_mut() else {
-            return Err(Failure::new(945, &[&database]));
-        };
-        let found = engine.check(&database, i32::from(id));
-        let local = now.local(clock.offset_minutes(now));
-        for message in found.iter().filter(|message| message.is_error()) {
-            if let Some((file, page)) = suspect::page_of(&message.text) {
-                suspect::note(&mut state, (id, file, page), PageEvent::Error, (now, local));
-            }
-        }
-        found
-    };
-    session
-        .canceller
-        .unless_cancelled(clock.sleep(Duration::ZERO))
-        .await?;
+    let found = check_in_pieces(session, id).await?;
     let has_errors = found.iter().any(Message::is_error);
     for message in found {
         if has_errors || !quiet {
@@ -139,6 +115,62 @@ async fn check(
         answers.message(Message::new(2528, &[]));
     }
     Ok(())
+}
+
+/// Checks a database, and lets others at it between two pieces: they may change it, or drop it, and this session may be cancelled or
+/// killed.
+async fn check_in_pieces(session: &Session, id: u16) -> Result<Vec<Message>, Failure> {
+    let clock = &session.instance.world.clock;
+    let name = {
+        let state = session.instance.state();
+        let entry = state.databases.get(&id);
+        entry.map(|entry| entry.name.clone()).unwrap_or_default()
+    };
+    let mut checking = Checking::new(&name);
+    while check_piece(session, (id, &name), &mut checking)? {
+        session
+            .canceller
+            .unless_cancelled(clock.sleep(Duration::ZERO))
+            .await?;
+        if is_killed(session) {
+            return Err(Failure::cancelled());
+        }
+    }
+    let found = checking.summary();
+    let now = clock.now();
+    let local = now.local(clock.offset_minutes(now));
+    let mut state = session.instance.state();
+    for message in found.iter().filter(|message| message.is_error()) {
+        if let Some((file, page)) = suspect::page_of(&message.text) {
+            suspect::note(&mut state, (id, file, page), PageEvent::Error, (now, local));
+        }
+    }
+    Ok(found)
+}
+
+/// The next piece; whether there are more.
+fn check_piece(session: &Session, (id, name): (u16, &str), checking: &mut Checking) -> Result<bool, Failure> {
+    let mut state = session.instance.state();
+    // Another session may have dropped it since it was looked up, and made or restored another of the same number.
+    let is_begun = |entry: &&DatabaseEntry| {
+        let binding = entry.engine.as_ref().map(|engine| engine.boot().binding_id);
+        checking.binding().is_none() || binding.is_none() || binding == checking.binding()
+    };
+    let Some(entry) = state.databases.get(&id).filter(is_begun) else {
+        return Err(Failure::new(2520, &[&name]));
+    };
+    access::check_state(entry, session.id)?;
+    if !permission::in_database(&state, entry, &session.login, "ALTER") {
+        return Err(Failure::new(7983, &[&session.login, &entry.name]));
+    }
+    let engine = state
+        .databases
+        .get_mut(&id)
+        .and_then(|entry| entry.engine.as_mut());
+    let Some(engine) = engine else {
+        return Err(Failure::new(945, &[&name]));
+    };
+    Ok(engine.check_some(checking, i32::from(id), PIECE))
 }
 
 /// SHRINKFILE and SHRINKDATABASE: files keep their size; what the log can let go of is let go by a checkpoint.

@@ -52,18 +52,19 @@ struct Count {
 }
 
 /// What was found so far.
-pub(super) struct Findings<'a> {
-    database: &'a str,
+#[derive(Debug)]
+pub(super) struct Findings {
+    database: String,
     messages: Vec<Message>,
     names: BTreeMap<u32, String>,
     /// By table; 0 for what belongs to none.
     counts: BTreeMap<u32, Count>,
 }
 
-impl<'a> Findings<'a> {
-    pub(super) fn new(database: &'a str) -> Self {
+impl Findings {
+    pub(super) fn new(database: &str) -> Self {
         Self {
-            database,
+            database: database.to_owned(),
             messages: Vec::new(),
             names: BTreeMap::new(),
             counts: BTreeMap::new(),

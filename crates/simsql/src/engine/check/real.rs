@@ -78,13 +78,13 @@ fn one(path: &Path, set: &Value) {
         let file = memory.world.disk.open(&name, Open::Read).unwrap();
         data.push(DataFile::new(file, name, *id));
     }
-    let messages = check(&Checked {
-        database: "real",
+    let checked = Checked {
         database_id: 5,
         files: &data,
         catalog_iam: None,
         pending: &[],
-    });
+    };
+    let messages = super::tests::whole("real", &checked);
     let numbers: Vec<i32> = messages.iter().map(|message| message.number).collect();
     assert_eq!(numbers, [8989], "{}: {messages:#?}", path.display());
 }

@@ -11,6 +11,14 @@ use crate::world::Open;
 
 const PATH: &str = "/data.mdf";
 
+/// All findings, three extents at a time.
+pub(super) fn whole(database: &str, checked: &Checked<'_>) -> Vec<Message> {
+    let mut checking = Checking::new(database);
+    let state = (Uuid::nil(), Lsn::default());
+    while go_on(&mut checking, checked, state, 3 * EXTENT) {}
+    checking.summary()
+}
+
 struct Bench {
     memory: Memory,
     catalog_iam: PageId,
@@ -55,13 +63,13 @@ impl Bench {
 
     fn messages(&self) -> Vec<Message> {
         let file = self.memory.world.disk.open(PATH, Open::Write).unwrap();
-        check(&Checked {
-            database: "Shop",
+        let checked = Checked {
             database_id: 5,
             files: &[DataFile::new(file, PATH.into(), 1)],
             catalog_iam: Some(self.catalog_iam),
             pending: &[],
-        })
+        };
+        whole("Shop", &checked)
     }
 
     /// Changes a page and makes its checksum right again.
