@@ -1,9 +1,9 @@
 //! BACKUP: what may be backed up, the flow of pages and log to the media, messages, history.
 //!
-//! In order: the statement is resolved (`order`), the database is asked whether it may be (`allowed`), the lock that serialises backups is taken
-//! (`guards`), the media are looked at and opened (`media_set`), pages and log go out (`data`, `log` over `stage`), and what was done
-//! is told to the engine, to msdb, to the error log and to the client (`conclusion`). Where anything fails, the guards take back what was
-//! begun: no base changes, no log is truncated.
+//! In order: the statement is resolved (`order`), the database is asked whether it may be (`allowed`), the lock that serialises
+//! backups is taken (`guards`), the media are looked at and opened (`media_set`), pages and log go out (`data`, `log` over
+//! `stage`), and what was done is told to the engine, to msdb, to the error log and to the client (`conclusion`). Where anything
+//! fails, the guards take back what was begun: no base changes, no log is truncated.
 //!
 //! Deliberately absent, and refused: backups of files and filegroups, snapshot backups, encryption, tapes, and codecs other than
 //! MS_XPRESS.
@@ -43,8 +43,8 @@ use order::{After, Kind, Order};
 use output::{FRAME_TRANSFER, Output};
 use stage::Stage;
 
-/// Runs BACKUP. Information (3211, 4035, 3014) goes to `answers` as it comes; errors come back, 3013 last. Variables in the statement must
-/// have been replaced by what they hold.
+/// Runs BACKUP. Information (3211, 4035, 3014) goes to `answers` as it comes; errors come back, 3013 last. Variables in the
+/// statement must have been replaced by what they hold.
 ///
 /// # Errors
 /// As the map of errors says; [`Failure::cancelled`] where the session was.

@@ -1,8 +1,8 @@
 //! RESTORE: reading media, laying pages and log back, recovery, and the four forms that only look.
 //!
-//! A restore reads all families of its media set in pieces of a transfer, and lets others run between them. What it changes first is the
-//! database's entry, which is RESTORING from then on, and stays so where the restore fails. The log of real servers is not redone:
-//! their full and differential backups are restored page for page, and message 40511 says so.
+//! A restore reads all families of its media set in pieces of a transfer, and lets others run between them. What it changes first
+//! is the database's entry, which is RESTORING from then on, and stays so where the restore fails. The log of real servers is not
+//! redone: their full and differential backups are restored page for page, and message 40511 says so.
 //!
 //! Deliberately absent: single files, filegroups and pages, snapshots, master, marks by name.
 

@@ -1,6 +1,6 @@
-//! Backups and restores through the engine's own deeds, judged: while a random workload runs, fulls, differentials and logs are copied into a
-//! list; from the list the database is restored to random moments, and its tables equal the recorded history there. Crashes of the source between
-//! its backups, and of the target in the midst of restoring, change nothing.
+//! Backups and restores through the engine's own deeds, judged: while a random workload runs, fulls, differentials and logs are
+//! copied into a list; from the list the database is restored to random moments, and its tables equal the recorded history there.
+//! Crashes of the source between its backups, and of the target in the midst of restoring, change nothing.
 //!
 //! `BAC2_ENGINE_BACKUP_SEEDS` sets how many seeds are run; a failure names its seed.
 

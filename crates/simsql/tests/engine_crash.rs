@@ -1,6 +1,6 @@
-//! Recovery, judged: the power goes at every write and sync of short runs and at random ones of long runs; of each sector that was not
-//! synced yet, chance decides whether it got there. After that the tables hold exactly what committed (a commit that did not return may
-//! have, or not), nothing is wrong with the pages, and all of that also when the power goes again during recovery.
+//! Recovery, judged: the power goes at every write and sync of short runs and at random ones of long runs; of each sector that
+//! was not synced yet, chance decides whether it got there. After that the tables hold exactly what committed (a commit that did
+//! not return may have, or not), nothing is wrong with the pages, and all of that also when the power goes again during recovery.
 //!
 //! `BAC2_ENGINE_CRASH_SEEDS` sets how many seeds are run; a failure names its seed and its operation.
 

@@ -1,5 +1,5 @@
-//! The life of a database through the engine's own deeds, where one thing at a time goes wrong: a full log, a boot page that the power tears, a file
-//! that is being added.
+//! The life of a database through the engine's own deeds, where one thing at a time goes wrong: a full log, a boot page that the
+//! power tears, a file that is being added.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

@@ -1,7 +1,8 @@
-//! Real SQL Server backups restored into the simulated instance: what their headers say, page for page what they hold, and what becomes of their log.
+//! Real SQL Server backups restored into the simulated instance: what their headers say, page for page what they hold, and what
+//! becomes of their log.
 //!
-//! The files are not part of this project. The folder that holds them, with `expected.json` and the zstd-packed files it names, comes
-//! from the variable `BAC2_REAL_BACKUPS`; without it every trial is counted as ignored, not as passed.
+//! The files are not part of this project. The folder that holds them, with `expected.json` and the zstd-packed files it names,
+//! comes from the variable `BAC2_REAL_BACKUPS`; without it every trial is counted as ignored, not as passed.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod restoring;

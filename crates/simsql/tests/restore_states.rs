@@ -1,4 +1,5 @@
-//! The states that a restore leaves a database in: where its process ends in the midst of it, where it is cancelled, on another recovery path, READ_ONLY and in standby.
+//! The states that a restore leaves a database in: where its process ends in the midst of it, where it is cancelled, on another
+//! recovery path, READ_ONLY and in standby.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod restoring;

@@ -122,8 +122,8 @@ fn pages(files: &[FileExtents]) -> Vec<(u16, u64)> {
         .collect()
 }
 
-/// What builds from 2019 on send a second time with a full backup: the extents that changed meanwhile, and in any case the one that holds the
-/// primary file's header and maps. All 13 real ones send 1 to 16.
+/// What builds from 2019 on send a second time with a full backup: the extents that changed meanwhile, and in any case the one
+/// that holds the primary file's header and maps. All 13 real ones send 1 to 16.
 fn again(session: &Session, order: &Order, database: u16) -> Result<Vec<FileExtents>, Failure> {
     if order.kind != Kind::Full || session.instance.settings.version < Version::V2019 {
         return Ok(Vec::new());

@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn throughput_as_sql_server_printed_it() {
-        // Listings of real backups: 28,154 pages in 1.639 s at 134.195 MB/s; 426 pages in 0.026 s at 127.854 MB/s; 474 pages in 0.050 s at
-        // 74.023 MB/s. The times behind the milliseconds follow from the rates.
+        // Listings of real backups: 28,154 pages in 1.639 s at 134.195 MB/s; 426 pages in 0.026 s at 127.854 MB/s; 474 pages in
+        // 0.050 s at 74.023 MB/s. The times behind the milliseconds follow from the rates.
         for (pages, nanos, text) in [
             (
                 28_154,

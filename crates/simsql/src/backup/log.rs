@@ -215,8 +215,8 @@ fn give_up(session: &Session, order: &Order, database: u16, end: bak::Lsn) -> Re
     entry.files = engine.files();
     entry.state = DatabaseState::Restoring;
     let files = entry.files.clone();
-    // First the instance's record, then the boot page: a restart in between finds a restoring database that may be recovered, never an online one behind the
-    // tail that was told to be its last.
+    // First the instance's record, then the boot page: a restart in between finds a restoring database that may be recovered,
+    // never an online one behind the tail that was told to be its last.
     instance.save(&state)?;
     let reopened = engine
         .change_boot(&mut |boot| boot.redo_start = Some((end, boot.recovery_fork)))

@@ -1,4 +1,5 @@
-//! The blocks of the log as a backup reads them: an unbroken run from the start of a piece to its end, WITH CHECKSUM with sound checksums.
+//! The blocks of the log as a backup reads them: an unbroken run from the start of a piece to its end, WITH CHECKSUM with sound
+//! checksums.
 
 use bak::checksum::{LOG_BLOCK_CHECKSUM_AT, SECTOR, log_block_sum};
 use bak::writer::LogSegment;
@@ -20,8 +21,8 @@ impl LogCheck {
         }
     }
 
-    /// Takes the bytes at `at` of the log file, whole sectors. Whether all blocks that begin in them are what they should be; the checksum of one
-    /// that ends in a later transfer is not looked at.
+    /// Takes the bytes at `at` of the log file, whole sectors. Whether all blocks that begin in them are what they should be; the
+    /// checksum of one that ends in a later transfer is not looked at.
     pub(super) fn take(&mut self, at: u64, bytes: &[u8]) -> bool {
         let end = at + bytes.len() as u64;
         while self.next < end {

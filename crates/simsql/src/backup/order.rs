@@ -1,4 +1,5 @@
-//! What a BACKUP statement asks for, resolved: names looked up, defaults of the server applied, options that exclude each other refused.
+//! What a BACKUP statement asks for, resolved: names looked up, defaults of the server applied, options that exclude each other
+//! refused.
 
 use bak::writer::BlockSize;
 

@@ -1,7 +1,8 @@
-//! Where the bytes of one media family gather until they go out, transfer by transfer, to its device and the devices that mirror it.
+//! Where the bytes of one media family gather until they go out, transfer by transfer, to its device and the devices that mirror
+//! it.
 //!
-//! Pages are read right into the buffer that goes out; a device that is done with it gives it back, so that a backup to `NUL` touches each byte
-//! once.
+//! Pages are read right into the buffer that goes out; a device that is done with it gives it back, so that a backup to `NUL`
+//! touches each byte once.
 
 use bak::compressed::Encoder;
 use bak::writer::{Buffer, Piece, Sink};
@@ -48,8 +49,8 @@ impl Buffer for Output {
 }
 
 impl Output {
-    /// The next write of at most `most` bytes; `None` where nothing waits. Without `whole` only full blocks go, so that what follows stays on their
-    /// bounds, and compressed bytes wait until they fill a write.
+    /// The next write of at most `most` bytes; `None` where nothing waits. Without `whole` only full blocks go, so that what
+    /// follows stays on their bounds, and compressed bytes wait until they fill a write.
     fn take(&mut self, most: usize, block: usize, whole: bool) -> Option<Vec<u8>> {
         match self {
             Self::Plain(buffer) => {

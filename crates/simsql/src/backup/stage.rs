@@ -1,5 +1,5 @@
-//! Pages and log on their way from the engine to the media: one transfer at a time, the instance's mutex held for the reading of it alone, so
-//! that other sessions run between transfers.
+//! Pages and log on their way from the engine to the media: one transfer at a time, the instance's mutex held for the reading of
+//! it alone, so that other sessions run between transfers.
 
 use std::time::Duration;
 

@@ -29,7 +29,8 @@ pub(super) fn note(session: &Session, state: &mut State, database: u16, suspects
     let Some(engine) = entry.engine.as_mut() else {
         return;
     };
-    // The lock on the table is that of sessions: rows under another one's transaction are left alone. Between deeds nobody else writes, for the state is held.
+    // The lock on the table is that of sessions: rows under another one's transaction are left alone. Between deeds nobody else
+    // writes, for the state is held.
     let table = engine.find_table("dbo", "suspect_pages");
     if table.is_some_and(|table| entry.locks.tables.contains_key(&table.id)) {
         return;

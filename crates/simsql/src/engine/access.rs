@@ -1,4 +1,5 @@
-//! How rows and allocation reach pages: every change is logged and undone with its transaction, without either knowing of log or pool.
+//! How rows and allocation reach pages: every change is logged and undone with its transaction, without either knowing of log or
+//! pool.
 
 use super::pages::{Page, PageId};
 use super::{DatabaseFile, Result};
@@ -17,10 +18,10 @@ pub trait PageRead {
 
 /// Pages of one database within a transaction.
 ///
-/// A change is redone by its bytes when the log is replayed and undone by the bytes it replaced, so that nothing but the transaction's own changes may
-/// overlap with them until it ends: rows of a table under its write lock are such bytes, shared allocation maps are not; those change
-/// between [`PageAccess::begin_system`] and [`PageAccess::end_system`], which are never undone.
-/// The page's LSN, its checksum and the differential bitmap are not the caller's business.
+/// A change is redone by its bytes when the log is replayed and undone by the bytes it replaced, so that nothing but the
+/// transaction's own changes may overlap with them until it ends: rows of a table under its write lock are such bytes, shared
+/// allocation maps are not; those change between [`PageAccess::begin_system`] and [`PageAccess::end_system`], which are never
+/// undone. The page's LSN, its checksum and the differential bitmap are not the caller's business.
 pub trait PageAccess: PageRead {
     /// Replaces bytes of a page; not those of its LSN (40..50) and checksum (60..64), nor flag bits 4..6.
     ///

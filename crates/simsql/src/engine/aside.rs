@@ -1,13 +1,15 @@
-//! Pages written aside before they are written to their places, so that a loss of power in the midst of a page leaves one whole copy of it.
+//! Pages written aside before they are written to their places, so that a loss of power in the midst of a page leaves one whole
+//! copy of it.
 //!
-//! A page is sixteen sectors, and the power may go between any two of them. Log records tell only the bytes that changed; they cannot mend a page
-//! of which half is old. So a batch of pages goes to a file beside the database first, is made durable there, and only then goes
-//! to its places; these are durable before the next batch overwrites the file. When the database is opened, a page whose place holds
-//! something older than its copy, or as old, gets the copy: the header sector with the page's LSN is written whole or not at all.
+//! A page is sixteen sectors, and the power may go between any two of them. Log records tell only the bytes that changed; they
+//! cannot mend a page of which half is old. So a batch of pages goes to a file beside the database first, is made durable there,
+//! and only then goes to its places; these are durable before the next batch overwrites the file. When the database is opened, a
+//! page whose place holds something older than its copy, or as old, gets the copy: the header sector with the page's LSN is
+//! written whole or not at all.
 //!
-//! The file has a header of whole sectors (what the batch holds, with a checksum of each page and of itself) and the pages. A header or a page that
-//! does not agree with its checksum was never finished, and then nothing was written to that place.
-//! A real server has no such file (it finds torn pages and leaves them to a restore); it goes when the database is closed.
+//! The file has a header of whole sectors (what the batch holds, with a checksum of each page and of itself) and the pages. A
+//! header or a page that does not agree with its checksum was never finished, and then nothing was written to that place. A real
+//! server has no such file (it finds torn pages and leaves them to a restore); it goes when the database is closed.
 
 use std::sync::Arc;
 

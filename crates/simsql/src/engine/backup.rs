@@ -1,8 +1,8 @@
 //! The engine's side of backups.
 //!
-//! A data backup begins with a checkpoint, so that the pages in the files are all of one moment at least; what changes them while they are read is in the
-//! log behind that checkpoint, which is kept until the backup ends and goes into the backup. The boot page is handed out as it was at that
-//! moment: it names the checkpoint where redo of the backup begins.
+//! A data backup begins with a checkpoint, so that the pages in the files are all of one moment at least; what changes them while
+//! they are read is in the log behind that checkpoint, which is kept until the backup ends and goes into the backup. The boot
+//! page is handed out as it was at that moment: it names the checkpoint where redo of the backup begins.
 
 use bak::{LocalTime, Lsn};
 use uuid::Uuid;
@@ -37,8 +37,9 @@ impl Engine {
         self.core.settle(begun)
     }
 
-    /// Appends `count` consecutive extents as they are now to `out`. With `verify` pages are checked as BACKUP WITH CHECKSUM does; a damaged one
-    /// is an error ([`super::EngineError::Page`]), after which the same call without `verify` gives the bytes as they are.
+    /// Appends `count` consecutive extents as they are now to `out`. With `verify` pages are checked as BACKUP WITH CHECKSUM
+    /// does; a damaged one is an error ([`super::EngineError::Page`]), after which the same call without `verify` gives the bytes
+    /// as they are.
     ///
     /// # Errors
     /// Also where the file cannot be read; `out` is then as it was.
@@ -94,7 +95,8 @@ impl Engine {
         files
     }
 
-    /// Closes the current log block, makes the log durable and tells where it ends: the (exclusive) LastLSN of a backup, slot 1 of the next block.
+    /// Closes the current log block, makes the log durable and tells where it ends: the (exclusive) LastLSN of a backup, slot 1
+    /// of the next block.
     ///
     /// # Errors
     /// Where the log cannot be written.
@@ -128,8 +130,8 @@ impl Engine {
         self.core.log.read_raw(offset, length, out)
     }
 
-    /// Ends a data backup. With `success` a full one becomes the differential base with `guid`, and with a full or a differential one the log chain
-    /// begins where there was none.
+    /// Ends a data backup. With `success` a full one becomes the differential base with `guid`, and with a full or a differential
+    /// one the log chain begins where there was none.
     ///
     /// # Errors
     /// Where the boot page cannot be written: the base is the old one then.

@@ -70,7 +70,8 @@ pub struct RestoredData {
 }
 
 impl Boot {
-    /// The facts of a database that is not open, from the boot page in its file; `None` where that cannot be read. One page is read, nothing else.
+    /// The facts of a database that is not open, from the boot page in its file; `None` where that cannot be read. One page is
+    /// read, nothing else.
     #[must_use]
     pub fn of_closed(disk: &dyn Disk, files: &[DatabaseFile]) -> Option<Self> {
         let primary = files.iter().find(|file| file.file_id == BOOT_PAGE.file)?;

@@ -1,4 +1,5 @@
-//! The boot page, (1:9): [`Boot`] in bytes, at the offsets where SQL Server has it as far as they are known, the rest in a block of our own.
+//! The boot page, (1:9): [`Boot`] in bytes, at the offsets where SQL Server has it as far as they are known, the rest in a block
+//! of our own.
 //!
 //! Offsets from the record, which begins at byte 96 of the page. Those marked are not in any document: they hold in 41 of 41 boot
 //! pages of real backups (builds 9 to 17), compared with what the backups' headers say.
@@ -65,8 +66,8 @@ pub(crate) struct BootPage {
 }
 
 impl BootPage {
-    /// Writes itself onto the boot page. What is there and is not ours to know stays; a page of zeros is formatted. LSN and protection of the page are
-    /// the caller's.
+    /// Writes itself onto the boot page. What is there and is not ours to know stays; a page of zeros is formatted. LSN and
+    /// protection of the page are the caller's.
     pub(crate) fn encode(&self, page: &mut Page) {
         if page[1] != PageType::Boot as u8 {
             format(page);
@@ -107,8 +108,8 @@ impl BootPage {
         put(record, BLOCK, &block::encode(self));
     }
 
-    /// Reads a boot page, ours or a real one's; `None` where it is none. What a real page is not known to tell: the binding id is on page 0 of
-    /// the file and nil here; no option is set.
+    /// Reads a boot page, ours or a real one's; `None` where it is none. What a real page is not known to tell: the binding id is
+    /// on page 0 of the file and nil here; no option is set.
     pub(crate) fn decode(page: &Page) -> Option<Self> {
         if page[1] != PageType::Boot as u8 {
             return None;

@@ -1,8 +1,8 @@
 //! Which tables there are: the simulation's own catalog, a heap like any table, and what is known of it in memory.
 //!
-//! A table is one row of kind [`TABLE`] and one of kind [`COLUMN`] for each of its columns. The next object id is on the catalog's first IAM page,
-//! where a rollback does not reach it: an id is never used twice. SQL Server's own catalog (sysschobjs and the rest) is deliberately
-//! absent: real databases have no table here.
+//! A table is one row of kind [`TABLE`] and one of kind [`COLUMN`] for each of its columns. The next object id is on the
+//! catalog's first IAM page, where a rollback does not reach it: an id is never used twice. SQL Server's own catalog (sysschobjs
+//! and the rest) is deliberately absent: real databases have no table here.
 
 mod entry;
 

@@ -1,10 +1,10 @@
 //! Checkpoints, and what of the log they let go.
 //!
-//! A checkpoint here is a sharp one: nobody else runs meanwhile, so that every page is in its file when the record is written, and redo begins
-//! at the record itself. The record is the first of its block: it is where the log of a backup begins.
+//! A checkpoint here is a sharp one: nobody else runs meanwhile, so that every page is in its file when the record is written,
+//! and redo begins at the record itself. The record is the first of its block: it is where the log of a backup begins.
 //!
-//! The order is what makes it safe: pages, then the record, then the boot page that names it, then truncation. A crash in between finds the checkpoint
-//! before, and its log.
+//! The order is what makes it safe: pages, then the record, then the boot page that names it, then truncation. A crash in between
+//! finds the checkpoint before, and its log.
 
 use bak::Lsn;
 
@@ -66,8 +66,8 @@ impl Core {
         .filter_map(|(lsn, wait)| Some((lsn?, wait)))
     }
 
-    /// Why the log is not shorter: who needs the oldest of it, as long as that is not in the virtual log file that is written to, which is never let
-    /// go. Of several who need it from the same place on the first in the order of [`Core::needs`] is named.
+    /// Why the log is not shorter: who needs the oldest of it, as long as that is not in the virtual log file that is written to,
+    /// which is never let go. Of several who need it from the same place on the first in the order of [`Core::needs`] is named.
     fn reuse_wait(&self) -> ReuseWait {
         let oldest = self.needs().min_by_key(|(lsn, _)| lsn.vlf);
         match oldest {
@@ -79,7 +79,8 @@ impl Core {
 
 /// The log.
 impl Engine {
-    /// Writes all changed pages and a checkpoint record; truncates the log where the recovery model lets it. Gives the checkpoint's LSN.
+    /// Writes all changed pages and a checkpoint record; truncates the log where the recovery model lets it. Gives the
+    /// checkpoint's LSN.
     ///
     /// # Errors
     /// Where a file cannot be written.
@@ -109,8 +110,8 @@ impl Engine {
         }
     }
 
-    /// Takes a checkpoint after a commit or a rollback, where redo would become long or the log could be reused. That one fails is no failure of the transaction,
-    /// which has ended; the next one tries again.
+    /// Takes a checkpoint after a commit or a rollback, where redo would become long or the log could be reused. That one fails
+    /// is no failure of the transaction, which has ended; the next one tries again.
     pub(super) fn relieve_log(&mut self, at: Moment) {
         let core = &mut self.core;
         let since = core

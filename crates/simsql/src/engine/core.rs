@@ -1,7 +1,8 @@
 //! The parts of an engine, and how a page gets into memory and out of it again.
 //!
-//! Out of it under two rules. The write-ahead rule: what the page's newest record says must be durable first. And no page is written in its place before
-//! a whole copy of it is durable elsewhere ([`super::aside`]), but for one whose content redo would make anew anyway.
+//! Out of it under two rules. The write-ahead rule: what the page's newest record says must be durable first. And no page is
+//! written in its place before a whole copy of it is durable elsewhere ([`super::aside`]), but for one whose content redo would
+//! make anew anyway.
 
 use std::collections::BTreeMap;
 
@@ -106,8 +107,8 @@ impl Core {
         Ok(())
     }
 
-    /// The pages that need a copy aside, as they will be written. One that a record made anew since where redo would begin needs none: a
-    /// torn one does not agree with its checksum, and redo makes it anew whatever its file holds.
+    /// The pages that need a copy aside, as they will be written. One that a record made anew since where redo would begin needs
+    /// none: a torn one does not agree with its checksum, and redo makes it anew whatever its file holds.
     fn protected(&self, ids: &[PageId], protection: Protection) -> Vec<(PageId, Box<Page>)> {
         let redone = |frame: &Frame| protection == Protection::Checksum && frame.formatted >= self.redo_from;
         ids.iter()

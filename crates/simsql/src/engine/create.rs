@@ -18,8 +18,8 @@ use super::{DatabaseFile, Engine, EngineError, NewDatabase, Result, aside};
 use crate::moment::Moment;
 use crate::world::{Kind, Open, World};
 
-/// Sequence number of a new log's first virtual log file. A new database is a copy of model there, whose log has been through some; real ones begin in
-/// the thirties.
+/// Sequence number of a new log's first virtual log file. A new database is a copy of model there, whose log has been through
+/// some; real ones begin in the thirties.
 const FIRST_VLF: u32 = 34;
 
 /// Removes what was made, unless the database came to be.

@@ -1,8 +1,8 @@
 //! One data file: whole pages at their places, checked when they are read and protected when they are written.
 //!
-//! A page says itself how it is protected (flags 0x200 checksum, 0x100 torn-page bits), so that a database which changed its option, or came from
-//! an older server, is read page by page as it is. Pages that were never formatted are no damage where only the file is
-//! looked at: an extent that is in use carries zeros or stale bytes in its unused pages.
+//! A page says itself how it is protected (flags 0x200 checksum, 0x100 torn-page bits), so that a database which changed its
+//! option, or came from an older server, is read page by page as it is. Pages that were never formatted are no damage where only
+//! the file is looked at: an extent that is in use carries zeros or stale bytes in its unused pages.
 
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ impl DataFile {
         self.file.sync().map_err(|error| self.refused(error))
     }
 
-    /// A page that is in use, checked ([`verify_in_use`]), with the bits that torn-page detection had moved away back in their places.
+    /// A page that is in use, checked ([`verify_in_use`]), with the bits that torn-page detection had moved away back in their
+    /// places.
     pub(crate) fn read_page(&self, number: u32) -> Result<Box<Page>> {
         let mut content = Box::new([0; PAGE]);
         self.file
@@ -69,8 +70,8 @@ impl DataFile {
         Ok(content)
     }
 
-    /// Appends pages as they stand in the file. With `verify` each is checked ([`verify_as_found`]); the first damaged one is the error,
-    /// and `out` is as it was.
+    /// Appends pages as they stand in the file. With `verify` each is checked ([`verify_as_found`]); the first damaged one is the
+    /// error, and `out` is as it was.
     pub(crate) fn read_run(&self, first: u32, count: u32, verify: bool, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         out.resize(start + count as usize * PAGE, 0);
@@ -142,8 +143,8 @@ fn offset(page: u32) -> u64 {
     u64::from(page) * PAGE as u64
 }
 
-/// Checks a page that must have been formatted: identity, then checksum or torn-page bits. A page of zeros only is one that was allocated
-/// and not written before a loss of power, which is for recovery to make good. The error is the detail of message 824.
+/// Checks a page that must have been formatted: identity, then checksum or torn-page bits. A page of zeros only is one that was
+/// allocated and not written before a loss of power, which is for recovery to make good. The error is the detail of message 824.
 pub(crate) fn verify_in_use(content: &Page, id: PageId) -> std::result::Result<(), String> {
     if content.iter().all(|byte| *byte == 0) {
         return Ok(());
@@ -158,8 +159,8 @@ pub(crate) fn verify_in_use(content: &Page, id: PageId) -> std::result::Result<(
     verify_protection(content)
 }
 
-/// Checks a page of which nobody knows whether it was ever formatted, as BACKUP WITH CHECKSUM does: one that does not say that it is the page of its place is
-/// passed over, unless a single flipped bit is all that is wrong with it.
+/// Checks a page of which nobody knows whether it was ever formatted, as BACKUP WITH CHECKSUM does: one that does not say that it
+/// is the page of its place is passed over, unless a single flipped bit is all that is wrong with it.
 pub(crate) fn verify_as_found(content: &Page, id: PageId) -> std::result::Result<(), String> {
     if content[0] == 1 && own_id(content) == id {
         return verify_protection(content);

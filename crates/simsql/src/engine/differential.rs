@@ -1,9 +1,9 @@
 //! Which extents changed since the differential base: bits of the DCM pages, gathered in memory.
 //!
-//! The bits are not logged. They reach their pages at every checkpoint, before the checkpoint's record, so that what a crash loses are at most bits of changes
-//! that are in the log behind it; redo sets those again for every record it sees, also where the page itself already has the change (the page may
-//! have reached its file before the power went, its bit had not). A bit too many costs a differential backup an extent, one too few would cost
-//! its restore a page.
+//! The bits are not logged. They reach their pages at every checkpoint, before the checkpoint's record, so that what a crash
+//! loses are at most bits of changes that are in the log behind it; redo sets those again for every record it sees, also where
+//! the page itself already has the change (the page may have reached its file before the power went, its bit had not). A bit too
+//! many costs a differential backup an extent, one too few would cost its restore a page.
 
 use std::collections::BTreeSet;
 
@@ -66,8 +66,8 @@ impl Core {
         Ok(())
     }
 
-    /// A new differential base: no extent is marked but those that changed since the base's checkpoint. The boot page must name the base already: should
-    /// the power go in between, too many bits are set and not too few.
+    /// A new differential base: no extent is marked but those that changed since the base's checkpoint. The boot page must name
+    /// the base already: should the power go in between, too many bits are set and not too few.
     pub(super) fn clear_differential(&mut self) -> Result<()> {
         self.note_differential()?;
         for (file, size) in self.files.sizes() {

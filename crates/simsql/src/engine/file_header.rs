@@ -1,8 +1,8 @@
 //! Page 0 of each data file: which file of which database it is.
 //!
-//! One row whose columns all vary. Those that are known, by comparing the header pages of 41 real backups (builds 9 to 17) with what the backups say
-//! of the file: 0 binding id, 2 file id, 3 filegroup, 4 size in pages, 5 largest size, 20 and 21 checkpoint and
-//! BackupSetGUID of the differential base, 23 identity of the file, 27 logical name. The others stay empty.
+//! One row whose columns all vary. Those that are known, by comparing the header pages of 41 real backups (builds 9 to 17) with
+//! what the backups say of the file: 0 binding id, 2 file id, 3 filegroup, 4 size in pages, 5 largest size, 20 and 21 checkpoint
+//! and BackupSetGUID of the differential base, 23 identity of the file, 27 logical name. The others stay empty.
 
 use bak::Lsn;
 use bak::writer::page::{HEADER, PageIdentity, PageType, put_slots, write_header};

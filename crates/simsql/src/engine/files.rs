@@ -1,4 +1,5 @@
-//! The files of one database: its data files by number, what is known of its log file, and which data files have writes that are not durable.
+//! The files of one database: its data files by number, what is known of its log file, and which data files have writes that are
+//! not durable.
 //!
 //! Sizes are those of the files themselves: a file's facts are brought up to date when it grows.
 

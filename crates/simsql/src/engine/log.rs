@@ -1,8 +1,8 @@
 //! The log file: virtual log files (VLFs) of log blocks of records, each record with its LSN `vlf:block:slot`.
 //!
-//! The payload of a record is the caller's. Records gather in one open block in memory until [`Log::flush`], which seals it with its checksum, writes it
-//! and makes it durable; a block never changes again. VLFs are used in the order of their sequence numbers and reused when truncation has let all of
-//! their records go; the file grows by new VLFs where none is free.
+//! The payload of a record is the caller's. Records gather in one open block in memory until [`Log::flush`], which seals it with
+//! its checksum, writes it and makes it durable; a block never changes again. VLFs are used in the order of their sequence
+//! numbers and reused when truncation has let all of their records go; the file grows by new VLFs where none is free.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -106,8 +106,8 @@ impl Log {
         Self::make(LogFile::new(file, plan.path.clone()), plan, first_vlf)
     }
 
-    /// Opens a log as the last process left it: finds its VLFs and its end, the last block in an unbroken run of sound blocks. A torn block
-    /// behind the end is no damage: nobody was told that it is durable.
+    /// Opens a log as the last process left it: finds its VLFs and its end, the last block in an unbroken run of sound blocks. A
+    /// torn block behind the end is no damage: nobody was told that it is durable.
     pub(crate) fn open(file: Arc<dyn DiskFile>, plan: LogPlan) -> Result<Self> {
         Self::find_again(LogFile::new(file, plan.path.clone()), plan)
     }
@@ -116,14 +116,15 @@ impl Log {
     /// is full, which is then written.
     ///
     /// # Errors
-    /// [`super::EngineError::Log`] for a longer record,
-    /// [`super::EngineError::LogFull`] where no VLF is free and the file may not grow, less what [`Log::reserve`] keeps for rollbacks.
+    /// [`super::EngineError::Log`] for a longer record, [`super::EngineError::LogFull`] where no VLF is free and the file may not
+    /// grow, less what [`Log::reserve`] keeps for rollbacks.
     pub(crate) fn append(&mut self, payload: &[u8]) -> Result<Lsn> {
         self.put(payload, false)
     }
 
-    /// Keeps room so that rollbacks of `bytes` of records can always be logged; `append_reserved` may use it. A record that is flushed alone takes a
-    /// sector, so that 512 should be reserved for it. What is reserved stays so until [`Log::release`], used or not.
+    /// Keeps room so that rollbacks of `bytes` of records can always be logged; `append_reserved` may use it. A record that is
+    /// flushed alone takes a sector, so that 512 should be reserved for it. What is reserved stays so until [`Log::release`],
+    /// used or not.
     ///
     /// # Errors
     /// [`super::EngineError::LogFull`] where there is no such room.
@@ -157,8 +158,8 @@ impl Log {
         Lsn { vlf, block, slot: 1 }
     }
 
-    /// Makes all records durable: one write of the open block and one sync, none where all are already. After a failure the log refuses everything
-    /// that writes, with the same error, until it is opened again: nobody knows what the file holds.
+    /// Makes all records durable: one write of the open block and one sync, none where all are already. After a failure the log
+    /// refuses everything that writes, with the same error, until it is opened again: nobody knows what the file holds.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.refuse_broken()?;
         self.seal()?;
@@ -174,8 +175,8 @@ impl Log {
         Ok(self.next_lsn())
     }
 
-    /// Calls `visit` for each record from `from` (a record's LSN, or that of a block's start) on, in order, to the end or until it breaks. Damage before
-    /// the end is an error.
+    /// Calls `visit` for each record from `from` (a record's LSN, or that of a block's start) on, in order, to the end or until
+    /// it breaks. Damage before the end is an error.
     pub(crate) fn scan(&self, from: Lsn, visit: &mut dyn FnMut(Lsn, &[u8]) -> ControlFlow<()>) -> Result<()> {
         self.visit_all(from, visit)
     }
@@ -185,7 +186,8 @@ impl Log {
         self.one(lsn)
     }
 
-    /// VLFs whose records are all before `keep` may be reused; the current one stays. Not durable before the next sync, which does no harm.
+    /// VLFs whose records are all before `keep` may be reused; the current one stays. Not durable before the next sync, which
+    /// does no harm.
     pub(crate) fn truncate(&mut self, keep: Lsn) -> Result<()> {
         self.let_go(keep)
     }
@@ -238,7 +240,8 @@ impl Log {
         self.distance(from, to)
     }
 
-    /// The log from the block of `first` to `end` (a block's start, all before it durable) in pieces for a backup, one a VLF, ascending.
+    /// The log from the block of `first` to `end` (a block's start, all before it durable) in pieces for a backup, one a VLF,
+    /// ascending.
     pub(crate) fn pieces(&self, first: Lsn, end: Lsn) -> Vec<LogSegment> {
         self.segments(first, end)
     }
@@ -248,8 +251,9 @@ impl Log {
         self.bytes_at(offset, length, out)
     }
 
-    /// For a restore: takes whole blocks of `segment` that begin at byte `start` of the log file they come from; each lands in a VLF of the same sequence number
-    /// and at the same block number. Blocks that are there already are passed over; a gap to what is there is an error.
+    /// For a restore: takes whole blocks of `segment` that begin at byte `start` of the log file they come from; each lands in a
+    /// VLF of the same sequence number and at the same block number. Blocks that are there already are passed over; a gap to what
+    /// is there is an error.
     pub(crate) fn receive(&mut self, segment: &LogSegment, start: u64, blocks: &[u8]) -> Result<()> {
         self.take(segment, start, blocks)
     }
@@ -264,8 +268,9 @@ impl Log {
         Self::make_empty(LogFile::new(file, plan.path.clone()), plan)
     }
 
-    /// Throws away every record from `end` on, durably, and goes on in a new VLF: records of another fork never follow in the same block.
-    /// Gives the next record's LSN. A block in which the log is cut stays, with the records before `end` alone; so backups see it, too.
+    /// Throws away every record from `end` on, durably, and goes on in a new VLF: records of another fork never follow in the
+    /// same block. Gives the next record's LSN. A block in which the log is cut stays, with the records before `end` alone; so
+    /// backups see it, too.
     ///
     /// # Errors
     /// [`super::EngineError::Log`] where `end` is not in the log, or in a block that SQL Server wrote but not at its start.

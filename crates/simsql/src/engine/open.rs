@@ -20,7 +20,8 @@ use super::{Boot, DatabaseFile, Engine, Opening, PageId, RecoveryModel, Result, 
 use crate::moment::Moment;
 use crate::world::{Open, World};
 
-/// Paths of files that may stand beside those of a database while it is open, restoring or lost its power: what DROP DATABASE removes with them.
+/// Paths of files that may stand beside those of a database while it is open, restoring or lost its power: what DROP DATABASE
+/// removes with them.
 #[must_use]
 pub fn side_files(files: &[DatabaseFile]) -> Vec<String> {
     let data = files.iter().filter(|file| file.file_type == bak::FileType::Data);
@@ -211,8 +212,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes everything, with a checkpoint, so that the files can be opened without recovery (a clean shutdown, OFFLINE). Transactions that
-    /// are still open are rolled back when it is opened again.
+    /// Writes everything, with a checkpoint, so that the files can be opened without recovery (a clean shutdown, OFFLINE).
+    /// Transactions that are still open are rolled back when it is opened again.
     ///
     /// # Errors
     /// Where a file cannot be written.
@@ -235,8 +236,8 @@ impl Engine {
         &self.core.boot.boot
     }
 
-    /// Changes facts on the boot page (and BindingID in the file headers); durable when it returns. What belongs to the log chain follows of itself: under
-    /// SIMPLE there is none.
+    /// Changes facts on the boot page (and BindingID in the file headers); durable when it returns. What belongs to the log chain
+    /// follows of itself: under SIMPLE there is none.
     ///
     /// # Errors
     /// Where the page cannot be written.
@@ -266,8 +267,8 @@ impl Engine {
         self.core.pool.set_limit(pages);
     }
 
-    /// With `false`, pages go to their files whether or not their log is durable. A database is lost that way; it exists so that the tests of recovery
-    /// can show that they would notice.
+    /// With `false`, pages go to their files whether or not their log is durable. A database is lost that way; it exists so that
+    /// the tests of recovery can show that they would notice.
     pub fn keep_write_ahead(&mut self, keep: bool) {
         self.core.keeps_write_ahead = keep;
     }

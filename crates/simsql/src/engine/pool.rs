@@ -1,9 +1,10 @@
 //! Pages in memory: a bounded number of frames, and which of them may go.
 //!
-//! A frame is clean (as in its file), dirty (newer than its file), or held (part of a section of system changes whose records are not in the log yet).
-//! Clean frames make room for others first, those not looked at since the hand last came by before the rest; dirty ones must be written
-//! by the [`Core`](super::core::Core), which knows the log; held ones stay, and if need be the pool outgrows its bound until their section ends.
-//! Everything goes in the order of the page ids, so that the same calls leave the same frames.
+//! A frame is clean (as in its file), dirty (newer than its file), or held (part of a section of system changes whose records are
+//! not in the log yet). Clean frames make room for others first, those not looked at since the hand last came by before the rest;
+//! dirty ones must be written by the [`Core`](super::core::Core), which knows the log; held ones stay, and if need be the pool
+//! outgrows its bound until their section ends. Everything goes in the order of the page ids, so that the same calls leave the
+//! same frames.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

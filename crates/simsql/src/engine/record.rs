@@ -1,8 +1,9 @@
 //! What the log says: one record a change, in a form of our own.
 //!
-//! A record is a kind (one byte) and its fields in little-endian order. [`Record::Write`] carries both the bytes that were there and those that
-//! replaced them, so that it can be redone and undone; [`Record::System`] and [`Record::Format`] belong to a section of changes that is redone
-//! whole or not at all and never undone; [`Record::Compensation`] says that a write was undone, and is itself only ever redone.
+//! A record is a kind (one byte) and its fields in little-endian order. [`Record::Write`] carries both the bytes that were there
+//! and those that replaced them, so that it can be redone and undone; [`Record::System`] and [`Record::Format`] belong to a
+//! section of changes that is redone whole or not at all and never undone; [`Record::Compensation`] says that a write was undone,
+//! and is itself only ever redone.
 //!
 //! A record that does not read as one of these is damage, or log that another engine wrote: nothing is guessed.
 
@@ -493,8 +494,8 @@ impl<'a> In<'a> {
 }
 
 impl Record {
-    /// The record at `lsn`, as one of a chain that is walked from its newest record back: a restored log may say anything, and a walk that
-    /// does not go back never ends.
+    /// The record at `lsn`, as one of a chain that is walked from its newest record back: a restored log may say anything, and a
+    /// walk that does not go back never ends.
     ///
     /// # Errors
     /// [`EngineError::Log`] where the next one is not before it.

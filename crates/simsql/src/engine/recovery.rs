@@ -1,8 +1,9 @@
 //! RECOVERY: the end of a restore, in pieces of bounded size, between which its caller may let others run.
 //!
-//! First the log is read for who is still at work, and pages are looked at where LSNs depend on them; that changes nothing. Then the new fork goes on the boot page, and
-//! from then on no more log is taken. Should recovery be cut off behind that, by a crash or by whoever gives it up, it is begun again: pages that it had changed have
-//! LSNs of log that is cut off once more, and are set back before LSNs are given out a second time.
+//! First the log is read for who is still at work, and pages are looked at where LSNs depend on them; that changes nothing. Then
+//! the new fork goes on the boot page, and from then on no more log is taken. Should recovery be cut off behind that, by a crash
+//! or by whoever gives it up, it is begun again: pages that it had changed have LSNs of log that is cut off once more, and are
+//! set back before LSNs are given out a second time.
 
 use std::collections::BTreeMap;
 
@@ -76,8 +77,8 @@ struct Walk {
 }
 
 impl Engine {
-    /// RECOVERY in one call: undoes what did not commit, cuts off log beyond the stop, and opens the database for changes under a new fork
-    /// (`fork`), beginning at the end of what was redone.
+    /// RECOVERY in one call: undoes what did not commit, cuts off log beyond the stop, and opens the database for changes under a
+    /// new fork (`fork`), beginning at the end of what was redone.
     ///
     /// # Errors
     /// As [`Engine::redo`].
@@ -215,7 +216,8 @@ impl Core {
         boot.recovery_fork = recovery.fork;
         boot.first_fork = Some((recovery.restored, recovery.stands));
         self.write_boot()?;
-        // Until the checkpoint, nothing that is logged is redone after a crash: it is cut off and done again. Every page needs its copy aside.
+        // Until the checkpoint, nothing that is logged is redone after a crash: it is cut off and done again. Every page needs
+        // its copy aside.
         self.redo_from = Lsn {
             vlf: u32::MAX,
             ..Lsn::ZERO

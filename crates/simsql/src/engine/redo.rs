@@ -1,10 +1,11 @@
-//! Redo: the log is read from a checkpoint on, what its pages lack is done again, and who was still at work at its end becomes known.
+//! Redo: the log is read from a checkpoint on, what its pages lack is done again, and who was still at work at its end becomes
+//! known.
 //!
-//! A record is applied to its page when the page's LSN is older. The page's extent is marked as changed in any case: see [`super::differential`].
-//! A section of system changes is applied when its last record has been read, or never.
+//! A record is applied to its page when the page's LSN is older. The page's extent is marked as changed in any case: see
+//! [`super::differential`]. A section of system changes is applied when its last record has been read, or never.
 //!
-//! A page that cannot be read is passed over as long as a record further on makes it anew: such pages are written without a copy aside
-//! ([`Core::write_back`]) and may be torn. Where no such record comes the page is damaged, and that is the error.
+//! A page that cannot be read is passed over as long as a record further on makes it anew: such pages are written without a copy
+//! aside ([`Core::write_back`]) and may be torn. Where no such record comes the page is damaged, and that is the error.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -1,11 +1,12 @@
 //! The engine's side of restores.
 //!
-//! Pages come first, as the backup holds them; then log, which lands in the log file block by block as it was; then redo, as often as there is more log. Where
-//! redo stands is on the boot page (`redo_start`), written when everything before it is in the files: whatever ends the process in between, what
-//! was redone stays, and redo goes on there. While pages of a set are still coming there is no `redo_start`, and neither redo nor recovery is possible.
+//! Pages come first, as the backup holds them; then log, which lands in the log file block by block as it was; then redo, as
+//! often as there is more log. Where redo stands is on the boot page (`redo_start`), written when everything before it is in the
+//! files: whatever ends the process in between, what was redone stays, and redo goes on there. While pages of a set are still
+//! coming there is no `redo_start`, and neither redo nor recovery is possible.
 //!
-//! Log of a real server lands like any other and ends redo with [`EngineError::Log`]: its records are not ours. A restore may leave it out
-//! and recover without.
+//! Log of a real server lands like any other and ends redo with [`EngineError::Log`]: its records are not ours. A restore may
+//! leave it out and recover without.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +87,8 @@ impl Engine {
         core.write_extent(first, pages)
     }
 
-    /// All extents of a set have come: reads the boot page, makes the pages durable. The log is empty from here on: the set brings its own.
+    /// All extents of a set have come: reads the boot page, makes the pages durable. The log is empty from here on: the set
+    /// brings its own.
     ///
     /// # Errors
     /// The disk's, and where there is no boot page.
@@ -96,7 +98,8 @@ impl Engine {
         core.pool.clear();
         core.differential = Differential::default();
         core.log = Log::create_empty(core.files.open_log(Open::Replace)?, core.files.log_plan())?;
-        // Last, and behind the log's end: a boot page without `redo_start` and with a checkpoint that is in the log is that of a database that was recovered.
+        // Last, and behind the log's end: a boot page without `redo_start` and with a checkpoint that is in the log is that of a
+        // database that was recovered.
         if let Some(page) = core.boot_page.take() {
             core.files.write_as_is(BOOT_PAGE, &page[..])?;
         }
@@ -115,20 +118,21 @@ impl Engine {
         self.core.boot.catalog_iam.is_none()
     }
 
-    /// How many pages the data files of the database can have at most, by file: what comes from a backup may be made to fill a disk, or to keep whoever reads
-    /// all pages busy for ever. A file that is not listed has no limit.
+    /// How many pages the data files of the database can have at most, by file: what comes from a backup may be made to fill a
+    /// disk, or to keep whoever reads all pages busy for ever. A file that is not listed has no limit.
     pub fn limit_files(&mut self, most: BTreeMap<u16, u32>) {
         self.core.limits = most;
     }
 
-    /// MOVE: where a file goes that is not in the pages' backup, but was added in the log behind it. To be called before [`Engine::redo`].
+    /// MOVE: where a file goes that is not in the pages' backup, but was added in the log behind it. To be called before
+    /// [`Engine::redo`].
     pub fn move_added_file(&mut self, logical_name: &str, physical_name: &str) {
         let moves = &mut self.core.moves;
         moves.insert(logical_name.to_lowercase(), physical_name.to_owned());
     }
 
-    /// Takes whole log blocks of a backup: `segment` as the backup describes it, `start` the byte of the log file where they begin. What
-    /// is there already is passed over.
+    /// Takes whole log blocks of a backup: `segment` as the backup describes it, `start` the byte of the log file where they
+    /// begin. What is there already is passed over.
     ///
     /// # Errors
     /// [`EngineError::Log`] where log is missing between what is there and these blocks, and for a block that is damaged.
@@ -139,15 +143,16 @@ impl Engine {
     /// Redoes the restored log from where the pages stand, in one call.
     ///
     /// # Errors
-    /// Where log or pages are damaged, where the log is another engine's, where pages of a set are missing, and where recovery has begun.
+    /// Where log or pages are damaged, where the log is another engine's, where pages of a set are missing, and where recovery
+    /// has begun.
     pub fn redo(&mut self, stop: Stop) -> Result<Redone> {
         self.begin_redo(stop)?;
         while !self.redo_piece()? {}
         self.end_redo()
     }
 
-    /// Begins redo in pieces: then [`Engine::redo_piece`] until it says that it was the last one, then [`Engine::end_redo`]. One that was begun before and not
-    /// ended is given up.
+    /// Begins redo in pieces: then [`Engine::redo_piece`] until it says that it was the last one, then [`Engine::end_redo`]. One
+    /// that was begun before and not ended is given up.
     ///
     /// # Errors
     /// As [`Engine::redo`].
@@ -283,8 +288,8 @@ impl Core {
         })
     }
 
-    /// Notes where redo stands, and where the first log backup of the restored database would begin: where the log that was restored whole ends. One that
-    /// redo stopped in has not been.
+    /// Notes where redo stands, and where the first log backup of the restored database would begin: where the log that was
+    /// restored whole ends. One that redo stopped in has not been.
     fn note_redo(&mut self, replay: &Replay) {
         let oldest = self.log.min_lsn();
         let boot = &mut self.boot.boot;

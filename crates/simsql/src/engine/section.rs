@@ -1,9 +1,10 @@
 //! Changes that belong together and stay: allocation, which no rollback takes back and which no crash may leave half done.
 //!
-//! While a section is open its changes are made in memory only, on frames that are held there, and nothing is logged; when it ends, its records are
-//! appended one behind the other, the first and the last marked as such, and the pages get their LSNs. Redo makes the changes of a section only when
-//! it has seen the last one. A section in which anything failed is taken back in memory and never logged, so that the log has whole ones,
-//! but for the one that a crash cut off, and that one no page has seen: the pages' records must be durable before they are written.
+//! While a section is open its changes are made in memory only, on frames that are held there, and nothing is logged; when it
+//! ends, its records are appended one behind the other, the first and the last marked as such, and the pages get their LSNs. Redo
+//! makes the changes of a section only when it has seen the last one. A section in which anything failed is taken back in memory
+//! and never logged, so that the log has whole ones, but for the one that a crash cut off, and that one no page has seen: the
+//! pages' records must be durable before they are written.
 //!
 //! Room in the log is reserved with each change, so that the end of a section does not fail for want of it.
 
@@ -16,7 +17,8 @@ use super::pages::{Page, PageId};
 use super::pool::Frame;
 use super::record::{Place, Record};
 
-/// What the log needs for a record beside its payload, generously: its slot, its length, its share of the block's header and of its filler.
+/// What the log needs for a record beside its payload, generously: its slot, its length, its share of the block's header and of
+/// its filler.
 pub(super) const RECORD_OVERHEAD: u64 = 64;
 
 /// A change of the open section.
@@ -138,8 +140,9 @@ impl Core {
         self.section.changes.clear();
     }
 
-    /// To be called when a deed has ended, well or not: takes back a section that it left open, and tells what the end of one met. Once the log could not be
-    /// written nobody knows what of it is durable: every deed fails until the database is opened anew.
+    /// To be called when a deed has ended, well or not: takes back a section that it left open, and tells what the end of one
+    /// met. Once the log could not be written nobody knows what of it is durable: every deed fails until the database is opened
+    /// anew.
     pub(super) fn settle<T>(&mut self, outcome: Result<T>) -> Result<T> {
         if self.section.is_open() {
             self.section.depth = 0;

@@ -1,9 +1,10 @@
 //! Which extents and pages are in use: GAM, PFS and IAM pages, and the maps of changed extents.
 //!
-//! Extents are uniform: each belongs to one table, so that SGAM pages are empty. A data file holds at most one GAM interval. A table has
-//! one IAM page a file, the first page of its first extent there. All of this changes between `begin_system` and `end_system`: it stays
-//! when the transaction is rolled back, an extent given to a table stays with it. Within such a step the order is the one
-//! whose every beginning does no harm: an extent is taken from the GAM before a table has it, and leaves the table before the GAM has it back.
+//! Extents are uniform: each belongs to one table, so that SGAM pages are empty. A data file holds at most one GAM interval. A
+//! table has one IAM page a file, the first page of its first extent there. All of this changes between `begin_system` and
+//! `end_system`: it stays when the transaction is rolled back, an extent given to a table stays with it. Within such a step the
+//! order is the one whose every beginning does no harm: an extent is taken from the GAM before a table has it, and leaves the
+//! table before the GAM has it back.
 
 mod chain;
 mod maps;

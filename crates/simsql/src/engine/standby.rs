@@ -1,10 +1,12 @@
 //! STANDBY: a restoring database that can be read meanwhile.
 //!
-//! What had not committed where redo stands is undone on the pages, without log (the log is the backup's) and without a new LSN; before that, the pages as redo left
-//! them go to the undo file, from which they come back before anything else is restored. A small file beside the primary data file
-//! names the undo file as long as pages may be undone, so that a crash in the midst of it is made good when the database is opened.
+//! What had not committed where redo stands is undone on the pages, without log (the log is the backup's) and without a new LSN;
+//! before that, the pages as redo left them go to the undo file, from which they come back before anything else is restored. A
+//! small file beside the primary data file names the undo file as long as pages may be undone, so that a crash in the midst of it
+//! is made good when the database is opened.
 //!
-//! The undo file: 8 KiB of header (magic, count), then for each page 512 bytes that name it and the checksum of its bytes, and the page.
+//! The undo file: 8 KiB of header (magic, count), then for each page 512 bytes that name it and the checksum of its bytes, and
+//! the page.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +34,8 @@ pub(super) fn path(primary: &str) -> String {
 
 /// Standby.
 impl Engine {
-    /// STANDBY: undoes what did not commit and puts what that changed aside into a file, so that [`Engine::leave_standby`] brings it back
-    /// before further log is restored. The database can be read meanwhile.
+    /// STANDBY: undoes what did not commit and puts what that changed aside into a file, so that [`Engine::leave_standby`] brings
+    /// it back before further log is restored. The database can be read meanwhile.
     ///
     /// # Errors
     /// As [`Engine::redo`], and where the undo file cannot be written.
@@ -58,8 +60,8 @@ impl Engine {
         self.forget_tables()
     }
 
-    /// A process that ended in standby, or on the way into it or out of it, left the file that says so. Both files stay as they are, so that this can
-    /// be cut off and done again.
+    /// A process that ended in standby, or on the way into it or out of it, left the file that says so. Both files stay as they
+    /// are, so that this can be cut off and done again.
     pub(super) fn resume_standby(&mut self) -> Result<()> {
         let Some(undo_file) = self.core.standby_left_behind()? else {
             return Ok(());

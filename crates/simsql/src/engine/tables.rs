@@ -1,10 +1,10 @@
 //! Tables as the engine's deeds use them: rows of values over pages, found by table id.
 //!
-//! Everything here is over [`PageAccess`], and every change is undone with its transaction by bytes. What is remembered in memory (which tables there are, where
-//! there is room, the next identity) follows by [`Tables::undone`] after every undo.
+//! Everything here is over [`PageAccess`], and every change is undone with its transaction by bytes. What is remembered in memory
+//! (which tables there are, where there is room, the next identity) follows by [`Tables::undone`] after every undo.
 //!
-//! The rules of locks: whoever writes to a table has it alone until its transaction ends, and whoever creates or drops one has the catalog
-//! ([`CATALOG`]) alone in the same way.
+//! The rules of locks: whoever writes to a table has it alone until its transaction ends, and whoever creates or drops one has
+//! the catalog ([`CATALOG`]) alone in the same way.
 
 use std::ops::ControlFlow;
 
@@ -73,7 +73,8 @@ impl Tables {
     /// Makes a table, with its first extent.
     ///
     /// # Errors
-    /// [`EngineError::NoTable`] with the catalog's id where there is no catalog; [`EngineError::RowTooLong`] for a default that long.
+    /// [`EngineError::NoTable`] with the catalog's id where there is no catalog; [`EngineError::RowTooLong`] for a default that
+    /// long.
     pub(crate) fn create_table(
         &mut self,
         pages: &mut dyn PageAccess,
@@ -171,8 +172,9 @@ impl Tables {
         }
     }
 
-    /// To be called when a transaction has ended, its commit durable or its rollback's end logged (and [`Tables::undone`] called): frees the extents of
-    /// tables that it dropped or made in vain. A crash before this leaves extents that [`Tables::reclaim`] finds.
+    /// To be called when a transaction has ended, its commit durable or its rollback's end logged (and [`Tables::undone`]
+    /// called): frees the extents of tables that it dropped or made in vain. A crash before this leaves extents that
+    /// [`Tables::reclaim`] finds.
     pub(crate) fn ended(&mut self, pages: &mut dyn PageAccess, transaction: TransactionId) -> Result<()> {
         let chains = self.catalog.as_mut().map(|catalog| catalog.ended(transaction));
         for first_iam in chains.unwrap_or_default() {
@@ -181,8 +183,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Frees extents that no table has: what a crash left between a commit and the freeing of what it dropped. To be called at the end of
-    /// recovery; does nothing in a database without a catalog of ours.
+    /// Frees extents that no table has: what a crash left between a commit and the freeing of what it dropped. To be called at
+    /// the end of recovery; does nothing in a database without a catalog of ours.
     pub(crate) fn reclaim(&mut self, pages: &mut dyn PageAccess) -> Result<()> {
         let Some(catalog) = &self.catalog else {
             return Ok(());

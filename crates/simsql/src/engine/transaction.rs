@@ -1,9 +1,9 @@
 //! Transactions: what begins, commits, and is rolled back whole or in part.
 //!
-//! A transaction is in the log from its first change on; one that only reads leaves nothing there. Its writes form a chain from the newest back to the
-//! begin record, and undoing walks that chain: the bytes that were there are put back, and a compensation record says so, so that
-//! recovery never undoes anything twice. Room for these records, and for the one that ends the transaction, is reserved before the change is logged:
-//! a rollback never fails for want of log.
+//! A transaction is in the log from its first change on; one that only reads leaves nothing there. Its writes form a chain from
+//! the newest back to the begin record, and undoing walks that chain: the bytes that were there are put back, and a compensation
+//! record says so, so that recovery never undoes anything twice. Room for these records, and for the one that ends the
+//! transaction, is reserved before the change is logged: a rollback never fails for want of log.
 
 use std::collections::BTreeMap;
 
@@ -144,8 +144,8 @@ impl Core {
         }
     }
 
-    /// Undoes the newest write of a transaction that is not undone, from `from` on; gives where the next one is, `None` at the begin record.
-    /// Its compensation goes into reserved room.
+    /// Undoes the newest write of a transaction that is not undone, from `from` on; gives where the next one is, `None` at the
+    /// begin record. Its compensation goes into reserved room.
     pub(super) fn undo_one(&mut self, transaction: u64, from: Lsn) -> Result<Undone> {
         let bytes = self.log.record(from)?;
         match Record::decode(from, &bytes)?.leading_back(from)? {
@@ -250,8 +250,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// Ends a transaction; its log is durable when this returns. The LSN is its commit record's; for one that changed nothing it is where
-    /// the next record goes.
+    /// Ends a transaction; its log is durable when this returns. The LSN is its commit record's; for one that changed nothing it
+    /// is where the next record goes.
     ///
     /// # Errors
     /// Where the log cannot be written: nobody knows then whether the transaction is durable.

@@ -11,8 +11,8 @@ use crate::tsql::statement::{AlterDatabase, DatabaseOption, FileSpecification, T
 /// Alters a database.
 ///
 /// # Errors
-/// 5011 there is none or no permission, 5058 an option that the database cannot have, 5061 and 5070 where others use it, 5069 behind most, and
-/// those of the deed.
+/// 5011 there is none or no permission, 5058 an option that the database cannot have, 5061 and 5070 where others use it, 5069
+/// behind most, and those of the deed.
 pub async fn alter_database(session: &mut Session, name: &str, alter: &AlterDatabase) -> Result<(), Failure> {
     let id = check(session, name)?;
     match alter {
@@ -350,7 +350,8 @@ fn add_files(session: &Session, id: u16, files: &[FileSpecification], log: bool)
     Ok(())
 }
 
-/// MODIFY FILE: a new size cannot be less than the present one; sizes are kept in the record and take effect when the database is opened next.
+/// MODIFY FILE: a new size cannot be less than the present one; sizes are kept in the record and take effect when the database is
+/// opened next.
 fn modify_file(session: &Session, id: u16, file: &FileSpecification) -> Result<(), Failure> {
     change(session, id, |entry| {
         let database = entry.name.clone();

@@ -33,8 +33,9 @@ impl About {
     }
 }
 
-/// Makes the files of a full restore anew and the entry RESTORING; from here on a failure leaves it so. Files that the database had and the restored one does not
-/// have are removed. The state is the one that the files' places were chosen in: nobody else has taken them since.
+/// Makes the files of a full restore anew and the entry RESTORING; from here on a failure leaves it so. Files that the database
+/// had and the restored one does not have are removed. The state is the one that the files' places were chosen in: nobody else
+/// has taken them since.
 ///
 /// # Errors
 /// 3101, 33111, and the disk's; then the database is there without files that can be used.
@@ -124,7 +125,8 @@ fn put_entry(session: &Session, state: &mut State, target: &Target, files: &[Dat
     entry.locks.exclusive = Some(session.id);
 }
 
-/// A database that goes on restoring: nobody reads it from here on. Whether it is READ_ONLY when it is recovered is what the newest set says.
+/// A database that goes on restoring: nobody reads it from here on. Whether it is READ_ONLY when it is recovered is what the
+/// newest set says.
 ///
 /// # Errors
 /// 823 where the instance's record cannot be written.

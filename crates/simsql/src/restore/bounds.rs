@@ -1,5 +1,6 @@
-//! How large a set may make the files of a database: what it holds must agree with the sizes that it says its files have, which were compared with the room on
-//! the disk. A single page far away would make a file of terabytes, and keep whoever looks at all of its pages busy for hours.
+//! How large a set may make the files of a database: what it holds must agree with the sizes that it says its files have, which
+//! were compared with the room on the disk. A single page far away would make a file of terabytes, and keep whoever looks at all
+//! of its pages busy for hours.
 
 use std::collections::BTreeMap;
 
@@ -36,8 +37,8 @@ impl Bounds {
         Self { data, log }
     }
 
-    /// Whether what a family brings can be part of the set. The first pass holds extents that the files had when the backup began; later ones, and the log, also what
-    /// they grew by meanwhile.
+    /// Whether what a family brings can be part of the set. The first pass holds extents that the files had when the backup
+    /// began; later ones, and the log, also what they grew by meanwhile.
     pub(super) fn allow(&self, item: &Item) -> bool {
         match item {
             Item::Extent(extent) => {

@@ -1,7 +1,7 @@
 //! Names of collations, from the numbers in a backup's header.
 //!
-//! The number holds the Windows locale in its lower half; 0xD0 in its third byte stands for case-insensitive and accent-sensitive comparison in all real backups
-//! at hand, and no other value has been met. A sort order means a collation of SQL Server's own.
+//! The number holds the Windows locale in its lower half; 0xD0 in its third byte stands for case-insensitive and accent-sensitive
+//! comparison in all real backups at hand, and no other value has been met. A sort order means a collation of SQL Server's own.
 
 /// Comparison that ignores case and minds accents.
 const CI_AS: u32 = 0xD0;

@@ -152,7 +152,8 @@ fn placed(
 /// The data files that a log backup lists and the database does not have yet: their logical names, and where they go.
 ///
 /// # Errors
-/// 3176, 1834, 5133 with 3156, 3257, each with 3119 behind it. A file of this path that is nobody's may be one that a restore before made.
+/// 3176, 1834, 5133 with 3156, 3257, each with 3119 behind it. A file of this path that is nobody's may be one that a restore
+/// before made.
 pub(super) fn added(
     instance: &Instance,
     state: &State,

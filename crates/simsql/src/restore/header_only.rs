@@ -1,7 +1,8 @@
 //! RESTORE HEADERONLY: one row for each backup set of the media.
 //!
-//! Columns, order and types are those of Microsoft's documentation for the version; the three that 2022 appends are in the order in which tools
-//! list them. LastValidRestoreTime is not stored in a place that is known: it is told by what is certain, the start of the backup.
+//! Columns, order and types are those of Microsoft's documentation for the version; the three that 2022 appends are in the order
+//! in which tools list them. LastValidRestoreTime is not stored in a place that is known: it is told by what is certain, the
+//! start of the backup.
 
 use bak::content::SetHeader;
 use bak::{BackupType, LocalTime, RecoveryModel};

@@ -1,7 +1,7 @@
 //! The history of restores in msdb, and the error log.
 //!
-//! A set that the server has not made itself gets rows of backupset and its relatives first, as in SQL Server, so that restorehistory has something to point
-//! at. What msdb does not take is told (3009) and the restore stays done.
+//! A set that the server has not made itself gets rows of backupset and its relatives first, as in SQL Server, so that
+//! restorehistory has something to point at. What msdb does not take is told (3009) and the restore stays done.
 
 mod rows;
 
@@ -135,8 +135,8 @@ impl From<EngineError> for Refused {
     }
 }
 
-/// One transaction in msdb, begun and ended under the instance's mutex as soon as no other session has one of its tables: a row under somebody's transaction is never
-/// touched. The lock is waited for as long as LOCK_TIMEOUT says, as by BACKUP.
+/// One transaction in msdb, begun and ended under the instance's mutex as soon as no other session has one of its tables: a row
+/// under somebody's transaction is never touched. The lock is waited for as long as LOCK_TIMEOUT says, as by BACKUP.
 async fn in_msdb(
     session: &Session,
     mut work: impl FnMut(&mut Engine, TransactionId) -> Result<(), Refused> + Send,

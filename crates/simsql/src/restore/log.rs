@@ -135,7 +135,8 @@ fn stop(stop: Option<StopAt>) -> Stop {
 /// Whether the log joins where the database stands.
 ///
 /// # Errors
-/// 4319 a restore that was cut off, 4305 and 4312 too recent, 4326 too early, 4330 another recovery path, 4335 a stop that lies behind.
+/// 4319 a restore that was cut off, 4305 and 4312 too recent, 4326 too early, 4330 another recovery path, 4335 a stop that lies
+/// behind.
 fn check_place(session: &Session, engine: &Engine, order: &Order, header: &SetHeader) -> Result<(), Failure> {
     let set = &header.set;
     let Some((stands, fork)) = engine.boot().redo_start else {
@@ -178,7 +179,8 @@ fn check_place(session: &Session, engine: &Engine, order: &Order, header: &SetHe
     Ok(())
 }
 
-/// Whether the set holds log of the path that the database is on: up to the set's fork point that is the fork it came from, behind it its own.
+/// Whether the set holds log of the path that the database is on: up to the set's fork point that is the fork it came from,
+/// behind it its own.
 pub(super) fn is_on_path(header: &SetHeader, stands: Lsn, fork: Uuid) -> bool {
     let set = &header.set;
     let own = set.recovery_fork_id;

@@ -15,7 +15,8 @@ impl MediaSet {
     /// Opens all devices of a statement; they must be all the families of one media set.
     ///
     /// # Errors
-    /// Those of [`Family::open`]; 3231 more devices than families, 3258 another media set, 3227 the same family twice, 3132 families missing.
+    /// Those of [`Family::open`]; 3231 more devices than families, 3258 another media set, 3227 the same family twice, 3132
+    /// families missing.
     pub(super) async fn open(session: &Session, order: &Order) -> Result<Self, Failure> {
         let mut set = Self { families: Vec::new() };
         for device in &order.devices {

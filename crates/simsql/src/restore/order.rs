@@ -251,7 +251,8 @@ fn local_time(written: &str) -> Option<DateTime> {
     }
 }
 
-/// The moment when the server's clock showed this. Of an hour that the clock shows twice it is the one whose offset holds at the end.
+/// The moment when the server's clock showed this. Of an hour that the clock shows twice it is the one whose offset holds at the
+/// end.
 fn to_utc(instance: &Instance, local: DateTime) -> Moment {
     let clock = &instance.world.clock;
     let guess = local.moment(clock.offset_minutes(clock.now()));

@@ -1,5 +1,5 @@
-//! Redo and recovery in pieces: the instance's mutex is let go between two of them, so that other sessions run, and whoever ends this one is heard. Meanwhile the
-//! database is RESTORING and this restore's alone.
+//! Redo and recovery in pieces: the instance's mutex is let go between two of them, so that other sessions run, and whoever ends
+//! this one is heard. Meanwhile the database is RESTORING and this restore's alone.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::message::Failure;
 use crate::moment::Moment;
 use crate::session::Session;
 
-/// Redoes the log that came. What redo learnt of added files is in the instance's record before the boot page says that they were redone: the log that
-/// tells of them is not asked for again.
+/// Redoes the log that came. What redo learnt of added files is in the instance's record before the boot page says that they were
+/// redone: the log that tells of them is not asked for again.
 ///
 /// # Errors
 /// Those of the engine, in the words of messages; 823 of the record; [`Failure::cancelled`]. Redo can be begun again.

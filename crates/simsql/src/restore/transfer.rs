@@ -1,7 +1,7 @@
 //! Pages and log from the families into the database's files, as they come.
 //!
-//! Families are read in turn; what they hold is put in place in one order: pages by their pass, then log by its LSN, so that a later pass goes over an
-//! earlier one and log joins whichever family it lies in. In memory are at most one read of each family.
+//! Families are read in turn; what they hold is put in place in one order: pages by their pass, then log by its LSN, so that a
+//! later pass goes over an earlier one and log joins whichever family it lies in. In memory are at most one read of each family.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,8 @@
-//! A random workload over an engine, with a record of what each committed state was: what the judges of recovery and of backups compare with.
+//! A random workload over an engine, with a record of what each committed state was: what the judges of recovery and of backups
+//! compare with.
 //!
-//! Several transactions are open at a time, each alone with the tables it writes to, as the rules of locks have it. Rows are of all sizes, grow and
-//! move; statements and whole transactions are rolled back; tables come and go; checkpoints happen anywhere.
+//! Several transactions are open at a time, each alone with the tables it writes to, as the rules of locks have it. Rows are of
+//! all sizes, grow and move; statements and whole transactions are rolled back; tables come and go; checkpoints happen anywhere.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

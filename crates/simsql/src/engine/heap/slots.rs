@@ -1,7 +1,8 @@
 //! A page of rows: the slot array, the rows, the room between them.
 //!
-//! Rows lie from byte 96 on in the order they came; the slot array grows from the page's end towards them, two bytes a slot, 0 for a slot
-//! whose row was deleted. A row that goes leaves its bytes where they are until the page is compacted. Slots never change their numbers.
+//! Rows lie from byte 96 on in the order they came; the slot array grows from the page's end towards them, two bytes a slot, 0
+//! for a slot whose row was deleted. A row that goes leaves its bytes where they are until the page is compacted. Slots never
+//! change their numbers.
 
 use bak::writer::page::{HEADER, PageType};
 
@@ -240,7 +241,8 @@ fn place(pages: &mut dyn PageAccess, id: PageId, slot: u16, header: &mut Header,
     header.write(pages, id)
 }
 
-/// Writes the page with these rows by slot, one behind the other; slots without a row at the end go. The free bytes then; `None` where they do not fit.
+/// Writes the page with these rows by slot, one behind the other; slots without a row at the end go. The free bytes then; `None`
+/// where they do not fit.
 fn rewrite(
     pages: &mut dyn PageAccess,
     id: PageId,

@@ -1,7 +1,8 @@
 //! Records into the open block, the open block into the file, one VLF after the other.
 //!
-//! A VLF is filled to its last sector: where the next record does not fit the rest, an empty block takes it. Before a VLF is taken into use
-//! everything before it is made durable, and its header before its first block: so a crash leaves holes in the last VLF alone.
+//! A VLF is filled to its last sector: where the next record does not fit the rest, an empty block takes it. Before a VLF is
+//! taken into use everything before it is made durable, and its header before its first block: so a crash leaves holes in the
+//! last VLF alone.
 
 use bak::Lsn;
 use bak::checksum::SECTOR;
@@ -114,8 +115,8 @@ impl Log {
         })
     }
 
-    /// After a write that failed the log takes nothing more until it is opened again, as SQL Server takes a database offline whose log
-    /// it cannot write.
+    /// After a write that failed the log takes nothing more until it is opened again, as SQL Server takes a database offline
+    /// whose log it cannot write.
     pub(super) fn refuse_broken(&self) -> Result<()> {
         match &self.broken {
             Some(error) => Err(self.file.error(error.clone())),

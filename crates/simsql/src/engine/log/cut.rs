@@ -1,5 +1,5 @@
-//! Cutting the log for a new fork. One sector decides: the header of the VLF in which the log is cut says so, and that what follows it
-//! counts only if it is of the new generation. The blocks themselves stay as they are; readers leave out what is gone.
+//! Cutting the log for a new fork. One sector decides: the header of the VLF in which the log is cut says so, and that what
+//! follows it counts only if it is of the new generation. The blocks themselves stay as they are; readers leave out what is gone.
 
 use bak::Lsn;
 

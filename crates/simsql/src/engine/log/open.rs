@@ -97,8 +97,8 @@ impl Log {
         Ok(())
     }
 
-    /// Finds the VLFs in use: those whose numbers follow one another up to the highest. What a cut took is freed for good, and so is what
-    /// a truncation had let go of but in part.
+    /// Finds the VLFs in use: those whose numbers follow one another up to the highest. What a cut took is freed for good, and so
+    /// is what a truncation had let go of but in part.
     fn find_active(&mut self) -> Result<()> {
         let mut active: Vec<usize> = (0..self.vlfs.len())
             .filter(|index| self.vlfs[*index].is_active)
@@ -153,8 +153,8 @@ impl Log {
         self.clear_behind(&vlf)
     }
 
-    /// Looks at what lies behind the end. Blocks that reached the disk while one before them did not are wiped out, lest new blocks join them later;
-    /// but a block that was sealed when more was durable than the end tells of damage.
+    /// Looks at what lies behind the end. Blocks that reached the disk while one before them did not are wiped out, lest new
+    /// blocks join them later; but a block that was sealed when more was durable than the end tells of damage.
     fn clear_behind(&mut self, vlf: &Vlf) -> Result<()> {
         let end = self.tail.next_block;
         let position = Position {

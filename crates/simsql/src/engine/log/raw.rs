@@ -1,5 +1,5 @@
-//! The log as bytes, for backups: which of them, and as they are. Of a block in which the log was cut a backup sees the part that is left, as a block
-//! of the same size.
+//! The log as bytes, for backups: which of them, and as they are. Of a block in which the log was cut a backup sees the part that
+//! is left, as a block of the same size.
 
 use bak::Lsn;
 use bak::writer::LogSegment;

@@ -50,7 +50,8 @@ impl Log {
         Ok(())
     }
 
-    /// Where redo stopped within the log that is here, a block from there on takes its place: the log that comes may have left it there.
+    /// Where redo stopped within the log that is here, a block from there on takes its place: the log that comes may have left it
+    /// there.
     fn give_way(&mut self, segment: &LogSegment, number: u32) -> Result<()> {
         let Some(stands) = self.stands else { return Ok(()) };
         let at = self.normal(stands);
@@ -146,8 +147,8 @@ impl Log {
         Ok(false)
     }
 
-    /// Takes a VLF of the segment's length into use: a free one, else a new one. The file may become longer than its plan says: what a
-    /// restore brings has to go somewhere.
+    /// Takes a VLF of the segment's length into use: a free one, else a new one. The file may become longer than its plan says:
+    /// what a restore brings has to go somewhere.
     fn begin_received(&mut self, segment: &LogSegment, number: u32, head: &Head) -> Result<()> {
         let fits = |vlf: &Vlf| !vlf.is_active && vlf.length == segment.vlf_length;
         let index = match self.vlfs.iter().position(fits) {

@@ -1,8 +1,8 @@
 //! Room: growth, what rollbacks are promised, and letting VLFs go.
 //!
-//! What is promised must be there already, not to be grown: another may take the disk. Room is counted below the truth: a VLF counts without its
-//! header and without the rest that its last record might not fit; records that are promised count twice, for slots, block headers and the sectors
-//! that end half full.
+//! What is promised must be there already, not to be grown: another may take the disk. Room is counted below the truth: a VLF
+//! counts without its header and without the rest that its last record might not fit; records that are promised count twice, for
+//! slots, block headers and the sectors that end half full.
 
 use bak::Lsn;
 

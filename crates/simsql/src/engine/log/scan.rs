@@ -1,5 +1,5 @@
-//! Reading records back, in order or one by one. What lies between the oldest LSN and the end must be sound; where it is not, the error
-//! names the place.
+//! Reading records back, in order or one by one. What lies between the oldest LSN and the end must be sound; where it is not, the
+//! error names the place.
 
 use std::ops::ControlFlow;
 

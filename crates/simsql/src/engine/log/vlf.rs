@@ -1,5 +1,5 @@
-//! A virtual log file (VLF) and its header, one sector at the start of the 8 KiB before its first block. A sector reaches the disk whole or not at
-//! all, so each change of a header is atomic.
+//! A virtual log file (VLF) and its header, one sector at the start of the 8 KiB before its first block. A sector reaches the
+//! disk whole or not at all, so each change of a header is atomic.
 //!
 //! | offset | |
 //! |---|---|
@@ -153,9 +153,9 @@ pub(super) fn is_length(length: u64) -> bool {
         && u32::try_from(length / SECTOR as u64).is_ok()
 }
 
-/// The lengths of the VLFs that `bytes` more of log are split into, as SQL Server does: 4 up to 64 MB, 8 up to 1 GB, 16 beyond ("SQL Server
-/// transaction log architecture and management guide"); the last takes the rest. Fewer where they would be shorter than [`VLF_MIN`]. Its
-/// later rule, one VLF for growth of less than an eighth of the log, is not followed.
+/// The lengths of the VLFs that `bytes` more of log are split into, as SQL Server does: 4 up to 64 MB, 8 up to 1 GB, 16 beyond
+/// ("SQL Server transaction log architecture and management guide"); the last takes the rest. Fewer where they would be shorter
+/// than [`VLF_MIN`]. Its later rule, one VLF for growth of less than an eighth of the log, is not followed.
 pub(super) fn split(bytes: u64) -> Vec<u64> {
     let usual = match bytes {
         0..=0x400_0000 => 4,

@@ -30,8 +30,9 @@ fn round_trip(types: &[SqlType], values: &[Value]) -> Vec<u8> {
 
 #[test]
 fn a_row_of_an_order_in_bytes() {
-    // int 10248 = 0x2808. 4 July 1996 is day 35_248 = 0x89B0 since 1900: 96 years of 365 days, 23 leap days before 1996, and 185 days of a leap
-    // year before it. money 32.38 is 323_800 = 0x4F0D8. The fixed part ends at 4 + 4 + 10 + 8 + 8 = 34; six columns, of which the fifth is NULL (0x10).
+    // int 10248 = 0x2808. 4 July 1996 is day 35_248 = 0x89B0 since 1900: 96 years of 365 days, 23 leap days before 1996, and 185
+    // days of a leap year before it. money 32.38 is 323_800 = 0x4F0D8. The fixed part ends at 4 + 4 + 10 + 8 + 8 = 34; six
+    // columns, of which the fifth is NULL (0x10).
     let date = DateTime::midnight(1996, 7, 4);
     let row = round_trip(
         &[
@@ -65,7 +66,8 @@ fn a_row_of_an_order_in_bytes() {
 
 #[test]
 fn bits_share_a_byte_and_empty_variable_columns_at_the_end_are_not_stored() {
-    // Nine bits: eight in byte 4, the ninth in byte 6, behind the tinyint; the fixed part ends at 7. Eleven columns, two bytes of bitmap.
+    // Nine bits: eight in byte 4, the ninth in byte 6, behind the tinyint; the fixed part ends at 7. Eleven columns, two bytes of
+    // bitmap.
     let mut types = vec![T::Bit, T::TinyInt];
     types.extend([T::Bit; 8]);
     types.push(T::VarChar(Length::Of(10)));

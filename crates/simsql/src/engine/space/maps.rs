@@ -62,8 +62,8 @@ impl Fullness {
     }
 }
 
-/// The fixed pages of a new data file: number and content, without LSN and protection. Everything that is not among them is zero. File 1 has
-/// the boot page's place allocated; its content is the caller's.
+/// The fixed pages of a new data file: number and content, without LSN and protection. Everything that is not among them is zero.
+/// File 1 has the boot page's place allocated; its content is the caller's.
 pub(crate) fn new_file(header: &FileHeader) -> Vec<(u32, Box<Page>)> {
     let (file, size) = (header.file_id, header.size);
     let mut first = Box::new([0; PAGE]);
@@ -148,14 +148,16 @@ pub(crate) fn pfs_place(file: u16, number: u32) -> (PageId, usize) {
     )
 }
 
-/// Where the bitmap of a map begins: behind the header of its second record. The slot array tells, since real IAM pages have it at two places.
+/// Where the bitmap of a map begins: behind the header of its second record. The slot array tells, since real IAM pages have it
+/// at two places.
 fn bitmap_at(map: &Page) -> Option<usize> {
     let record = usize::from(u16::from_le_bytes([map[PAGE - 4], map[PAGE - 3]]));
     let is_map = matches!(map[1], 8 | 9 | 10 | 16 | 17);
     (is_map && record >= page::HEADER && record + 4 + BITMAP_BYTES <= PAGE - 4).then_some(record + 4)
 }
 
-/// The byte and the bit of an extent on its GAM, DCM, BCM or IAM page; the page itself tells where its bitmap begins. `None` where it is no such page.
+/// The byte and the bit of an extent on its GAM, DCM, BCM or IAM page; the page itself tells where its bitmap begins. `None`
+/// where it is no such page.
 pub(crate) fn bit_of(map: &Page, extent: u32) -> Option<(usize, u8)> {
     let index = extent % EXTENTS;
     Some((bitmap_at(map)? + (index / 8) as usize, 1 << (index % 8)))
@@ -199,7 +201,8 @@ pub(crate) fn allocated(pages: &mut dyn PageRead, file: u16, size: u32) -> Resul
     marked(pages, size, false, &|extent| gam_page(file, extent))
 }
 
-/// Extents of a data file that changed since the differential base, ascending; extent 0 is always among them: what a differential backup sends.
+/// Extents of a data file that changed since the differential base, ascending; extent 0 is always among them: what a differential
+/// backup sends.
 pub(crate) fn changed(pages: &mut dyn PageRead, file: u16, size: u32) -> Result<Vec<u32>> {
     let mut found = marked(pages, size, true, &|extent| dcm_page(file, extent))?;
     if size >= EXTENT && found.first() != Some(&0) {

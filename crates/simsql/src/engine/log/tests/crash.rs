@@ -1,4 +1,5 @@
-//! The power goes at any operation, and any of the sectors that were under way may have reached the disk. And damage, which is no crash.
+//! The power goes at any operation, and any of the sectors that were under way may have reached the disk. And damage, which is no
+//! crash.
 
 use super::{Model, Noise, PATH, create, disk, open, scan, usual};
 use crate::engine::EngineError;
