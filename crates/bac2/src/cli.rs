@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::console::{Console, Format};
 use crate::failure::Failure;
-use crate::{blob, ca, chain, demo, inspect, leases, sas, sim, verify};
+use crate::{blob, ca, chain, demo, explain, inspect, leases, sas, sim, verify};
 
 /// Proves, stores and returns SQL Server backups.
 ///
@@ -23,6 +23,7 @@ use crate::{blob, ca, chain, demo, inspect, leases, sas, sim, verify};
   bac2 inspect /backups/sales.bak            what is in this file?
   bac2 verify --recursive /backups           is every page and log block intact?
   bac2 chain /backups                        which moments can I get back?
+  bac2 explain UserErrorSQLLSNValidationFailure   what does this error code mean?
   bac2 blob serve --data ./vault --listen 127.0.0.1:10000 --accounts-file ./accounts
   bac2 leases list --account-url https://shop.blob.core.windows.net --entra   what was left locked?
 
@@ -50,6 +51,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Show which moments can be restored, why others cannot, and the plan that gets to one
     Chain(Box<chain::Arguments>),
+    /// Explain an error code: why it can be, what to do, what heals it
+    Explain(explain::Arguments),
     /// The blob store and its front door
     Blob(Blob),
     /// Backups that were interrupted and left a blob locked, on any Azure Blob account
@@ -167,6 +170,7 @@ impl Arguments {
             Command::Inspect(arguments) => inspect::run(&arguments, console),
             Command::Verify(arguments) => verify::run(&arguments, console),
             Command::Chain(arguments) => chain::run(&arguments, console),
+            Command::Explain(arguments) => explain::run(&arguments, console),
             Command::Blob(Blob {
                 command: BlobCommand::Serve(arguments),
             }) => blob::serve::run(&arguments, console),

@@ -9,6 +9,7 @@ mod chain;
 mod cli;
 mod console;
 mod demo;
+mod explain;
 mod failure;
 mod input;
 mod inspect;

@@ -80,6 +80,7 @@ const EDGES: [(&str, &[&str]); 13] = [
             "bak",
             "azblob",
             "chain",
+            "faults",
             "blobstore",
             "frontdoor",
             "guard",
