@@ -183,12 +183,7 @@ fn notes(entry: &Entry) -> Vec<String> {
     }
     let report = Report::from(entry.code.entry());
     if !report.messages.is_empty() {
-        let numbers: Vec<String> = report
-            .messages
-            .iter()
-            .filter(|n| **n != 0)
-            .map(ToString::to_string)
-            .collect();
+        let numbers: Vec<String> = report.messages.iter().map(ToString::to_string).collect();
         notes.push(format!(
             "Messages of SQL Server that it can stand for: {}.",
             numbers.join(", ")

@@ -59,6 +59,8 @@ impl From<&'static Entry> for Report<'static> {
             .raised
             .iter()
             .flat_map(|rule| rule.messages.iter().copied())
+            // The client library's words have no number.
+            .filter(|number| *number != 0)
             .collect();
         messages.sort_unstable();
         messages.dedup();
