@@ -1,5 +1,6 @@
 //! What interrupted backups leave behind, and what a crash of the vault left between catalog and store.
 
+use crate::jobs::{Doing, Ending};
 use crate::vault::Vault;
 
 impl Vault {
@@ -10,6 +11,11 @@ impl Vault {
 
     /// Finds and removes blobs of interrupted backups, for ever.
     pub(crate) async fn run_cleaning(&self) {
+        unimplemented!()
+    }
+
+    /// Does a job that removes the data of a deleted item, when its time is over.
+    pub(crate) async fn purge(&self, _doing: &mut Doing<'_>) -> Ending {
         unimplemented!()
     }
 }

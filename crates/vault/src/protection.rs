@@ -1,27 +1,38 @@
 //! Protection: which database follows which policy, from its first day to the last of its recovery points.
+//!
+//! `protecting` begins it, `stopping` ends, suspends and resumes it and deletes softly, `intents` protects what is found on an instance,
+//! `containers` is where backups go.
+//!
+//! Invariants: a database has one item at most; an item never moves to another database, not even of the same name; what was deleted
+//! keeps the time that was in force when it was.
 
-use catalog::record::{DatabaseId, ItemId, PolicyId};
-use faults::Fault;
+mod containers;
+mod intents;
+mod protecting;
+mod stopping;
+
+use catalog::record::Work;
+use faults::{Code, Fault};
 
 use crate::jobs::{Doing, Ending};
 use crate::vault::Vault;
 
+pub use stopping::Data;
+
 impl Vault {
-    /// Protects a database by a policy.
-    ///
-    /// # Errors
-    /// The database is gone, protected already, or cannot be protected (mirrored, a snapshot, tempdb).
-    pub async fn protect(&self, _database: DatabaseId, _policy: PolicyId) -> Result<ItemId, Fault> {
-        unimplemented!()
-    }
-
     /// Does a job that protects a database or brings an item to its policy's version.
-    pub(crate) async fn configure(&self, _doing: &mut Doing<'_>) -> Ending {
-        unimplemented!()
-    }
-
-    /// Does a job that removes the data of a deleted item.
-    pub(crate) async fn purge(&self, _doing: &mut Doing<'_>) -> Ending {
-        unimplemented!()
+    pub(crate) async fn configure(&self, doing: &mut Doing<'_>) -> Ending {
+        let Work::Configure {
+            database,
+            policy,
+            intent,
+        } = doing.job.work
+        else {
+            return Ending::Failed(Fault::new(Code::Bac2InternalError).because("a job of another kind"));
+        };
+        match doing.job.item {
+            Some(item) => self.follow_policy(doing, item, policy).await,
+            None => self.protect_by_job(doing, database, policy, intent).await,
+        }
     }
 }
