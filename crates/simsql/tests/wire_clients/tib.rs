@@ -291,13 +291,16 @@ async fn limits_on_connections_and_on_silence() {
         ..Limits::default()
     };
     let served = serve(Encryption::Off, limits).await;
-    let silent = TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
+    let client = connect(&served).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(
         connect_with(&served, PASSWORD, |_| {}).await.is_err(),
         "one is there already"
     );
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let client = connect(&served).await;
+    // It says nothing, and so has to go; whoever does not log in has to as well.
     eventually(&served, |seen| seen.gone == 1).await;
-    drop((client, silent));
+    let silent = TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
+    silent.readable().await.unwrap();
+    assert_eq!(silent.try_read(&mut [0]).unwrap_or(0), 0);
+    drop(client);
 }
