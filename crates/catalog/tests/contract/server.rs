@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -114,6 +114,28 @@ impl Server {
             location: Location::parse(&self.url(&self.database().await)).unwrap(),
             _folder: None,
         }
+    }
+
+    /// A new database on another file system.
+    pub(crate) async fn database_on(&self, folder: &Path) -> String {
+        let name = format!("case{}", self.databases.fetch_add(1, Ordering::SeqCst));
+        let inner = folder.join("space");
+        fs::create_dir(&inner).unwrap();
+        if let Some(user) = user() {
+            chown(&inner, Some(user), Some(user)).unwrap();
+        }
+        let mut admin = self.connect("postgres").await;
+        let statements = [
+            format!("CREATE TABLESPACE small LOCATION '{}'", inner.display()),
+            format!("CREATE DATABASE {name} TABLESPACE small"),
+        ];
+        for statement in statements {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                .execute(&mut admin)
+                .await
+                .unwrap();
+        }
+        name
     }
 
     /// A new database's name.
