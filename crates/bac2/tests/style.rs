@@ -110,6 +110,22 @@ const GUARD_ADAPTERS: [&str; 3] = [
     "crates/guard/src/azure/",
 ];
 
+/// What the catalog names only in its adapter, so that the one in memory runs in a simulation.
+const CATALOG_FORBIDDEN: [&str; 9] = [
+    "tokio",
+    "sqlx",
+    "std::fs",
+    "std::thread",
+    "SystemTime::now",
+    "Instant::now",
+    "Uuid::new_v4",
+    "HashMap",
+    "HashSet",
+];
+
+/// The catalog's adapter: SQLite and PostgreSQL.
+const CATALOG_ADAPTERS: [&str; 2] = ["crates/catalog/src/sql.rs", "crates/catalog/src/sql/"];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -242,6 +258,18 @@ fn the_guard_sees_the_world_through_its_adapters() {
         }
     }
     assert_none("the guard names these only in its adapters", &found);
+}
+
+#[test]
+fn the_catalog_sees_the_world_through_its_adapter() {
+    let mut found = String::new();
+    for (path, text) in sources() {
+        let adapter = CATALOG_ADAPTERS.iter().any(|adapter| path.starts_with(adapter));
+        if path.starts_with("crates/catalog/src/") && !adapter {
+            found.push_str(&offences(&path, shipped(&text), &CATALOG_FORBIDDEN));
+        }
+    }
+    assert_none("the catalog names these only in its adapter", &found);
 }
 
 #[test]
