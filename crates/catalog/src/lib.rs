@@ -5,6 +5,7 @@
 //! [`update`] and [`delete`] puts types over it, [`retry`] repeats a transaction that met another one.
 //!
 //! - [`sql`]: SQLite, PostgreSQL.
+//! - [`dump`]: a whole catalog as lines of JSON, and back.
 //! - [`memory`]: in memory, deterministic, with crashes and planned trouble, for simulation.
 //! - [`mod@record`]: the vault's records, each with its keys.
 //!
@@ -15,6 +16,7 @@
 //!
 //! Deliberately absent: what records mean. The record types know their fields and keys; the vault knows the rest.
 
+pub mod dump;
 pub mod keys;
 pub mod memory;
 pub mod record;

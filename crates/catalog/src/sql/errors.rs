@@ -66,6 +66,12 @@ impl Place {
     fn meaning(&self, error: &Error) -> Meaning {
         let code = match error {
             Error::Database(said) => said.code().unwrap_or_default().into_owned(),
+            Error::ColumnDecode { .. }
+            | Error::Decode(_)
+            | Error::ColumnNotFound(_)
+            | Error::AnyDriverError(_) => {
+                return Meaning::Corrupt;
+            }
             _ => return Meaning::Lost,
         };
         match self.engine {
@@ -96,8 +102,8 @@ fn sqlite(code: &str) -> Meaning {
         (5 | 6 | 19, _) => Meaning::Conflict,
         // PERM, READONLY.
         (3 | 8, _) => Meaning::NotWritable,
-        // CORRUPT, NOTADB.
-        (11 | 26, _) => Meaning::Corrupt,
+        // ERROR: a table or a column is not as it was made; CORRUPT, NOTADB.
+        (1 | 11 | 26, _) => Meaning::Corrupt,
         // IOERR_WRITE, _FSYNC, _DIR_FSYNC, _TRUNCATE.
         (_, 778 | 1034 | 1290 | 1546) => Meaning::Broken,
         _ => Meaning::Lost,
@@ -112,8 +118,11 @@ fn postgres(code: &str) -> Meaning {
         "40001" | "40P01" | "55P03" | "23505" => Meaning::Conflict,
         // read_only_sql_transaction, insufficient_privilege, io_error.
         "25006" | "42501" | "58030" => Meaning::NotWritable,
-        // data_corrupted, index_corrupted.
-        "XX001" | "XX002" => Meaning::Corrupt,
+        // Nodes that make the same tables at once: duplicate_table, duplicate_object, internal_error (a row of the
+        // server's own catalog was changed at once).
+        "42P07" | "42710" | "XX000" => Meaning::Conflict,
+        // data_corrupted, index_corrupted; undefined_table, undefined_column.
+        "XX001" | "XX002" | "42P01" | "42703" => Meaning::Corrupt,
         _ => Meaning::Lost,
     }
 }

@@ -105,7 +105,7 @@ pub(super) async fn start(shared: &Shared) -> Result<Start, CatalogError> {
     loop {
         match attempt(shared).await {
             // Two nodes make the same tables at once; one of them waits and sees them.
-            Err(CatalogError::Conflict { .. } | CatalogError::Unreachable { .. })
+            Err(CatalogError::Conflict { .. })
                 if shared.place.engine == Engine::Postgres && tries < TRIES_MAX =>
             {
                 tries += 1;

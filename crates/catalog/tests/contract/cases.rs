@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use catalog::memory::MemoryStore;
 use catalog::{
-    BODY_BYTES_MAX, Catalog, CatalogError, Kind, Query, Range, Scope, Slot, Transaction, delete, demand, get,
-    insert, keys, page, update,
+    BODY_BYTES_MAX, Catalog, CatalogError, Kind, Query, Range, Scope, Slot, Transaction, delete, demand,
+    dump, get, insert, keys, page, update,
 };
 use futures::FutureExt as _;
 
@@ -30,6 +31,7 @@ cases![
     a_start_takes_the_next_generation,
     a_newer_format_of_a_record_is_refused,
     every_kind_has_its_own_records,
+    a_dump_moves_to_another_catalog_whole_or_not_at_all,
 ];
 
 pub(crate) async fn put(catalog: &dyn Catalog, vault: &str, jobs: &[Job]) {
@@ -620,4 +622,54 @@ async fn every_kind_has_its_own_records(subject: Arc<dyn Subject>) {
 
 fn row_again(kind: Kind) -> catalog::NewRow {
     row(kind, "v1", "same", Some(kind.name()))
+}
+
+async fn dumped(catalog: &dyn Catalog) -> Vec<String> {
+    let mut lines = Vec::new();
+    dump::write(catalog, &mut |line| lines.push(line.to_owned()))
+        .await
+        .unwrap();
+    lines
+}
+
+async fn a_dump_moves_to_another_catalog_whole_or_not_at_all(subject: Arc<dyn Subject>) {
+    let source = MemoryStore::new(1).open().unwrap();
+    let mut jobs: Vec<Job> = (0..1200)
+        .map(|n| Job::new(&format!("j{n:04}"), "Queued", n))
+        .collect();
+    jobs[7].database = Some("o'clock \" \u{1} 数据".into());
+    put(&source, "v1", &jobs).await;
+    put(&source, "v2", &jobs[..3]).await;
+    let lines = dumped(&source).await;
+    assert_eq!(lines.len(), 1205);
+    assert_eq!(lines[1204], "{\"rows\":1203}");
+
+    let target = subject.open().await.unwrap();
+    let mut damaged = lines.clone();
+    damaged[600] = "{\"kind\":\"song\"}".into();
+    for (dump, said) in [
+        (lines[..1204].to_vec(), "the end of the dump is missing"),
+        (damaged, "line 601 of the dump"),
+        ([&lines[..5], &lines[1204..]].concat(), "line 6 of the dump"),
+        (
+            vec!["{\"bac2Catalog\":1,\"schema\":99,\"catalogId\":\"x\"}".into()],
+            "the dump has format 99",
+        ),
+        (Vec::new(), "line 1 of the dump"),
+    ] {
+        let error = dump::load(target.as_ref(), &mut dump.into_iter())
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    let loaded = dump::load(target.as_ref(), &mut lines.clone().into_iter())
+        .await
+        .unwrap();
+    assert_eq!(loaded, 1203);
+    // All but the first line, which names the catalog.
+    assert_eq!(dumped(target.as_ref()).await[1..], lines[1..]);
+    let again = dump::load(target.as_ref(), &mut lines.into_iter())
+        .await
+        .unwrap_err();
+    assert_eq!(again.code(), "CatalogMisuse");
 }
