@@ -297,7 +297,7 @@ fn savepoints_and_temporary_tables_count() {
         place.value(&mut session, "SELECT LEN(a) FROM #t"),
         Value::Integer(50_000_000)
     );
-    let copies = vec!["INSERT INTO @t EXEC('SELECT a FROM #t')"; 6].join(";");
+    let copies = ["INSERT INTO @t EXEC('SELECT a FROM #t')"; 6].join(";");
     let numbers = place.errors(
         &mut session,
         &format!("DECLARE @t TABLE (a varchar(max)); {copies}"),
