@@ -117,8 +117,8 @@ async fn load_into(
             known,
         });
     }
-    let mut rows = 0;
-    for (line, number) in lines.zip(2..) {
+    for (line, rows) in lines.zip(0_u64..) {
+        let number = rows + 2;
         if let Ok(tail) = serde_json::from_str::<Tail>(&line) {
             return if tail.rows == rows {
                 Ok(rows)
@@ -128,7 +128,6 @@ async fn load_into(
         }
         let line: Line = serde_json::from_str(&line).map_err(|_| unreadable(number))?;
         tx.insert(as_row(line).ok_or_else(|| unreadable(number))?).await?;
-        rows += 1;
     }
     Err(CatalogError::Corrupt {
         what: "the end of the dump is missing".into(),

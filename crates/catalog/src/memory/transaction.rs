@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
 use super::plan::{self, Event, Step};
 use super::state::{InFlight, State, Writes};
 use super::table::{Name, Place, Read, place};
+use super::{MemoryStore, unreachable};
 use crate::catalog::Transaction;
 use crate::error::CatalogError;
 use crate::kind::{Kind, Slot};
@@ -26,6 +26,8 @@ pub(super) struct MemoryTransaction {
     writes: Writes,
     reads: Vec<Read>,
     ended: Option<CatalogError>,
+    /// A step was begun and its answer not waited for: as with a server, there is no going on after that.
+    midway: bool,
 }
 
 impl MemoryTransaction {
@@ -47,7 +49,18 @@ impl MemoryTransaction {
             writes: Writes::new(),
             reads: Vec::new(),
             ended: None,
+            midway: false,
         }
+    }
+
+    /// Whether the transaction can go on.
+    fn check(&mut self) -> Result<(), CatalogError> {
+        if self.midway && self.ended.is_none() {
+            self.ended = Some(unreachable(
+                "an earlier statement of this transaction was not waited for",
+            ));
+        }
+        self.ended.clone().map_or(Ok(()), Err)
     }
 
     /// Runs one step, unless the transaction is over; remembers an error that ends it.
@@ -56,9 +69,8 @@ impl MemoryTransaction {
         step: Step,
         work: impl FnOnce(&mut Self, &State) -> Result<T, CatalogError> + Send,
     ) -> Result<T, CatalogError> {
-        if let Some(ended) = &self.ended {
-            return Err(ended.clone());
-        }
+        self.check()?;
+        self.midway = true;
         let done = match plan::face(&self.store, step).await {
             Ok(()) => {
                 let store = self.store.clone();
@@ -67,6 +79,7 @@ impl MemoryTransaction {
             }
             Err(error) => Err(error),
         };
+        self.midway = false;
         if let Err(error) = &done
             && error.ends_transaction()
         {
@@ -341,9 +354,7 @@ impl Transaction for MemoryTransaction {
     }
 
     async fn commit(mut self: Box<Self>) -> Result<(), CatalogError> {
-        if let Some(ended) = &self.ended {
-            return Err(ended.clone());
-        }
+        self.check()?;
         let event = {
             let mut state = self.store.lock();
             state.check_epoch(self.epoch)?;

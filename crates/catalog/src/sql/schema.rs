@@ -232,3 +232,48 @@ async fn set(shared: &Shared, tx: &mut AnyConnection, name: &str, value: &str) -
     .map_err(|error| shared.fail(&error, Phase::Work))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, SqliteConnection};
+
+    use super::*;
+    use crate::query::Order;
+    use crate::sql::statements;
+
+    /// What SQLite means to do.
+    async fn plan(connection: &mut SqliteConnection, statement: &'static str) -> String {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let rows = sqlx::query(explain).fetch_all(connection).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>(3) + "; ").collect()
+    }
+
+    #[tokio::test]
+    async fn scans_walk_an_index_in_order() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        for statement in table(Kind::Job) {
+            sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        }
+        for slot in [Slot::Id, Slot::A, Slot::B, Slot::C, Slot::D] {
+            for order in [Order::Ascending, Order::Descending] {
+                let plan = plan(&mut connection, statements::scan(Kind::Job, slot, order)).await;
+                assert!(
+                    plan.starts_with("SEARCH bac2_job USING INDEX"),
+                    "{slot:?}: {plan}"
+                );
+                assert!(!plan.contains("TEMP B-TREE"), "sorts: {plan}");
+            }
+            let plan = plan(&mut connection, statements::count(Kind::Job, slot)).await;
+            assert!(
+                plan.starts_with("SEARCH bac2_job USING COVERING INDEX"),
+                "{slot:?}: {plan}"
+            );
+        }
+        let next = plan(
+            &mut connection,
+            statements::next_vault(Kind::Job, Order::Ascending),
+        )
+        .await;
+        assert!(next.starts_with("SEARCH bac2_job USING COVERING INDEX"), "{next}");
+    }
+}

@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use crate::cases::put;
-use crate::records::{Job, Policy};
+use crate::records::{Job, Policy, row};
 use crate::subject::{Case, Subject, cases};
 
 cases![
@@ -21,6 +21,7 @@ cases![
     concurrent_increments_lose_nothing,
     claims_give_each_job_to_one_worker,
     two_inserts_of_one_unique_key_do_not_both_succeed,
+    dropped_at_any_await_it_is_whole_or_not_there,
 ];
 
 /// Waits as the vault's clock would.
@@ -268,4 +269,41 @@ async fn two_inserts_of_one_unique_key_do_not_both_succeed(subject: Arc<dyn Subj
         delete(tx.as_mut(), &there[0]).await.unwrap();
         tx.commit().await.unwrap();
     }
+}
+
+async fn dropped_at_any_await_it_is_whole_or_not_there(subject: Arc<dyn Subject>) {
+    let catalog = subject.open().await.unwrap();
+    let mut done = 0;
+    for number in 0..60_u64 {
+        let id = format!("n{number}");
+        let pair = async {
+            let mut tx = catalog.begin().await?;
+            tx.insert(row(Kind::Job, "v1", &id, None)).await?;
+            tx.insert(row(Kind::Item, "v1", &id, Some(&id))).await?;
+            tx.commit().await
+        };
+        // From nothing to more than enough for all of it.
+        let patience = std::time::Duration::from_micros(number * number * 4);
+        if let Ok(outcome) = tokio::time::timeout(patience, pair).await {
+            outcome.unwrap();
+            done += 1;
+        }
+        // Whatever was left lying does not stand in the way of the next.
+        let mut tx = catalog.begin().await.unwrap();
+        let job = tx.get(Kind::Job, "v1", &id).await.unwrap();
+        let item = tx.get(Kind::Item, "v1", &id).await.unwrap();
+        assert_eq!(job.is_some(), item.is_some(), "{id}");
+        tx.insert(row(Kind::Point, "v1", &id, None)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut tx = catalog.read().await.unwrap();
+    let scope = Scope::vault("v1");
+    let jobs = tx.count(Kind::Job, &scope, Slot::Id, &Range::ALL).await.unwrap();
+    assert!(jobs >= done, "{jobs} rows of {done} commits that were answered");
+    assert_eq!(
+        tx.count(Kind::Point, &scope, Slot::Id, &Range::ALL)
+            .await
+            .unwrap(),
+        60
+    );
 }

@@ -10,7 +10,7 @@ use futures::executor::block_on;
 use crate::records::{Job, Policy, row};
 
 /// All of it, by name.
-pub(crate) const CASES: [(&str, fn()); 7] = [
+pub(crate) const CASES: [(&str, fn()); 8] = [
     ("a_commit_under_way_at_a_crash_is_whole_or_not_there", under_way),
     ("a_commit_whose_caller_went_away_is_whole_or_not_there", went_away),
     (
@@ -20,6 +20,10 @@ pub(crate) const CASES: [(&str, fn()); 7] = [
     ("a_lost_commit_is_unknown_and_whole_or_not_there", lost),
     ("planned_trouble_is_named_and_leaves_nothing_behind", planned),
     ("after_a_crash_the_old_catalog_is_dead", dead),
+    (
+        "after_an_answer_that_nobody_waited_for_a_transaction_is_over",
+        midway,
+    ),
     ("the_same_seed_gives_the_same_run", same),
 ];
 
@@ -201,6 +205,24 @@ fn dead() {
     assert!(store.rows().is_empty());
     drop(second);
     assert_eq!(store.open().unwrap().info().generation, 3);
+}
+
+fn midway() {
+    let store = MemoryStore::new(1);
+    let catalog = store.open().unwrap();
+    store.set_plan(Box::new(|step: Step| match step {
+        Step::Write => Event::Wait(pending(1)),
+        _ => Event::Go,
+    }));
+    let mut tx = block_on(catalog.begin()).unwrap();
+    {
+        let mut insert = tx.insert(row(Kind::Job, "v1", "j1", None));
+        assert!(poll_once(insert.as_mut()).is_pending());
+    }
+    let over = block_on(tx.get(Kind::Job, "v1", "j1")).unwrap_err();
+    assert_eq!(over.code(), "CatalogUnreachable");
+    assert_eq!(block_on(tx.commit()).unwrap_err(), over);
+    assert!(store.rows().is_empty());
 }
 
 fn same() {
