@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use bak::Lsn;
 use uuid::Uuid;
 
-use crate::outcome::Row;
+use crate::outcome::{Row, Rows};
+use crate::quoting::Identifier;
 use crate::session::{Error, Session};
 use crate::value::DateTime;
 
@@ -196,28 +197,60 @@ const DATABASES: &str = "SELECT d.database_id, d.name, d.source_database_id, d.c
  m.mirroring_guid, m.mirroring_role_desc, HAS_DBACCESS(d.name) AS may_enter,
  HAS_PERMS_BY_NAME(QUOTENAME(d.name), 'DATABASE', 'BACKUP DATABASE') AS may_back_up,
  HAS_PERMS_BY_NAME(QUOTENAME(d.name), 'DATABASE', 'BACKUP LOG') AS may_back_up_log
- FROM sys.databases AS d LEFT JOIN sys.database_mirroring AS m ON m.database_id = d.database_id ORDER BY d.database_id;";
+ FROM sys.databases AS d LEFT JOIN sys.database_mirroring AS m ON m.database_id = d.database_id";
 
 const CHAINS: &str = "SELECT r.database_id, r.database_guid, r.family_guid, r.last_log_backup_lsn, r.recovery_fork_guid,
  r.first_recovery_fork_guid, r.fork_point_lsn FROM sys.database_recovery_status AS r
- WHERE r.database_id IN (SELECT d.database_id FROM sys.databases AS d WHERE NOT (d.is_auto_close_on = 1 AND d.is_cleanly_shutdown = 1));";
+ WHERE r.database_id IN (SELECT d.database_id FROM sys.databases AS d WHERE NOT (d.is_auto_close_on = 1 AND d.is_cleanly_shutdown = 1))";
 
 const FILES: &str = "SELECT database_id, file_id, type, name, physical_name, size, differential_base_lsn, differential_base_guid,
- differential_base_time, redo_start_lsn, redo_start_fork_guid FROM sys.master_files ORDER BY database_id, file_id;";
+ differential_base_time, redo_start_lsn, redo_start_fork_guid FROM sys.master_files";
+const FILES_IN_ORDER: &str = " ORDER BY database_id, file_id;";
 
 /// Asks for all databases, by their ids.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn ask(session: &mut Session) -> Result<Vec<Database>, Error> {
-    let rows = session.query(DATABASES).await?;
-    let mut databases = rows.iter().map(|row| read(&row)).collect::<Result<Vec<_>, _>>()?;
+    let databases = session
+        .query(&format!("{DATABASES} ORDER BY d.database_id;"))
+        .await?;
+    let chains = session.query(&format!("{CHAINS};")).await?;
+    let files = session.query(&format!("{FILES}{FILES_IN_ORDER}")).await?;
+    put_together(&databases, &chains, &files)
+}
+
+/// Asks for the database of this name alone, in one question; `None` where there is none.
+///
+/// # Errors
+/// [`Error`].
+pub async fn ask_named(session: &mut Session, name: &Identifier) -> Result<Option<Database>, Error> {
+    let name = name.literal();
+    let text = format!(
+        "{DATABASES} WHERE d.name = {name};
+ {CHAINS} AND r.database_id = DB_ID({name});
+ {FILES} WHERE database_id = DB_ID({name}){FILES_IN_ORDER}"
+    );
+    let outcome = session.execute(&text).await?;
+    let [databases, chains, files] = outcome.results.as_slice() else {
+        return Err(Error::Shape {
+            reason: format!("{} results instead of three", outcome.results.len()),
+        });
+    };
+    Ok(put_together(databases, chains, files)?.pop())
+}
+
+fn put_together(databases: &Rows, chains_seen: &Rows, files_seen: &Rows) -> Result<Vec<Database>, Error> {
+    let mut databases = databases
+        .iter()
+        .map(|row| read(&row))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut chains = BTreeMap::new();
-    for row in session.query(CHAINS).await?.iter() {
+    for row in chains_seen.iter() {
         chains.insert(row.get::<i32>("database_id")?, read_chain(&row)?);
     }
     let mut files: BTreeMap<i32, Vec<File>> = BTreeMap::new();
-    for row in session.query(FILES).await?.iter() {
+    for row in files_seen.iter() {
         files
             .entry(row.get("database_id")?)
             .or_default()

@@ -216,9 +216,19 @@ impl<'a> Runner<'a> {
         };
         let verdict = match plain(&ran.outcome, ran.fault.as_ref(), success) {
             Some(verdict) => verdict,
-            None => self.find_out(description).await,
+            None => self.finder().find_out(description).await,
         };
         self.report(began, verdict, ran.outcome, ran.fault)
+    }
+
+    fn finder(&self) -> Finder<'a> {
+        Finder {
+            connector: self.connector,
+            target: self.target,
+            clock: self.clock,
+            id: self.id,
+            patience: self.patience,
+        }
     }
 
     fn report(&self, began: Duration, verdict: Verdict, outcome: Outcome, fault: Option<Fault>) -> Report {
@@ -229,7 +239,18 @@ impl<'a> Runner<'a> {
             took: self.clock.elapsed().saturating_sub(began),
         }
     }
+}
 
+/// What finds out over new connections how a statement ended. It holds no connection, so that its futures move between threads.
+struct Finder<'a> {
+    connector: &'a dyn Connector,
+    target: &'a Target,
+    clock: &'a dyn Clock,
+    id: i32,
+    patience: Patience,
+}
+
+impl Finder<'_> {
     /// Asks the server over new connections until it is known, or the patience is over.
     async fn find_out(&self, description: Option<&Literal>) -> Verdict {
         let mut deadline = self.clock.elapsed() + self.patience.search;

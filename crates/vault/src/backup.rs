@@ -1,33 +1,145 @@
 //! One backup, from the look at the database to the recovery point with its proof.
+//!
+//! ```text
+//! ground -> preflight (replica) -> credential -> making (choice, names) -> running -> proof (grade) -> meeting -> keeping (record)
+//!                                                      |  crash: asking  -^                    failing: what follows from a failure
+//! ```
+//!
+//! Outcome is SQL Server's word: message 3014, or the row in `msdb`. Proof is the vault's: what the verifier found in the stream while
+//! it arrived. Each step can be repeated: what was sent is written down before it is sent, and the point is written once for a set.
+//!
+//! Deliberately absent: whether a backup is due (`scheduler`), when a healing one may begin (`healing`), and how long points live.
 
-use catalog::record::{Database, ItemId, JobId};
-use faults::Fault;
+mod asking;
+mod credential;
+mod facts;
+mod failing;
+mod grade;
+mod ground;
+mod keeping;
+mod making;
+mod meeting;
+mod names;
+mod preflight;
+mod proof;
+pub mod record;
+mod running;
+mod taking;
+
+use catalog::record::{BackupWork, Database, Item, ItemId, JobId, Outcome, Trigger, Work};
+use faults::{Code, Fault};
 use schedule::BackupKind;
+use schedule::database::{Facts, RecoveryModel, Role, State};
 
-use crate::jobs::{Doing, Ending};
+use crate::jobs::{Doing, Ending, Entered, NewJob};
+use crate::shelf::ShelfError;
 use crate::vault::Vault;
 
+/// The longest that a user may want a backup kept, in days: 99 years, as Azure Backup.
+pub const KEEP_DAYS_MAX: u32 = 36_135;
+
 impl Vault {
-    /// Takes a backup because a user wants one.
+    /// Takes a backup because a user wants one. `keep_days` is 1 to [`KEEP_DAYS_MAX`]; without it, a full is kept as its policy says of
+    /// backups on demand, anything else as the scheduled ones are.
     ///
     /// # Errors
     /// The item is not protected, or one of that kind runs already.
     pub async fn back_up(
         &self,
-        _item: ItemId,
-        _kind: BackupKind,
-        _keep_days: Option<u32>,
+        item: ItemId,
+        kind: BackupKind,
+        keep_days: Option<u32>,
     ) -> Result<JobId, Fault> {
-        unimplemented!()
+        let item = self.get::<Item>(item).await?.record;
+        ground::is_protected(&item).map_err(|fault| fault.at(&format!("item {}", item.id)))?;
+        if keep_days.is_some_and(|days| !(1..=KEEP_DAYS_MAX).contains(&days)) {
+            let why = format!("a backup is kept for 1 to {KEEP_DAYS_MAX} days");
+            return Err(Fault::new(Code::Bac2InputInvalid).because(&why));
+        }
+        let work = BackupWork {
+            keep_days,
+            ..BackupWork::of(kind)
+        };
+        let new = NewJob {
+            work: Work::Backup(work),
+            trigger: Trigger::OnDemand,
+            server: Some(item.server),
+            item: Some(item.id),
+            run_at: self.now(),
+        };
+        match self.enqueue(new).await? {
+            Entered::Queued(job) => Ok(job),
+            Entered::InTheWay { fault, .. } => Err(fault),
+        }
     }
 
-    /// Does a backup job.
-    pub(crate) async fn perform_backup(&self, _doing: &mut Doing<'_>) -> Ending {
-        unimplemented!()
+    /// Does a backup job; after a crash goes on where it was.
+    pub(crate) async fn perform_backup(&self, doing: &mut Doing<'_>) -> Ending {
+        match self.backup_steps(doing).await {
+            Ok(ending) => ending,
+            Err(fault) => self.backup_failed(doing, fault).await,
+        }
+    }
+
+    async fn backup_steps(&self, doing: &mut Doing<'_>) -> Result<Ending, Fault> {
+        let work = ground::work_of(doing)?;
+        let mut ground = self.ground(doing).await?;
+        let taken = match (work.outcome, work.sent) {
+            (Some(Outcome::Succeeded), _) => taking::Taken::Succeeded(None),
+            (_, Some(sent)) => self.ask_what_became(doing, &ground, sent).await?,
+            (_, None) => self.take(doing, &mut ground).await?,
+        };
+        match taken {
+            taking::Taken::Succeeded(session) => self.prove_and_keep(doing, &ground, session).await,
+            taking::Taken::Ended(ending) => Ok(ending),
+        }
     }
 }
 
 /// A database as policies judge it.
-pub(crate) fn schedule_facts(_database: &Database) -> schedule::database::Facts {
-    unimplemented!()
+pub(crate) fn schedule_facts(database: &Database) -> Facts {
+    let state = &database.state;
+    Facts {
+        role: role(&database.name, state.is_system, state.is_snapshot),
+        recovery_model: match state.recovery_model.as_str() {
+            "SIMPLE" => RecoveryModel::Simple,
+            "BULK_LOGGED" => RecoveryModel::BulkLogged,
+            _ => RecoveryModel::Full,
+        },
+        state: match state.state.as_str() {
+            "ONLINE" => State::Online,
+            "RESTORING" => State::Restoring,
+            "RECOVERING" => State::Recovering,
+            "RECOVERY_PENDING" => State::RecoveryPending,
+            "SUSPECT" => State::Suspect,
+            "EMERGENCY" => State::Emergency,
+            _ => State::Offline,
+        },
+        read_only: state.is_read_only,
+        standby: state.is_standby,
+        mirrored: state.is_mirrored,
+    }
+}
+
+fn role(name: &str, is_system: bool, is_snapshot: bool) -> Role {
+    let is = |wanted: &str| is_system && name.eq_ignore_ascii_case(wanted);
+    if is_snapshot {
+        Role::Snapshot
+    } else if is("master") {
+        Role::Master
+    } else if is("tempdb") {
+        Role::Tempdb
+    } else {
+        Role::User
+    }
+}
+
+/// What the store failed with, as people see it.
+fn shelf_fault(error: ShelfError) -> Fault {
+    let code = match error {
+        ShelfError::ReadOnly(_) => Code::Bac2StoreReadOnly,
+        ShelfError::Full => Code::Bac2StoreDiskFull,
+        _ => Code::Bac2InternalError,
+    };
+    Fault::new(code).because(&error.to_string())
 }

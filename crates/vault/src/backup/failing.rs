@@ -1,0 +1,118 @@
+//! What follows from a backup that was not taken: another attempt, or the end with a notice.
+
+use std::str::FromStr;
+
+use catalog::record::{Item, Job};
+use catalog::{demand, scoped, update};
+use faults::{Code, Fault, Heal};
+use jiff::{SignedDuration, Timestamp};
+use schedule::BackupKind;
+
+use super::ground::work_of;
+use super::running::LOOK_AGAIN;
+use super::taking::unsend;
+use crate::jobs::{Doing, Ending};
+use crate::scheduler::about;
+use crate::vault::Vault;
+
+/// Attempts of one job.
+const ATTEMPTS_MAX: u32 = 3;
+/// Pauses before the second and the third attempt.
+const PAUSES: [SignedDuration; 2] = [SignedDuration::from_secs(30), SignedDuration::from_secs(120)];
+/// For how long a job stays open whose statement succeeded and whose point cannot be written.
+const KEEP_TRYING: SignedDuration = SignedDuration::from_hours(24);
+
+/// When to try again; none where the job is over. Never beyond the next slot of the kind, whose job would meet this one.
+pub(super) fn next_attempt(
+    code: Code,
+    attempt: u32,
+    now: Timestamp,
+    next_slot: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let heal = code.entry().heal;
+    let waits_longer = matches!(heal, Heal::NextSchedule | Heal::RetryAfterDay);
+    // Both were looked up before they came here: SQL Server did not finish.
+    let was_interrupted = matches!(code, Code::Bac2SessionLost | Code::Bac2JobInterrupted);
+    if attempt >= ATTEMPTS_MAX || !(was_interrupted || heal.retries() && !waits_longer) {
+        return None;
+    }
+    let pause = PAUSES[usize::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(1)];
+    let at = now.checked_add(pause).ok()?;
+    next_slot.is_none_or(|slot| at < slot).then_some(at)
+}
+
+/// The codes that attempts of a job ended with so far, in order: they begin the results of its tasks.
+pub(super) fn codes_of_attempts(job: &Job) -> impl Iterator<Item = Code> {
+    job.tasks.iter().filter_map(|task| {
+        let (code, _) = task.result.as_ref()?.split_once(':')?;
+        Code::from_str(code).ok()
+    })
+}
+
+impl Vault {
+    /// Ends a job that failed, or has it tried again.
+    pub(super) async fn backup_failed(&self, doing: &mut Doing<'_>, fault: Fault) -> Ending {
+        let Ok(work) = work_of(doing) else {
+            return Ending::Failed(fault);
+        };
+        let now = self.now();
+        if let Some(sent) = work.sent
+            && work.outcome != Some(catalog::record::Outcome::Failed)
+        {
+            // It may have succeeded: what is not known or not written yet is found again, and nothing is sent meanwhile.
+            return match now.duration_since(sent) < KEEP_TRYING {
+                true => Ending::Again(fault, now + LOOK_AGAIN),
+                false => self.give_up(doing, fault, work.asked).await,
+            };
+        }
+        let result = format!("{}: {}", fault.code(), fault.happened());
+        let next_slot = match doing.job.item {
+            Some(item) => self.next_slot(item, work.asked).await,
+            None => None,
+        };
+        let again = next_attempt(fault.code(), doing.job.attempt, now, next_slot);
+        let noted = async {
+            doing.end(&result).await?;
+            unsend(doing).await
+        };
+        // Without a catalog nothing can be noted; the job's end is written when it is back, and asks what became of it.
+        if noted.await.is_err() {
+            return Ending::Again(fault, now + LOOK_AGAIN);
+        }
+        match again {
+            Some(at) if !doing.is_cancelled() => Ending::Again(fault, at),
+            _ => self.give_up(doing, fault, work.asked).await,
+        }
+    }
+
+    async fn next_slot(&self, item: catalog::record::ItemId, kind: BackupKind) -> Option<Timestamp> {
+        let item = self.find::<Item>(item).await.ok()??;
+        item.record.due.get(&kind).copied().filter(|at| *at > self.now())
+    }
+
+    /// The job failed for good: counted, and told.
+    pub(super) async fn give_up(&self, doing: &Doing<'_>, fault: Fault, kind: BackupKind) -> Ending {
+        if let Some(item) = doing.job.item
+            && !doing.is_cancelled()
+        {
+            let (told, job) = (&fault, doing.job.id);
+            let counted = self
+                .transact(move |tx| {
+                    scoped(async move {
+                        let mut item = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                        let failures = item.record.failures.entry(kind).or_default();
+                        *failures = failures.saturating_add(1);
+                        let mut about = about("failed", &item.record, kind);
+                        about.job = Some(job);
+                        self.raise_in(tx, &about, told).await?;
+                        update(tx, item).await?;
+                        Ok(())
+                    })
+                })
+                .await;
+            // The job itself says what happened; a notice that could not be written is raised by the next failure.
+            drop(counted);
+        }
+        Ending::Failed(fault)
+    }
+}

@@ -1,0 +1,149 @@
+//! The statement: what is taken, into how many blobs, how written.
+
+use azblob::names::{BlobName, ContainerName};
+use catalog::record::Job;
+use faults::{Code, Fault};
+use mssql::databases::Database;
+use mssql::quoting::Identifier;
+use mssql::statement::backup::Kind;
+use mssql::statement::choice::{self, Choice, Circumstances, Mode, Reason, Refusal, Wishes};
+use mssql::statement::{Backup, Devices};
+use schedule::policy::Compression;
+use schedule::{BackupKind, Size};
+
+use super::failing::codes_of_attempts;
+use super::ground::{Ground, release};
+use super::names::{Attempt, URL_MAX, marker, set_name};
+use crate::vault::Vault;
+
+/// A backup ready to be sent.
+pub(super) struct Made {
+    pub(super) backup: Backup,
+    pub(super) blobs: Vec<BlobName>,
+    pub(super) marker: String,
+    /// What departs from the policy's wishes, for the job's record.
+    pub(super) notes: Vec<String>,
+    /// What people should know.
+    pub(super) warnings: Vec<Fault>,
+}
+
+impl Vault {
+    /// Puts the statement together.
+    ///
+    /// # Errors
+    /// This instance cannot take such a backup.
+    pub(super) fn make_backup(
+        &self,
+        job: &Job,
+        ground: &Ground,
+        seen: &Database,
+        kind: BackupKind,
+        container: &ContainerName,
+    ) -> Result<Made, Fault> {
+        let target = ground.target();
+        let unsupported = |why: &str| {
+            Fault::new(Code::Bac2UnsupportedVersionOrEdition)
+                .at(&target)
+                .because(why)
+        };
+        let chosen = choose(job, ground, seen, kind).map_err(|fault| fault.at(&target))?;
+        if chosen.mode == Mode::Page {
+            return Err(unsupported(
+                "before SQL Server 2016 a backup to a URL needs an account's key, which this vault gives to no instance",
+            ));
+        }
+        let attempt = Attempt {
+            database: &seen.name,
+            item: ground.item.id,
+            job,
+            kind,
+            at: self.now(),
+        };
+        let blobs = attempt.blobs(chosen.stripes);
+        let base = self.world.shelf.url(container);
+        let urls: Vec<String> = blobs.iter().map(|blob| format!("{base}/{blob}")).collect();
+        if let Some(long) = urls.iter().find(|url| url.len() > URL_MAX) {
+            let why =
+                format!("{long} is longer than {URL_MAX} characters: the vault's host name is too long");
+            return Err(Fault::new(Code::Bac2LimitReached).because(&why));
+        }
+        let internal = |error: &dyn std::fmt::Display| {
+            Fault::new(Code::Bac2InternalError)
+                .at(&target)
+                .because(&error.to_string())
+        };
+        let devices = Devices::urls(&urls).map_err(|error| internal(&error))?;
+        let database = Identifier::new(&seen.name).map_err(|error| internal(&error))?;
+        let marker = marker(job, self.id);
+        let what = match kind {
+            BackupKind::Full => Kind::Full,
+            BackupKind::CopyOnlyFull => Kind::CopyOnlyFull,
+            BackupKind::Differential => Kind::Differential,
+            BackupKind::Log => Kind::Log,
+        };
+        let mut backup = Backup::new(database, what, devices, &set_name(job), &marker)
+            .map_err(|error| internal(&error))?;
+        backup.compression = chosen.compression;
+        backup.transfer = chosen.transfer;
+        let warnings = chosen.reasons.iter().filter_map(|reason| match reason {
+            Reason::TdeCompressionBroken(_) => Some(
+                Fault::new(Code::Bac2KnownBadBuild)
+                    .at(&target)
+                    .because(&reason.to_string()),
+            ),
+            _ => None,
+        });
+        Ok(Made {
+            warnings: warnings.collect(),
+            notes: chosen.reasons.iter().map(ToString::to_string).collect(),
+            backup,
+            blobs,
+            marker,
+        })
+    }
+}
+
+fn choose(job: &Job, ground: &Ground, seen: &Database, kind: BackupKind) -> Result<Choice, Fault> {
+    let (build, edition) = release(&ground.server)?;
+    let writing = &ground.policy.writing;
+    let unsupported = |why: &str| Fault::new(Code::Bac2UnsupportedVersionOrEdition).because(why);
+    if writing.compression == Compression::On && !edition.compresses() {
+        return Err(unsupported(
+            "its policy wants compression, which this edition does not have",
+        ));
+    }
+    let estimated_bytes = estimate(seen, kind);
+    // A blob that was full once asks for twice as many.
+    let full_before = codes_of_attempts(job).filter(|code| *code == Code::Bac2UrlBlockLimit);
+    let stripes = writing.stripes.count(Size::bytes(estimated_bytes));
+    let stripes = u8::try_from(stripes).unwrap_or(64).min(64);
+    let stripes = full_before.fold(stripes, |stripes, _| stripes.saturating_mul(2).min(64));
+    let here = Circumstances {
+        build,
+        edition,
+        tde: seen.is_encrypted,
+        estimated_bytes,
+        memory: ground.server.settings.buffer_bytes,
+        concurrency: ground.server.settings.jobs_at_once,
+    };
+    let wishes = Wishes {
+        compression: writing.compression != Compression::Off,
+        encryption: false,
+        stripes: Some(stripes),
+    };
+    choice::choose(&here, &wishes).map_err(|refusal| {
+        let code = match refusal {
+            Refusal::TooOld(_) | Refusal::NoEncryption => Code::Bac2UnsupportedVersionOrEdition,
+            Refusal::TooLarge(_) => Code::Bac2LimitReached,
+        };
+        Fault::new(code).because(&refusal.to_string())
+    })
+}
+
+/// The most that a backup will be, in bytes and uncompressed: its files.
+pub(super) fn estimate(seen: &Database, kind: BackupKind) -> u64 {
+    match kind {
+        BackupKind::Log => seen.log_bytes(),
+        _ => seen.data_bytes(),
+    }
+}

@@ -1,0 +1,295 @@
+//! What may be taken of a database as it is now: rules as functions of facts, so that a table tests each.
+//!
+//! First whether a backup of that kind is possible at all ([`refusal`]), then whether it would continue the chain that the vault has
+//! ([`broken`]), then what follows from a broken one ([`respond`]): a user's backup fails with its code, a scheduled one becomes a full
+//! where healing is allowed now, and a log that can be taken is taken meanwhile, so that the server's log does not grow.
+
+use bak::Lsn;
+use catalog::record::{ForeignOwner, HealingReason};
+use faults::{Code, Fault};
+use jiff::SignedDuration;
+use schedule::database::{Facts, Unsupported, supports};
+use schedule::{BackupKind, Days};
+use uuid::Uuid;
+
+/// Who wants the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// The policy.
+    Scheduled,
+    /// A user.
+    OnDemand,
+    /// The vault, to put a chain right.
+    Healing,
+}
+
+/// What decides whether a backup is possible at all.
+#[derive(Debug, Clone)]
+pub(super) struct Case<'a> {
+    /// What was asked for.
+    pub(super) kind: BackupKind,
+    /// By whom.
+    pub(super) wanted: Wanted,
+    /// The policy leaves the chain to another tool.
+    pub(super) is_shadow: bool,
+    /// The database as it is.
+    pub(super) facts: Facts,
+    /// It belonged to an availability group when it was protected.
+    pub(super) was_in_group: bool,
+    /// It does now.
+    pub(super) is_in_group: bool,
+    /// The login may take this kind of backup.
+    pub(super) is_permitted: bool,
+    /// Who else takes its backups.
+    pub(super) foreign: Option<&'a ForeignOwner>,
+    /// It is the primary of a log-shipping pair.
+    pub(super) is_log_shipped: bool,
+    /// The user took log and base over.
+    pub(super) is_taken_over: bool,
+}
+
+/// What a case comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Barred {
+    /// Left out with a warning, since it was scheduled and never can be.
+    Skipped(Fault),
+    /// Failed.
+    Failed(Fault),
+}
+
+/// Why a backup is not possible; none where it is.
+pub(super) fn refusal(case: &Case<'_>) -> Option<Barred> {
+    let failed = |code: Code, why: &str| Some(Barred::Failed(Fault::new(code).because(why)));
+    if case.facts.mirrored {
+        return failed(Code::UserErrorOperationNotAllowedDatabaseMirroringEnabled, "");
+    }
+    match (case.was_in_group, case.is_in_group) {
+        (false, true) => return failed(Code::UserErrorBackupFailedStandaloneDatabaseMovedInToAG, ""),
+        (true, false) => return failed(Code::UserErrorBackupFailedDatabaseMovedOutOfAG, ""),
+        _ => {}
+    }
+    if let Err(reason) = supports(case.kind, &case.facts) {
+        return Some(unsupported(case, reason));
+    }
+    if !case.is_permitted {
+        return failed(
+            Code::UserErrorSQLNoSysadminMembership,
+            "the login may not take this backup",
+        );
+    }
+    if case.is_shadow && case.kind != BackupKind::CopyOnlyFull {
+        return failed(
+            Code::Bac2ForeignChainOwner,
+            "its policy is in shadow mode and takes copy-only fulls alone",
+        );
+    }
+    if case.is_taken_over {
+        return None;
+    }
+    match (case.kind, case.foreign) {
+        (BackupKind::Log, Some(owner)) if owner.owns_log => failed(Code::Bac2ForeignChainOwner, &owner.who),
+        (BackupKind::Differential, Some(owner)) if owner.owns_base => {
+            failed(Code::Bac2ForeignChainOwner, &owner.who)
+        }
+        (BackupKind::Log, _) if case.is_log_shipped => {
+            failed(Code::Bac2ForeignChainOwner, "log shipping takes its log backups")
+        }
+        _ => None,
+    }
+}
+
+fn unsupported(case: &Case<'_>, reason: Unsupported) -> Barred {
+    let why = format!("{}: {reason}", case.kind);
+    if reason.is_passing() {
+        return Barred::Failed(Fault::new(Code::Bac2DatabaseNotAvailable).because(&why));
+    }
+    match case.wanted {
+        Wanted::Scheduled => Barred::Skipped(Fault::new(Code::BackupTypeUnsupported).because(&why)),
+        Wanted::OnDemand | Wanted::Healing => {
+            Barred::Failed(Fault::new(Code::UserErrorSQLPODoesNotSupportBackupType).because(&why))
+        }
+    }
+}
+
+/// Where a chain stands: what the vault has, and what the server says.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    /// Age of the vault's newest full that others can stand on; none without one.
+    pub(super) full_age: Option<SignedDuration>,
+    /// How old it may be.
+    pub(super) full_age_max: Days,
+    /// LastLSN of the vault's newest log.
+    pub(super) log_end: Option<Lsn>,
+    /// The greatest LastLSN of the vault's fulls and differentials.
+    pub(super) anchor: Option<Lsn>,
+    /// BackupSetGUID of the vault's base.
+    pub(super) base: Option<Uuid>,
+    /// The server could be asked for the rest.
+    pub(super) is_known: bool,
+    /// `last_log_backup_lsn`: where the next log begins.
+    pub(super) next_log: Option<Lsn>,
+    /// `differential_base_guid`.
+    pub(super) server_base: Option<Uuid>,
+    /// It was restored over: another line of history than the vault knows.
+    pub(super) is_overwritten: bool,
+}
+
+/// How a chain is broken.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Broken {
+    /// Why a backup must put it right.
+    pub(super) reason: HealingReason,
+    /// What it would fail with.
+    pub(super) fault: Fault,
+    /// The log can be taken all the same.
+    pub(super) can_go_on: bool,
+}
+
+/// How the chain is broken that a backup of this kind would continue; none where it is not, or the kind begins one.
+pub(super) fn broken(kind: BackupKind, chain: &Chain) -> Option<Broken> {
+    if kind.is_full() || !chain.is_known {
+        return None;
+    }
+    let can_go_on = kind == BackupKind::Log && chain.next_log.is_some();
+    let is = |reason, code: Code, why: String| {
+        let reason = if chain.is_overwritten && reason != HealingReason::FullTooOld {
+            HealingReason::Overwritten
+        } else {
+            reason
+        };
+        Some(Broken {
+            reason,
+            fault: Fault::new(code).because(&why),
+            can_go_on,
+        })
+    };
+    let missing = Code::UserErrorParentFullBackupMissing;
+    let mismatch = Code::UserErrorSQLLSNValidationFailure;
+    let Some(age) = chain.full_age else {
+        return is(
+            HealingReason::FullMissing,
+            missing,
+            "the vault has no full of it".to_owned(),
+        );
+    };
+    if kind == BackupKind::Log && chain.next_log.is_none() {
+        return is(
+            HealingReason::RecoveryModelChanged,
+            missing,
+            "SQL Server keeps no log since the recovery model was changed".to_owned(),
+        );
+    }
+    if chain.is_overwritten {
+        return is(
+            HealingReason::Overwritten,
+            mismatch,
+            "the database was restored over".to_owned(),
+        );
+    }
+    match kind {
+        BackupKind::Differential if chain.server_base.is_none() => {
+            let why = "SQL Server knows no base of a differential".to_owned();
+            return is(HealingReason::FullMissing, missing, why);
+        }
+        BackupKind::Differential => {
+            if let Some(why) = base_differs(chain) {
+                return is(HealingReason::LsnValidation, mismatch, why);
+            }
+        }
+        _ => {
+            if let Some((reason, why)) = log_differs(chain) {
+                return is(reason, mismatch, why);
+            }
+        }
+    }
+    (age > days(chain.full_age_max)).then(|| Broken {
+        reason: HealingReason::FullTooOld,
+        fault: Fault::new(missing).because(&format!(
+            "the newest full is {} days old; at most {} are allowed",
+            age.as_hours() / 24,
+            chain.full_age_max.0
+        )),
+        can_go_on,
+    })
+}
+
+fn days(days: Days) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(days.0))
+}
+
+fn base_differs(chain: &Chain) -> Option<String> {
+    let server = chain.server_base?;
+    let ours = match chain.base {
+        Some(ours) if ours == server => return None,
+        Some(ours) => ours.to_string(),
+        None => "none".to_owned(),
+    };
+    Some(format!(
+        "the base of differentials is {server}, the vault's is {ours}"
+    ))
+}
+
+fn log_differs(chain: &Chain) -> Option<(HealingReason, String)> {
+    let next = chain.next_log?;
+    match (chain.log_end, chain.anchor) {
+        (Some(end), _) if next < end => Some((
+            HealingReason::SnapshotPutBack,
+            format!("the next log begins at {next}, before {end} where the vault's newest ends"),
+        )),
+        (Some(end), _) if next > end => Some((
+            HealingReason::LsnValidation,
+            format!("the next log begins at {next}, the vault's newest ends at {end}"),
+        )),
+        (None, Some(anchor)) if next > anchor => Some((
+            HealingReason::LsnValidation,
+            format!("the next log begins at {next}, behind the newest full that ends at {anchor}"),
+        )),
+        _ => None,
+    }
+}
+
+/// Whether and when the vault may heal.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Healing {
+    /// At once.
+    Now,
+    /// Later: the full is wanted, and does not begin with this job.
+    Later(String),
+    /// Not for this database.
+    Off,
+}
+
+/// What is done about a broken chain.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Response {
+    /// A full is taken in its place.
+    Convert,
+    /// The log is taken with this warning, and a full is wanted where healing is on.
+    GoOn(Fault, bool),
+    /// It fails, and a full is wanted where healing is on.
+    Fail(Fault, bool),
+}
+
+/// What follows from a broken chain.
+pub(super) fn respond(broken: &Broken, wanted: Wanted, healing: &Healing) -> Response {
+    let fault = broken.fault.clone();
+    match (wanted, healing) {
+        (Wanted::OnDemand, _) => Response::Fail(fault, false),
+        (Wanted::Healing, _) | (Wanted::Scheduled, Healing::Now) => Response::Convert,
+        (Wanted::Scheduled, Healing::Later(why)) => {
+            let detail = format!("{}; a full is wanted, but {why}", fault.detail());
+            let fault = fault.because(&detail);
+            match broken.can_go_on {
+                true => Response::GoOn(fault, true),
+                false => Response::Fail(fault, true),
+            }
+        }
+        (Wanted::Scheduled, Healing::Off) => {
+            let fault = Fault::new(Code::Bac2HealingDisabled).because(fault.detail());
+            match broken.can_go_on {
+                true => Response::GoOn(fault, false),
+                false => Response::Fail(fault, false),
+            }
+        }
+    }
+}
