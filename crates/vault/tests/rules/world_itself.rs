@@ -130,7 +130,7 @@ fn a_killed_instance_leaves_a_lease_without_connections() {
     cluster.run(async {
         cluster.sql(&server).make_database("Shop").await;
         connect_to_door(&cluster, &server).await;
-        server.fault("kill after 200000 bytes to vault.test").await;
+        server.fault("kill after 900000 bytes to vault.test").await;
         let mut session = session(&cluster, &server).await;
         let lost = session
             .execute(&backup(&cluster, "shop/one.bak"))
@@ -199,10 +199,7 @@ fn a_vault_is_made_crashes_and_is_opened_again() {
         let id = cluster.vault().await.id();
         cluster.crash_vault();
         assert_eq!(cluster.vault().await.id(), id);
-        assert_eq!(
-            cluster.records::<catalog::record::Vault>().await.len(),
-            0,
-            "a vault does not hang under itself"
-        );
+        let vaults = cluster.records::<catalog::record::Vault>().await;
+        assert_eq!(vaults.len(), 1, "it hangs under itself");
     });
 }

@@ -6,14 +6,16 @@ use std::time::Duration;
 use catalog::memory::MemoryStore;
 use catalog::record::{Item, ItemId, Job, JobId, JobState, Notice, Point, VaultId};
 use catalog::{Catalog, Query, Range, Record, Scope, Slot, all, get};
+use faults::Fault;
 use jiff::Timestamp;
 use simsql::instance::{Settings, Version};
 use simsql::memory::Clock;
-use vault::keyring::Keyring;
+use vault::keyring::{KEY_BYTES, Keyring};
 use vault::world::Clock as _;
 use vault::{Vault, World};
 
 use super::door::Door;
+use super::history::{History, Watched};
 use super::servers::{End, Network, Server};
 use super::shelf::Shelves;
 use super::sql::Sql;
@@ -37,6 +39,8 @@ pub(crate) struct Cluster {
     pub(crate) shelf: Arc<Shelves>,
     /// The way to the instances.
     pub(crate) network: Arc<Network>,
+    /// Everything that was written into the catalog.
+    pub(crate) history: Arc<History>,
     /// What survives of the catalog.
     pub(crate) catalog: MemoryStore,
     tasks: Arc<Tasks>,
@@ -65,6 +69,7 @@ impl Cluster {
             dice: Dice::new(seed ^ 0x5EED),
             shelf: Shelves::new(&door),
             network: Network::new(&MachineClock::new(&time), &tasks, &door),
+            history: Arc::default(),
             catalog: MemoryStore::new(seed),
             keyring: keyring(seed),
             process: Mutex::default(),
@@ -78,7 +83,15 @@ impl Cluster {
 
     /// Runs a scenario to its end, with everything beside it that runs.
     pub(crate) fn run<T>(&self, scenario: impl Future<Output = T>) -> T {
-        self.time.run_one(self.tasks.beside(scenario))
+        self.driver().run(scenario)
+    }
+
+    /// What runs scenarios, apart from the rest, so that a scenario may change the rest.
+    pub(crate) fn driver(&self) -> Driver {
+        Driver {
+            time: Arc::clone(&self.time),
+            tasks: Arc::clone(&self.tasks),
+        }
     }
 
     /// Lets time pass.
@@ -154,44 +167,55 @@ impl Cluster {
             chance: Dice::new(self.seed ^ starts << 32 ^ 0xC0DE),
             connector: Arc::clone(&self.network) as Arc<_>,
             shelf: Arc::clone(&self.shelf) as Arc<_>,
-            catalog: Arc::new(self.catalog.open().expect("one vault at a time")),
+            catalog: Arc::new(Watched {
+                inner: Arc::new(self.catalog.open().expect("one vault at a time")),
+                history: Arc::clone(&self.history),
+                clock: Arc::clone(&self.clock),
+            }),
             keyring: Arc::clone(&self.keyring),
         }
     }
 
     /// The open vault; it is made or opened where it is not.
     pub(crate) async fn vault(&self) -> Arc<Vault> {
+        self.try_vault().await.unwrap()
+    }
+
+    async fn try_vault(&self) -> Result<Arc<Vault>, Fault> {
         if let Some(vault) = &self.process.lock().unwrap().vault {
-            return Arc::clone(vault);
+            return Ok(Arc::clone(vault));
         }
         let id = self.process.lock().unwrap().id;
         let world = self.world();
         let vault = match id {
-            Some(id) => Vault::open(world, id).await,
-            None => Vault::create(world, VAULT).await,
+            Some(id) => Vault::open(world, id).await?,
+            None => Vault::create(world, VAULT).await?,
         };
-        let vault = vault.unwrap();
         let mut process = self.process.lock().unwrap();
         process.id = Some(vault.id());
         process.vault = Some(Arc::clone(&vault));
-        vault
+        Ok(vault)
     }
 
     /// The vault, opened and with everything running that it does by itself.
     pub(crate) async fn start_vault(&self) -> Arc<Vault> {
-        self.start_vault_for(u64::MAX).await
+        self.vault().await;
+        assert!(self.try_start_vault_for(u64::MAX).await, "the vault is open");
+        self.vault().await
     }
 
-    /// As [`Self::start_vault`]; its run is dropped at its `polls`-th poll, as by a crash there. Call [`Self::crash_vault`] then.
-    pub(crate) async fn start_vault_for(&self, polls: u64) -> Arc<Vault> {
-        let vault = self.vault().await;
-        let running = Arc::clone(&vault);
-        let run = async move { running.run(std::future::pending()).await };
+    /// Opens the vault and runs it; its run is dropped at its `polls`-th poll, as by a crash there. Call [`Self::crash_vault`] then, and
+    /// where it cannot be opened.
+    pub(crate) async fn try_start_vault_for(&self, polls: u64) -> bool {
+        let Ok(vault) = self.try_vault().await else {
+            return false;
+        };
+        let run = async move { vault.run(std::future::pending()).await };
         let task = self.tasks.spawn(async move {
             CrashAfter::new(run, polls).await;
         });
         self.process.lock().unwrap().run = Some(task);
-        vault
+        true
     }
 
     /// Whether the vault's run goes on.
@@ -213,26 +237,28 @@ impl Cluster {
         self.catalog.crash();
     }
 
-    /// The vault's records of one type, as they are committed.
-    pub(crate) async fn records<R: Record>(&self) -> Vec<R> {
-        let vault = self.vault().await;
-        self.records_of(&vault).await
+    /// Which vault it is.
+    ///
+    /// # Panics
+    /// Where none was made yet.
+    pub(crate) fn vault_id(&self) -> VaultId {
+        self.process.lock().unwrap().id.expect("a vault was made")
     }
 
-    async fn records_of<R: Record>(&self, vault: &Vault) -> Vec<R> {
-        let key = vault.id().to_string();
+    /// The vault's records of one type, as they are committed, whether it runs or not.
+    pub(crate) async fn records<R: Record>(&self) -> Vec<R> {
         let copy = self.catalog.snapshot().open().unwrap();
         let mut tx = copy.read().await.unwrap();
-        let query = Query::of(Scope::vault(&key), Slot::Id, Range::ALL);
+        let query = Query::of(Scope::vault(self.vault_id().to_string()), Slot::Id, Range::ALL);
         let found = all::<R>(tx.as_mut(), query, 1_000_000).await.unwrap();
         found.into_iter().map(|one| one.record).collect()
     }
 
     async fn record<R: Record>(&self, id: String) -> R {
-        let vault = self.vault().await;
         let copy = self.catalog.snapshot().open().unwrap();
         let mut tx = copy.read().await.unwrap();
-        let found = get::<R>(tx.as_mut(), &vault.id().to_string(), &id).await.unwrap();
+        let key = self.vault_id().to_string();
+        let found = get::<R>(tx.as_mut(), &key, &id).await.unwrap();
         found.unwrap_or_else(|| panic!("there is no record {id}")).record
     }
 
@@ -295,7 +321,22 @@ impl Cluster {
     }
 }
 
+/// Runs scenarios.
+pub(crate) struct Driver {
+    time: Arc<Clock>,
+    tasks: Arc<Tasks>,
+}
+
+impl Driver {
+    /// See [`Cluster::run`].
+    pub(crate) fn run<T>(&self, scenario: impl Future<Output = T>) -> T {
+        self.time.run_one(self.tasks.beside(scenario))
+    }
+}
+
 /// The key of secrets at rest.
-fn keyring(_seed: u64) -> Arc<Keyring> {
-    Arc::new(Keyring {})
+fn keyring(seed: u64) -> Arc<Keyring> {
+    let mut key = [0; KEY_BYTES];
+    vault::world::Chance::fill(&*Dice::new(seed ^ 0x4E1), &mut key);
+    Arc::new(Keyring::new(&key))
 }

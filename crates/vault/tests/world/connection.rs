@@ -193,6 +193,11 @@ impl Connection for Link {
             }
             let work = running.work.as_mut().expect("it is there until the end");
             let polled = work.as_mut().poll(context);
+            if !self.server.lives(self.start) {
+                self.state.lose();
+                running.work = None;
+                return Poll::Ready(Ended::Lost);
+            }
             if pipe.drain(sink) && why.is_none() {
                 why = Some(Why::TooMuch);
                 self.stop.cancel();

@@ -18,6 +18,7 @@ pub(crate) mod connection;
 pub(crate) mod convert;
 pub(crate) mod deeds;
 pub(crate) mod door;
+pub(crate) mod history;
 pub(crate) mod servers;
 pub(crate) mod shelf;
 pub(crate) mod sql;
@@ -27,3 +28,4 @@ pub(crate) mod uses;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use servers::{End, PASSWORD, Server};
+pub(crate) use sql::Sql;
