@@ -121,30 +121,36 @@ async fn attempt(shared: &Shared) -> Result<Start, CatalogError> {
         Engine::Sqlite | Engine::Memory => "BEGIN IMMEDIATE",
     };
     let mut tx = begin_on(shared, &shared.writers, begin).await?;
-    let start = prepare(shared, &mut tx).await?;
+    let start = prepare(shared, &mut tx, &steps(), SCHEMA).await?;
     tx.commit()
         .await
         .map_err(|error| shared.fail(&error, Phase::Commit))?;
     Ok(start)
 }
 
-async fn prepare(shared: &Shared, tx: &mut AnyConnection) -> Result<Start, CatalogError> {
+/// What a start does, for tables of the version `known` that these steps lead to.
+async fn prepare(
+    shared: &Shared,
+    tx: &mut AnyConnection,
+    steps: &[Step],
+    known: i64,
+) -> Result<Start, CatalogError> {
     let failed = |error: sqlx::Error| shared.fail(&error, Phase::Work);
     if shared.place.engine == Engine::Postgres {
         sqlx::raw_sql(COLLATION).execute(&mut *tx).await.map_err(failed)?;
     }
     sqlx::raw_sql(META).execute(&mut *tx).await.map_err(failed)?;
     let found = number(shared, tx, "schema").await?.unwrap_or(0);
-    if found > SCHEMA {
+    if found > known {
         return Err(CatalogError::Newer {
             what: format!("the catalog {}", shared.place.name),
             found,
-            known: SCHEMA,
+            known,
         });
     }
     sqlx::raw_sql(STEPS).execute(&mut *tx).await.map_err(failed)?;
-    for step in steps() {
-        take(shared, tx, &step, found).await?;
+    for step in steps {
+        take(shared, tx, step, found).await?;
     }
     let generation = number(shared, tx, "generation").await?.unwrap_or(0) + 1;
     let catalog_id = match value(shared, tx, "catalog").await? {
@@ -155,7 +161,7 @@ async fn prepare(shared: &Shared, tx: &mut AnyConnection) -> Result<Start, Catal
             id
         }
     };
-    set(shared, tx, "schema", &SCHEMA.to_string()).await?;
+    set(shared, tx, "schema", &known.to_string()).await?;
     set(shared, tx, "generation", &generation.to_string()).await?;
     Ok(Start {
         catalog_id,
@@ -246,6 +252,65 @@ mod tests {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let rows = sqlx::query(explain).fetch_all(connection).await.unwrap();
         rows.iter().map(|row| row.get::<String, _>(3) + "; ").collect()
+    }
+
+    async fn start_as(shared: &Shared, steps: &[Step], known: i64) -> Result<Start, CatalogError> {
+        let mut tx = begin_on(shared, &shared.writers, "BEGIN IMMEDIATE").await?;
+        let start = prepare(shared, &mut tx, steps, known).await?;
+        tx.commit().await.unwrap();
+        Ok(start)
+    }
+
+    #[tokio::test]
+    async fn an_older_catalog_is_brought_up_to_date_and_an_older_program_refuses_it() {
+        crate::sql::install_drivers();
+        let folder = tempfile::TempDir::new().unwrap();
+        let shared = crate::sql::sqlite::open(&folder.path().join("v.db"), None)
+            .await
+            .unwrap();
+        let first = start_as(&shared, &steps(), 1).await.unwrap();
+        sqlx::raw_sql("INSERT INTO bac2_job VALUES ('v1', 'j1', 1, 1, 1, '{}', NULL, NULL, NULL, NULL)")
+            .execute(&shared.writers)
+            .await
+            .unwrap();
+        let mut later = steps();
+        later.push(Step {
+            version: 2,
+            name: "extra",
+            statements: vec![
+                "CREATE TABLE bac2_extra (id TEXT)",
+                "UPDATE bac2_job SET a = 'new'",
+            ],
+        });
+        // A step that fails leaves nothing of its start behind.
+        later.push(Step {
+            version: 2,
+            name: "broken",
+            statements: vec!["CREATE TABLE bac2_job (id TEXT)"],
+        });
+        assert!(start_as(&shared, &later, 2).await.is_err());
+        later.pop();
+        let second = start_as(&shared, &later, 2).await.unwrap();
+        assert_eq!((second.generation, first.generation), (2, 1));
+        assert_eq!(second.catalog_id, first.catalog_id);
+        let row = sqlx::query("SELECT a FROM bac2_job")
+            .fetch_one(&shared.writers)
+            .await
+            .unwrap();
+        assert_eq!(row.get::<String, _>(0), "new");
+        assert_eq!(start_as(&shared, &later, 2).await.unwrap().generation, 3);
+        let older = start_as(&shared, &steps(), 1).await.err().unwrap();
+        assert!(
+            matches!(
+                older,
+                CatalogError::Newer {
+                    found: 2,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{older}"
+        );
     }
 
     #[tokio::test]
