@@ -76,6 +76,7 @@ pub enum Fault {
 #[async_trait]
 pub trait Connection: Send {
     /// Runs one batch to its end. Everything that the server says goes to `sink`, errors of statements included.
+    /// A future that is dropped in the middle leaves a connection that is [lost](Fault::Lost): cancel, and wait for the end.
     ///
     /// # Errors
     /// See [`Fault`].

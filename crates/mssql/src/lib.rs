@@ -28,6 +28,7 @@ pub mod history;
 pub mod message;
 pub mod outcome;
 pub mod quoting;
+pub mod readiness;
 pub mod run;
 pub mod session;
 pub mod statement;

@@ -7,6 +7,8 @@ mod support;
 use mssql::databases::{self, RecoveryModel, State};
 use mssql::facts::{self, Platform};
 use mssql::quoting::Identifier;
+use mssql::readiness::{self, Probe};
+use mssql::statement::login::Purpose;
 use mssql::{Build, Edition, groups, history};
 use simsql::instance::Version;
 use support::{Server, runtime};
@@ -148,5 +150,48 @@ fn a_login_without_rights_learns_what_it_lacks() {
         );
         let databases = databases::ask(&mut small).await.unwrap();
         assert!(databases.iter().all(|one| !one.may_back_up));
+        // What is offered to mend it, mends it.
+        session.execute("CREATE DATABASE shop").await.unwrap();
+        let shop = |databases: Vec<databases::Database>| {
+            databases.into_iter().find(|one| one.name == "shop").unwrap()
+        };
+        let database = shop(databases::ask(&mut session).await.unwrap());
+        let lacking = databases::Database {
+            may_back_up: false,
+            ..database
+        };
+        let mut found = readiness::of_instance(&facts, Purpose::Restore);
+        found.extend(readiness::of_database(&lacking, &facts));
+        let missing: Vec<Probe> = found
+            .iter()
+            .filter(|one| one.standing == readiness::Standing::Missing)
+            .map(|one| one.probe)
+            .collect();
+        let expected = [
+            Probe::ViewState,
+            Probe::ViewDefinition,
+            Probe::Credentials,
+            Probe::History,
+            Probe::Restore,
+            Probe::BackupRight,
+        ];
+        assert_eq!(missing, expected);
+        for finding in found
+            .iter()
+            .filter(|one| one.standing == readiness::Standing::Missing)
+        {
+            let fix = finding.fix.as_ref().unwrap();
+            session
+                .execute(fix)
+                .await
+                .unwrap_or_else(|error| panic!("{fix}: {error}"));
+            session.execute("USE master").await.unwrap();
+        }
+        let mended = facts::ask(&mut small).await.unwrap();
+        let database = shop(databases::ask(&mut small).await.unwrap());
+        let mut left = readiness::of_instance(&mended, Purpose::Restore);
+        left.extend(readiness::of_database(&database, &mended));
+        left.retain(|one| one.standing == readiness::Standing::Missing);
+        assert_eq!(left, []);
     });
 }

@@ -66,7 +66,7 @@ pub fn script(
     match purpose {
         Purpose::Backup => {
             for database in databases {
-                line(user(login, database, "db_backupoperator"));
+                line(member(login, database, "db_backupoperator"));
             }
         }
         Purpose::Restore => {
@@ -76,11 +76,13 @@ pub fn script(
         }
     }
     let msdb = Identifier::new("msdb").expect("a name of four letters");
-    line(user(login, &msdb, "db_datareader"));
+    line(member(login, &msdb, "db_datareader"));
     script
 }
 
-fn user(login: &Identifier, database: &Identifier, role: &str) -> String {
+/// A user of the login in a database, member of a role there.
+#[must_use]
+pub fn member(login: &Identifier, database: &Identifier, role: &str) -> String {
     let name = login.literal();
     let mut text = String::new();
     // Lines of their own: USE counts for what follows it.

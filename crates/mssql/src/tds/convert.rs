@@ -39,7 +39,7 @@ pub(super) fn value(value: ColumnValues) -> Result<Value, &'static str> {
         ColumnValues::Bytes(bytes) => Value::Bytes(bytes),
         ColumnValues::Uuid(guid) => Value::Guid(guid),
         ColumnValues::Date(date) => Value::Date(days(date.get_days())),
-        ColumnValues::Time(time) => Value::Time(time.time_nanoseconds / 100),
+        ColumnValues::Time(time) => Value::Time(time.time_nanoseconds),
         ColumnValues::DateTime2(moment) => Value::DateTime(moment_of(&moment)),
         ColumnValues::DateTimeOffset(moment) => Value::Moment(Moment {
             utc: moment_of(&moment.datetime2),
@@ -92,7 +92,8 @@ fn days(days: u32) -> i32 {
 fn moment_of(moment: &SqlDateTime2) -> DateTime {
     DateTime {
         days: days(moment.days),
-        ticks: moment.time.time_nanoseconds / 100,
+        // Whatever its name says, the client counts in units of 100 ns.
+        ticks: moment.time.time_nanoseconds,
     }
 }
 

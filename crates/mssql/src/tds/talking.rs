@@ -25,6 +25,8 @@ const GOOD_BYE: Duration = Duration::from_secs(5);
 pub(super) struct Talking {
     client: TdsClient,
     cancel: Arc<Pending>,
+    /// A batch was begun, and its end was not seen.
+    busy: bool,
     /// Why it is of no use any more.
     lost: Option<String>,
 }
@@ -82,6 +84,7 @@ impl Talking {
         Self {
             client,
             cancel: Arc::default(),
+            busy: false,
             lost: None,
         }
     }
@@ -209,11 +212,9 @@ impl Talking {
                 reason: reason.clone(),
             });
         }
-        if self.client.has_open_batch() {
-            // The future of the batch before was dropped in its middle.
-            if let fault @ Fault::Lost { .. } = self.abandon(Fault::Cancelled).await {
-                return Err(fault);
-            }
+        if self.busy || self.client.has_open_batch() {
+            // The future of the batch before was dropped in its middle. What still comes of it would be taken for the answer to the next one.
+            return Err(self.lose("a statement was given up in its middle".to_owned()));
         }
         let Some(handle) = self.cancel.begin() else {
             return Err(Fault::Cancelled);
@@ -224,7 +225,9 @@ impl Talking {
             on_error: BatchErrorMode::Continue,
             ..ExecuteOptions::default()
         };
+        self.busy = true;
         let ended = self.walk(request.text.clone(), options, sink).await;
+        self.busy = false;
         self.tell(sink);
         self.cancel.end();
         ended
