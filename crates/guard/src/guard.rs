@@ -76,10 +76,15 @@ impl<'a, A: Account, C: Clock> Guard<'a, A, C> {
 impl<'a, A: Account, C: Clock, Q: Ask> Guard<'a, A, C, Q> {
     /// Asks these instances before anything is broken.
     pub fn asking<R: Ask>(self, ask: &'a R) -> Guard<'a, A, C, R> {
+        self.asking_any(Some(ask))
+    }
+
+    /// Asks these instances, or with `None` nobody.
+    pub fn asking_any<R: Ask>(self, ask: Option<&'a R>) -> Guard<'a, A, C, R> {
         Guard {
             account: self.account,
             clock: self.clock,
-            ask: Some(ask),
+            ask,
             listener: self.listener,
             scope: self.scope,
             terms: self.terms,

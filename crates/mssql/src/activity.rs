@@ -70,10 +70,10 @@ pub async fn sees_all(session: &mut Session) -> Result<bool, Error> {
     Ok(held("whole")? || held("smaller")?)
 }
 
-/// Every BACKUP and RESTORE that the login sees; ask [`sees_all`] whether that is all of them.
+/// Every BACKUP and RESTORE that runs, for a login that [`sees_all`].
 ///
 /// # Errors
-/// [`Error`].
+/// [`Error`]; [`Error::Refused`] (300) for another login, which may not read the texts of requests.
 pub async fn running(session: &mut Session) -> Result<Vec<Running>, Error> {
     let rows = session.query(&format!("{RUNNING};")).await?;
     rows.iter().map(|row| read(&row)).collect()

@@ -277,11 +277,11 @@ impl Finder<'_> {
     /// First whether it runs, then whether it succeeded: the row is written before the request ends, so this order misses nothing.
     async fn look_over(&self, session: &mut Session, description: Option<&Literal>) -> Result<Look, Error> {
         let sees_all = activity::sees_all(session).await?;
-        let own = session.id().await?;
-        let request = match own == self.id {
-            // The number is this connection's now, so that session has ended.
-            true => None,
-            false => activity::of_session(session, self.id).await?,
+        // The number may be this connection's now, and then that session has ended.
+        let is_another = sees_all && session.id().await? != self.id;
+        let request = match is_another {
+            true => activity::of_session(session, self.id).await?,
+            false => None,
         };
         let is_it = |text: &str| description.is_none_or(|one| text.contains(&one.to_string()));
         if request.is_some_and(|one| one.text.as_deref().is_none_or(is_it)) {

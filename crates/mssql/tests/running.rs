@@ -203,6 +203,38 @@ fn a_backup_that_outlives_its_connection_is_found_in_msdb() {
 }
 
 #[test]
+fn who_sees_no_requests_still_finds_its_backup_in_msdb() {
+    runtime().block_on(async {
+        let (server, mut session) = with_shop(Version::V2022).await;
+        let rights =
+            "CREATE LOGIN small WITH PASSWORD = N'Small-1234'; USE shop; CREATE USER small FOR LOGIN small;
+            ALTER ROLE db_backupoperator ADD MEMBER small; USE msdb; CREATE USER small FOR LOGIN small;
+            ALTER ROLE db_datareader ADD MEMBER small; USE master";
+        session.execute(rights).await.unwrap();
+        slow(&mut session, &server).await;
+        let proxy = Proxy::before(server.port).await;
+        let mut target = server.target(Trust::Anyone);
+        target.address = format!("localhost,{}", proxy.port).parse().unwrap();
+        target.authentication = mssql::Authentication::Password {
+            user: "small".to_owned(),
+            password: mssql::Secret::new("Small-1234".to_owned()),
+        };
+        let clock = SystemClock::new();
+        let mut runner = runner(&target, &clock).await;
+        let backup = full(&server, "1.bak");
+        let mut nobody = NobodyWatches;
+        let (report, ()) = tokio::join!(runner.backup(&backup, &mut nobody), async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            proxy.decide(0, Fate::ClientGone);
+        });
+        assert!(
+            matches!(report.verdict, Verdict::Succeeded(Evidence::History(_))),
+            "{report:?}"
+        );
+    });
+}
+
+#[test]
 fn a_server_that_is_gone_leaves_it_unknown() {
     runtime().block_on(async {
         let (mut server, mut session) = with_shop(Version::V2022).await;

@@ -166,7 +166,7 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 #[cfg(unix)]
-fn warn_if_others_read(path: &Path, what: &str, console: &Console) {
+pub(super) fn warn_if_others_read(path: &Path, what: &str, console: &Console) {
     use std::os::unix::fs::PermissionsExt;
     if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
         console.warn(format!(
@@ -177,7 +177,7 @@ fn warn_if_others_read(path: &Path, what: &str, console: &Console) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_others_read(_path: &Path, _what: &str, _console: &Console) {}
+pub(super) fn warn_if_others_read(_path: &Path, _what: &str, _console: &Console) {}
 
 fn not_opened(error: &OpenError) -> Failure {
     let (code, next) = match error {

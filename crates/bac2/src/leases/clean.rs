@@ -4,6 +4,7 @@
 //! first signal lets the act under way finish; a second drops it, and its outcome is then called unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use guard::clock::Clock;
 use guard::fault::{Cause, Operation};
@@ -12,6 +13,7 @@ use guard::ruling::{Ruling, Terms};
 use guard::scope::Scope;
 use guard::{Account, Deed, Fault, Finding, Guard, Place};
 
+use super::ask::Servers;
 use super::complaint;
 use super::confirm::{Consent, is_only_evidence, reads_unseen};
 use super::progress::Watcher;
@@ -28,6 +30,8 @@ pub(super) struct Order {
     pub(super) terms: Terms,
     pub(super) deed: Deed,
     pub(super) dry_run: bool,
+    /// Whom to ask before anything is broken.
+    pub(super) ask: Option<Arc<Servers>>,
 }
 
 /// What became of it.
@@ -75,7 +79,10 @@ pub(super) async fn clean<A: Account, C: Clock>(
 ) -> Cleaned {
     let watcher = Watcher::new(console);
     let (scope, terms) = (order.scope.clone(), order.terms.clone());
-    let mut guard = Guard::new(account, clock, scope, terms).telling(&watcher);
+    let ask = order.ask.clone();
+    let mut guard = Guard::new(account, clock, scope, terms)
+        .telling(&watcher)
+        .asking_any(ask.as_deref());
     let mut cleaned = ruled(account, &mut guard, clock, &order, stop, &watcher, console).await;
     if cleaned.end.is_some() {
         return cleaned;
@@ -111,7 +118,7 @@ pub(super) async fn clean<A: Account, C: Clock>(
 /// Finds what is locked, and watches until each is ruled.
 async fn ruled<A: Account, C: Clock>(
     account: &A,
-    guard: &mut Guard<'_, A, C>,
+    guard: &mut Guard<'_, A, C, Servers>,
     clock: &C,
     order: &Order,
     stop: &Stop,
@@ -203,7 +210,7 @@ fn order_of(entry: &Entry) -> (bool, Option<&Place>) {
 
 /// Does the deed to each that may be acted on, and writes down what became of all that are ripe.
 async fn acted<A: Account, C: Clock>(
-    guard: &mut Guard<'_, A, C>,
+    guard: &mut Guard<'_, A, C, Servers>,
     clock: &C,
     ripe: &[&Finding],
     deed: Deed,

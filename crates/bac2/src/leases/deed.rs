@@ -21,15 +21,18 @@ use crate::failure::Failure;
   bac2 leases break --account-url https://shop.blob.core.windows.net --container backups --sas-file ./sas
   bac2 leases break --account-url https://shop.blob.core.windows.net --entra --min-quiet 4h --yes --report broken.xlsx
   bac2 leases break --account-url http://127.0.0.1:10000/vault01 --account-key-file ./accounts --blob backups/a.bak
+  bac2 leases break --account-url https://shop.blob.core.windows.net --entra --ask sql01 sql02,1444 \
+    --ask-user guard --ask-password-file ./password
 
 Finds the locked blobs, watches until each was quiet for --min-quiet or showed a sign of life, shows
 what it will break and what it leaves alone and why, asks for the typed name (or takes --yes), and
 looks at each blob once more before its lease is broken. What changed meanwhile is left alone.
 
 Quiet is what this command itself watched. On an account that is not the vault's own door it is
-evidence, not proof: a backup that only paused fails when its lease is broken. --ask SERVER will make
-sure that no BACKUP or RESTORE that runs names the blob; it is not there yet. On the vault's own door
-open connections and jobs decide, and what the door watched before counts, so little is waited for.
+evidence, not proof: a backup that only paused fails when its lease is broken. With --ask SERVER each
+server is asked, at every look and again before each deed, whether a BACKUP or RESTORE that runs names
+the blob, or may; one that does not answer, or shows its login too little, keeps every lease as it is.
+On the vault's own door open connections and jobs decide, and what the door watched before counts.
 
 Broken are leases of backups, known by positive evidence. Restore leases only with --include-restore,
 each after a question of its own; with --yes only where the vault's own door saw no use of the blob,
@@ -106,7 +109,8 @@ impl Delete {
 
 impl Run {
     fn run(&self, deed: Deed, console: &Console) -> Result<(), Failure> {
-        let terms = self.when.terms(&self.at)?;
+        let terms = self.when.terms(&self.at);
+        let ask = self.when.servers(console)?;
         let consent = match self.dry_run {
             true => None,
             false => Some(Consent::of(self.yes, deed)?),
@@ -125,6 +129,7 @@ impl Run {
             terms,
             deed,
             dry_run: self.dry_run,
+            ask,
         };
         block_on(async {
             let account = self.account.open(!self.dry_run, console)?;

@@ -8,6 +8,7 @@ use guard::report::{Entry, Summary};
 use guard::{Account, Fault, Guard};
 
 use super::account::Reach;
+use super::ask::Servers;
 use super::progress::Watcher;
 use super::report::{About, ReportTo};
 use super::stop::Stop;
@@ -64,7 +65,8 @@ struct Listed {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
-    let terms = arguments.when.terms(&arguments.at)?;
+    let terms = arguments.when.terms(&arguments.at);
+    let ask = arguments.when.servers(console)?;
     let scope = arguments.at.scope();
     let about = About {
         command: "list",
@@ -77,7 +79,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
         let account = arguments.account.open(false, console)?;
         let clock = SystemClock::new();
         let watcher = Watcher::new(console);
-        let guard = Guard::new(&account, &clock, scope.clone(), terms).telling(&watcher);
+        let guard = Guard::new(&account, &clock, scope.clone(), terms)
+            .telling(&watcher)
+            .asking_any(ask.as_deref());
         let listed = Stop::on_signal()?
             .unless(listed(guard, &clock, arguments.apart))
             .await;
@@ -115,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
 }
 
 async fn listed<A: Account, C: Clock>(
-    mut guard: Guard<'_, A, C>,
+    mut guard: Guard<'_, A, C, Servers>,
     clock: &C,
     apart: Duration,
 ) -> Result<Listed, Fault> {

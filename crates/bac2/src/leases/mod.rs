@@ -5,6 +5,7 @@
 //! clock, so that tests drive it over an account in memory.
 
 mod account;
+mod ask;
 mod clean;
 mod complaint;
 mod confirm;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use guard::account::ETag;
@@ -12,6 +13,7 @@ use guard::ruling::{Ruling, Terms};
 use guard::scope::Scope;
 use guard::{Account, Deed, Fault, Finding, Guard, Place};
 
+use super::ask::Servers;
 use super::confirm::reads_unseen;
 use super::progress::Watcher;
 use super::report::ReportFile;
@@ -31,6 +33,8 @@ pub(super) struct Order {
     pub(super) deed: Option<Deed>,
     /// `None`: one round.
     pub(super) interval: Option<Duration>,
+    /// Whom to ask before anything is broken.
+    pub(super) ask: Option<Arc<Servers>>,
 }
 
 /// Where the lines go.
@@ -146,7 +150,10 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     pub(super) async fn go_on(mut self, stop: &Stop, console: &Console) -> Result<(), Failure> {
         let watcher = Watcher::new(console);
         let (scope, terms) = (self.order.scope.clone(), self.order.terms.clone());
-        let mut guard = Guard::new(self.account, self.clock, scope, terms).telling(&watcher);
+        let ask = self.order.ask.clone();
+        let mut guard = Guard::new(self.account, self.clock, scope, terms)
+            .telling(&watcher)
+            .asking_any(ask.as_deref());
         let mut first = true;
         loop {
             let round = self.round(&mut guard, first, stop, &watcher, console).await;
@@ -176,7 +183,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
 
     async fn round(
         &mut self,
-        guard: &mut Guard<'a, A, C>,
+        guard: &mut Guard<'_, A, C, Servers>,
         first: bool,
         stop: &Stop,
         watcher: &Watcher,
@@ -213,7 +220,7 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
     /// Says what is new, and does what is to be done.
     async fn tell(
         &mut self,
-        guard: &mut Guard<'a, A, C>,
+        guard: &mut Guard<'_, A, C, Servers>,
         entries: &[Entry],
         stop: &Stop,
         console: &Console,
@@ -426,7 +433,10 @@ impl<'a, A: Account, C: Clock> Rounds<'a, A, C> {
 }
 
 /// One look at everything; a single round goes on until all is ruled.
-async fn look<A: Account, C: Clock>(guard: &mut Guard<'_, A, C>, ripen: bool) -> Result<Summary, Fault> {
+async fn look<A: Account, C: Clock>(
+    guard: &mut Guard<'_, A, C, Servers>,
+    ripen: bool,
+) -> Result<Summary, Fault> {
     let summary = guard.survey().await?;
     if ripen {
         guard.ripen().await?;

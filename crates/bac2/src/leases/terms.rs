@@ -1,5 +1,6 @@
 //! Where to look, and under which terms a lease may be broken, as people give them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use guard::Place;
 use guard::ruling::Terms;
 use guard::scope::Scope;
 
+use super::ask::{Asking, Servers};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::lasting::lasting;
@@ -50,9 +52,8 @@ pub(super) struct When {
     #[arg(long)]
     include_restore: bool,
 
-    /// SQL Servers to ask what they run before anything is broken; not there yet
-    #[arg(long, value_name = "SERVER", num_args = 1..)]
-    ask: Vec<String>,
+    #[command(flatten)]
+    ask: Asking,
 }
 
 fn place(text: &str) -> Result<Place, String> {
@@ -72,23 +73,20 @@ impl Where {
 
 impl When {
     /// For the guard.
-    ///
-    /// # Errors
-    /// Servers are to be asked, which cannot be done yet.
-    pub(super) fn terms(&self, at: &Where) -> Result<Terms, Failure> {
-        if !self.ask.is_empty() {
-            return Err(Failure::unusable(
-                "AskNotThereYet",
-                "--ask is not there yet: the session with SQL Server that it needs comes with the vault",
-                "leave it out and watch for longer (--min-quiet 4h), or look in sys.dm_exec_requests of each server \
-                 yourself that no BACKUP or RESTORE names the blob",
-            ));
-        }
-        Ok(Terms {
+    pub(super) fn terms(&self, at: &Where) -> Terms {
+        Terms {
             min_quiet: self.min_quiet.max(QUIET_MIN),
             include_restore: self.include_restore,
             named: at.scope().blobs,
-        })
+        }
+    }
+
+    /// The servers to ask; `None` where there are none.
+    ///
+    /// # Errors
+    /// What was given for them cannot be used.
+    pub(super) fn servers(&self, console: &Console) -> Result<Option<Arc<Servers>>, Failure> {
+        Ok(self.ask.servers(console)?.map(Arc::new))
     }
 
     /// A word about a quiet that is shorter than what is advised.

@@ -57,6 +57,7 @@ fn cleaned(
         terms: terms(HOUR, &[]),
         deed,
         dry_run: false,
+        ask: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(clean::clean(
@@ -210,6 +211,7 @@ fn order(deed: Option<Deed>, interval: Option<Duration>, named: &[&str]) -> roun
         terms: terms(4 * HOUR, named),
         deed,
         interval,
+        ask: None,
     }
 }
 
@@ -361,6 +363,7 @@ fn what_is_about_to_be_done_is_not_called_a_dry_run() {
         terms: terms(HOUR, &[]),
         deed: Deed::Break,
         dry_run: true,
+        ask: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let clock = PretendedClock::default();

@@ -16,7 +16,7 @@ use super::block_on;
 use super::report::{About, ReportTo};
 use super::rounds::{Lines, Order, Rounds};
 use super::stop::Stop;
-use super::terms::{QUIET_UNATTENDED, When, Where};
+use super::terms::{QUIET_DEFAULT, QUIET_UNATTENDED, When, Where};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::lasting::lasting;
@@ -36,8 +36,8 @@ container that cannot be read is a line too, and is tried again at the next roun
 account refuses the credential at the first round it ends with 2. SIGINT or SIGTERM ends it between
 two acts with exit code 0; so does a reader that goes away.
 
-It only reports, unless --act is given; that takes --min-quiet of 4h or more, because nobody is asked:
-on an account that is not the vault's own door quiet time is evidence, not proof. Restore leases are
+It only reports, unless --act is given; that takes --min-quiet of 4h or more, because nobody is asked
+(60m or more with --ask SERVER, where SQL Server is): on an account that is not the vault's own door quiet time is evidence, not proof. Restore leases are
 acted on with --include-restore where the vault's own door saw no use of the blob, or where the blob
 is named with --blob. Blobs that hold a complete backup are not deleted.
 
@@ -106,8 +106,9 @@ enum Act {
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
-    let terms = arguments.when.terms(&arguments.at)?;
-    let deed = arguments.deed(&terms)?;
+    let terms = arguments.when.terms(&arguments.at);
+    let ask = arguments.when.servers(console)?;
+    let deed = arguments.deed(&terms, ask.is_some())?;
     if arguments.interval < INTERVAL_MIN {
         return Err(Failure::unusable(
             "IntervalTooShort",
@@ -132,6 +133,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
         terms,
         deed,
         interval: (!arguments.once).then_some(arguments.interval),
+        ask,
     };
     block_on(async {
         let account = arguments.account.open(arguments.act.is_some(), console)?;
@@ -148,14 +150,15 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
 }
 
 impl Arguments {
-    fn deed(&self, terms: &Terms) -> Result<Option<Deed>, Failure> {
+    fn deed(&self, terms: &Terms, asks: bool) -> Result<Option<Deed>, Failure> {
         let Some(act) = self.act else {
             return Ok(None);
         };
-        if terms.min_quiet < QUIET_UNATTENDED {
+        let least = if asks { QUIET_DEFAULT } else { QUIET_UNATTENDED };
+        if terms.min_quiet < least {
             return Err(Failure::unusable(
                 "QuietTooShort",
-                "watch --act breaks leases with nobody looking on, so it takes --min-quiet of 4h or more",
+                "watch --act breaks leases with nobody looking on, so it takes --min-quiet of 4h or more, with --ask of 60m",
                 "add --min-quiet 4h, leave out --act, or use bac2 leases break, which asks",
             ));
         }

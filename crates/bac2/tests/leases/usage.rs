@@ -47,17 +47,59 @@ fn a_secret_in_the_url_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_said() {
+fn servers_to_ask_are_addresses_and_passwords_are_in_files() {
     let door = Door::open();
     for words in [
-        &["list", "--ask", "sql01", "sql02"][..],
-        &["break", "--yes", "--ask", "sql01"],
-        &["watch", "--once", "--ask", "sql01"],
+        &["list", "--ask", "sql01:1433"][..],
+        &["list", "--ask", "sql01", "--ask-user", "guard"],
+        &["list", "--ask-user", "guard", "--ask-password-file", "x"],
+        &["list", "--ask", "sql01", "--ask-certificate", "maybe"],
     ] {
-        let refused = door.leases(words);
-        refused.assert_refused("AskNotThereYet");
-        assert!(refused.err.contains("comes with the vault"), "{}", refused.err);
+        assert_eq!(door.leases(words).code, Some(2), "{words:?}");
     }
+    let missing = door.leases(&[
+        "list",
+        "--ask",
+        "sql01",
+        "--ask-user",
+        "guard",
+        "--ask-password-file",
+        "/nowhere/password",
+    ]);
+    missing.assert_refused("ReadFailed");
+}
+
+#[test]
+fn a_server_that_does_not_answer_keeps_every_lease() {
+    let door = Door::open();
+    door.dead_page_backup("backups/page.bak");
+    let nobody = [
+        "--ask",
+        "127.0.0.1,1",
+        "--ask-certificate",
+        "trust",
+        "--ask-user",
+        "u",
+        "--ask-password-file",
+    ];
+    let file = door.folder.path().join("password");
+    std::fs::write(&file, "secret-of-u").expect("a file");
+    let password = file.to_str().expect("text");
+    let listed = door.leases(
+        &[
+            &["list", "-o", "json", "--apart", "0s"],
+            &nobody[..],
+            &[&password],
+        ]
+        .concat(),
+    );
+    assert_eq!(listed.code, Some(0), "{}", listed.err);
+    assert!(
+        listed.out.contains("127.0.0.1,1") && listed.out.contains("could not be asked"),
+        "{}",
+        listed.out
+    );
+    assert!(!format!("{}{}", listed.out, listed.err).contains("secret-of-u"));
 }
 
 #[test]
