@@ -85,14 +85,7 @@ fn a_server_that_does_not_answer_keeps_every_lease() {
     let file = door.folder.path().join("password");
     std::fs::write(&file, "secret-of-u").expect("a file");
     let password = file.to_str().expect("text");
-    let listed = door.leases(
-        &[
-            &["list", "-o", "json", "--apart", "0s"],
-            &nobody[..],
-            &[&password],
-        ]
-        .concat(),
-    );
+    let listed = door.leases(&[&["list", "-o", "json", "--apart", "0s"], &nobody[..], &[password]].concat());
     assert_eq!(listed.code, Some(0), "{}", listed.err);
     assert!(
         listed.out.contains("127.0.0.1,1") && listed.out.contains("could not be asked"),
