@@ -98,7 +98,7 @@ pub struct Device {
 }
 
 /// Rows of one question at most.
-const BATCH: u32 = 5_000;
+pub const BATCH: u32 = 5_000;
 
 /// Sets after the one with the id `after` (0 for all), in order; at most 5,000, so whoever gets that many asks again.
 ///
@@ -110,6 +110,35 @@ pub async fn after(session: &mut Session, after: i32) -> Result<Vec<Set>, Error>
     );
     let rows = session.query(&text).await?;
     with_devices(session, &rows).await
+}
+
+/// After which `backup_set_id` to read on: `known`, the newest that was read, where its row is there still; else what lies before the last
+/// `days` days. A row that is gone was purged, or msdb was put back to an earlier state and counts the same numbers again.
+///
+/// # Errors
+/// [`Error`]; [`Error::Refused`] without the right to read msdb.
+pub async fn start(session: &mut Session, known: i32, days: u32) -> Result<i32, Error> {
+    let of_backupset = "s.backup_set_id FROM msdb.dbo.backupset AS s";
+    if known > 0 {
+        let text = format!("SELECT {of_backupset} WHERE s.backup_set_id = {known};");
+        if first(session, &text).await?.is_some() {
+            return Ok(known);
+        }
+    }
+    let text = format!(
+        "SELECT TOP (1) {of_backupset} WHERE s.backup_finish_date >= DATEADD(day, -{days}, GETDATE()) ORDER BY s.backup_set_id;"
+    );
+    if let Some(oldest) = first(session, &text).await? {
+        return Ok(oldest - 1);
+    }
+    let text = format!("SELECT TOP (1) {of_backupset} ORDER BY s.backup_set_id DESC;");
+    Ok(first(session, &text).await?.unwrap_or(0))
+}
+
+async fn first(session: &mut Session, text: &str) -> Result<Option<i32>, Error> {
+    let rows = session.query(text).await?;
+    let row = rows.iter().next();
+    row.map(|row| row.get("backup_set_id")).transpose()
 }
 
 /// The set with this BackupSetGUID; several where it was restored or verified here as well, the first is the oldest row.

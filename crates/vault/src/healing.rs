@@ -1,27 +1,41 @@
 //! Healing: a chain that broke is anchored again, without a storm of fulls.
+//!
+//! `wanting` notes what an item needs and when that may run, `taking` turns it into jobs, one full of an instance at a time, `looking`
+//! finds items whose full is missing or too old without anybody having met that.
+//!
+//! Invariants: of an item one healing backup is wanted at most, the stronger of those that were; a database gets one healing full a day;
+//! what is large waits for its policy's window. Log backups go on meanwhile: they keep the server's log from growing, and are restorable
+//! from the next full on.
 
-use catalog::record::{HealingReason, ItemId};
-use faults::Fault;
-use schedule::BackupKind;
+mod looking;
+mod taking;
+mod wanting;
 
-use crate::vault::Vault;
+use std::time::Duration;
+
+use crate::vault::{LOOK_EVERY, Vault};
+
+/// How often all items are looked at for fulls that are missing or too old.
+const LOOK_AT_ALL_EVERY: Duration = Duration::from_secs(3_600);
 
 impl Vault {
-    /// Notes that an item needs a backup that heals, and when it may run.
-    ///
-    /// # Errors
-    /// The catalog cannot be written.
-    pub(crate) async fn want_healing(
-        &self,
-        _item: ItemId,
-        _kind: BackupKind,
-        _reason: HealingReason,
-    ) -> Result<(), Fault> {
-        unimplemented!()
-    }
-
     /// Turns wanted healings into jobs when they may run, for ever.
     pub(crate) async fn run_healing(&self) {
-        unimplemented!()
+        // Whatever was put off until the vault was there again does not begin all at once. Whatever fails here is found again.
+        while self.stagger_healing().await.is_err() {
+            self.world.clock.sleep(LOOK_EVERY).await;
+        }
+        let mut looked: Option<Duration> = None;
+        loop {
+            let heard = self.bell.rings();
+            let uptime = self.world.clock.uptime();
+            if looked.is_none_or(|looked| uptime.saturating_sub(looked) >= LOOK_AT_ALL_EVERY)
+                && self.look_for_broken().await.is_ok()
+            {
+                looked = Some(uptime);
+            }
+            let _ = self.take_healing().await;
+            self.rest(None, heard).await;
+        }
     }
 }

@@ -1,0 +1,258 @@
+//! Catalog and store, held against each other.
+//!
+//! A crash between the record beside the blobs and the catalog, or a catalog that was restored from an older copy, leaves records
+//! without points: the points are made again, each once by its container and BackupSetGUID. A point whose blobs are gone or changed stays,
+//! and its grade says so.
+
+use catalog::keys::tuple;
+use catalog::record::{Container, ContainerId, Grade, HealingReason, Item, LastBackup, Point, PointId};
+use catalog::{Query, Range, Scope, Slot, Transaction, demand, get, insert, page, scoped, update};
+use faults::{Code, Fault};
+use schedule::BackupKind;
+
+use super::{PAGE, name_of};
+use crate::backup::record::SetRecord;
+use crate::notices::About;
+use crate::records::{Trouble, fault};
+use crate::shelf::{Blob, Proof, ShelfError};
+use crate::vault::Vault;
+
+/// Why a point's blobs are not what they were.
+enum Lost {
+    Gone(String),
+    Changed(String),
+}
+
+impl Vault {
+    /// Makes the recovery points again that the store has records of and the catalog has not.
+    ///
+    /// # Errors
+    /// The catalog or the store does not answer.
+    pub(super) async fn adopt_records(&self) -> Result<(), Fault> {
+        for container in self.list::<Container>(Slot::Id, Range::ALL).await? {
+            let container = container.record;
+            let name = name_of(&container)?;
+            let mut adopted = 0_u64;
+            let mut after = None;
+            loop {
+                let records = match self.world.shelf.records(&name, after.as_ref(), PAGE).await {
+                    Ok(records) => records,
+                    // It is made in the store by its first backup.
+                    Err(ShelfError::Missing(_)) => break,
+                    Err(error) => return Err(store_fault(&error)),
+                };
+                for (record, body) in &records {
+                    match SetRecord::decode(body) {
+                        Ok(set) if set.vault == self.id => {
+                            adopted += u64::from(self.adopt(&set, container.id).await?);
+                        }
+                        Ok(_) => {}
+                        Err(fault) => {
+                            let about = about(format!("setRecord/{}/{record}", container.id), None);
+                            self.raise(about, fault.at(record.as_str())).await?;
+                        }
+                    }
+                }
+                match records.last() {
+                    Some((last, _)) if records.len() == PAGE => after = Some(last.clone()),
+                    _ => break,
+                }
+            }
+            if adopted > 0 {
+                let why = format!(
+                    "{adopted} recovery points that the store had records of were not in the catalog and are again"
+                );
+                let fault = Fault::new(Code::Bac2CatalogDisagrees)
+                    .at(&container.name)
+                    .because(&why);
+                self.raise(about(format!("adopted/{}", container.id), None), fault)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a point of a record; false where it is there, or its item is no more.
+    async fn adopt(&self, set: &SetRecord, container: ContainerId) -> Result<bool, Fault> {
+        self.transact(move |tx| scoped(async move { self.adopt_in(tx, set, container).await }))
+            .await
+    }
+
+    async fn adopt_in(
+        &self,
+        tx: &mut dyn Transaction,
+        set: &SetRecord,
+        container: ContainerId,
+    ) -> Result<bool, Trouble> {
+        let key = tuple(&[&container.to_string(), &set.set.guid.to_string()]);
+        let by_set = Query::of(Scope::vault(&self.key), Slot::B, Range::exactly(key)).limit(1);
+        let is_there = !page::<Point>(tx, &by_set).await?.records.is_empty()
+            || get::<Point>(tx, &self.key, &set.point.to_string())
+                .await?
+                .is_some();
+        // Without its item nobody would see it; what retention removed goes with its record.
+        let item = get::<Item>(tx, &self.key, &set.item.to_string()).await?;
+        let (false, Some(mut item)) = (is_there, item) else {
+            return Ok(false);
+        };
+        let point = set.point(container);
+        advance(&mut item.record, &point);
+        insert(tx, &self.key, point).await?;
+        update(tx, item).await?;
+        Ok(true)
+    }
+
+    /// Holds every point against its blobs.
+    ///
+    /// # Errors
+    /// The catalog or the store does not answer.
+    pub(super) async fn look_for_lost_blobs(&self) -> Result<(), Fault> {
+        for container in self.list::<Container>(Slot::Id, Range::ALL).await? {
+            let prefix = Range::members(&[&container.record.id.to_string()]);
+            let page_size = u32::try_from(PAGE).unwrap_or(1_000);
+            let mut query = Query::of(Scope::vault(&self.key), Slot::B, prefix).limit(page_size);
+            loop {
+                let found = {
+                    let mut tx = self.world.catalog.read().await.map_err(fault)?;
+                    page::<Point>(tx.as_mut(), &query).await.map_err(fault)?
+                };
+                for point in &found.records {
+                    self.hold_against_blobs(&container.record, &point.record).await?;
+                }
+                match found.next {
+                    Some(next) => query = query.after(next),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn hold_against_blobs(&self, container: &Container, point: &Point) -> Result<(), Fault> {
+        let name = name_of(container)?;
+        let mut bytes = 0;
+        let mut lost = None;
+        for blob in &point.blobs {
+            let seen = match azblob::names::BlobName::new(blob.clone()) {
+                Ok(blob) => self.world.shelf.look(&name, &blob).await,
+                Err(_) => Ok(None),
+            };
+            let seen = match seen {
+                Ok(seen) => seen,
+                Err(ShelfError::Missing(_)) => None,
+                Err(error) => return Err(store_fault(&error)),
+            };
+            match seen {
+                None => lost = Some(Lost::Gone(blob.clone())),
+                Some(seen) => {
+                    bytes += seen.size;
+                    if let Some(why) = changed(&seen, point) {
+                        lost.get_or_insert(Lost::Changed(format!("{blob}: {why}")));
+                    }
+                }
+            }
+        }
+        if lost.is_none() && bytes != point.bytes {
+            lost = Some(Lost::Changed(format!("{bytes} bytes where {} were", point.bytes)));
+        }
+        match lost {
+            Some(lost) => self.report_lost(point, &lost).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Says in the point's grade that it cannot be relied on, tells people, and wants a full where the chain stood on it.
+    async fn report_lost(&self, point: &Point, lost: &Lost) -> Result<(), Fault> {
+        let (code, why) = match lost {
+            Lost::Gone(blob) => (Code::Bac2CatalogDisagrees, format!("{blob} is not in the store")),
+            Lost::Changed(why) => (Code::Bac2StoreDamaged, why.clone()),
+        };
+        let (id, item, why) = (point.id, point.item, &why);
+        let fault = &Fault::new(code).at(&format!("recovery point {id}")).because(why);
+        let is_base = self
+            .transact(move |tx| {
+                scoped(async move {
+                    let mut found = demand::<Point>(tx, &self.key, &id.to_string()).await?;
+                    if found.record.grade == Grade::Disputed && found.record.reasons.contains(why) {
+                        return Ok(false);
+                    }
+                    found.record.grade = Grade::Disputed;
+                    found.record.reasons.push(why.clone());
+                    update(tx, found).await?;
+                    let about = about(format!("lostBlobs/{id}"), Some(item));
+                    self.raise_in(tx, &about, fault).await?;
+                    let item = get::<Item>(tx, &self.key, &item.to_string()).await?;
+                    Ok(item.is_some_and(|item| stands_on(&item.record, id)))
+                })
+            })
+            .await?;
+        if is_base {
+            self.want_healing(item, BackupKind::Full, HealingReason::FullMissing)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a blob is not what its point says.
+fn changed(seen: &Blob, point: &Point) -> Option<&'static str> {
+    let is_judged_bad = matches!(
+        &seen.proof,
+        Proof::Judged { verdict: Some(verdict), .. } if *verdict != bak::Verdict::Ok
+    );
+    if !seen.is_committed {
+        Some("it is not complete")
+    } else if point.grade == Grade::Proved && is_judged_bad {
+        Some("the verifier found damage")
+    } else {
+        None
+    }
+}
+
+fn stands_on(item: &Item, point: PointId) -> bool {
+    item.last
+        .get(&BackupKind::Full)
+        .is_some_and(|last| last.point == point)
+}
+
+/// What a point that is made again changes of its item, where that knows of no newer one.
+fn advance(item: &mut Item, point: &Point) {
+    let kind = point.kind;
+    let is_newest = item.last.get(&kind).is_none_or(|last| last.at < point.ended);
+    if !is_newest || point.grade == Grade::Disputed {
+        return;
+    }
+    if let Some(job) = point.job {
+        let last = LastBackup {
+            job,
+            point: point.id,
+            at: point.ended,
+        };
+        item.last.insert(kind, last);
+    }
+    match kind {
+        BackupKind::Full => item.base = Some(point.set.guid),
+        BackupKind::Log => item.log_end = Some(point.set.last_lsn.clone()),
+        BackupKind::CopyOnlyFull | BackupKind::Differential => {}
+    }
+}
+
+fn about(matter: String, item: Option<catalog::record::ItemId>) -> About {
+    About {
+        matter,
+        item,
+        ..About::default()
+    }
+}
+
+/// What the store failed with, as people see it.
+pub(super) fn store_fault(error: &ShelfError) -> Fault {
+    let code = match error {
+        ShelfError::ReadOnly(_) => Code::Bac2StoreReadOnly,
+        ShelfError::Full => Code::Bac2StoreDiskFull,
+        ShelfError::Refused(_) => Code::Bac2UrlLeased,
+        ShelfError::Missing(_) => Code::Bac2NotFound,
+        ShelfError::Failed(_) => Code::Bac2InternalError,
+    };
+    Fault::new(code).because(&error.to_string())
+}

@@ -1,0 +1,72 @@
+//! Looking for items whose full is missing or too old, whether or not anything else met that.
+//!
+//! A database whose fulls fail, or whose policy takes them rarely, would otherwise be found broken by its next log only, and one without
+//! log backups never.
+
+use catalog::record::{Database, HealingReason, Item, Policy, PolicyId, Protection};
+use catalog::{Query, Range, Scope, Slot, page};
+use faults::Fault;
+use jiff::{SignedDuration, Timestamp};
+use schedule::BackupKind;
+use schedule::policy::Mode;
+use std::collections::BTreeMap;
+
+use crate::records::fault;
+use crate::vault::Vault;
+
+impl Vault {
+    /// Looks at all items, page by page.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written.
+    pub(super) async fn look_for_broken(&self) -> Result<(), Fault> {
+        let now = self.now();
+        let mut policies: BTreeMap<PolicyId, Policy> = BTreeMap::new();
+        let mut query = Query::of(Scope::vault(&self.key), Slot::Id, Range::ALL);
+        loop {
+            let found = {
+                let mut tx = self.world.catalog.read().await.map_err(fault)?;
+                page::<Item>(tx.as_mut(), &query).await.map_err(fault)?
+            };
+            for item in found.records.into_iter().map(|item| item.record) {
+                if !policies.contains_key(&item.policy) {
+                    let policy = self.get::<Policy>(item.policy).await?.record;
+                    policies.insert(item.policy, policy);
+                }
+                let Some(reason) = broken(&item, &policies[&item.policy], now) else {
+                    continue;
+                };
+                let database = self.get::<Database>(item.database).await?.record;
+                // What is gone or offline heals when it is back.
+                if database.gone.is_none() && database.state.state == "ONLINE" {
+                    self.want_healing(item.id, BackupKind::Full, reason).await?;
+                }
+            }
+            match found.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Why an item needs a full, where nothing is under way about it yet. A full that was never due is not missing.
+fn broken(item: &Item, policy: &Policy, now: Timestamp) -> Option<HealingReason> {
+    let is_ours = item.foreign_owner.as_ref().is_none_or(|owner| !owner.owns_base);
+    let is_idle = item.protection == Protection::Protected && item.healing.is_none();
+    if !is_idle || !is_ours || policy.policy.mode == Mode::Shadow {
+        return None;
+    }
+    let most = SignedDuration::from_hours(24 * i64::from(policy.policy.healing.full_age_max.0));
+    match item.last.get(&BackupKind::Full) {
+        Some(last) if now.duration_since(last.at) > most => Some(HealingReason::FullTooOld),
+        Some(_) => None,
+        None => {
+            let failed = item
+                .failures
+                .get(&BackupKind::Full)
+                .is_some_and(|count| *count > 0);
+            failed.then_some(HealingReason::FullMissing)
+        }
+    }
+}

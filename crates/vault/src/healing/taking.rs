@@ -1,0 +1,157 @@
+//! Turning wanted healings into jobs: one healing full of an instance at a time, the longest wanted first.
+
+use std::collections::BTreeSet;
+
+use catalog::record::{BackupWork, Item, ItemId, Job, JobState, Protection, ServerId, Trigger, Work, moment};
+use catalog::{Query, Range, Scope, Slot, Transaction, all, scoped, update};
+use faults::Fault;
+use jiff::{SignedDuration, Timestamp};
+use schedule::BackupKind;
+
+use super::wanting::strength;
+use crate::jobs::NewJob;
+use crate::records::{LIST_MAX, Trouble, fault};
+use crate::vault::Vault;
+
+/// Over how long healings that waited for the vault are spread.
+const STAGGER: SignedDuration = SignedDuration::from_hours(1);
+
+/// So long after a job that healed nothing the next is tried; doubled with each failure, up to a day.
+const AGAIN_AFTER_HOURS: i64 = 1;
+
+/// What became of an item that waits.
+enum Turn {
+    /// Its job is in the queue, or it wants nothing any more.
+    Done,
+    /// A full of its instance is under way.
+    Busy,
+}
+
+impl Vault {
+    /// Spreads the healings that are due already over the next hour.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written.
+    pub(super) async fn stagger_healing(&self) -> Result<(), Fault> {
+        let now = self.now();
+        let due = self.due_healings(now).await?;
+        let ids: Vec<String> = due.iter().map(|item| item.id.to_string()).collect();
+        for (id, at) in schedule::due::stagger(ids.iter().map(String::as_str), now, STAGGER) {
+            self.change::<Item, _>(id, |item| {
+                if let Some(healing) = item.healing.as_mut() {
+                    healing.not_before = healing.not_before.max(at);
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Makes jobs of the healings that may run now.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written.
+    pub(super) async fn take_healing(&self) -> Result<(), Fault> {
+        let mut due = self.due_healings(self.now()).await?;
+        due.sort_by_key(|item| (item.healing.as_ref().map(|healing| healing.since), item.id));
+        let mut busy: BTreeSet<ServerId> = BTreeSet::new();
+        for item in due {
+            let is_full = item
+                .healing
+                .as_ref()
+                .is_some_and(|healing| healing.kind.is_full());
+            if is_full && busy.contains(&item.server) {
+                continue;
+            }
+            let id = item.id;
+            let turn = self
+                .transact(move |tx| scoped(async move { self.take_healing_in(tx, id).await }))
+                .await?;
+            match turn {
+                Turn::Busy => drop(busy.insert(item.server)),
+                Turn::Done => self.bell.ring(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Items whose wanted healing may begin.
+    async fn due_healings(&self, now: Timestamp) -> Result<Vec<Item>, Fault> {
+        let range = Range::before(format!("{}\u{1}", moment(now)));
+        let query = Query::of(Scope::vault(&self.key), Slot::B, range);
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        let due = all::<Item>(tx.as_mut(), query, LIST_MAX).await.map_err(fault)?;
+        let is_due = |item: &Item| {
+            item.healing
+                .as_ref()
+                .is_some_and(|healing| healing.not_before <= now)
+        };
+        Ok(due.into_iter().map(|item| item.record).filter(is_due).collect())
+    }
+
+    async fn take_healing_in(&self, tx: &mut dyn Transaction, id: ItemId) -> Result<Turn, Trouble> {
+        let now = self.now();
+        let mut case = self.healing_case(tx, id).await?;
+        let item = &case.item.record;
+        let wanted = item.healing.clone().filter(|healing| healing.not_before <= now);
+        let Some(mut wanted) = wanted.filter(|_| item.protection == Protection::Protected) else {
+            return Ok(Turn::Done);
+        };
+        if let Some((about, fault)) = case.refusal(wanted.reason) {
+            case.item.record.healing = None;
+            update(tx, case.item).await?;
+            self.raise_in(tx, &about, &fault).await?;
+            return Ok(Turn::Done);
+        }
+        // The base may be another one by now, and the window closed while others had their turn.
+        wanted.kind = strength(wanted.kind, item, &case.database);
+        let not_before = case.not_before(wanted.kind, now);
+        if not_before <= now {
+            if wanted.kind.is_full() && self.is_healing(tx, item.server).await? {
+                return Ok(Turn::Busy);
+            }
+            let new = NewJob {
+                work: Work::Backup(BackupWork::of(wanted.kind)),
+                trigger: Trigger::Healing {
+                    reason: wanted.reason,
+                },
+                server: Some(item.server),
+                item: Some(id),
+                run_at: now,
+            };
+            // One that is in its way heals as well, or fails and leaves the wish.
+            self.enqueue_in(tx, &new).await?;
+            wanted.not_before = again(item, wanted.kind, now);
+        } else {
+            wanted.not_before = not_before;
+        }
+        case.item.record.healing = Some(wanted);
+        update(tx, case.item).await?;
+        Ok(Turn::Done)
+    }
+
+    /// Whether a healing full of an instance is open.
+    async fn is_healing(&self, tx: &mut dyn Transaction, server: ServerId) -> Result<bool, Trouble> {
+        let range = Range::members(&[&server.to_string(), "open"]);
+        let query = Query::of(Scope::vault(&self.key), Slot::D, range);
+        let open = all::<Job>(tx, query, LIST_MAX).await?;
+        Ok(open.iter().any(|job| is_healing_full(&job.record)))
+    }
+}
+
+/// Whether a job is a full that the vault takes by itself, be it as such or in the place of another backup.
+fn is_healing_full(job: &Job) -> bool {
+    let Work::Backup(work) = &job.work else {
+        return false;
+    };
+    let is_own = matches!(job.trigger, Trigger::Healing { .. }) || work.converted.is_some();
+    is_own && work.kind.is_full() && job.state != JobState::Completed
+}
+
+/// When a healing is tried again that comes to nothing.
+fn again(item: &Item, kind: BackupKind, now: Timestamp) -> Timestamp {
+    let failures = item.failures.get(&kind).copied().unwrap_or(0).min(5);
+    let hours = (AGAIN_AFTER_HOURS << failures).min(24);
+    now.checked_add(SignedDuration::from_hours(hours)).unwrap_or(now)
+}

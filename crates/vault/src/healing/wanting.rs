@@ -1,0 +1,175 @@
+//! Noting that an item needs a backup that heals, and when it may run.
+
+use catalog::record::{Database, Healing, HealingReason, Item, ItemId, Policy, Protection, Server};
+use catalog::{Transaction, Versioned, demand, scoped, update};
+use faults::{Code, Fault};
+use jiff::{SignedDuration, Timestamp};
+use schedule::policy::Mode;
+use schedule::{BackupKind, Size};
+
+use crate::foreign::owner_matter;
+use crate::notices::About;
+use crate::records::Trouble;
+use crate::vault::Vault;
+
+/// So long after a healing full of a database begins the next at the earliest.
+const ONE_A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What decides whether and when an item is healed.
+pub(super) struct Case {
+    pub(super) item: Versioned<Item>,
+    pub(super) database: Database,
+    pub(super) policy: Policy,
+    pub(super) server: Server,
+}
+
+impl Vault {
+    /// Notes that an item needs a backup that heals, and when it may run. Where healing is off, or the chain is another tool's, people
+    /// are told instead.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    pub(crate) async fn want_healing(
+        &self,
+        item: ItemId,
+        kind: BackupKind,
+        reason: HealingReason,
+    ) -> Result<(), Fault> {
+        self.transact(move |tx| scoped(async move { self.want_healing_in(tx, item, kind, reason).await }))
+            .await?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    /// The same within a transaction; the bell must be rung after it.
+    ///
+    /// # Errors
+    /// There is no such item; the catalog cannot be written.
+    pub(crate) async fn want_healing_in(
+        &self,
+        tx: &mut dyn Transaction,
+        item: ItemId,
+        kind: BackupKind,
+        reason: HealingReason,
+    ) -> Result<(), Trouble> {
+        let mut case = self.healing_case(tx, item).await?;
+        if case.item.record.protection != Protection::Protected {
+            return Ok(());
+        }
+        if let Some((about, fault)) = case.refusal(reason) {
+            return self.raise_in(tx, &about, &fault).await;
+        }
+        self.resolve_in(tx, &disabled_matter(item)).await?;
+        let now = self.now();
+        let kind = strength(kind, &case.item.record, &case.database);
+        let wanted = case.item.record.healing.as_ref();
+        if wanted.is_some_and(|wanted| wanted.kind == kind || wanted.kind == BackupKind::Full) {
+            return Ok(());
+        }
+        let since = wanted.map_or(now, |wanted| wanted.since);
+        let not_before = case.not_before(kind, now);
+        case.item.record.healing = Some(Healing {
+            kind,
+            reason,
+            since,
+            not_before,
+        });
+        update(tx, case.item).await?;
+        Ok(())
+    }
+
+    /// What decides over an item.
+    pub(super) async fn healing_case(&self, tx: &mut dyn Transaction, item: ItemId) -> Result<Case, Trouble> {
+        let item = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+        let database = demand::<Database>(tx, &self.key, &item.record.database.to_string()).await?;
+        let policy = demand::<Policy>(tx, &self.key, &item.record.policy.to_string()).await?;
+        let server = demand::<Server>(tx, &self.key, &item.record.server.to_string()).await?;
+        Ok(Case {
+            item,
+            database: database.record,
+            policy: policy.record,
+            server: server.record,
+        })
+    }
+}
+
+impl Case {
+    /// Why the vault does not heal this item by itself, and the notice that says so.
+    pub(super) fn refusal(&self, reason: HealingReason) -> Option<(About, Fault)> {
+        let item = &self.item.record;
+        let target = format!("{}/{}", self.server.name, self.database.name);
+        let about = |matter: String| About {
+            matter,
+            server: Some(item.server),
+            item: Some(item.id),
+            ..About::default()
+        };
+        let policy = &self.policy.policy;
+        let owner = item.foreign_owner.as_ref().filter(|owner| owner.owns_base);
+        if owner.is_some() || policy.mode == Mode::Shadow {
+            let who = owner.map_or(
+                "its policy is in shadow mode, so the base is not the vault's",
+                |owner| owner.who.as_str(),
+            );
+            let fault = Fault::new(Code::Bac2ForeignChainOwner)
+                .at(&target)
+                .because(&format!(
+                    "a full that heals ({}) would take the base over: {who}",
+                    describe(reason)
+                ));
+            return Some((about(owner_matter(item.id)), fault));
+        }
+        let by_whom = match (self.server.settings.auto_heal, policy.healing.enabled) {
+            (false, _) => "the settings of the instance",
+            (true, false) => "the policy",
+            (true, true) => return None,
+        };
+        let fault = Fault::new(Code::Bac2HealingDisabled)
+            .at(&target)
+            .because(&format!("{}; switched off by {by_whom}", describe(reason)));
+        Some((about(disabled_matter(item.id)), fault))
+    }
+
+    /// When a healing backup may begin, at or after `now`.
+    pub(super) fn not_before(&self, kind: BackupKind, now: Timestamp) -> Timestamp {
+        if !kind.is_full() {
+            return now;
+        }
+        let healed = self.item.record.healed;
+        let day_over = healed.and_then(|healed| healed.checked_add(ONE_A_DAY).ok());
+        let from = day_over.map_or(now, |day_over| day_over.max(now));
+        let policy = &self.policy.policy;
+        let estimate = Size::bytes(self.database.data_bytes);
+        policy
+            .healing
+            .may_begin(&policy.time_zone, from, estimate)
+            .unwrap_or(from)
+    }
+}
+
+/// The matter of a notice that healing is off.
+pub(super) fn disabled_matter(item: ItemId) -> String {
+    format!("healingDisabled/{item}")
+}
+
+/// What heals: a differential only where the database's differential base is a full of this vault.
+pub(super) fn strength(kind: BackupKind, item: &Item, database: &Database) -> BackupKind {
+    let is_base_ours = item.base.is_some() && item.base == database.state.differential_base;
+    match kind {
+        BackupKind::Differential if is_base_ours => BackupKind::Differential,
+        _ => BackupKind::Full,
+    }
+}
+
+fn describe(reason: HealingReason) -> &'static str {
+    match reason {
+        HealingReason::LsnValidation => "LSNs do not meet",
+        HealingReason::FullMissing => "there is no full",
+        HealingReason::FullTooOld => "the newest full is too old",
+        HealingReason::Interrupted => "the vault was interrupted",
+        HealingReason::Overwritten => "the database was restored over",
+        HealingReason::RecoveryModelChanged => "the recovery model changed",
+        HealingReason::LogLost => "a log backup is lost",
+        HealingReason::SnapshotPutBack => "the database was put back to an earlier state",
+    }
+}
