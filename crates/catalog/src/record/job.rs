@@ -118,7 +118,8 @@ impl JobState {
 
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
+// The tag is not called "kind", which a backup has as a field of its own: JSON would have it twice, and nobody could read it.
+#[serde(tag = "does", rename_all = "camelCase")]
 pub enum Work {
     /// Takes a backup.
     Backup(BackupWork),
@@ -234,4 +235,28 @@ pub struct Task {
     pub ended: Option<Timestamp>,
     /// What came of it.
     pub result: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use schedule::BackupKind;
+
+    use super::{BackupWork, Work};
+
+    #[test]
+    fn the_work_of_a_backup_is_read_back() {
+        let work = Work::Backup(BackupWork {
+            asked: BackupKind::Log,
+            kind: BackupKind::Full,
+            converted: None,
+            keep_days: Some(7),
+            blobs: vec!["shop/one.bak".to_owned()],
+            marker: None,
+            sent: None,
+            outcome: None,
+            set: None,
+        });
+        let text = serde_json::to_string(&work).unwrap();
+        assert_eq!(serde_json::from_str::<Work>(&text).unwrap(), work, "{text}");
+    }
 }

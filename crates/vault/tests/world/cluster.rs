@@ -44,7 +44,9 @@ pub(crate) struct Cluster {
     /// What survives of the catalog.
     pub(crate) catalog: MemoryStore,
     tasks: Arc<Tasks>,
-    keyring: Arc<Keyring>,
+    pub(crate) keyring: Arc<Keyring>,
+    /// The catalog as the vault has it open.
+    pub(crate) opened: Mutex<Option<Arc<dyn Catalog>>>,
     seed: u64,
     process: Mutex<Process>,
 }
@@ -72,6 +74,7 @@ impl Cluster {
             history: Arc::default(),
             catalog: MemoryStore::new(seed),
             keyring: keyring(seed),
+            opened: Mutex::default(),
             process: Mutex::default(),
             time,
             clock,
@@ -162,16 +165,18 @@ impl Cluster {
             process.starts += 1;
             process.starts
         };
+        let catalog: Arc<dyn Catalog> = Arc::new(Watched {
+            inner: Arc::new(self.catalog.open().expect("one vault at a time")),
+            history: Arc::clone(&self.history),
+            clock: Arc::clone(&self.clock),
+        });
+        *self.opened.lock().unwrap() = Some(Arc::clone(&catalog));
         World {
             clock: Arc::clone(&self.clock) as Arc<_>,
             chance: Dice::new(self.seed ^ starts << 32 ^ 0xC0DE),
             connector: Arc::clone(&self.network) as Arc<_>,
             shelf: Arc::clone(&self.shelf) as Arc<_>,
-            catalog: Arc::new(Watched {
-                inner: Arc::new(self.catalog.open().expect("one vault at a time")),
-                history: Arc::clone(&self.history),
-                clock: Arc::clone(&self.clock),
-            }),
+            catalog,
             keyring: Arc::clone(&self.keyring),
         }
     }
@@ -234,6 +239,7 @@ impl Cluster {
             self.tasks.drop_task(run);
         }
         drop(vault);
+        *self.opened.lock().unwrap() = None;
         self.catalog.crash();
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod connection;
 pub(crate) mod convert;
 pub(crate) mod deeds;
 pub(crate) mod door;
+pub(crate) mod enrol;
 pub(crate) mod history;
 pub(crate) mod servers;
 pub(crate) mod shelf;
