@@ -20,7 +20,7 @@ use crate::shelf::{Blob, ShelfError};
 use crate::vault::Vault;
 
 /// So long nobody must have used a blob: SQL Server gives a request up after minutes at most, and its connections are seen besides.
-pub const QUIET: Duration = Duration::from_secs(15 * 60);
+pub(super) const QUIET: Duration = Duration::from_secs(15 * 60);
 
 /// The most blobs without a lease that are remembered from sweep to sweep.
 const REMEMBERED_MAX: usize = 10_000;

@@ -9,7 +9,7 @@ use crate::records::{Trouble, fault};
 use crate::vault::Vault;
 
 /// For how many days an ended job or a resolved notice is kept.
-pub const KEPT_DAYS: i64 = 90;
+pub(super) const KEPT_DAYS: i64 = 90;
 
 /// Records that one sweep removes at most, of each kind.
 const REMOVED_MAX: usize = 5_000;
