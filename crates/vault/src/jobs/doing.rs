@@ -94,7 +94,9 @@ impl Doing<'_> {
         self.write(|job| {
             job.said.extend_from_slice(said);
             let beyond = job.said.len().saturating_sub(SAID_MAX);
-            job.said.drain(SAID_MAX / 2..SAID_MAX / 2 + beyond);
+            if beyond > 0 {
+                job.said.drain(SAID_MAX / 2..SAID_MAX / 2 + beyond);
+            }
         })
         .await
     }
