@@ -126,6 +126,19 @@ const CATALOG_FORBIDDEN: [&str; 9] = [
 /// The catalog's adapter: SQLite and PostgreSQL.
 const CATALOG_ADAPTERS: [&str; 2] = ["crates/catalog/src/sql.rs", "crates/catalog/src/sql/"];
 
+/// What the sessions with SQL Server name only in their adapter, so that they run over simulated instances.
+const MSSQL_FORBIDDEN: [&str; 9] = [
+    "tokio",
+    "mssql_tds",
+    "native_tls",
+    "std::fs",
+    "std::thread",
+    "SystemTime::now",
+    "Instant::now",
+    "HashMap",
+    "HashSet",
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -270,6 +283,21 @@ fn the_catalog_sees_the_world_through_its_adapter() {
         }
     }
     assert_none("the catalog names these only in its adapter", &found);
+}
+
+#[test]
+fn sessions_see_the_world_through_their_adapter() {
+    let mut found = String::new();
+    for (path, text) in sources() {
+        let adapter = path == "crates/mssql/src/tds.rs" || path.starts_with("crates/mssql/src/tds/");
+        if path.starts_with("crates/mssql/src/") && !adapter {
+            found.push_str(&offences(&path, shipped(&text), &MSSQL_FORBIDDEN));
+        }
+    }
+    assert_none(
+        "sessions with SQL Server name these only in their adapter",
+        &found,
+    );
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn servers_to_ask_are_addresses_and_passwords_are_in_files() {
         "--ask-password-file",
         "/nowhere/password",
     ]);
-    missing.assert_refused("ReadFailed");
+    missing.assert_refused("FileNotFound");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_server_that_does_not_answer_keeps_every_lease() {
     let listed = door.leases(&[&["list", "-o", "json", "--apart", "0s"], &nobody[..], &[password]].concat());
     assert_eq!(listed.code, Some(0), "{}", listed.err);
     assert!(
-        listed.out.contains("127.0.0.1,1") && listed.out.contains("could not be asked"),
+        listed.out.contains("127.0.0.1,1") && listed.out.contains("not every server could be asked"),
         "{}",
         listed.out
     );
