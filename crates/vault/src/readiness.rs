@@ -1,16 +1,166 @@
 //! Whether an instance is ready: what the vault needs, probed one by one, each with the T-SQL that mends it.
+//!
+//! `rights` is what the login may, `certificates` what encrypted databases hang on. A probe that fails and keeps the vault from working makes
+//! its instance faulty; the others are warnings. Deliberately absent: the way from the instance to the vault's store, which only a
+//! statement with a URL tries out; each backup does.
 
-use catalog::record::{Probe, Server};
-use faults::Fault;
+mod certificates;
+mod rights;
 
+use std::time::Duration;
+
+use catalog::record::{Facts, Probe, Server};
+use faults::{Code, Fault};
+use mssql::quoting::Identifier;
+use mssql::{Build, Edition, Session};
+
+use crate::discovery::seen::{Seen, build};
+use crate::registration::{Purpose, failed};
 use crate::vault::Vault;
 
+pub(crate) use certificates::{Certificate, certificates, not_backed_up};
+
+/// The first build with BACKUP TO URL: 2012 SP1 CU2 (Microsoft's list of builds).
+const FIRST_BUILD: Build = Build::new(Build::V2012, 0, 3339, 0);
+
+/// How far clocks may differ. A SAS begins and ends by the vault's clock, and moments to restore to are by the instance's.
+const CLOCKS_DIFFER_MOST: Duration = Duration::from_secs(60);
+
+/// What is probed.
+pub(crate) struct Looked<'l> {
+    /// What people call the instance.
+    pub(crate) name: &'l str,
+    /// What it said of itself.
+    pub(crate) facts: &'l Facts,
+    /// What the login may.
+    pub(crate) rights: &'l mssql::facts::Rights,
+    /// Its databases.
+    pub(crate) databases: &'l [Seen],
+    /// Certificates that encrypt databases.
+    pub(crate) certificates: &'l [Certificate],
+    /// Why its marker is not as it must be.
+    pub(crate) marker: Option<&'l Fault>,
+}
+
 impl Vault {
-    /// Probes an instance.
+    /// Probes an instance, without changing anything in it or in the catalog.
     ///
     /// # Errors
     /// It cannot be asked at all.
-    pub async fn probe(&self, _server: &Server) -> Result<Vec<Probe>, Fault> {
-        unimplemented!()
+    pub async fn probe(&self, server: &Server) -> Result<Vec<Probe>, Fault> {
+        let mut session = self.session(server, Purpose::Backup).await?;
+        let looked = self.look(server, &mut session).await?;
+        let marker = looked.identity.as_ref().err();
+        Ok(probes(&Looked {
+            name: &server.name,
+            facts: &looked.facts,
+            rights: &looked.rights,
+            databases: &looked.databases,
+            certificates: &looked.certificates,
+            marker,
+        }))
+    }
+}
+
+/// All probes, in the order in which people should mend them.
+pub(crate) fn probes(looked: &Looked<'_>) -> Vec<Probe> {
+    let mut probes = vec![version(looked), marker(looked)];
+    probes.extend(rights::probes(looked));
+    probes.push(clock(looked));
+    probes.extend(certificates::probes(looked));
+    probes
+}
+
+/// The fault of the first probe whose failure keeps the vault from working with the instance.
+pub(crate) fn prevents(probes: &[Probe]) -> Option<Fault> {
+    let faults = probes
+        .iter()
+        .filter(|probe| !probe.passed)
+        .filter_map(|probe| probe.fault.as_ref());
+    let mut serious = faults.filter(|fault| {
+        matches!(
+            fault.code(),
+            Code::Bac2UnsupportedVersionOrEdition
+                | Code::UserErrorSQLNoSysadminMembership
+                | Code::Bac2InstanceChanged
+                | Code::Bac2InstanceOfAnotherVault
+                | Code::Bac2NameTaken
+                | Code::WorkloadExtensionNotPresent
+        )
+    });
+    serious.next().cloned()
+}
+
+/// A probe that went well.
+fn passed(name: &str, found: &str) -> Probe {
+    Probe {
+        name: name.to_owned(),
+        passed: true,
+        found: found.to_owned(),
+        repair: None,
+        fault: None,
+    }
+}
+
+/// A probe that did not.
+fn missed(name: &str, found: &str, repair: Option<String>, fault: Fault) -> Probe {
+    Probe {
+        name: name.to_owned(),
+        passed: false,
+        found: found.to_owned(),
+        repair,
+        fault: Some(fault),
+    }
+}
+
+/// The login as a name between brackets.
+fn login(looked: &Looked<'_>) -> Identifier {
+    Identifier::new(&looked.rights.login)
+        .unwrap_or_else(|_| Identifier::new("login").expect("five letters are a name"))
+}
+
+fn version(looked: &Looked<'_>) -> Probe {
+    let (name, facts) = ("version and edition", looked.facts);
+    let found = format!("{}, {}", facts.version, facts.edition);
+    let is_cloud = matches!(
+        Edition::new(facts.engine_edition, &facts.edition),
+        Edition::Other(_)
+    );
+    if build(facts) < FIRST_BUILD || is_cloud {
+        let fault = Fault::new(Code::Bac2UnsupportedVersionOrEdition)
+            .at(looked.name)
+            .because(&found);
+        return missed(name, &found, None, fault);
+    }
+    passed(name, &found)
+}
+
+fn marker(looked: &Looked<'_>) -> Probe {
+    match looked.marker {
+        None => passed("marker", "the instance belongs to this vault"),
+        Some(fault) => missed("marker", &fault.happened(), None, fault.clone()),
+    }
+}
+
+fn clock(looked: &Looked<'_>) -> Probe {
+    let ahead = looked.facts.clock_ahead_seconds;
+    let found = match ahead {
+        0 => "the clocks agree to the second".to_owned(),
+        1.. => format!("{ahead} s ahead of the vault"),
+        _ => format!("{} s behind the vault", ahead.unsigned_abs()),
+    };
+    if ahead.unsigned_abs() > CLOCKS_DIFFER_MOST.as_secs() {
+        let fault = Fault::new(Code::Bac2ClockJumped).at(looked.name).because(&found);
+        return missed("clock", &found, None, fault);
+    }
+    passed("clock", &found)
+}
+
+/// An answer that SQL Server may refuse to a login without rights: nothing then.
+async fn rows_or_none(session: &mut Session, target: &str, text: &str) -> Result<Option<mssql::Rows>, Fault> {
+    match session.query(text).await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(mssql::Error::Refused { .. }) => Ok(None),
+        Err(error) => Err(failed(faults::Operation::Discovery, target, error)),
     }
 }

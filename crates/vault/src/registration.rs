@@ -1,14 +1,25 @@
 //! Instances: registered under a name, marked as one vault's own, and let go again.
+//!
+//! `adding` registers, `changing` registers again and changes, `leaving` lets go; `marker` is what the vault writes into an instance, `identity`
+//! judges by it whether the one that answers is the one that was registered; `hosts` are machines with several instances, `many` reads
+//! registrations from a csv file, `logging_in` opens sessions.
+//!
+//! Invariants: one instance belongs to one vault and is registered once in it; the record is there before the marker is; a secret is in the
+//! catalog only encrypted, and in a csv file never.
 
+mod adding;
+mod hosts;
+mod identity;
 mod logging_in;
+mod marker;
 
-use catalog::record::{ServerId, ServerSettings, Trust};
-use faults::Fault;
+use catalog::record::{ServerSettings, Trust};
 use mssql::Secret;
 
-use crate::vault::Vault;
-
+pub(crate) use identity::{Identity, Known, judge};
 pub(crate) use logging_in::{Stopwatch, connecting, failed, said};
+pub use marker::MARKER_NAME;
+pub(crate) use marker::marked;
 
 /// An instance to be registered.
 #[derive(Debug, Clone)]
@@ -59,15 +70,4 @@ pub enum Purpose {
     Backup,
     /// Restores.
     Restore,
-}
-
-impl Vault {
-    /// Registers an instance: connects, reads its facts, marks it, probes what the vault needs. It is registered, and its databases are
-    /// listed, even where probes fail; it is not where it cannot be reached or belongs to another vault.
-    ///
-    /// # Errors
-    /// The name is taken or wrong, the instance cannot be reached, refuses the login, or belongs to another vault.
-    pub async fn add_server(&self, _new: NewServer) -> Result<ServerId, Fault> {
-        unimplemented!()
-    }
 }
