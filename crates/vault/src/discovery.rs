@@ -133,6 +133,13 @@ impl Vault {
                 .await?,
         );
         warnings.extend(self.look_after_host(&server).await?);
+        if looked.rights.sysadmin || looked.rights.read_history {
+            begin(doing.as_deref_mut(), "history").await?;
+            // Before anything is protected: who owns a chain is read from what this writes.
+            if let Err(fault) = self.read_history(&server, &mut session).await {
+                warnings.push(fault);
+            }
+        }
         begin(doing, "protect").await?;
         self.apply_intents(server.id).await?;
         session.close().await;

@@ -8,14 +8,19 @@
 //! catalog only encrypted, and in a csv file never.
 
 mod adding;
+mod changing;
 mod hosts;
 mod identity;
+mod leaving;
 mod logging_in;
+pub mod many;
 mod marker;
+mod scripts;
 
 use catalog::record::{ServerSettings, Trust};
 use mssql::Secret;
 
+pub use changing::ServerChange;
 pub(crate) use identity::{Identity, Known, judge};
 pub(crate) use logging_in::{Stopwatch, connecting, failed, said};
 pub use marker::MARKER_NAME;

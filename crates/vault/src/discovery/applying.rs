@@ -124,7 +124,11 @@ impl Vault {
         }))
     }
 
-    async fn item_of(&self, tx: &mut dyn Transaction, database: DatabaseId) -> Result<Option<Item>, Trouble> {
+    async fn item_that_protects(
+        &self,
+        tx: &mut dyn Transaction,
+        database: DatabaseId,
+    ) -> Result<Option<Item>, Trouble> {
         let range = Range::exactly(database.to_string());
         let query = Query::of(Scope::vault(&self.key), Slot::A, range).limit(1);
         Ok(page::<Item>(tx, &query)
@@ -194,7 +198,7 @@ impl Vault {
         matter: &str,
         fault: Fault,
     ) -> Result<(), Trouble> {
-        let Some(item) = self.item_of(tx, database).await? else {
+        let Some(item) = self.item_that_protects(tx, database).await? else {
             return Ok(());
         };
         let about = About {

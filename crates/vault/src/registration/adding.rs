@@ -1,6 +1,6 @@
 //! Registering an instance.
 
-use catalog::record::{Facts, Server, ServerId, ServerState, name_key};
+use catalog::record::{Facts, Server, ServerId, ServerSettings, ServerState, name_key};
 use catalog::{Query, Range, Scope, Slot, Transaction, insert, page, scoped, update};
 use faults::{Code, Fault, Operation};
 use mssql::{Authentication, Session};
@@ -15,7 +15,13 @@ use crate::vault::Vault;
 /// The longest name of a server, in characters.
 const NAME_MAX: usize = 128;
 
-/// The most instances of one vault that each machine of the network may offer; `jobs_at_once` within it.
+/// The least memory for buffers of an instance, in bytes.
+const BUFFER_MIN: u64 = 64 << 20;
+
+/// The most directories that are mapped for restores.
+const PATHS_MAX: usize = 1_000;
+
+/// Backups of an instance that may run at the same time.
 const JOBS_AT_ONCE: std::ops::RangeInclusive<u32> = 1..=1_000;
 
 impl Vault {
@@ -266,8 +272,23 @@ pub(super) fn check(new: &NewServer) -> Result<(), Fault> {
             "a slash parts server and database, so no name of a server has one, nor a control character",
         );
     }
-    if !JOBS_AT_ONCE.contains(&new.settings.jobs_at_once) {
+    check_settings(&new.settings)
+}
+
+/// Refuses settings out of range.
+pub(super) fn check_settings(settings: &ServerSettings) -> Result<(), Fault> {
+    let wrong = |field: &str, why: &str| Err(Fault::new(Code::Bac2InputInvalid).at(field).because(why));
+    if !JOBS_AT_ONCE.contains(&settings.jobs_at_once) {
         return wrong("jobsAtOnce", "1 to 1000");
+    }
+    if settings.buffer_bytes < BUFFER_MIN {
+        return wrong(
+            "bufferBytes",
+            "at least 64 MiB, the buffers of one backup with a few stripes",
+        );
+    }
+    if settings.path_map.len() > PATHS_MAX {
+        return wrong("pathMap", "at most 1000 directories");
     }
     Ok(())
 }

@@ -1,0 +1,123 @@
+//! Letting an instance go.
+
+use catalog::record::{Database, Host, Intent, Item, Job, Server, ServerId, ServerState};
+use catalog::{Query, Range, Scope, Slot, Transaction, all, delete, demand, get, scoped, update};
+use faults::{Code, Fault};
+
+use super::marker::{self, Marked};
+use super::{Purpose, marked};
+use crate::records::{LIST_MAX, Trouble};
+use crate::vault::Vault;
+
+/// The most databases that a refusal names.
+const NAMED_MOST: usize = 10;
+
+impl Vault {
+    /// Lets an instance go: its auto-protection ends, its jobs that wait are cancelled, its logins are forgotten, and its marker is removed
+    /// where the instance answers. The record stays, for recovery points may name it. Gives what people should know: that the marker is still
+    /// there.
+    ///
+    /// # Errors
+    /// Databases of it are protected, stopped with their data kept, or softly deleted, and which; it is not registered.
+    pub async fn unregister(&self, id: ServerId) -> Result<Vec<Fault>, Fault> {
+        let before = self.get::<Server>(id).await?.record;
+        // While its secret is there. Nothing is written in the instance before the catalog says that it goes.
+        let session = self.session(&before, Purpose::Backup).await;
+        let at = self.now();
+        self.transact(move |tx| scoped(async move { self.unregister_in(tx, id, at).await }))
+            .await?;
+        self.cancel_waiting(id).await?;
+        for login in std::iter::once(&before.login).chain(&before.restore_login) {
+            self.forget_login(login).await?;
+        }
+        self.resolve(&format!("faulty/{id}")).await?;
+        self.look_after_host(&before).await?;
+        let mut warnings = Vec::new();
+        let removed = match session {
+            Ok(mut session) => self.remove_marker(&before, &mut session).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = removed {
+            warnings.push(fault);
+        }
+        self.bell.ring();
+        Ok(warnings)
+    }
+
+    async fn unregister_in(
+        &self,
+        tx: &mut dyn Transaction,
+        id: ServerId,
+        at: jiff::Timestamp,
+    ) -> Result<(), Trouble> {
+        let mut server = demand::<Server>(tx, &self.key, &id.to_string()).await?;
+        if !server.record.is_registered() {
+            return Err(Fault::new(Code::Bac2NotFound)
+                .at(&server.record.name)
+                .because("it is not registered any more")
+                .into());
+        }
+        let of_server = |slot| Query::of(Scope::vault(&self.key), slot, Range::exactly(id.to_string()));
+        let items = all::<Item>(tx, of_server(Slot::D), LIST_MAX).await?;
+        if !items.is_empty() {
+            let mut names = Vec::new();
+            for item in items.iter().take(NAMED_MOST) {
+                let database = get::<Database>(tx, &self.key, &item.record.database.to_string()).await?;
+                names.extend(database.map(|one| one.record.name));
+            }
+            let beyond = items.len().saturating_sub(NAMED_MOST);
+            let mut why = names.join(", ");
+            if beyond > 0 {
+                why = format!("{why} and {beyond} more");
+            }
+            return Err(Fault::new(Code::Bac2UnregisterRefused)
+                .at(&server.record.name)
+                .because(&why)
+                .into());
+        }
+        for intent in all::<Intent>(tx, of_server(Slot::A), LIST_MAX).await? {
+            delete(tx, &intent).await?;
+        }
+        server.record.state = ServerState::Unregistered { at };
+        server.record.marker = None;
+        update(tx, server).await?;
+        Ok(())
+    }
+
+    /// Cancels the jobs of an instance that are open.
+    async fn cancel_waiting(&self, id: ServerId) -> Result<(), Fault> {
+        for job in self
+            .list::<Job>(Slot::D, Range::members(&[&id.to_string(), "open"]))
+            .await?
+        {
+            match self.cancel_job(job.record.id).await {
+                // It ended meanwhile.
+                Err(fault) if fault.code() != Code::Bac2JobNotCancellable => return Err(fault),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the marker, where it is still this registration's.
+    async fn remove_marker(&self, server: &Server, session: &mut mssql::Session) -> Result<(), Fault> {
+        let said = mssql::facts::ask(session)
+            .await
+            .map_err(|error| super::failed(faults::Operation::Discovery, &server.name, error))?;
+        match marked(session, &server.name, &said.rights).await? {
+            Marked::By(one) if one.vault == self.id && one.server == server.id => {
+                marker::remove(session, &server.name).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The machines of a vault's instances.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub async fn hosts(&self) -> Result<Vec<Host>, Fault> {
+        let found = self.list::<Host>(Slot::A, Range::ALL).await?;
+        Ok(found.into_iter().map(|one| one.record).collect())
+    }
+}
