@@ -190,3 +190,41 @@ fn long_before_and_long_behind_are_too_early_and_too_late() {
         "no: too late; before A 140 @10:45; after none"
     );
 }
+
+/// As headers tell them: what began or ended within a second is told with the second's beginning.
+const CUT: &str = "
+    F full 100..110 @10:00-10:05 cut
+    L l1   100..120 @10:15-10:15:20 cut
+    L l2   120..130 @10:30-10:30:02 cut";
+
+#[test]
+fn a_data_backup_may_hold_all_of_the_second_that_it_finished_in() {
+    // Finished somewhere in 10:05:00: what was committed at 10:05:00.900 may be in it, and nothing of 10:05:01 is.
+    let h = history(CUT);
+    assert_eq!(h.spans(), "A: 110..130 @10:05:01-10:30");
+    for early in ["10:05", "10:05:00.500", "10:05:00.997"] {
+        assert_eq!(h.at(early), "no: too early; before none; after A 110 @10:05:01");
+    }
+    assert_eq!(h.at("10:05:01"), "full l1@10:05:01");
+    let alone = history("F full 100..110 @10:00-10:05 cut");
+    assert_eq!(alone.spans(), "A: 110..110 @10:05:01");
+    assert_eq!(
+        alone.at("10:05"),
+        "no: too early; before none; after A 110 @10:05:01"
+    );
+    assert_eq!(alone.at("10:05:01"), "full");
+}
+
+#[test]
+fn a_log_may_go_on_to_the_end_of_the_second_that_it_finished_in() {
+    let h = history(CUT);
+    // Begun in 10:15:00, so that it holds all that was committed before; and up to when more, its finish tells: 10:15:20.999.
+    assert_eq!(h.at("10:15"), "full l1@10:15");
+    assert_eq!(h.at("10:15:20.997"), "full l1@10:15:20.997 l2@10:15:20.997");
+    assert_eq!(h.at("10:15:21"), "full l1 l2@10:15:21");
+    // The last second of all is not promised.
+    assert_eq!(
+        h.at("10:30:00.500"),
+        "no: too late; before A 130 @10:30; after none"
+    );
+}
