@@ -13,7 +13,7 @@ use catalog::{Query, Range, Scope, Slot, page};
 use faults::{Code, Fault};
 use futures::future::{BoxFuture, Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schedule::BackupKind;
 
 use super::{Doing, Ending};
@@ -23,12 +23,17 @@ use crate::vault::Vault;
 /// How often everything that waits is read again.
 const READ_ALL_EVERY: Duration = Duration::from_secs(300);
 
+/// How long ago what became due is read again: more than a transaction takes.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
+
 /// What waits for a seat.
 #[derive(Default)]
 struct Waiting {
     /// By instance: logs, and all else.
     queues: BTreeMap<Option<ServerId>, [VecDeque<JobId>; 2]>,
     known: BTreeSet<JobId>,
+    /// Of these nobody knows whether it was written that they run: the catalog failed in the middle of it.
+    doubtful: Vec<JobId>,
     /// Up to which time to run the catalog was read.
     read_up_to: Option<Timestamp>,
     read_all_at: Duration,
@@ -98,7 +103,11 @@ impl Vault {
             waiting.read_up_to = None;
             waiting.read_all_at = uptime;
         }
-        let from = waiting.read_up_to.map_or_else(String::new, moment);
+        // A job may be committed a little later than the time to run that it was given.
+        let from = waiting
+            .read_up_to
+            .and_then(|read| read.checked_sub(OVERLAP).ok())
+            .map_or_else(String::new, moment);
         let range = Range::between(
             tuple(&[JobState::Queued.name(), &from]),
             tuple(&[JobState::Queued.name(), &format!("{}\u{1}", moment(now))]),
@@ -141,6 +150,9 @@ impl Vault {
         if seats.all >= most {
             return None;
         }
+        if let Some(job) = self.begun_all_the_same(waiting).await {
+            return Some(job);
+        }
         let servers: Vec<_> = waiting.queues.keys().copied().collect();
         // Logs of all instances first, then the rest.
         for class in [0, 1] {
@@ -164,11 +176,29 @@ impl Vault {
                     // It was cancelled, or put off, meanwhile.
                     Ok(None) => return Box::pin(self.next_job(waiting, seats)).await,
                     Err(_) => {
-                        // It is read again with everything else.
+                        // It is read again with everything else, or runs already as far as its record goes.
+                        waiting.doubtful.push(id);
                         waiting.read_up_to = None;
                         return None;
                     }
                 }
+            }
+        }
+        None
+    }
+
+    /// A job whose record says since an error of the catalog that it runs, and that nobody runs.
+    async fn begun_all_the_same(&self, waiting: &mut Waiting) -> Option<Job> {
+        while let Some(&id) = waiting.doubtful.first() {
+            let job = self.find::<Job>(id).await.ok()?;
+            waiting.doubtful.remove(0);
+            let generation = self.world.catalog.info().generation;
+            let is_begun = |job: &Job| {
+                matches!(job.state, JobState::InProgress | JobState::Cancelling)
+                    && job.generation == generation
+            };
+            if let Some(job) = job.map(|job| job.record).filter(is_begun) {
+                return Some(job);
             }
         }
         None
