@@ -97,6 +97,37 @@ impl Vault {
         Ok(())
     }
 
+    /// Open matters that begin so.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub(crate) async fn open_matters(&self, beginning: &str) -> Result<Vec<String>, Fault> {
+        let open = self.list_readable::<Notice>(Slot::C, Range::prefix(text(beginning)));
+        Ok(open
+            .await?
+            .into_iter()
+            .map(|notice| notice.record.about)
+            .collect())
+    }
+
+    /// All open matters of an item are over: nobody waits for its backups any more.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written.
+    pub(crate) async fn resolve_item_in(
+        &self,
+        tx: &mut dyn Transaction,
+        item: ItemId,
+    ) -> Result<(), Trouble> {
+        for matter in ["missed", "failed", "unsupported"] {
+            for kind in BackupKind::ALL {
+                self.resolve_in(tx, &format!("{matter}/{item}/{}", kind.name()))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn open_notice(
         &self,
         tx: &mut dyn Transaction,

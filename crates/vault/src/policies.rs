@@ -2,19 +2,21 @@
 //!
 //! A change of a policy is one write; after it, one job for each item brings the item to the new version, so that a policy of a thousand
 //! items fails for one of them and not for all. Until its job is done an item is behind, which [`Vault::inconsistent_items`] lists and
-//! [`Vault::repair_policy`] mends. Retention is read from the policy itself, so a change of it holds for the points that are there.
+//! [`Vault::repair_policy`] mends, which the vault also does by itself from time to time. Retention is read from the policy itself, so a change
+//! of it holds for the points that are there. `following` is the part of the items.
 
-use catalog::record::{
-    Intent, Item, ItemId, Policy, PolicyId, Protection, Trigger, Vault as VaultRecord, Work,
-};
+mod following;
+
+use catalog::record::{Intent, Policy, PolicyId, Vault as VaultRecord};
 use catalog::{Range, Scope, Slot, Transaction, delete, demand, scoped, update};
 use faults::{Code, Fault};
 use schedule::{Comparison, Limits};
 
-use crate::jobs::{Doing, Ending, Entered, NewJob};
 use crate::records::Trouble;
-use crate::scheduler::next_starts;
 use crate::vault::Vault;
+
+pub use following::Reached;
+pub(crate) use following::days_later;
 
 /// What a change of a policy came to.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct PolicyChanged {
     pub comparison: Comparison,
     /// Items that are being brought to it, one job each.
     pub items: usize,
+    /// How many of these wait for the next day, by the limit of configurations in 24 hours.
+    pub put_off: usize,
     /// What is possible and perhaps not meant.
     pub warnings: Vec<String>,
 }
@@ -83,11 +87,13 @@ impl Vault {
                 })
             })
             .await?;
-        let items = self.repair_policy(id).await?;
+        // The change stands. Where its items cannot all be reached now, the vault repairs it later.
+        let reached = self.repair_policy(id).await.unwrap_or_default();
         Ok(PolicyChanged {
             version,
             comparison,
-            items,
+            items: reached.begun,
+            put_off: reached.put_off,
             warnings,
         })
     }
@@ -132,92 +138,6 @@ impl Vault {
             .into_iter()
             .map(|one| (one.record.clone(), one.version()))
             .collect())
-    }
-
-    /// Items that are not at the present version of their policy.
-    ///
-    /// # Errors
-    /// The catalog does not answer.
-    pub async fn inconsistent_items(&self, id: PolicyId) -> Result<Vec<Item>, Fault> {
-        let version = self.get::<Policy>(id).await?.version();
-        let items = self.list::<Item>(Slot::C, Range::exactly(id.to_string())).await?;
-        Ok(items
-            .into_iter()
-            .map(|item| item.record)
-            .filter(|item| item.policy_version != version || item.inconsistent.is_some())
-            .filter(|item| {
-                matches!(
-                    item.protection,
-                    Protection::Protected | Protection::Suspended { .. }
-                )
-            })
-            .collect())
-    }
-
-    /// Begins to bring every item of a policy to its present version, one job each; gives how many.
-    ///
-    /// # Errors
-    /// The catalog cannot be written.
-    pub async fn repair_policy(&self, id: PolicyId) -> Result<usize, Fault> {
-        let behind = self.inconsistent_items(id).await?;
-        for item in &behind {
-            let new = NewJob {
-                work: Work::Configure {
-                    database: item.database,
-                    policy: id,
-                    intent: None,
-                },
-                trigger: Trigger::OnDemand,
-                server: Some(item.server),
-                item: Some(item.id),
-                run_at: self.now(),
-            };
-            // One that is open already will read the newest version.
-            let (Entered::Queued(_) | Entered::InTheWay { .. }) = self.enqueue(new).await?;
-        }
-        Ok(behind.len())
-    }
-
-    /// Brings an item to its policy's present version.
-    pub(crate) async fn follow_policy(
-        &self,
-        doing: &mut Doing<'_>,
-        item: ItemId,
-        policy: PolicyId,
-    ) -> Ending {
-        let done = self
-            .transact(move |tx| {
-                scoped(async move {
-                    let policy = demand::<Policy>(tx, &self.key, &policy.to_string()).await?;
-                    let mut item = demand::<Item>(tx, &self.key, &item.to_string()).await?;
-                    item.record.policy = policy.record.id;
-                    item.record.policy_version = policy.version();
-                    item.record.inconsistent = None;
-                    let schedule = schedule::Schedule::of(&policy.record.policy);
-                    let kinds = policy.record.policy.kinds();
-                    item.record.due = next_starts(&schedule, &item.record, &kinds, self.now());
-                    update(tx, item).await?;
-                    Ok(())
-                })
-            })
-            .await;
-        self.bell.ring();
-        match done {
-            Ok(()) => Ending::Done(Vec::new()),
-            Err(fault) => {
-                let left = fault.clone();
-                let marked = self
-                    .change::<Item, _>(item, |item| {
-                        item.inconsistent = Some(left.clone());
-                        Ok(())
-                    })
-                    .await;
-                // Where even that cannot be written, its old version says the same.
-                drop(marked);
-                doing.job.fault = Some(fault.clone());
-                Ending::Failed(fault)
-            }
-        }
     }
 
     /// Refuses a policy that cannot be kept; gives what is possible and perhaps not meant.

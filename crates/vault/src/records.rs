@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use async_trait::async_trait;
 use catalog::{
-    CatalogError, Pause, Query, Range, Record, Retryable, Scope, Scoped, Slot, Transaction, Versioned, all,
-    demand, get, insert, retry, scoped, update,
+    CatalogError, Cursor, Pause, Query, Range, Record, Retryable, Scope, Scoped, Slot, Transaction,
+    Versioned, all, decode, demand, get, insert, retry, scoped, update,
 };
 use faults::{Code, Fault};
 
@@ -53,6 +53,40 @@ impl Trouble {
             Self::Refused(fault) => *fault,
         }
     }
+}
+
+/// A page of records in which those that cannot be read are told apart: one damaged record must not hold up the others.
+pub(crate) struct Readable<R> {
+    /// Those that can be read, in order.
+    pub(crate) records: Vec<Versioned<R>>,
+    /// Ids of those that cannot, and why.
+    pub(crate) unreadable: Vec<(String, Fault)>,
+    /// Where the next page starts.
+    pub(crate) next: Option<Cursor>,
+}
+
+/// A page of what can be read.
+///
+/// # Errors
+/// What the engine failed with; a record that cannot be read is none of them.
+pub(crate) async fn readable<R: Record>(
+    tx: &mut dyn Transaction,
+    query: &Query,
+) -> Result<Readable<R>, CatalogError> {
+    let found = tx.scan(R::KIND, query).await?;
+    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+    for row in found.rows {
+        let id = row.id.clone();
+        match decode::<R>(row) {
+            Ok(record) => records.push(record),
+            Err(error) => unreadable.push((id, fault(error))),
+        }
+    }
+    Ok(Readable {
+        records,
+        unreadable,
+        next: found.next,
+    })
 }
 
 struct Wait<'w>(&'w World);
@@ -116,6 +150,28 @@ impl Vault {
         let mut tx = self.world.catalog.read().await.map_err(fault)?;
         let query = Query::of(Scope::vault(&self.key), slot, range);
         all::<R>(tx.as_mut(), query, LIST_MAX).await.map_err(fault)
+    }
+
+    /// Records by a range of a slot, ascending, without those that cannot be read.
+    ///
+    /// # Errors
+    /// What the catalog failed with.
+    pub(crate) async fn list_readable<R: Record>(
+        &self,
+        slot: Slot,
+        range: Range,
+    ) -> Result<Vec<Versioned<R>>, Fault> {
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        let mut query = Query::of(Scope::vault(&self.key), slot, range);
+        let mut found = Vec::new();
+        loop {
+            let page = readable::<R>(tx.as_mut(), &query).await.map_err(fault)?;
+            found.extend(page.records);
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(found),
+            }
+        }
     }
 
     /// Writes a new record.

@@ -4,110 +4,168 @@
 //! the job or the miss, and the item's next time are written in one transaction: a crash leaves all of it or nothing.
 //!
 //! `aligning` puts items right after a clock went back, `watching` looks after jobs that take too long.
+//!
+//! An item that cannot be read, or whose slot cannot be written, is told of and holds up no other.
 
 mod aligning;
 mod watching;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use catalog::record::{
     BackupWork, Database, Item, ItemId, Policy, PolicyId, Protection, Trigger, Work, moment,
 };
-use catalog::{Query, Range, Scope, Slot, Transaction, demand, page, scoped, update};
+use catalog::{Query, Range, Scope, Slot, Transaction, demand, scoped, update};
 use faults::{Code, Fault};
 use jiff::Timestamp;
-use schedule::due::{Dealt, Due};
+use schedule::due::{Dealt, Due, Missed};
 use schedule::{BackupKind, Schedule};
 
 use crate::jobs::{Entered, NewJob};
 use crate::notices::About;
-use crate::records::{Trouble, fault};
+use crate::records::{Trouble, fault, readable};
 use crate::vault::{LOOK_EVERY, Vault};
 
-/// Items that one look takes up.
+/// Items that are read at a time.
 const ITEMS_AT_ONCE: u32 = 500;
 
-/// The schedules of policies, by id and version: made once.
-type Schedules = BTreeMap<PolicyId, (i64, Schedule)>;
+/// What matters of items that cannot be scheduled begin with.
+const UNSCHEDULED: &str = "unscheduled/";
 
-/// What one look at an item needs besides the item.
-struct Rules<'r> {
-    policy: &'r Policy,
-    schedule: &'r Schedule,
+/// How often items that are behind their policy are looked for.
+const REPAIR_EVERY: Duration = Duration::from_secs(6 * 3_600);
+
+/// What the scheduler remembers between two looks; it may forget all of it.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Schedules of policies, each of a version: made once.
+    schedules: BTreeMap<PolicyId, (i64, Schedule)>,
+    /// Items that could not be scheduled and were told of.
+    told: BTreeSet<String>,
+}
+
+impl Memory {
+    fn schedule(&mut self, policy: &catalog::Versioned<Policy>) -> &Schedule {
+        let made = || (policy.version(), Schedule::of(&policy.record.policy));
+        let entry = self.schedules.entry(policy.record.id).or_insert_with(made);
+        if entry.0 != policy.version() {
+            *entry = made();
+        }
+        &entry.1
+    }
 }
 
 impl Vault {
     /// Schedules, for ever.
     pub(crate) async fn run_scheduler(&self) {
-        let mut schedules = Schedules::new();
+        let mut memory = Memory::default();
         let mut watch = aligning::Watch::default();
         let mut watched = Duration::ZERO;
+        let mut repaired = None;
+        if let Ok(open) = self.open_matters(UNSCHEDULED).await {
+            let told = open.iter().filter_map(|matter| matter.strip_prefix(UNSCHEDULED));
+            memory.told = told.map(str::to_owned).collect();
+        }
         loop {
             let heard = self.bell.rings();
             if watch.went_back(self.now(), self.world.clock.uptime()) && self.align().await.is_ok() {
                 watch.is_aligned();
             }
             // Whatever fails here is found again: an item stays due until its transaction is through.
-            while let Ok(true) = self.schedule_some(&mut schedules).await {}
+            drop(self.schedule_due(&mut memory).await);
             let uptime = self.world.clock.uptime();
             if uptime.saturating_sub(watched) >= LOOK_EVERY * 2 && self.watch_jobs().await.is_ok() {
                 watched = uptime;
+                drop(self.settle_policies().await);
+            }
+            let is_time = repaired.is_none_or(|at| uptime.saturating_sub(at) >= REPAIR_EVERY);
+            if is_time && self.repair_policies().await.is_ok() {
+                repaired = Some(uptime);
             }
             self.rest(self.first_due().await, heard).await;
         }
     }
 
-    /// When the first item is due.
+    /// When the next item becomes due. Those that are due already were tried in this look, and are again in the next.
     async fn first_due(&self) -> Option<Timestamp> {
         let mut tx = self.world.catalog.read().await.ok()?;
-        let query = Query::all(&self.key, Slot::B).limit(1);
-        let first = page::<Item>(tx.as_mut(), &query).await.ok()?;
-        // What is due already was tried in this look; it is tried again in the next.
-        first
-            .records
-            .first()?
-            .record
-            .next_due()
-            .filter(|due| *due > self.now())
+        let later = Range::from(format!("{}\u{1}", moment(self.now())));
+        let query = Query::of(Scope::vault(&self.key), Slot::B, later).limit(1);
+        let first = readable::<Item>(tx.as_mut(), &query).await.ok()?;
+        first.records.first()?.record.next_due()
     }
 
-    /// Takes up items that are due; true where there may be more.
-    async fn schedule_some(&self, schedules: &mut Schedules) -> Result<bool, Fault> {
+    /// Takes up all items that are due.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written; what an item alone is the reason of, is told and passed over.
+    pub(crate) async fn schedule_due(&self, memory: &mut Memory) -> Result<(), Fault> {
         let range = Range::before(format!("{}\u{1}", moment(self.now())));
-        let query = Query::of(Scope::vault(&self.key), Slot::B, range).limit(ITEMS_AT_ONCE);
-        let due = {
-            let mut tx = self.world.catalog.read().await.map_err(fault)?;
-            page::<Item>(tx.as_mut(), &query).await.map_err(fault)?.records
-        };
-        let mut any = false;
-        for item in &due {
-            // A healing backup that waits makes an item due as well, and is not the scheduler's.
-            if !item.record.due.values().any(|at| *at <= self.now()) {
-                continue;
-            }
-            let policy = self.get::<Policy>(item.record.policy).await?;
-            let entry = schedules
-                .entry(item.record.policy)
-                .or_insert_with(|| (policy.version(), Schedule::of(&policy.record.policy)));
-            if entry.0 != policy.version() {
-                *entry = (policy.version(), Schedule::of(&policy.record.policy));
-            }
-            let rules = Rules {
-                policy: &policy.record,
-                schedule: &entry.1,
+        let mut query = Query::of(Scope::vault(&self.key), Slot::B, range).limit(ITEMS_AT_ONCE);
+        loop {
+            let page = {
+                let mut tx = self.world.catalog.read().await.map_err(fault)?;
+                readable::<Item>(tx.as_mut(), &query).await.map_err(fault)?
             };
-            self.schedule_item(item.record.id, &rules).await?;
-            any = true;
+            for (id, fault) in page.unreadable {
+                self.tell_unscheduled(memory, id, fault).await?;
+            }
+            for item in page.records.into_iter().map(|item| item.record) {
+                // A healing backup that waits makes an item due as well, and is not the scheduler's.
+                if item.due.values().any(|at| *at <= self.now()) {
+                    self.schedule_or_tell(memory, &item).await?;
+                }
+            }
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(()),
+            }
         }
-        if any {
-            self.bell.ring();
-        }
-        Ok(any && due.len() == ITEMS_AT_ONCE as usize)
     }
 
-    async fn schedule_item(&self, id: ItemId, rules: &Rules<'_>) -> Result<(), Fault> {
-        self.transact(move |tx| scoped(async move { self.schedule_item_in(tx, id, rules).await }))
+    async fn schedule_or_tell(&self, memory: &mut Memory, item: &Item) -> Result<(), Fault> {
+        let scheduled = match self.find::<Policy>(item.policy).await {
+            Ok(Some(policy)) => {
+                let schedule = memory.schedule(&policy);
+                self.schedule_item(item.id, policy.version(), schedule).await
+            }
+            Ok(None) => {
+                let why = format!("its policy {} is not there", item.policy);
+                Err(Fault::new(Code::Bac2NotFound).because(&why))
+            }
+            Err(fault) => Err(fault),
+        };
+        let Err(fault) = scheduled else {
+            self.bell.ring();
+            if memory.told.remove(&item.id.to_string()) {
+                self.resolve(&unscheduled(&item.id.to_string())).await?;
+            }
+            return Ok(());
+        };
+        // Somebody changed the policy meanwhile: the next look is as good.
+        if fault.code() == Code::Bac2VersionConflict {
+            return Ok(());
+        }
+        // Where even the notice cannot be written, it is the catalog and not this item.
+        self.tell_unscheduled(memory, item.id.to_string(), fault).await
+    }
+
+    async fn tell_unscheduled(&self, memory: &mut Memory, id: String, fault: Fault) -> Result<(), Fault> {
+        if memory.told.contains(&id) {
+            return Ok(());
+        }
+        let about = About {
+            matter: unscheduled(&id),
+            ..About::default()
+        };
+        self.raise(about, fault.at(&format!("item {id}"))).await?;
+        memory.told.insert(id);
+        Ok(())
+    }
+
+    async fn schedule_item(&self, id: ItemId, version: i64, schedule: &Schedule) -> Result<(), Fault> {
+        self.transact(move |tx| scoped(async move { self.schedule_item_in(tx, id, version, schedule).await }))
             .await
     }
 
@@ -115,39 +173,50 @@ impl Vault {
         &self,
         tx: &mut dyn Transaction,
         id: ItemId,
-        rules: &Rules<'_>,
+        version: i64,
+        schedule: &Schedule,
     ) -> Result<(), Trouble> {
         let mut item = demand::<Item>(tx, &self.key, &id.to_string()).await?;
         if item.record.protection != Protection::Protected {
             return Ok(());
         }
+        let policy = demand::<Policy>(tx, &self.key, &item.record.policy.to_string()).await?;
+        if policy.version() != version {
+            let why = "its policy changed meanwhile";
+            return Err(Fault::new(Code::Bac2VersionConflict).because(why).into());
+        }
         let now = self.now();
         let database = demand::<Database>(tx, &self.key, &item.record.database.to_string())
             .await?
             .record;
-        let kinds = rules.policy.policy.kinds();
+        let kinds = policy.record.policy.kinds();
         let dealt = Dealt {
             since: item.record.since,
             last: item.record.scheduled.clone(),
         };
-        let agenda = rules.schedule.due(&id.to_string(), &kinds, &dealt, now);
+        let agenda = schedule.due(&id.to_string(), &kinds, &dealt, now);
         for due in &agenda.superseded {
-            item.record
-                .scheduled
-                .insert(due.start.slot.kind, due.start.slot.at);
+            let slot = due.start.slot;
+            item.record.scheduled.insert(slot.kind, slot.at);
+            // A full takes the place of this one; of those before it none.
+            if let Some(missed) = due.missed {
+                self.report_missed(tx, &item.record, slot.kind, missed.last, &counted(missed))
+                    .await?;
+            }
         }
         for due in &agenda.run {
             let kind = due.start.slot.kind;
             item.record.scheduled.insert(kind, due.start.slot.at);
+            let matter = about("unsupported", &item.record, kind);
             match unsupported(kind, &database) {
-                Some(fault) => {
-                    self.raise_in(tx, &about("unsupported", &item.record, kind), &fault)
-                        .await?
+                Some(fault) => self.raise_in(tx, &matter, &fault).await?,
+                None => {
+                    self.resolve_in(tx, &matter.matter).await?;
+                    self.let_in(tx, &item.record, due).await?;
                 }
-                None => self.let_in(tx, &item.record, due).await?,
             }
         }
-        item.record.due = next_starts(rules.schedule, &item.record, &kinds, now);
+        item.record.due = next_starts(schedule, &item.record, &kinds, now);
         update(tx, item).await?;
         Ok(())
     }
@@ -162,26 +231,49 @@ impl Vault {
             item: Some(item.id),
             run_at: self.now(),
         };
-        let entered = self.enqueue_in(tx, &new).await?;
-        let missed = match (&entered, due.missed) {
-            (Entered::InTheWay { other, .. }, _) => Some((
-                slot.at,
-                format!("job {other} of the same kind was not over at {}", slot.at),
+        let in_the_way = match self.enqueue_in(tx, &new).await? {
+            Entered::InTheWay { other, .. } => Some(format!(
+                "{} was not started: job {other} of the same kind was not over",
+                slot.at
             )),
-            (Entered::Queued(_), Some(missed)) => Some((
-                missed.last,
-                format!("{} slots from {} to {}", missed.count, missed.first, missed.last),
-            )),
-            (Entered::Queued(_), None) => None,
+            Entered::Queued(_) => None,
         };
-        if let Some((at, why)) = missed {
-            let mut about = about("missed", item, slot.kind);
-            about.missed = Some((slot.kind, at));
-            self.raise_in(tx, &about, &Fault::new(Code::Bac2ScheduleMissed).because(&why))
-                .await?;
-        }
-        Ok(())
+        let before = due.missed.map(counted);
+        let last = match (&in_the_way, due.missed) {
+            (Some(_), _) => slot.at,
+            (None, Some(missed)) => missed.last,
+            (None, None) => return Ok(()),
+        };
+        let why: Vec<String> = before.into_iter().chain(in_the_way).collect();
+        self.report_missed(tx, item, slot.kind, last, &why.join("; "))
+            .await
     }
+
+    async fn report_missed(
+        &self,
+        tx: &mut dyn Transaction,
+        item: &Item,
+        kind: BackupKind,
+        last: Timestamp,
+        why: &str,
+    ) -> Result<(), Trouble> {
+        let mut about = about("missed", item, kind);
+        about.missed = Some((kind, last));
+        let fault = Fault::new(Code::Bac2ScheduleMissed).because(why);
+        self.raise_in(tx, &about, &fault).await
+    }
+}
+
+fn counted(missed: Missed) -> String {
+    format!(
+        "{} slots from {} to {} were missed",
+        missed.count, missed.first, missed.last
+    )
+}
+
+/// The matter of an item that cannot be scheduled.
+fn unscheduled(id: &str) -> String {
+    format!("{UNSCHEDULED}{id}")
 }
 
 /// The notice of a matter that concerns one kind of backup of an item.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::record::{SoftDelete, Vault as VaultRecord, VaultId};
+use catalog::record::{Daily, SoftDelete, Vault as VaultRecord, VaultId};
 use catalog::{Slot, page};
 use faults::Fault;
 use futures::future::{Either, select};
@@ -44,6 +44,9 @@ impl Vault {
             limits: schedule::Limits::default(),
             discovery_minutes: 480,
             jobs_at_once: 64,
+            databases_max: 2_000,
+            daily: Daily::default(),
+            spent: Vec::new(),
         };
         let vault = Self::over(world, id);
         vault.insert(record).await?;

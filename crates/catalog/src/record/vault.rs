@@ -24,6 +24,48 @@ pub struct Vault {
     pub discovery_minutes: u32,
     /// Backups that may run at the same time over all instances.
     pub jobs_at_once: u32,
+    /// How many databases it protects at most; 2,000, as Azure Backup.
+    #[serde(default = "databases_max")]
+    pub databases_max: u32,
+    /// How much may be done in 24 hours.
+    #[serde(default)]
+    pub daily: Daily,
+    /// What was done in the last 24 hours, by hour.
+    #[serde(default)]
+    pub spent: Vec<Spent>,
+}
+
+const fn databases_max() -> u32 {
+    2_000
+}
+
+/// How much may be done in 24 hours. Azure Backup has such limits and publishes no number but that of fulls on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Daily {
+    /// Configurations: databases protected, or brought to another policy or version. 10,000: each of 2,000 databases five times.
+    pub configurations: u32,
+    /// Fulls on demand of one database, copy-only ones among them. 9, as Azure Backup.
+    pub fulls_on_demand: u32,
+}
+
+impl Default for Daily {
+    fn default() -> Self {
+        Self {
+            configurations: 10_000,
+            fulls_on_demand: 9,
+        }
+    }
+}
+
+/// What was done in one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spent {
+    /// The hour's beginning.
+    pub hour: Timestamp,
+    /// Configurations.
+    pub configurations: u32,
 }
 
 /// What becomes of what people delete.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use catalog::record::{Job, JobId, JobState};
 use faults::{Code, Fault};
@@ -15,8 +16,10 @@ use crate::vault::Vault;
 pub(crate) struct Running(Mutex<BTreeMap<JobId, Arc<Told>>>);
 
 /// Whether one running job was told to end, and what it runs meanwhile.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Told {
+    /// When it began to run in this process, by the clock that never jumps.
+    began: Duration,
     cancelled: AtomicBool,
     cancellers: Mutex<Vec<Canceller>>,
 }
@@ -26,9 +29,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Running {
-    /// A job begins to run.
-    pub(crate) fn begin(&self, id: JobId) -> Arc<Told> {
-        let told = Arc::new(Told::default());
+    /// A job begins to run. Called before its record says so, so that no cancellation falls in between.
+    pub(crate) fn begin(&self, id: JobId, uptime: Duration) -> Arc<Told> {
+        let told = Arc::new(Told {
+            began: uptime,
+            cancelled: AtomicBool::new(false),
+            cancellers: Mutex::default(),
+        });
         lock(&self.0).insert(id, Arc::clone(&told));
         told
     }
@@ -36,6 +43,13 @@ impl Running {
     /// It runs no more.
     pub(crate) fn end(&self, id: JobId) {
         lock(&self.0).remove(&id);
+    }
+
+    /// For how long it has run in this process; none where it does not.
+    pub(crate) fn ran(&self, id: JobId, uptime: Duration) -> Option<Duration> {
+        lock(&self.0)
+            .get(&id)
+            .map(|told| uptime.saturating_sub(told.began))
     }
 
     fn tell(&self, id: JobId) {
@@ -65,7 +79,8 @@ impl Told {
         lock(&self.cancellers).clear();
     }
 
-    fn tell(&self) {
+    /// Tells it to end.
+    pub(super) fn tell(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         for canceller in lock(&self.cancellers).iter() {
             canceller.cancel();
@@ -80,6 +95,15 @@ impl Vault {
     /// # Errors
     /// There is no such job, or it is over; the catalog cannot be written.
     pub async fn cancel_job(&self, id: JobId) -> Result<Job, Fault> {
+        let why = Fault::new(Code::Bac2JobCancelled).at(&format!("job {id}"));
+        self.cancel_job_because(id, &why).await
+    }
+
+    /// The same with the code that the job ends with. The first who cancels a job says why.
+    ///
+    /// # Errors
+    /// As for [`Vault::cancel_job`].
+    pub(crate) async fn cancel_job_because(&self, id: JobId, why: &Fault) -> Result<Job, Fault> {
         let now = self.now();
         let (changed, ()) = self
             .change::<Job, _>(id, |job| {
@@ -87,9 +111,12 @@ impl Vault {
                     JobState::Queued => {
                         job.state = JobState::Cancelled;
                         job.ended = Some(now);
-                        job.fault = Some(Fault::new(Code::Bac2JobCancelled).at(&format!("job {id}")));
+                        job.fault = Some(why.clone());
                     }
-                    JobState::InProgress => job.state = JobState::Cancelling,
+                    JobState::InProgress => {
+                        job.state = JobState::Cancelling;
+                        job.fault = Some(why.clone());
+                    }
                     JobState::Cancelling => {}
                     state => {
                         return Err(Fault::new(Code::Bac2JobNotCancellable)
@@ -104,5 +131,18 @@ impl Vault {
         self.running.tell(id);
         self.bell.ring();
         Ok(changed.record)
+    }
+
+    /// Cancels a job where it is not over yet.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    pub(crate) async fn cancel_if_open(&self, id: JobId, why: &Fault) -> Result<(), Fault> {
+        match self.cancel_job_because(id, why).await {
+            Err(fault) if !matches!(fault.code(), Code::Bac2JobNotCancellable | Code::Bac2NotFound) => {
+                Err(fault)
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -41,6 +41,10 @@ impl Doing<'_> {
             })
             .await?;
         self.job = changed.record;
+        // Told by the record as well: by somebody whose word came before this process ran the job.
+        if self.job.cancel.is_some() && !self.told.is_cancelled() {
+            self.told.tell();
+        }
         Ok(())
     }
 

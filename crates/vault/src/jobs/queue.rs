@@ -1,13 +1,18 @@
-//! Letting jobs in, and looking at them.
+//! Letting jobs in.
 
 use catalog::keys::tuple;
-use catalog::record::{Job, JobId, JobState, Trigger};
-use catalog::{Query, Range, Scope, Slot, Transaction, insert, page, scoped};
+use catalog::record::{Job, JobId, JobState, Trigger, Vault as VaultRecord, Work, moment};
+use catalog::{Query, Range, Scope, Slot, Transaction, demand, insert, page, scoped};
 use faults::{Code, Fault};
+use jiff::{SignedDuration, Timestamp};
+use schedule::BackupKind;
 
-use super::{JobFilter, NewJob};
+use super::NewJob;
 use crate::records::{Trouble, fault};
 use crate::vault::Vault;
+
+/// The span of limits.
+pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What became of a job that asked to be let in.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,9 +70,46 @@ impl Vault {
             }
             return Ok(Entered::InTheWay { other, fault });
         }
+        if new.trigger == Trigger::OnDemand {
+            self.refuse_too_many(tx, new).await?;
+        }
         let id = job.id;
         insert(tx, &self.key, job).await?;
         Ok(Entered::Queued(id))
+    }
+
+    /// Refuses fulls on demand beyond those that a database may have in 24 hours. Those of the schedule and of healing do not count.
+    async fn refuse_too_many(&self, tx: &mut dyn Transaction, new: &NewJob) -> Result<(), Trouble> {
+        let (Some(item), Work::Backup(work)) = (new.item, &new.work) else {
+            return Ok(());
+        };
+        if !matches!(work.asked, BackupKind::Full | BackupKind::CopyOnlyFull) {
+            return Ok(());
+        }
+        let most = demand::<VaultRecord>(tx, &self.key, &self.key)
+            .await?
+            .record
+            .daily
+            .fulls_on_demand;
+        let day_ago = self.now().checked_sub(DAY).unwrap_or(Timestamp::MIN);
+        let mut taken = 0;
+        for kind in [BackupKind::Full, BackupKind::CopyOnlyFull] {
+            let of_kind = [&item.to_string(), kind.name(), "ended"];
+            let mut range = Range::members(&of_kind);
+            range.from = tuple(&[of_kind[0], of_kind[1], of_kind[2], &moment(day_ago)]);
+            let query = Query::of(Scope::vault(&self.key), Slot::B, range).descending();
+            let ended = page::<Job>(tx, &query).await?.records;
+            let counts = |job: &Job| job.trigger == Trigger::OnDemand && job.state != JobState::Cancelled;
+            taken += ended.iter().filter(|job| counts(&job.record)).count();
+        }
+        if taken >= usize::try_from(most).unwrap_or(usize::MAX) {
+            let why = format!("{taken} fulls on demand were taken in 24 hours, and {most} are allowed");
+            return Err(Fault::new(Code::CloudDosAbsoluteLimitReached)
+                .at(&format!("item {item}"))
+                .because(&why)
+                .into());
+        }
+        Ok(())
     }
 
     fn made(&self, new: &NewJob) -> Job {
@@ -98,7 +140,14 @@ impl Vault {
     }
 
     /// The open job of the same work and item.
-    async fn open_job(&self, tx: &mut dyn Transaction, new: &NewJob) -> Result<Option<JobId>, Trouble> {
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(crate) async fn open_job(
+        &self,
+        tx: &mut dyn Transaction,
+        new: &NewJob,
+    ) -> Result<Option<JobId>, Trouble> {
         let Some(item) = new.item else {
             return Ok(None);
         };
@@ -116,46 +165,13 @@ impl Vault {
         Ok(self.get::<Job>(id).await?.record)
     }
 
-    /// Jobs, the newest first.
-    ///
-    /// # Errors
-    /// The catalog does not answer.
-    pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
-        let limit = filter.limit.clamp(1, 1_000);
-        let (slot, range) = match (filter.item, filter.server) {
-            (Some(item), _) => (Slot::B, Range::members(&[&item.to_string()])),
-            (None, Some(server)) => (Slot::D, Range::members(&[&server.to_string()])),
-            (None, None) => (Slot::C, Range::ALL),
-        };
-        let is_by_time = slot == Slot::C;
-        let mut query = Query::of(Scope::vault(&self.key), slot, range).descending();
-        let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        let mut found = Vec::new();
-        loop {
-            let page = page::<Job>(tx.as_mut(), &query).await.map_err(fault)?;
-            let wanted = page.records.into_iter().map(|job| job.record).filter(|job| {
-                filter.server.is_none_or(|server| job.server == Some(server))
-                    && (filter.states.is_empty() || filter.states.contains(&job.state))
-                    && filter.since.is_none_or(|since| job.created >= since)
-            });
-            found.extend(wanted);
-            match page.next {
-                Some(next) if !(is_by_time && found.len() >= limit) => query = query.after(next),
-                _ => break,
-            }
-        }
-        found.sort_by_key(|job| std::cmp::Reverse((job.created, job.id)));
-        found.truncate(limit);
-        Ok(found)
-    }
-
     /// How many jobs are in a state.
     ///
     /// # Errors
     /// The catalog does not answer.
     pub async fn count_jobs(&self, state: JobState) -> Result<i64, Fault> {
         let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        let range = Range::members(&[&tuple(&[state.name()])]);
+        let range = Range::members(&[state.name()]);
         tx.count(catalog::Kind::Job, &Scope::vault(&self.key), Slot::A, &range)
             .await
             .map_err(fault)

@@ -17,18 +17,36 @@ impl Vault {
     pub(crate) async fn interrupted(&self) -> Result<Vec<Job>, Fault> {
         let mut to_ask = Vec::new();
         for state in [JobState::InProgress, JobState::Cancelling] {
-            for job in self.list::<Job>(Slot::A, Range::members(&[state.name()])).await? {
+            let left = self.list_readable::<Job>(Slot::A, Range::members(&[state.name()]));
+            for job in left.await? {
                 let job = job.record;
-                let fault = Fault::new(Code::Bac2JobInterrupted).at(&format!("job {}", job.id));
                 if matches!(&job.work, Work::Backup(work) if work.sent.is_some()) {
                     to_ask.push(job);
-                } else if state == JobState::Cancelling {
-                    self.end_job(job.id, Ending::Cancelled(fault)).await?;
-                } else {
-                    self.end_job(job.id, Ending::Again(fault, self.now())).await?;
+                    continue;
+                }
+                let fault = Fault::new(Code::Bac2JobInterrupted).at(&format!("job {}", job.id));
+                // A job that was told to end is over with this as well: it ends as cancelled.
+                let ended = self
+                    .end_job(job.id, job.attempt, &Ending::Again(fault, self.now()))
+                    .await?;
+                if ended.state == JobState::Queued && ended.attempt == job.attempt {
+                    self.forget_attempt(&ended).await?;
                 }
             }
         }
         Ok(to_ask)
+    }
+
+    /// An attempt that sent nothing is none of those that are allowed.
+    async fn forget_attempt(&self, ended: &Job) -> Result<(), Fault> {
+        let attempt = ended.attempt;
+        self.change::<Job, _>(ended.id, |job| {
+            if job.state == JobState::Queued && job.attempt == attempt {
+                job.attempt = attempt.saturating_sub(1);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(())
     }
 }

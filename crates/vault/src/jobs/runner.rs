@@ -1,218 +1,150 @@
-//! Running jobs, as many at a time as vault and instances have room for.
+//! Running jobs, as many at a time as vault, instances and policies have room for.
 //!
-//! What waits is kept in memory by instance, logs before all else, in the order of its time; the catalog is asked only for what came
-//! since, and for everything again when a clock went back. A job takes a seat of its instance and one of the vault, and its record says
-//! that it runs before its work begins.
+//! A job takes its seats, and its record says that it runs before its work begins.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
+use std::sync::Arc;
 
-use catalog::keys::tuple;
-use catalog::record::{Job, JobId, JobState, Server, ServerId, Vault as VaultRecord, Work, moment};
-use catalog::{Query, Range, Scope, Slot, page};
+use async_trait::async_trait;
+use catalog::record::{Job, JobId, JobState, Work};
 use faults::{Code, Fault};
+use futures::FutureExt;
 use futures::future::{BoxFuture, Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use jiff::{SignedDuration, Timestamp};
-use schedule::BackupKind;
 
+use super::cancel::Told;
+use super::seats::{Seat, Seats};
+use super::waiting::{Waiting, class_of};
 use super::{Doing, Ending};
-use crate::records::fault;
 use crate::vault::Vault;
 
-/// How often everything that waits is read again.
-const READ_ALL_EVERY: Duration = Duration::from_secs(300);
-
-/// How long ago what became due is read again: more than a transaction takes.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
-
-/// What waits for a seat.
-#[derive(Default)]
-struct Waiting {
-    /// By instance: logs, and all else.
-    queues: BTreeMap<Option<ServerId>, [VecDeque<JobId>; 2]>,
-    known: BTreeSet<JobId>,
-    /// Of these nobody knows whether it was written that they run: the catalog failed in the middle of it.
-    doubtful: Vec<JobId>,
-    /// Up to which time to run the catalog was read.
-    read_up_to: Option<Timestamp>,
-    read_all_at: Duration,
+/// What jobs do. The runner knows only this of it.
+#[async_trait]
+pub(crate) trait Deeds: Send + Sync {
+    /// Does a job's work.
+    async fn perform(&self, doing: &mut Doing<'_>) -> Ending;
 }
 
-/// Seats that are taken.
-#[derive(Default)]
-struct Seats {
-    all: u32,
-    by_server: BTreeMap<Option<ServerId>, u32>,
-}
+/// The vault's own deeds.
+struct Own;
 
-impl Seats {
-    fn take(&mut self, server: Option<ServerId>) {
-        self.all += 1;
-        *self.by_server.entry(server).or_default() += 1;
-    }
-
-    fn free(&mut self, server: Option<ServerId>) {
-        self.all = self.all.saturating_sub(1);
-        if let Some(taken) = self.by_server.get_mut(&server) {
-            *taken = taken.saturating_sub(1);
+#[async_trait]
+impl Deeds for Own {
+    async fn perform(&self, doing: &mut Doing<'_>) -> Ending {
+        let vault = doing.vault;
+        match doing.job.work {
+            Work::Backup(_) => vault.perform_backup(doing).await,
+            Work::Discover => vault.discover(doing).await,
+            Work::Configure { .. } => vault.configure(doing).await,
+            Work::Purge => vault.purge(doing).await,
         }
     }
 }
+
+/// Jobs under way; each gives its seat back.
+type AtWork<'v> = FuturesUnordered<BoxFuture<'v, Seat>>;
 
 impl Vault {
     /// Runs jobs, for ever.
     pub(crate) async fn run_jobs(&self) {
+        self.run_jobs_by(&Own).await;
+    }
+
+    pub(super) async fn run_jobs_by(&self, deeds: &dyn Deeds) {
         let (mut waiting, mut seats) = (Waiting::default(), Seats::default());
-        let mut at_work: FuturesUnordered<BoxFuture<'_, Option<ServerId>>> = FuturesUnordered::new();
+        let mut at_work = AtWork::new();
         let mut is_looked_back = false;
         loop {
             let heard = self.bell.rings();
-            if !is_looked_back {
-                if let Ok(left) = self.interrupted().await {
-                    is_looked_back = true;
-                    for job in left {
-                        seats.take(job.server);
-                        at_work.push(Box::pin(self.work(job)));
-                    }
+            if !is_looked_back && let Ok(left) = self.interrupted().await {
+                is_looked_back = true;
+                for job in left {
+                    self.go_on(job, &mut seats, &mut at_work, deeds);
                 }
             }
-            if is_looked_back && self.read_waiting(&mut waiting).await.is_ok() {
-                while let Some(job) = self.next_job(&mut waiting, &seats).await {
-                    seats.take(job.server);
-                    at_work.push(Box::pin(self.work(job)));
-                }
+            if is_looked_back && self.read_waiting(&mut waiting, heard).await.is_ok() {
+                self.take_up_unsure(&mut waiting, &mut seats, &mut at_work, deeds)
+                    .await;
+                self.begin_all(&mut waiting, &mut seats, &mut at_work, deeds).await;
             }
-            let rest = Box::pin(self.rest(self.next_run_at().await, heard));
-            if at_work.is_empty() {
-                rest.await;
+            let mut is_freed = false;
+            while let Some(Some(seat)) = at_work.next().now_or_never() {
+                seats.free(seat);
+                is_freed = true;
+            }
+            if is_freed {
                 continue;
             }
-            if let Either::Left((Some(server), _)) = select(at_work.next(), rest).await {
-                seats.free(server);
+            let rest = Box::pin(self.rest(waiting.next_at, heard));
+            if at_work.is_empty() {
+                rest.await;
+            } else if let Either::Left((Some(seat), _)) = select(at_work.next(), rest).await {
+                seats.free(seat);
             }
         }
     }
 
-    /// Reads what became due since the last time.
-    async fn read_waiting(&self, waiting: &mut Waiting) -> Result<(), Fault> {
-        let (now, uptime) = (self.now(), self.world.clock.uptime());
-        let is_stale = uptime.saturating_sub(waiting.read_all_at) >= READ_ALL_EVERY
-            || waiting.read_up_to.is_none_or(|read| read > now);
-        if is_stale {
-            waiting.read_up_to = None;
-            waiting.read_all_at = uptime;
-        }
-        // A job may be committed a little later than the time to run that it was given.
-        let from = waiting
-            .read_up_to
-            .and_then(|read| read.checked_sub(OVERLAP).ok())
-            .map_or_else(String::new, moment);
-        let range = Range::between(
-            tuple(&[JobState::Queued.name(), &from]),
-            tuple(&[JobState::Queued.name(), &format!("{}\u{1}", moment(now))]),
-        );
-        let mut query = Query::of(Scope::vault(&self.key), Slot::A, range);
-        let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        loop {
-            let page = page::<Job>(tx.as_mut(), &query).await.map_err(fault)?;
-            for job in page.records.into_iter().map(|job| job.record) {
-                if waiting.known.insert(job.id) {
-                    let queues = waiting.queues.entry(job.server).or_default();
-                    queues[usize::from(!is_log(&job))].push_back(job.id);
-                }
-            }
-            match page.next {
-                Some(next) => query = query.after(next),
-                None => break,
-            }
-        }
-        waiting.read_up_to = Some(now);
-        Ok(())
+    /// Takes a job up that is in progress by its record: its work finds out how far it came.
+    fn go_on<'v>(&'v self, job: Job, seats: &mut Seats, at_work: &mut AtWork<'v>, deeds: &'v dyn Deeds) {
+        let told = self.running.begin(job.id, self.world.clock.uptime());
+        let seat = Seat {
+            class: class_of(&job),
+            server: job.server,
+            policy: None,
+        };
+        seats.take(seat);
+        at_work.push(Box::pin(self.work(job, seat, told, deeds)));
     }
 
-    /// When the next job of the queue may begin, where that lies ahead.
-    async fn next_run_at(&self) -> Option<Timestamp> {
-        let range = Range::between(
-            tuple(&[JobState::Queued.name(), &moment(self.now())]),
-            tuple(&[JobState::Queued.name(), "\u{10FFFD}"]),
-        );
-        let query = Query::of(Scope::vault(&self.key), Slot::A, range).limit(1);
-        let mut tx = self.world.catalog.read().await.ok()?;
-        let found = page::<Job>(tx.as_mut(), &query).await.ok()?;
-        let at = found.records.first()?.record.run_at;
-        (at > self.now()).then_some(at)
-    }
-
-    /// Takes the next job for which there is room, and writes that it runs.
-    async fn next_job(&self, waiting: &mut Waiting, seats: &Seats) -> Option<Job> {
-        let most = self.get::<VaultRecord>(self.id).await.ok()?.record.jobs_at_once;
-        if seats.all >= most {
-            return None;
-        }
-        if let Some(job) = self.begun_all_the_same(waiting).await {
-            return Some(job);
-        }
-        let servers: Vec<_> = waiting.queues.keys().copied().collect();
-        // Logs of all instances first, then the rest.
-        for class in [0, 1] {
-            for &server in &servers {
-                let Some(&id) = waiting
-                    .queues
-                    .get(&server)
-                    .and_then(|queues| queues[class].front())
-                else {
-                    continue;
-                };
-                if !self.has_seat(server, seats).await {
+    /// Begins whatever there is room for.
+    async fn begin_all<'v>(
+        &'v self,
+        waiting: &mut Waiting,
+        seats: &mut Seats,
+        at_work: &mut AtWork<'v>,
+        deeds: &'v dyn Deeds,
+    ) {
+        while let Some((id, seat)) = waiting.take(seats) {
+            let told = self.running.begin(id, self.world.clock.uptime());
+            match self.begin_job(id).await {
+                Ok(Some(job)) => {
+                    seats.take(seat);
+                    at_work.push(Box::pin(self.work(job, seat, told, deeds)));
                     continue;
                 }
-                if let Some(queues) = waiting.queues.get_mut(&server) {
-                    queues[class].pop_front();
+                // It was cancelled, or put off, meanwhile.
+                Ok(None) => {}
+                Err(_) => {
+                    // Perhaps it is written and perhaps not; what waits still is read again with everything else.
+                    waiting.unsure.insert(id);
+                    waiting.forget();
+                    self.running.end(id);
+                    return;
                 }
-                waiting.known.remove(&id);
-                match self.begin_job(id).await {
-                    Ok(Some(job)) => return Some(job),
-                    // It was cancelled, or put off, meanwhile.
-                    Ok(None) => return Box::pin(self.next_job(waiting, seats)).await,
-                    Err(_) => {
-                        // It is read again with everything else, or runs already as far as its record goes.
-                        waiting.doubtful.push(id);
-                        waiting.read_up_to = None;
-                        return None;
+            }
+            self.running.end(id);
+        }
+    }
+
+    /// Looks at jobs of which nobody could say whether it was written that they run, and takes up those of which it was.
+    async fn take_up_unsure<'v>(
+        &'v self,
+        waiting: &mut Waiting,
+        seats: &mut Seats,
+        at_work: &mut AtWork<'v>,
+        deeds: &'v dyn Deeds,
+    ) {
+        for id in std::mem::take(&mut waiting.unsure) {
+            match self.find::<Job>(id).await {
+                Ok(Some(job)) if matches!(job.record.state, JobState::InProgress | JobState::Cancelling) => {
+                    if self.running.ran(id, self.world.clock.uptime()).is_none() {
+                        self.go_on(job.record, seats, at_work, deeds);
                     }
                 }
+                Ok(_) => {}
+                Err(_) => {
+                    waiting.unsure.insert(id);
+                }
             }
-        }
-        None
-    }
-
-    /// A job whose record says since an error of the catalog that it runs, and that nobody runs.
-    async fn begun_all_the_same(&self, waiting: &mut Waiting) -> Option<Job> {
-        while let Some(&id) = waiting.doubtful.first() {
-            let job = self.find::<Job>(id).await.ok()?;
-            waiting.doubtful.remove(0);
-            let generation = self.world.catalog.info().generation;
-            let is_begun = |job: &Job| {
-                matches!(job.state, JobState::InProgress | JobState::Cancelling)
-                    && job.generation == generation
-            };
-            if let Some(job) = job.map(|job| job.record).filter(is_begun) {
-                return Some(job);
-            }
-        }
-        None
-    }
-
-    async fn has_seat(&self, server: Option<ServerId>, seats: &Seats) -> bool {
-        let taken = seats.by_server.get(&server).copied().unwrap_or(0);
-        let Some(id) = server else {
-            return true;
-        };
-        match self.find::<Server>(id).await {
-            Ok(Some(server)) => taken < server.record.settings.jobs_at_once,
-            Ok(None) => true,
-            Err(_) => false,
         }
     }
 
@@ -235,38 +167,41 @@ impl Vault {
         Ok(begun.then_some(changed.record))
     }
 
-    /// Does a job's work and writes how it ended. Gives the instance whose seat is free then.
-    async fn work(&self, job: Job) -> Option<ServerId> {
-        let (id, server) = (job.id, job.server);
-        let told = self.running.begin(id);
+    /// Does a job's work and writes how it ended. Gives the seat that is free then.
+    async fn work(&self, job: Job, seat: Seat, told: Arc<Told>, deeds: &dyn Deeds) -> Seat {
+        let (id, attempt) = (job.id, job.attempt);
+        if job.cancel.is_some() {
+            told.tell();
+        }
         let mut doing = Doing {
             vault: self,
             job,
             told,
         };
-        let ending = match doing.job.work.clone() {
-            Work::Backup(_) => self.perform_backup(&mut doing).await,
-            Work::Discover => self.discover(&mut doing).await,
-            Work::Configure { .. } => self.configure(&mut doing).await,
-            Work::Purge => self.purge(&mut doing).await,
-        };
-        let ending = match ending {
+        let ending = match deeds.perform(&mut doing).await {
             Ending::Failed(fault) | Ending::Again(fault, _) if doing.is_cancelled() => {
                 Ending::Cancelled(Fault::new(Code::Bac2JobCancelled).because(&fault.to_string()))
             }
             other => other,
         };
-        // A catalog that fails for a while must not make a job of the dead.
-        let mut wait = Duration::from_secs(1);
-        while self.end_job(id, ending.clone()).await.is_err() {
-            self.world.clock.sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(60));
-        }
+        self.end_surely(id, attempt, &ending).await;
+        // A notice that cannot be resolved stays open, and says what was so.
+        let ran = self
+            .running
+            .ran(id, self.world.clock.uptime())
+            .unwrap_or_default();
+        drop(self.unwatch_job(&doing.job, ran).await);
         self.running.end(id);
-        server
+        if let (
+            Work::Configure {
+                intent: Some(intent), ..
+            },
+            Some(server),
+        ) = (&doing.job.work, doing.job.server)
+        {
+            // The next lot of an auto-protection. What fails here is found again by the next discovery.
+            drop(self.next_lot(server, *intent).await);
+        }
+        seat
     }
-}
-
-fn is_log(job: &Job) -> bool {
-    matches!(&job.work, Work::Backup(work) if work.asked == BackupKind::Log)
 }

@@ -1,17 +1,24 @@
 //! Auto-protection: whatever is found on an instance is protected.
 
+use std::collections::BTreeSet;
+
 use catalog::record::{
-    Database, Intent, IntentId, Item, Job, JobState, Policy, PolicyId, Server, ServerId, Trigger, Work,
+    Database, DatabaseId, Intent, IntentId, Item, Job, Policy, PolicyId, Server, ServerId, Trigger, Work,
 };
-use catalog::{Query, Range, Scope, Slot, delete, demand, get, insert, page, scoped};
+use catalog::{Query, Range, Scope, Slot, Transaction, delete, demand, get, insert, page, scoped};
 use faults::{Code, Fault};
 
 use crate::jobs::NewJob;
+use crate::records::{Trouble, fault};
 use crate::selection::matches;
 use crate::vault::Vault;
 
 /// Databases that are protected automatically at a time, as a job of Azure Backup configures at most (facts/field 1.2: 50).
 const CONFIGURE_AT_ONCE: usize = 50;
+
+/// The most excludes, and the longest, in characters: that of a name (`sysname`).
+const EXCLUDES_MAX: usize = 1_000;
+const NAME_MAX: usize = 128;
 
 impl Vault {
     /// Protects everything that is and will be on an instance, except names like `excludes` (`%` stands for any characters).
@@ -24,10 +31,18 @@ impl Vault {
         policy: PolicyId,
         excludes: Vec<String>,
     ) -> Result<IntentId, Fault> {
+        check(&excludes)?;
         let (id, now, excludes) = (IntentId(self.world.chance.uuid()), self.now(), &excludes);
         self.transact(move |tx| {
             scoped(async move {
                 let found = demand::<Server>(tx, &self.key, &server.to_string()).await?;
+                if !found.record.is_registered() {
+                    let why = "it is not registered any more";
+                    return Err(Fault::new(Code::Bac2NotFound)
+                        .at(&found.record.name)
+                        .because(why)
+                        .into());
+                }
                 demand::<Policy>(tx, &self.key, &policy.to_string()).await?;
                 let range = Range::exactly(server.to_string());
                 let query = Query::of(Scope::vault(&self.key), Slot::A, range);
@@ -68,16 +83,34 @@ impl Vault {
                 })
             })
             .await?;
-        let open = Range::members(&[&server.to_string(), "open"]);
-        for job in self.list::<Job>(Slot::D, open).await? {
-            let is_its_own = matches!(job.record.work, Work::Configure { intent: Some(of), .. } if of == id);
-            if is_its_own && job.record.state == JobState::Queued {
-                let fault = Fault::new(Code::AutoProtectionCancelledOrNotValid);
-                self.end_job(job.record.id, crate::jobs::Ending::Cancelled(fault))
-                    .await?;
+        // A job that this does not reach any more finds its auto-protection gone, and ends with the same code.
+        let why = Fault::new(Code::AutoProtectionCancelledOrNotValid);
+        for job in self.configuring(server).await? {
+            if matches!(job.work, Work::Configure { intent: Some(of), .. } if of == id) {
+                self.cancel_if_open(job.id, &why).await?;
             }
         }
         self.bell.ring();
+        Ok(())
+    }
+
+    /// Open jobs that configure databases of an instance.
+    async fn configuring(&self, server: ServerId) -> Result<Vec<Job>, Fault> {
+        let open = self.list_readable::<Job>(Slot::D, Range::members(&[&server.to_string(), "open"]));
+        let jobs = open.await?.into_iter().map(|job| job.record);
+        Ok(jobs
+            .filter(|job| matches!(job.work, Work::Configure { .. }))
+            .collect())
+    }
+
+    /// After a job of an auto-protection: the next lot, where it was the last of its own.
+    pub(crate) async fn next_lot(&self, server: ServerId, intent: IntentId) -> Result<(), Fault> {
+        let open = self.configuring(server).await?;
+        let is_its_own =
+            |job: &Job| matches!(job.work, Work::Configure { intent: Some(of), .. } if of == intent);
+        if !open.iter().any(is_its_own) {
+            self.apply_intents(server).await?;
+        }
         Ok(())
     }
 
@@ -96,65 +129,98 @@ impl Vault {
         else {
             return Ok(0);
         };
-        let mut begun = 0;
-        let databases = self
-            .list::<Database>(Slot::D, Range::exactly(server.to_string()))
+        let open = self.configuring(server).await?;
+        let being: BTreeSet<DatabaseId> = open.iter().filter_map(|job| configured(&job.work)).collect();
+        let its_own =
+            |job: &&Job| matches!(job.work, Work::Configure { intent: Some(of), .. } if of == intent.id);
+        let room = CONFIGURE_AT_ONCE.saturating_sub(open.iter().filter(its_own).count());
+        let uncovered = self.uncovered(&intent, &being, room).await?;
+        let intent = &intent;
+        let wanted = &uncovered;
+        let put_off = self
+            .transact(move |tx| scoped(async move { self.configure_in(tx, intent, wanted).await }))
             .await?;
+        if put_off > 0 {
+            self.tell_put_off(&format!("auto-protection {}", intent.id), put_off)
+                .await?;
+        }
+        if !uncovered.is_empty() {
+            self.bell.ring();
+        }
+        Ok(uncovered.len())
+    }
+
+    /// Databases of an auto-protection that nobody protects yet and no job is about, at most `room`.
+    async fn uncovered(
+        &self,
+        intent: &Intent,
+        being: &BTreeSet<DatabaseId>,
+        room: usize,
+    ) -> Result<Vec<DatabaseId>, Fault> {
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let of_server = || Range::exactly(intent.server.to_string());
+        let items = self.list_readable::<Item>(Slot::D, of_server()).await?;
+        let protected: BTreeSet<DatabaseId> = items.iter().map(|item| item.record.database).collect();
+        let databases = self.list_readable::<Database>(Slot::D, of_server()).await?;
+        let mut uncovered = Vec::new();
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
         for database in databases.into_iter().map(|one| one.record) {
-            if !self.covers(&intent, &database) || self.has_item(&database).await? {
+            let is_new = !protected.contains(&database.id) && !being.contains(&database.id);
+            if !is_new || !covers(intent, &database) {
                 continue;
             }
-            if self.is_being_configured(server, &database).await? {
-                continue;
+            // An item on another replica of its group is its item.
+            if database.group.is_some() {
+                let item = self.item_of_in(tx.as_mut(), &database).await;
+                if item.map_err(Trouble::fault)?.is_some() {
+                    continue;
+                }
             }
+            uncovered.push(database.id);
+            if uncovered.len() == room {
+                break;
+            }
+        }
+        Ok(uncovered)
+    }
+
+    /// Queues jobs; gives how many of them wait for the limit of 24 hours.
+    async fn configure_in(
+        &self,
+        tx: &mut dyn Transaction,
+        intent: &Intent,
+        databases: &[DatabaseId],
+    ) -> Result<usize, Trouble> {
+        // Cancelled in between, it wants nothing any more.
+        if databases.is_empty()
+            || get::<Intent>(tx, &self.key, &intent.id.to_string())
+                .await?
+                .is_none()
+        {
+            return Ok(0);
+        }
+        let granted = self.spend_in(tx, databases.len()).await?;
+        for (place, database) in databases.iter().enumerate() {
+            let run_at = match place.checked_sub(granted.now) {
+                None => self.now(),
+                Some(place) => granted.later(self.now(), place),
+            };
             let new = NewJob {
                 work: Work::Configure {
-                    database: database.id,
+                    database: *database,
                     policy: intent.policy,
                     intent: Some(intent.id),
                 },
                 trigger: Trigger::OnDemand,
-                server: Some(server),
+                server: Some(intent.server),
                 item: None,
-                run_at: self.now(),
+                run_at,
             };
-            self.enqueue(new).await?;
-            begun += 1;
-            if begun == CONFIGURE_AT_ONCE {
-                // The rest follows when these are protected: discovery and the next look apply intents again.
-                self.bell.ring();
-            }
+            self.enqueue_in(tx, &new).await?;
         }
-        Ok(begun)
-    }
-
-    /// Whether an auto-protection is for this database: there, no copy of a test, not excluded, and possible to protect.
-    fn covers(&self, intent: &Intent, database: &Database) -> bool {
-        database.gone.is_none()
-            && !database.is_test_copy
-            && !database.state.is_snapshot
-            && !database.state.is_mirrored
-            && !database.name.eq_ignore_ascii_case("tempdb")
-            && !intent
-                .excludes
-                .iter()
-                .any(|pattern| matches(pattern, &database.name))
-    }
-
-    async fn has_item(&self, database: &Database) -> Result<bool, Fault> {
-        let found = self
-            .list::<Item>(Slot::A, Range::exactly(database.id.to_string()))
-            .await?;
-        Ok(!found.is_empty())
-    }
-
-    async fn is_being_configured(&self, server: ServerId, database: &Database) -> Result<bool, Fault> {
-        let open = self
-            .list::<Job>(Slot::D, Range::members(&[&server.to_string(), "open"]))
-            .await?;
-        Ok(open
-            .iter()
-            .any(|job| matches!(job.record.work, Work::Configure { database: of, .. } if of == database.id)))
+        Ok(granted.put_off)
     }
 
     /// The auto-protection of an instance.
@@ -162,8 +228,41 @@ impl Vault {
     /// # Errors
     /// The catalog does not answer.
     pub async fn intent(&self, id: IntentId) -> Result<Option<Intent>, Fault> {
-        let mut tx = self.world.catalog.read().await.map_err(crate::records::fault)?;
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
         let found = get::<Intent>(tx.as_mut(), &self.key, &id.to_string()).await;
-        Ok(found.map_err(crate::records::fault)?.map(|one| one.record))
+        Ok(found.map_err(fault)?.map(|one| one.record))
     }
+}
+
+/// Refuses excludes that are senseless or too many.
+fn check(excludes: &[String]) -> Result<(), Fault> {
+    let wrong = |why: &str| Err(Fault::new(Code::Bac2InputInvalid).at("excludes").because(why));
+    if excludes.len() > EXCLUDES_MAX {
+        return wrong("there are more than 1,000");
+    }
+    let is_senseless = |pattern: &String| pattern.is_empty() || pattern.chars().count() > NAME_MAX;
+    match excludes.iter().any(is_senseless) {
+        true => wrong("each has 1 to 128 characters"),
+        false => Ok(()),
+    }
+}
+
+fn configured(work: &Work) -> Option<DatabaseId> {
+    match work {
+        Work::Configure { database, .. } => Some(*database),
+        _ => None,
+    }
+}
+
+/// Whether an auto-protection is for this database: there, no copy of a test, not excluded, and possible to protect.
+fn covers(intent: &Intent, database: &Database) -> bool {
+    database.gone.is_none()
+        && !database.is_test_copy
+        && !database.state.is_snapshot
+        && !database.state.is_mirrored
+        && !database.name.eq_ignore_ascii_case("tempdb")
+        && !intent
+            .excludes
+            .iter()
+            .any(|pattern| matches(pattern, &database.name))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::record::{
     Database, DatabaseId, Intent, IntentId, Item, ItemId, Policy, PolicyId, Protection, Server,
+    Vault as VaultRecord, name_key,
 };
 use catalog::{Query, Range, Scope, Slot, Transaction, demand, get, insert, page, scoped};
 use faults::{Code, Fault};
@@ -21,7 +22,13 @@ impl Vault {
     /// The database is gone, protected already, or cannot be protected (mirrored, a snapshot, tempdb).
     pub async fn protect(&self, database: DatabaseId, policy: PolicyId) -> Result<ItemId, Fault> {
         let item = self
-            .transact(move |tx| scoped(async move { self.protect_in(tx, database, policy).await }))
+            .transact(move |tx| {
+                scoped(async move {
+                    let item = self.protect_in(tx, database, policy).await?;
+                    self.spend_or_refuse_in(tx, &format!("item {item}")).await?;
+                    Ok(item)
+                })
+            })
             .await?;
         self.bell.ring();
         Ok(item)
@@ -30,14 +37,18 @@ impl Vault {
     /// Protects a database for an auto-protection, unless that was cancelled meanwhile.
     pub(super) async fn protect_by_job(
         &self,
-        _doing: &mut Doing<'_>,
+        doing: &mut Doing<'_>,
         database: DatabaseId,
         policy: PolicyId,
         intent: Option<IntentId>,
     ) -> Ending {
+        let told = &doing.told;
         let done = self
             .transact(move |tx| {
                 scoped(async move {
+                    if told.is_cancelled() {
+                        return Ok(None);
+                    }
                     if let Some(id) = intent {
                         let still = get::<Intent>(tx, &self.key, &id.to_string()).await?;
                         let is_valid = still.is_some_and(|intent| {
@@ -57,7 +68,9 @@ impl Vault {
             Ok(None) => Ending::Cancelled(Fault::new(Code::AutoProtectionCancelledOrNotValid)),
             // Protected meanwhile by somebody else: what was wanted is so.
             Err(fault) if fault.code() == Code::Bac2AlreadyProtected => Ending::Done(Vec::new()),
-            Err(fault) => Ending::Failed(fault),
+            Err(fault) => {
+                crate::jobs::tried_again(doing, &fault, self.now()).unwrap_or(Ending::Failed(fault))
+            }
         }
     }
 
@@ -75,18 +88,14 @@ impl Vault {
             .await?
             .record;
         refuse(&server, &database)?;
-        let owner = Query::of(
-            Scope::vault(&self.key),
-            Slot::A,
-            Range::exactly(database.id.to_string()),
-        );
-        if let Some(there) = page::<Item>(tx, &owner.limit(1)).await?.records.pop() {
-            let code = match there.record.protection {
+        if let Some(there) = self.item_of_in(tx, &database).await? {
+            let code = match there.protection {
                 Protection::SoftDeleted { .. } => Code::Bac2SoftDeleted,
                 _ => Code::Bac2AlreadyProtected,
             };
             return Err(Fault::new(code).at(&target(&server, &database)).into());
         }
+        self.refuse_too_many_items(tx).await?;
         let now = self.now();
         let mut item = Item {
             id: ItemId(self.world.chance.uuid()),
@@ -114,6 +123,65 @@ impl Vault {
         let id = item.id;
         insert(tx, &self.key, item).await?;
         Ok(id)
+    }
+}
+
+impl Vault {
+    /// The item of a database. One of an availability group has one item for all its replicas, whichever of them it was found on.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(super) async fn item_of_in(
+        &self,
+        tx: &mut dyn Transaction,
+        database: &Database,
+    ) -> Result<Option<Item>, Trouble> {
+        let mut same = vec![database.id];
+        if let (Some(group), Some(family)) = (database.group, database.family_guid) {
+            let lineage = Range::exactly(family.to_string());
+            let query = Query::of(Scope::vault(&self.key), Slot::C, lineage);
+            let found = page::<Database>(tx, &query).await?.records;
+            let is_replica = |other: &Database| {
+                other.group == Some(group)
+                    && other.id != database.id
+                    && name_key(&other.name) == name_key(&database.name)
+            };
+            same.extend(
+                found
+                    .iter()
+                    .map(|one| &one.record)
+                    .filter(|one| is_replica(one))
+                    .map(|one| one.id),
+            );
+        }
+        for id in same {
+            let of = Range::exactly(id.to_string());
+            let query = Query::of(Scope::vault(&self.key), Slot::A, of).limit(1);
+            if let Some(there) = page::<Item>(tx, &query).await?.records.pop() {
+                return Ok(Some(there.record));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn refuse_too_many_items(&self, tx: &mut dyn Transaction) -> Result<(), Trouble> {
+        let most = demand::<VaultRecord>(tx, &self.key, &self.key)
+            .await?
+            .record
+            .databases_max;
+        let there = tx
+            .count(
+                catalog::Kind::Item,
+                &Scope::vault(&self.key),
+                Slot::Id,
+                &Range::ALL,
+            )
+            .await?;
+        if there < i64::from(most) {
+            return Ok(());
+        }
+        let why = format!("{there} databases are protected, and {most} are allowed");
+        Err(Fault::new(Code::Bac2LimitReached).because(&why).into())
     }
 }
 

@@ -1,14 +1,16 @@
 //! Stopping, suspending and resuming; deleting, softly first, and taking that back.
 
 use catalog::record::{
-    Item, ItemId, Job, Policy, Protection, SoftDelete, SoftDeleteMode, Trigger, Vault as VaultRecord, Work,
+    Item, ItemId, Job, JobState, Policy, Protection, SoftDelete, SoftDeleteMode, Trigger,
+    Vault as VaultRecord, Work,
 };
-use catalog::{Range, Slot, demand, scoped, update};
+use catalog::{Range, Slot, Transaction, demand, scoped, update};
 use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
-use schedule::Schedule;
+use schedule::{BackupKind, Schedule};
 
 use crate::jobs::NewJob;
+use crate::records::Trouble;
 use crate::scheduler::next_starts;
 use crate::vault::Vault;
 
@@ -22,44 +24,44 @@ pub enum Data {
 }
 
 impl Vault {
-    /// Ends protection. Jobs of the item that have not ended are cancelled.
+    /// Ends protection. Jobs of the item that have not ended are cancelled. What is deleted is removed when its time is over.
     ///
     /// # Errors
-    /// It is not protected; the catalog cannot be written.
+    /// It is not protected; it is deleted already; the catalog cannot be written.
     pub async fn unprotect(&self, item: ItemId, data: Data) -> Result<Item, Fault> {
-        let rule = self.get::<VaultRecord>(self.id).await?.record.soft_delete;
         let now = self.now();
-        let after = match data {
-            Data::Retain => Protection::Stopped { since: now },
-            Data::Delete => Protection::SoftDeleted {
-                since: now,
-                until: kept_until(now, rule),
-            },
-        };
-        let (changed, ()) = self
-            .change::<Item, _>(item, |item| {
-                let is_possible = match (&item.protection, data) {
-                    (Protection::Protected | Protection::Suspended { .. }, _) => true,
-                    (Protection::Stopped { .. }, data) => data == Data::Delete,
-                    (Protection::SoftDeleted { .. }, _) => false,
-                };
-                if !is_possible {
-                    return Err(Fault::new(Code::Bac2NotProtected).at(&item.id.to_string()));
-                }
-                item.protection = after.clone();
-                item.healing = None;
-                Ok(())
+        let changed = self
+            .transact(move |tx| {
+                scoped(async move {
+                    let rule = demand::<VaultRecord>(tx, &self.key, &self.key)
+                        .await?
+                        .record
+                        .soft_delete;
+                    let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                    may_stop(&found.record, data)?;
+                    found.record.healing = None;
+                    found.record.protection = match data {
+                        Data::Retain => Protection::Stopped { since: now },
+                        Data::Delete => {
+                            let until = kept_until(now, rule);
+                            self.enqueue_in(tx, &purging(&found.record, until)).await?;
+                            Protection::SoftDeleted { since: now, until }
+                        }
+                    };
+                    self.resolve_item_in(tx, item).await?;
+                    Ok(update(tx, found).await?.record)
+                })
             })
             .await?;
-        self.cancel_jobs_of(item).await?;
-        if data == Data::Delete && rule.mode == SoftDeleteMode::Disabled {
-            self.want_purge(&changed.record, now).await?;
+        let why = Fault::new(Code::Bac2JobCancelled).because("protection of the database was stopped");
+        for job in self.open_jobs_of(item).await? {
+            self.cancel_if_open(job.id, &why).await?;
         }
         self.bell.ring();
-        Ok(changed.record)
+        Ok(changed)
     }
 
-    /// Lets the schedules of an item rest.
+    /// Lets the schedules of an item rest. What waits by schedule is cancelled; what runs, and what a user wants, goes on.
     ///
     /// # Errors
     /// It is not protected; the catalog cannot be written.
@@ -68,12 +70,18 @@ impl Vault {
         let (changed, ()) = self
             .change::<Item, _>(item, |item| {
                 if item.protection != Protection::Protected {
-                    return Err(Fault::new(Code::Bac2NotProtected).at(&item.id.to_string()));
+                    return Err(not_possible(item));
                 }
                 item.protection = Protection::Suspended { since };
                 Ok(())
             })
             .await?;
+        let why = Fault::new(Code::Bac2JobCancelled).because("protection of the database was suspended");
+        for job in self.open_jobs_of(item).await? {
+            if job.state == JobState::Queued && job.trigger != Trigger::OnDemand {
+                self.cancel_if_open(job.id, &why).await?;
+            }
+        }
         self.bell.ring();
         Ok(changed.record)
     }
@@ -120,18 +128,38 @@ impl Vault {
     /// It is not deleted, or its time is over; the catalog cannot be written.
     pub async fn undelete(&self, item: ItemId) -> Result<Item, Fault> {
         let now = self.now();
-        let (changed, ()) = self
-            .change::<Item, _>(item, |item| match item.protection {
-                Protection::SoftDeleted { until, .. } if now < until => {
-                    item.protection = Protection::Stopped { since: now };
-                    Ok(())
+        self.transact(move |tx| {
+            scoped(async move {
+                let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                let is_in_time = matches!(found.record.protection,
+                    Protection::SoftDeleted { until, .. } if now < until);
+                if !is_in_time || !self.take_purge_back_in(tx, &found.record).await? {
+                    return Err(Fault::new(Code::Bac2NotFound)
+                        .at(&item.to_string())
+                        .because("it is not deleted, or was deleted too long ago")
+                        .into());
                 }
-                _ => Err(Fault::new(Code::Bac2NotFound)
-                    .at(&item.id.to_string())
-                    .because("it is not deleted, or was deleted too long ago")),
+                found.record.protection = Protection::Stopped { since: now };
+                Ok(update(tx, found).await?.record)
             })
-            .await?;
-        Ok(changed.record)
+        })
+        .await
+    }
+
+    /// Ends the job that waits to remove an item's data; false where it has begun.
+    async fn take_purge_back_in(&self, tx: &mut dyn Transaction, item: &Item) -> Result<bool, Trouble> {
+        let Some(id) = self.open_job(tx, &purging(item, self.now())).await? else {
+            return Ok(true);
+        };
+        let mut job = demand::<Job>(tx, &self.key, &id.to_string()).await?;
+        if job.record.state != JobState::Queued {
+            return Ok(false);
+        }
+        job.record.state = JobState::Cancelled;
+        job.record.ended = Some(self.now());
+        job.record.fault = Some(Fault::new(Code::Bac2JobCancelled).because("the deletion was taken back"));
+        update(tx, job).await?;
+        Ok(true)
     }
 
     /// Changes what becomes of deleted data. What is deleted already keeps its time.
@@ -156,33 +184,52 @@ impl Vault {
         Ok(())
     }
 
-    async fn cancel_jobs_of(&self, item: ItemId) -> Result<(), Fault> {
-        for job in self
-            .list::<Job>(Slot::B, Range::members(&[&item.to_string()]))
-            .await?
-        {
-            if !job.record.state.is_ended() {
-                match self.cancel_job(job.record.id).await {
-                    // It ended meanwhile.
-                    Err(fault) if fault.code() != Code::Bac2JobNotCancellable => return Err(fault),
-                    _ => {}
-                }
-            }
+    /// Open jobs of an item, but the one that removes its data.
+    async fn open_jobs_of(&self, item: ItemId) -> Result<Vec<Job>, Fault> {
+        let works = BackupKind::ALL
+            .map(BackupKind::name)
+            .into_iter()
+            .chain(["configure"]);
+        let mut open = Vec::new();
+        for work in works {
+            let range = Range::members(&[&item.to_string(), work, "open"]);
+            let found = self.list_readable::<Job>(Slot::B, range).await?;
+            open.extend(found.into_iter().map(|job| job.record));
         }
-        Ok(())
+        Ok(open)
     }
 
     pub(crate) async fn want_purge(&self, item: &Item, run_at: Timestamp) -> Result<(), Fault> {
-        let new = NewJob {
-            work: Work::Purge,
-            trigger: Trigger::OnDemand,
-            server: Some(item.server),
-            item: Some(item.id),
-            run_at,
-        };
-        self.enqueue(new).await?;
+        self.enqueue(purging(item, run_at)).await?;
         Ok(())
     }
+}
+
+fn purging(item: &Item, run_at: Timestamp) -> NewJob {
+    NewJob {
+        work: Work::Purge,
+        trigger: Trigger::OnDemand,
+        server: Some(item.server),
+        item: Some(item.id),
+        run_at,
+    }
+}
+
+fn may_stop(item: &Item, data: Data) -> Result<(), Fault> {
+    match (&item.protection, data) {
+        (Protection::Protected | Protection::Suspended { .. }, _) => Ok(()),
+        (Protection::Stopped { .. }, Data::Delete) => Ok(()),
+        _ => Err(not_possible(item)),
+    }
+}
+
+/// What is said of an item that is not protected.
+fn not_possible(item: &Item) -> Fault {
+    let code = match item.protection {
+        Protection::SoftDeleted { .. } => Code::Bac2SoftDeleted,
+        _ => Code::Bac2NotProtected,
+    };
+    Fault::new(code).at(&format!("item {}", item.id))
 }
 
 /// Until when something deleted now is kept.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use catalog::record::Item;
+use catalog::record::{Item, Job, JobState};
 use catalog::{Range, Slot};
 use faults::{Code, Fault};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::notices::About;
 use crate::vault::Vault;
@@ -42,25 +42,42 @@ impl Watch {
 }
 
 impl Vault {
-    /// Puts every item right whose slots were dealt with beyond now.
+    /// Puts every item right whose slots were dealt with beyond now, and every job that waits for a time that was now when it was made.
     ///
     /// # Errors
     /// The catalog cannot be read or written.
     pub(super) async fn align(&self) -> Result<(), Fault> {
         let now = self.now();
         let mut changed = 0_u32;
-        for item in self.list::<Item>(Slot::B, Range::ALL).await? {
-            if !item.record.scheduled.values().any(|at| *at > now) {
+        for item in self.list_readable::<Item>(Slot::B, Range::ALL).await? {
+            let item = item.record;
+            if item.since <= now && item.scheduled.values().all(|at| *at <= now) {
                 continue;
             }
-            self.change::<Item, _>(item.record.id, |item| {
-                for at in item.scheduled.values_mut() {
-                    *at = (*at).min(now);
-                }
-                for at in item.due.values_mut() {
+            self.change::<Item, _>(item.id, |item| {
+                for at in item.scheduled.values_mut().chain(item.due.values_mut()) {
                     *at = (*at).min(now);
                 }
                 item.since = item.since.min(now);
+                Ok(())
+            })
+            .await?;
+            changed += 1;
+        }
+        for job in self
+            .list_readable::<Job>(Slot::A, Range::members(&[JobState::Queued.name()]))
+            .await?
+        {
+            // Who waits for a later time on purpose was made earlier than that.
+            let is_ahead = |job: &Job| job.created > now && job.run_at > now;
+            if !is_ahead(&job.record) {
+                continue;
+            }
+            self.change::<Job, _>(job.record.id, |job| {
+                if job.state == JobState::Queued && is_ahead(job) {
+                    let wait = job.run_at.duration_since(job.created).max(SignedDuration::ZERO);
+                    job.run_at = now.checked_add(wait).unwrap_or(now);
+                }
                 Ok(())
             })
             .await?;
@@ -71,9 +88,10 @@ impl Vault {
                 matter: "clock".to_owned(),
                 ..About::default()
             };
-            let why = format!("{changed} items had been scheduled beyond {now}");
+            let why = format!("{changed} items and jobs were of a time beyond {now}");
             self.raise(about, Fault::new(Code::Bac2ClockJumped).because(&why))
                 .await?;
+            self.bell.ring();
         }
         Ok(())
     }

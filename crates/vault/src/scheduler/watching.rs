@@ -1,4 +1,8 @@
 //! Jobs that take too long: shown as stuck, and cancelled where their policy gives them a time.
+//!
+//! How long a job runs is measured by the clock that never jumps, from when this process took it up.
+
+use std::time::Duration;
 
 use catalog::record::{Item, Job, JobState, Policy};
 use catalog::{Range, Slot};
@@ -7,43 +11,70 @@ use faults::{Code, Fault};
 use crate::notices::About;
 use crate::vault::Vault;
 
+/// After this time a job of no policy is called stuck: what a policy has by default.
+const STUCK_AFTER: Duration = Duration::from_secs(4 * 3_600);
+
 impl Vault {
     /// Looks at all jobs in progress.
     ///
     /// # Errors
     /// The catalog cannot be read or written.
     pub(super) async fn watch_jobs(&self) -> Result<(), Fault> {
-        for job in self
-            .list::<Job>(Slot::A, Range::members(&[JobState::InProgress.name()]))
-            .await?
-        {
-            self.watch_job(&job.record).await?;
+        for state in [JobState::InProgress, JobState::Cancelling] {
+            let jobs = self.list_readable::<Job>(Slot::A, Range::members(&[state.name()]));
+            for job in jobs.await? {
+                self.watch_job(&job.record).await?;
+            }
         }
         Ok(())
     }
 
     async fn watch_job(&self, job: &Job) -> Result<(), Fault> {
-        let (Some(item), Some(started)) = (job.item, job.started) else {
+        let Some(ran) = self.running.ran(job.id, self.world.clock.uptime()) else {
             return Ok(());
         };
-        let Some(item) = self.find::<Item>(item).await? else {
-            return Ok(());
-        };
-        let Some(policy) = self.find::<Policy>(item.record.policy).await? else {
-            return Ok(());
-        };
-        let policy = &policy.record.policy;
-        let ran = self.now().duration_since(started);
-        if policy.running.timeout.is_some_and(|most| ran > most.duration()) {
-            let fault = Fault::new(Code::Bac2JobTimedOut).at(&format!("job {}", job.id));
-            self.raise(self.about_job("timedOut", job), fault).await?;
-            return self.cancel_job(job.id).await.map(|_| ());
+        let (stuck_after, timeout) = self.patience(job).await;
+        if job.state == JobState::InProgress && timeout.is_some_and(|most| ran > most) {
+            let fault = Fault::new(Code::Bac2JobTimedOut)
+                .at(&format!("job {}", job.id))
+                .because(&format!("it ran for {} s", ran.as_secs()));
+            self.raise(self.about_job("timedOut", job), fault.clone()).await?;
+            return self.cancel_if_open(job.id, &fault).await;
         }
-        if ran > policy.watching.stuck_after.duration() {
+        if ran > stuck_after {
             let fault = Fault::new(Code::Bac2JobStuck)
                 .at(&format!("job {}", job.id))
-                .because(&format!("in progress since {started}"));
+                .because(&format!("it is {} for {} s", job.state.name(), ran.as_secs()));
             self.raise(self.about_job("stuck", job), fault).await?;
+        }
+        Ok(())
+    }
+
+    /// After which time a job is stuck, and after which it is cancelled. What cannot be read has the default.
+    async fn patience(&self, job: &Job) -> (Duration, Option<Duration>) {
+        let policy = async {
+            let item = self.find::<Item>(job.item?).await.ok()??;
+            self.find::<Policy>(item.record.policy).await.ok()?
+        };
+        let Some(policy) = policy.await else {
+            return (STUCK_AFTER, None);
+        };
+        let policy = &policy.record.policy;
+        let time = |period: schedule::Period| period.duration().unsigned_abs();
+        (
+            time(policy.watching.stuck_after),
+            policy.running.timeout.map(time),
+        )
+    }
+
+    /// A job that is over is not stuck any more.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    pub(crate) async fn unwatch_job(&self, job: &Job, ran: Duration) -> Result<(), Fault> {
+        // Most jobs are over long before anybody calls them stuck, and cost nothing here.
+        if ran >= Duration::from_secs(60) {
+            self.resolve(&self.about_job("stuck", job).matter).await?;
         }
         Ok(())
     }

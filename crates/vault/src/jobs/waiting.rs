@@ -1,0 +1,243 @@
+//! What waits for a seat, in memory: the catalog is asked only for what came since, and for everything again from time to time and when a
+//! clock went back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use catalog::keys::tuple;
+use catalog::record::{
+    Item, Job, JobId, JobState, Policy, PolicyId, Server, ServerId, ServerSettings, Vault as VaultRecord,
+    Work, moment,
+};
+use catalog::{Query, Range, Scope, Slot, Transaction, get};
+use faults::Fault;
+use jiff::{SignedDuration, Timestamp};
+use schedule::BackupKind;
+
+use super::seats::{Class, Room, Seat, Seats};
+use crate::records::{fault, readable};
+use crate::vault::{LOOK_EVERY, Vault};
+
+/// How often everything that waits is read again.
+const READ_ALL_EVERY: Duration = Duration::from_secs(300);
+
+/// A job is read again for so long after its time: it is written a little later than the time that it names.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
+
+/// For how long limits are believed before they are read again.
+const LIMITS_GOOD_FOR: Duration = Duration::from_secs(10);
+
+/// Jobs of one class and instance, by time to run, each with its policy.
+type Queue = BTreeMap<(Timestamp, JobId), Option<PolicyId>>;
+
+/// What waits for a seat.
+#[derive(Default)]
+pub(super) struct Waiting {
+    queues: BTreeMap<(Class, Option<ServerId>), Queue>,
+    known: BTreeSet<JobId>,
+    /// Up to which time to run the catalog was read; none: everything must be read.
+    read_up_to: Option<Timestamp>,
+    /// When everything was read, and when anything was.
+    read_all_at: Duration,
+    read_at: Duration,
+    /// Rings of the bell that were heard before the last reading.
+    heard: Option<u64>,
+    /// When the next job of the catalog's queue may begin.
+    pub(super) next_at: Option<Timestamp>,
+    /// Jobs of which nobody can say whether it was written that they run.
+    pub(super) unsure: BTreeSet<JobId>,
+    limits: Limits,
+}
+
+/// Limits as they were read last.
+#[derive(Default)]
+struct Limits {
+    read_at: Option<Duration>,
+    vault: u32,
+    servers: BTreeMap<ServerId, u32>,
+    policies: BTreeMap<PolicyId, u32>,
+}
+
+impl Waiting {
+    /// The next job for which there is room: logs first, then by time, whatever the instance; one that is full holds up no other.
+    pub(super) fn take(&mut self, seats: &Seats) -> Option<(JobId, Seat)> {
+        let (key, place, seat) = Class::ALL
+            .into_iter()
+            .find_map(|class| self.first_of(class, seats))?;
+        let queue = self.queues.get_mut(&key)?;
+        queue.remove(&place);
+        if queue.is_empty() {
+            self.queues.remove(&key);
+        }
+        self.known.remove(&place.1);
+        Some((place.1, seat))
+    }
+
+    #[allow(clippy::type_complexity)] // Where it lies, twice, and what it takes.
+    fn first_of(
+        &self,
+        class: Class,
+        seats: &Seats,
+    ) -> Option<((Class, Option<ServerId>), (Timestamp, JobId), Seat)> {
+        let of_class = self.queues.iter().filter(|(key, _)| key.0 == class);
+        let first_of_each = of_class.filter_map(|(key, queue)| {
+            let anybody = Seat {
+                class,
+                server: key.1,
+                policy: None,
+            };
+            if !seats.fits(anybody, self.limits.room(anybody)) {
+                return None;
+            }
+            queue.iter().find_map(|(place, policy)| {
+                let seat = Seat {
+                    policy: *policy,
+                    ..anybody
+                };
+                seats
+                    .fits(seat, self.limits.room(seat))
+                    .then_some((*key, *place, seat))
+            })
+        });
+        first_of_each.min_by_key(|(_, place, _)| *place)
+    }
+
+    /// Everything must be read again.
+    pub(super) fn forget(&mut self) {
+        self.read_up_to = None;
+        self.heard = None;
+    }
+
+    fn add(&mut self, job: &Job, policy: Option<PolicyId>) {
+        let queue = self.queues.entry((class_of(job), job.server)).or_default();
+        queue.insert((job.run_at, job.id), policy);
+    }
+}
+
+impl Limits {
+    fn room(&self, seat: Seat) -> Room {
+        let server = seat.server.and_then(|server| self.servers.get(&server));
+        let policy = seat.policy.and_then(|policy| self.policies.get(&policy));
+        Room {
+            vault: self.vault,
+            server: server.copied().unwrap_or(0),
+            // Of a policy that is gone or cannot be read only the instance's limit holds.
+            policy: policy.copied().unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// What a job takes a seat as.
+pub(super) fn class_of(job: &Job) -> Class {
+    match &job.work {
+        Work::Backup(work) if work.asked == BackupKind::Log => Class::Log,
+        Work::Backup(_) => Class::Data,
+        Work::Discover | Work::Configure { .. } | Work::Purge => Class::Other,
+    }
+}
+
+impl Vault {
+    /// Reads what became due since the last time, where there may be something, and the limits, where they are old.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(super) async fn read_waiting(&self, waiting: &mut Waiting, heard: u64) -> Result<(), Fault> {
+        let (now, uptime) = (self.now(), self.world.clock.uptime());
+        let is_something = waiting.heard != Some(heard)
+            || waiting.next_at.is_some_and(|at| at <= now)
+            || uptime.saturating_sub(waiting.read_at) >= LOOK_EVERY;
+        if is_something {
+            self.read_queue(waiting, now, uptime).await?;
+            waiting.heard = Some(heard);
+            waiting.read_at = uptime;
+        }
+        let are_old = waiting
+            .limits
+            .read_at
+            .is_none_or(|read| uptime.saturating_sub(read) >= LIMITS_GOOD_FOR);
+        if are_old || is_something {
+            self.read_limits(waiting, are_old, uptime).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_queue(&self, waiting: &mut Waiting, now: Timestamp, uptime: Duration) -> Result<(), Fault> {
+        let is_stale = uptime.saturating_sub(waiting.read_all_at) >= READ_ALL_EVERY
+            || waiting.read_up_to.is_none_or(|read| read > now);
+        let from = match waiting.read_up_to {
+            Some(read) if !is_stale => moment(read.checked_sub(OVERLAP).unwrap_or(read)),
+            _ => String::new(),
+        };
+        let queued = JobState::Queued.name();
+        let up_to = format!("{}\u{1}", tuple(&[queued, &moment(now)]));
+        let due = Range::between(tuple(&[queued, &from]), up_to.clone());
+        let mut query = Query::of(Scope::vault(&self.key), Slot::A, due);
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        loop {
+            let page = readable::<Job>(tx.as_mut(), &query).await.map_err(fault)?;
+            for job in page.records.into_iter().map(|job| job.record) {
+                if waiting.known.insert(job.id) {
+                    let policy = self.policy_of(tx.as_mut(), &job).await;
+                    waiting.add(&job, policy);
+                }
+            }
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => break,
+            }
+        }
+        let end = Range::members(&[queued]).to.unwrap_or_default();
+        let later = Query::of(Scope::vault(&self.key), Slot::A, Range::between(up_to, end)).limit(1);
+        let later = readable::<Job>(tx.as_mut(), &later).await.map_err(fault)?;
+        waiting.next_at = later.records.first().map(|job| job.record.run_at);
+        waiting.read_up_to = Some(now);
+        if is_stale {
+            waiting.read_all_at = uptime;
+        }
+        Ok(())
+    }
+
+    async fn policy_of(&self, tx: &mut dyn Transaction, job: &Job) -> Option<PolicyId> {
+        let (Work::Backup(_), Some(item)) = (&job.work, job.item) else {
+            return None;
+        };
+        // One that cannot be read has no policy whose limit could hold; its job says what is wrong.
+        let item = get::<Item>(tx, &self.key, &item.to_string()).await.ok()??;
+        Some(item.record.policy)
+    }
+
+    async fn read_limits(&self, waiting: &mut Waiting, are_old: bool, uptime: Duration) -> Result<(), Fault> {
+        if are_old {
+            waiting.limits = Limits {
+                read_at: Some(uptime),
+                vault: self.get::<VaultRecord>(self.id).await?.record.jobs_at_once,
+                ..Limits::default()
+            };
+        }
+        let servers: BTreeSet<ServerId> = waiting.queues.keys().filter_map(|key| key.1).collect();
+        for id in servers {
+            if !waiting.limits.servers.contains_key(&id) {
+                let most = match self.find::<Server>(id).await {
+                    Ok(found) => found.map_or_else(ServerSettings::default, |server| server.record.settings),
+                    Err(_) => continue,
+                };
+                waiting.limits.servers.insert(id, most.jobs_at_once.max(1));
+            }
+        }
+        let policies: BTreeSet<PolicyId> = waiting
+            .queues
+            .values()
+            .flat_map(BTreeMap::values)
+            .filter_map(|one| *one)
+            .collect();
+        for id in policies {
+            if !waiting.limits.policies.contains_key(&id) {
+                if let Ok(Some(policy)) = self.find::<Policy>(id).await {
+                    let most = policy.record.policy.running.concurrency_per_instance;
+                    waiting.limits.policies.insert(id, most.max(1));
+                }
+            }
+        }
+        Ok(())
+    }
+}
