@@ -32,6 +32,8 @@ pub mod registration;
 pub mod scheduler;
 pub mod selection;
 pub mod shelf;
+#[cfg(test)]
+mod staged;
 pub mod vault;
 pub mod world;
 

@@ -6,6 +6,8 @@
 //! of it holds for the points that are there. `following` is the part of the items.
 
 mod following;
+#[cfg(test)]
+mod tests;
 
 use catalog::record::{Intent, Policy, PolicyId, Vault as VaultRecord};
 use catalog::{Range, Scope, Slot, Transaction, delete, demand, scoped, update};

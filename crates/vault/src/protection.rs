@@ -12,6 +12,8 @@ mod containers;
 mod intents;
 mod protecting;
 mod stopping;
+#[cfg(test)]
+mod tests;
 
 use catalog::record::Work;
 use faults::{Code, Fault};

@@ -8,6 +8,8 @@
 //! An item that cannot be read, or whose slot cannot be written, is told of and holds up no other.
 
 mod aligning;
+#[cfg(test)]
+mod tests;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -64,7 +64,8 @@ impl Vault {
             if is_looked_back && self.read_waiting(&mut waiting, heard).await.is_ok() {
                 self.take_up_unsure(&mut waiting, &mut seats, &mut at_work, deeds)
                     .await;
-                self.begin_all(&mut waiting, &mut seats, &mut at_work, deeds).await;
+                self.begin_all(&mut waiting, &mut seats, &mut at_work, deeds)
+                    .await;
             }
             let mut is_freed = false;
             while let Some(Some(seat)) = at_work.next().now_or_never() {

@@ -199,8 +199,20 @@ impl Vault {
         Ok(open)
     }
 
+    /// Has an item's data removed, where no job does that already.
     pub(crate) async fn want_purge(&self, item: &Item, run_at: Timestamp) -> Result<(), Fault> {
-        self.enqueue(purging(item, run_at)).await?;
+        let new = &purging(item, run_at);
+        self.transact(move |tx| {
+            scoped(async move {
+                // One waits since the deletion, as a rule.
+                if self.open_job(tx, new).await?.is_none() {
+                    self.enqueue_in(tx, new).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+        self.bell.ring();
         Ok(())
     }
 }

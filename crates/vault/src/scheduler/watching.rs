@@ -19,7 +19,7 @@ impl Vault {
     ///
     /// # Errors
     /// The catalog cannot be read or written.
-    pub(super) async fn watch_jobs(&self) -> Result<(), Fault> {
+    pub(crate) async fn watch_jobs(&self) -> Result<(), Fault> {
         for state in [JobState::InProgress, JobState::Cancelling] {
             let jobs = self.list_readable::<Job>(Slot::A, Range::members(&[state.name()]));
             for job in jobs.await? {
