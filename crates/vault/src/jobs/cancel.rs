@@ -68,10 +68,11 @@ impl Told {
 
     /// The job runs something that this cancels.
     pub(crate) fn runs(&self, canceller: Canceller) {
-        lock(&self.cancellers).push(canceller.clone());
+        let mut cancellers = lock(&self.cancellers);
         if self.is_cancelled() {
             canceller.cancel();
         }
+        cancellers.push(canceller);
     }
 
     /// What it ran is over.

@@ -1,6 +1,7 @@
 //! What waits for a seat, in memory: the catalog is asked only for what came since, and for everything again from time to time and when a
 //! clock went back.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -216,12 +217,11 @@ impl Vault {
         }
         let servers: BTreeSet<ServerId> = waiting.queues.keys().filter_map(|key| key.1).collect();
         for id in servers {
-            if !waiting.limits.servers.contains_key(&id) {
-                let most = match self.find::<Server>(id).await {
-                    Ok(found) => found.map_or_else(ServerSettings::default, |server| server.record.settings),
-                    Err(_) => continue,
-                };
-                waiting.limits.servers.insert(id, most.jobs_at_once.max(1));
+            if let Entry::Vacant(place) = waiting.limits.servers.entry(id)
+                && let Ok(found) = self.find::<Server>(id).await
+            {
+                let settings = found.map_or_else(ServerSettings::default, |server| server.record.settings);
+                place.insert(settings.jobs_at_once.max(1));
             }
         }
         let policies: BTreeSet<PolicyId> = waiting
@@ -231,11 +231,11 @@ impl Vault {
             .filter_map(|one| *one)
             .collect();
         for id in policies {
-            if !waiting.limits.policies.contains_key(&id) {
-                if let Ok(Some(policy)) = self.find::<Policy>(id).await {
-                    let most = policy.record.policy.running.concurrency_per_instance;
-                    waiting.limits.policies.insert(id, most.max(1));
-                }
+            if let Entry::Vacant(place) = waiting.limits.policies.entry(id)
+                && let Ok(Some(policy)) = self.find::<Policy>(id).await
+            {
+                let most = policy.record.policy.running.concurrency_per_instance;
+                place.insert(most.max(1));
             }
         }
         Ok(())

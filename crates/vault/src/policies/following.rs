@@ -130,7 +130,7 @@ impl Vault {
                     // What only waits, to bring it to the old policy, is in nobody's way.
                     self.drop_waiting_in(tx, &new).await?;
                     self.spend_or_refuse_in(tx, &format!("item {item}")).await?;
-                    Ok(self.enqueue_in(tx, &new).await?)
+                    self.enqueue_in(tx, &new).await
                 })
             })
             .await?;

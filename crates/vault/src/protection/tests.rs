@@ -254,7 +254,7 @@ fn a_database_of_a_group_has_one_item_for_all_its_replicas() {
     stage.run(async {
         let vault = stage.vault().await;
         let (rules, _) = vault.create_policy(policy("p")).await.unwrap();
-        let (one, two) = (vault.enrol("sql1").await, vault.add_server("sql2").await);
+        let (one, two) = (vault.enrol("sql1").await, vault.enrol("sql2").await);
         let in_group = |database: &mut Database| {
             database.group = Some(Uuid::from_u128(7));
             database.family_guid = Some(Uuid::from_u128(8));
