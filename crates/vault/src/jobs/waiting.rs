@@ -23,7 +23,7 @@ use crate::vault::{LOOK_EVERY, Vault};
 const READ_ALL_EVERY: Duration = Duration::from_secs(300);
 
 /// A job is read again for so long after its time: it is written a little later than the time that it names.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
+const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 
 /// For how long limits are believed before they are read again.
 const LIMITS_GOOD_FOR: Duration = Duration::from_secs(10);
