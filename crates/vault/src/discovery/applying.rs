@@ -85,7 +85,12 @@ impl Vault {
                     self.note_former(tx, server, seen, *former, *how).await?;
                 }
             }
-            Finding::Known { id, seen, changes } => {
+            Finding::Known {
+                id,
+                seen,
+                changes,
+                former,
+            } => {
                 let mut found = demand::<Database>(tx, &self.key, &id.to_string()).await?;
                 for change in changes {
                     self.note_change(tx, server, seen, *id, change).await?;
@@ -95,6 +100,9 @@ impl Vault {
                 }
                 merge(&mut found.record, server.id, seen, now);
                 update(tx, found).await?;
+                if let Some((former, how)) = former {
+                    self.note_former(tx, server, seen, *former, *how).await?;
+                }
             }
             Finding::Gone(id) => {
                 if let Some(mut found) = get::<Database>(tx, &self.key, &id.to_string()).await? {

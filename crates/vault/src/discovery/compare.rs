@@ -25,6 +25,8 @@ pub(crate) enum Finding {
         id: DatabaseId,
         seen: Box<Seen>,
         changes: Vec<Change>,
+        /// The one whose place it took, having been gone itself.
+        former: Option<(DatabaseId, Former)>,
     },
     /// It is not there any more.
     Gone(DatabaseId),
@@ -195,8 +197,9 @@ impl Matching<'_> {
             }
     }
 
-    fn known_as(&self, at: usize, seen: Seen) -> Option<Finding> {
-        let one = &self.known[at];
+    fn known_as(&mut self, at: usize, seen: Seen) -> Option<Finding> {
+        let known = self.known;
+        let one = &known[at];
         let is_kept_here = one.server == self.here;
         if !is_kept_here && !matches!(seen.group, Membership::In { is_primary: true, .. }) {
             // Another replica keeps the record.
@@ -205,38 +208,47 @@ impl Matching<'_> {
         Some(Finding::Known {
             id: one.id,
             changes: changes(one, &seen, is_kept_here),
+            former: if one.gone.is_some() {
+                self.moved(&seen)
+            } else {
+                None
+            },
             seen: Box::new(seen),
         })
     }
 
     fn new(&mut self, seen: Seen) -> Finding {
-        let moved = seen.database_guid.and_then(|guid| {
-            let mut same = self.free().filter(|(_, one)| {
-                one.gone.is_none() && one.server == self.here && one.database_guid == Some(guid)
-            });
-            same.next().map(|(at, _)| at)
-        });
-        let former = if let Some(at) = moved {
-            let how = match seen.group {
-                Membership::In { .. } => Former::MovedIntoGroup,
-                Membership::None | Membership::Unknown => Former::MovedOutOfGroup,
-            };
-            self.former[at] = Some(how);
-            Some((self.known[at].id, how))
-        } else {
-            let before = self.named(&seen.name).filter(|(_, one)| one.server == self.here);
-            let newest = before
-                .max_by_key(|(_, one)| (one.gone.is_none(), one.last_seen))
-                .map(|(at, _)| at);
-            newest.map(|at| {
-                self.former[at] = Some(Former::Recreated);
-                (self.known[at].id, Former::Recreated)
-            })
-        };
+        let former = self.moved(&seen).or_else(|| self.recreated(&seen));
         Finding::New {
             seen: Box::new(seen),
             former,
         }
+    }
+
+    /// The same database on the other side of a group's border, which it left.
+    fn moved(&mut self, seen: &Seen) -> Option<(DatabaseId, Former)> {
+        let guid = seen.database_guid?;
+        let is_it =
+            |one: &Database| one.gone.is_none() && one.server == self.here && one.database_guid == Some(guid);
+        let (at, id) = self
+            .free()
+            .find(|(_, one)| is_it(one))
+            .map(|(at, one)| (at, one.id))?;
+        let how = match seen.group {
+            Membership::In { .. } => Former::MovedIntoGroup,
+            Membership::None | Membership::Unknown => Former::MovedOutOfGroup,
+        };
+        self.former[at] = Some(how);
+        Some((id, how))
+    }
+
+    /// The newest other database that had this name.
+    fn recreated(&mut self, seen: &Seen) -> Option<(DatabaseId, Former)> {
+        let before = self.named(&seen.name).filter(|(_, one)| one.server == self.here);
+        let newest = before.max_by_key(|(_, one)| (one.gone.is_none(), one.last_seen));
+        let (at, id) = newest.map(|(at, one)| (at, one.id))?;
+        self.former[at] = Some(Former::Recreated);
+        Some((id, Former::Recreated))
     }
 }
 
@@ -285,3 +297,6 @@ fn changes(one: &Database, seen: &Seen, is_kept_here: bool) -> Vec<Change> {
     }
     changes
 }
+
+#[cfg(test)]
+mod tests;

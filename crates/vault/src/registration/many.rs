@@ -71,7 +71,7 @@ pub fn read(text: &str, secret: &dyn Fn(&str) -> Result<Secret, String>) -> Resu
         .from_reader(text.as_bytes());
     let broken = |error: csv::Error| {
         // The message of the reader may quote the file; its place is enough.
-        let line = error.position().map_or(0, csv::Position::line);
+        let line = line_at(text, error.position());
         wrong(
             &format!("line {line}"),
             "it is no csv with as many fields as the header",
@@ -93,13 +93,13 @@ pub fn read(text: &str, secret: &dyn Fn(&str) -> Result<Secret, String>) -> Resu
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = line_at(text, error.position());
                 let server = Err(broken(error));
                 rows.push(Row { line, server });
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = line_at(text, record.position());
         let fields: BTreeMap<&str, &str> = header.iter().map(String::as_str).zip(record.iter()).collect();
         let server = row(&fields, secret).and_then(|new| {
             if names.insert(new.name.to_lowercase()) {
@@ -114,6 +114,24 @@ pub fn read(text: &str, secret: &dyn Fn(&str) -> Result<Secret, String>) -> Resu
         });
     }
     Ok(rows)
+}
+
+/// The line that a record begins on, from 1. The reader's own count is behind by one where lines end in CR and LF.
+fn line_at(text: &str, position: Option<&csv::Position>) -> u64 {
+    let bytes = text.as_bytes();
+    let place = position
+        .and_then(|position| usize::try_from(position.byte()).ok())
+        .unwrap_or(0)
+        .min(bytes.len());
+    let ends = bytes[place..]
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .count();
+    let before = bytes[..place + ends]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count();
+    u64::try_from(before).unwrap_or(u64::MAX).saturating_add(1)
 }
 
 fn wrong(at: &str, why: &str) -> Fault {

@@ -3,4 +3,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod discovery;
+mod readiness;
+mod registration;
 mod world_itself;
