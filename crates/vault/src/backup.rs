@@ -1,7 +1,7 @@
 //! One backup, from the look at the database to the recovery point with its proof.
 //!
 //! ```text
-//! ground -> preflight (replica) -> credential -> making (choice, names) -> running -> proof (grade) -> meeting -> keeping (record)
+//! ground -> deciding (preflight, replica) -> credential -> making (choice, names) -> running -> proof (grade) -> meeting -> keeping (record)
 //!                                                      |  crash: asking  -^                    failing: what follows from a failure
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 mod asking;
 mod credential;
+mod deciding;
 mod facts;
 mod failing;
 mod grade;
@@ -23,6 +24,7 @@ mod names;
 mod preflight;
 mod proof;
 pub mod record;
+mod replica;
 mod running;
 mod taking;
 
@@ -92,6 +94,7 @@ impl Vault {
         match taken {
             taking::Taken::Succeeded(session) => self.prove_and_keep(doing, &ground, session).await,
             taking::Taken::Ended(ending) => Ok(ending),
+            taking::Taken::Elsewhere(server) => Err(Fault::new(Code::Bac2InternalError).at(&server.name)),
         }
     }
 }

@@ -58,7 +58,8 @@ impl Vault {
         let item = self.get::<Item>(id).await?.record;
         let database = self.get::<Database>(item.database).await?.record;
         let policy = self.get::<Policy>(item.policy).await?.record;
-        let server = self.get::<Server>(item.server).await?.record;
+        let server = doing.job.server.unwrap_or(item.server);
+        let server = self.get::<Server>(server).await?.record;
         let container = self.get::<Container>(item.container).await?.record;
         Ok(Ground {
             wanted: match doing.job.trigger {

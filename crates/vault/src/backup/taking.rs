@@ -1,17 +1,17 @@
 //! From the look at the database to SQL Server's last word.
 
 use azblob::names::ContainerName;
-use catalog::record::{Outcome, Work};
+use catalog::record::{Outcome, Server, Work};
 use faults::{Code, Fault, Operation};
-use mssql::databases::Database;
 use mssql::history::Set;
 use mssql::run::{Runner, RunnerError};
 use schedule::BackupKind;
 
 use super::credential::name_of;
-use super::ground::{self, Ground, facts_of, is_protected, look};
+use super::deciding::Decision;
+use super::ground::{self, Ground, is_protected, look};
 use super::making::Made;
-use super::preflight::{Barred, Case, refusal};
+use super::replica;
 use crate::jobs::{Doing, Ending};
 use crate::registration::{Purpose, Stopwatch, connecting, failed};
 use crate::vault::Vault;
@@ -22,6 +22,8 @@ pub(super) enum Taken {
     Succeeded(Option<Box<Set>>),
     /// The job is over, or will be tried again.
     Ended(Ending),
+    /// Another replica of the availability group takes it.
+    Elsewhere(Box<Server>),
 }
 
 impl Vault {
@@ -32,17 +34,29 @@ impl Vault {
     pub(super) async fn take(&self, doing: &mut Doing<'_>, ground: &mut Ground) -> Result<Taken, Fault> {
         is_protected(&ground.item).map_err(|fault| fault.at(&ground.target()))?;
         doing.begin("Look at the database").await?;
-        let target = self.target(&ground.server, Purpose::Backup).await?;
-        let clock = Stopwatch(self.world.clock.clone());
-        let connector = self.world.connector.as_ref();
-        let mut runner = Runner::open(connector, &target, &clock)
-            .await
-            .map_err(|error| no_runner(&ground.server.name, error))?;
-        doing.told.runs(runner.canceller());
-        let taken = self.take_by(doing, ground, &mut runner).await;
-        doing.told.rests();
-        runner.close().await;
-        taken
+        let mut is_moved = false;
+        loop {
+            let target = self.target(&ground.server, Purpose::Backup).await?;
+            let clock = Stopwatch(self.world.clock.clone());
+            let connector = self.world.connector.as_ref();
+            let mut runner = Runner::open(connector, &target, &clock)
+                .await
+                .map_err(|error| no_runner(&ground.server.name, error))?;
+            doing.told.runs(runner.canceller());
+            let taken = self.take_by(doing, ground, &mut runner, is_moved).await;
+            doing.told.rests();
+            runner.close().await;
+            match taken? {
+                Taken::Elsewhere(server) => {
+                    // From here on the job is that instance's: after a crash it is asked there.
+                    let id = server.id;
+                    doing.write(|job| job.server = Some(id)).await?;
+                    ground.server = *server;
+                    is_moved = true;
+                }
+                taken => return Ok(taken),
+            }
+        }
     }
 
     async fn take_by(
@@ -50,12 +64,22 @@ impl Vault {
         doing: &mut Doing<'_>,
         ground: &mut Ground,
         runner: &mut Runner<'_>,
+        is_moved: bool,
     ) -> Result<Taken, Fault> {
         let asked = ground::work_of(doing)?.asked;
         let seen = look(runner.session(), ground).await?;
-        let kind = match self.decide(ground, &seen, asked)? {
-            Ok(kind) => kind,
-            Err(ending) => return Ok(Taken::Ended(ending)),
+        let mut is_secondary = false;
+        if seen.replica.is_some() && ground.database.group.is_some() {
+            let replicas = self.replicas_of(runner.session(), ground, &seen).await?;
+            let chosen = self.chosen_replica(ground, &replicas, asked).await?;
+            if chosen.id != ground.server.id && !is_moved {
+                return Ok(Taken::Elsewhere(Box::new(chosen)));
+            }
+            is_secondary = replica::is_secondary(&replicas);
+        }
+        let kind = match self.decide(doing, ground, &seen, asked, is_secondary).await? {
+            Decision::Take(kind) => kind,
+            Decision::End(ending) => return Ok(Taken::Ended(ending)),
         };
         if doing.is_cancelled() {
             return Ok(Taken::Ended(cancelled(doing)));
@@ -73,36 +97,6 @@ impl Vault {
             return Ok(Taken::Ended(cancelled(doing)));
         }
         self.run_backup(doing, ground, runner, &made, &container).await
-    }
-
-    /// What is taken, or how the job ends without.
-    fn decide(
-        &self,
-        ground: &Ground,
-        seen: &Database,
-        asked: BackupKind,
-    ) -> Result<Result<BackupKind, Ending>, Fault> {
-        let state = &ground.database.state;
-        let case = Case {
-            kind: asked,
-            wanted: ground.wanted,
-            is_shadow: ground.policy.mode == schedule::policy::Mode::Shadow,
-            facts: facts_of(seen, &ground.database),
-            was_in_group: ground.database.group.is_some(),
-            is_in_group: seen.replica.is_some(),
-            is_permitted: match asked {
-                BackupKind::Log => seen.may_back_up_log,
-                _ => seen.may_back_up,
-            },
-            foreign: ground.item.foreign_owner.as_ref(),
-            is_log_shipped: state.is_log_shipped,
-            is_taken_over: ground.item.took_over.is_some(),
-        };
-        match refusal(&case) {
-            None => Ok(Ok(asked)),
-            Some(Barred::Skipped(warning)) => Ok(Err(Ending::Done(vec![warning.at(&ground.target())]))),
-            Some(Barred::Failed(fault)) => Err(fault.at(&ground.target())),
-        }
     }
 
     /// Writes down what is about to be sent: from here on, what became of it must be asked for.
