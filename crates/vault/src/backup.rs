@@ -27,6 +27,7 @@ pub mod record;
 mod replica;
 mod running;
 mod taking;
+mod verifying;
 
 use catalog::record::{BackupWork, Database, Item, ItemId, JobId, Outcome, Trigger, Work};
 use faults::{Code, Fault};

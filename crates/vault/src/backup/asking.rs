@@ -14,7 +14,7 @@ use mssql::{Session, activity, history};
 
 use super::ground::{Ground, work_of};
 use super::taking::{Taken, note_outcome};
-use crate::jobs::{Doing, Ending};
+use crate::jobs::Doing;
 use crate::registration::{Purpose, failed};
 use crate::vault::Vault;
 
@@ -70,18 +70,15 @@ impl Vault {
             };
             if self.world.clock.uptime() >= deadline {
                 note_outcome(doing, Outcome::Unknown).await?;
-                return Ok(Taken::Ended(self.look_later(&target, &why, sent)));
+                if self.now().duration_since(sent) < GIVE_UP {
+                    return Ok(Taken::Ended(self.unknown(&target, &why)));
+                }
+                let fault = Fault::new(Code::Bac2OutcomeUnknown).at(&target).because(&why);
+                let asked = work_of(doing)?.asked;
+                return Ok(Taken::Ended(self.give_up(doing, fault, asked).await));
             }
             self.world.clock.sleep(LOOK_EVERY).await;
         }
-    }
-
-    /// Looks for it again later, for a day.
-    fn look_later(&self, target: &str, why: &str, sent: Timestamp) -> Ending {
-        if self.now().duration_since(sent) < GIVE_UP {
-            return self.unknown(target, why);
-        }
-        Ending::Failed(Fault::new(Code::Bac2OutcomeUnknown).at(target).because(why))
     }
 
     async fn look_once(&self, doing: &Doing<'_>, ground: &Ground, marker: &str) -> Result<Became, Fault> {

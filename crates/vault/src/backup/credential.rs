@@ -31,7 +31,8 @@ pub(super) fn name_of(container: &Container) -> Result<ContainerName, Fault> {
 }
 
 impl Vault {
-    /// Sees to it that the container is there, its SAS is good, and the instance has a credential with it.
+    /// Sees to it that the container is there, its SAS is good, and the instance has a credential with it. `is_refused`: the door refused
+    /// what the instance showed, so the grant is made again.
     ///
     /// # Errors
     /// The store or the instance refuses; the credential belongs to somebody else.
@@ -42,7 +43,7 @@ impl Vault {
         session: &mut Session,
         is_refused: bool,
     ) -> Result<(), Fault> {
-        let container = self.with_sas(container).await?;
+        let container = self.with_sas(container, is_refused).await?;
         let name = name_of(&container)?;
         let sas_id = container
             .sas
@@ -74,12 +75,17 @@ impl Vault {
                     .because(&url));
             }
         };
-        execute(session, &statement, server).await?;
+        // Another job of the same instance may be faster with the first credential; then it is there, by the vault's own note.
+        let made = execute(session, &statement, server).await;
         let Some(number) = ask(session, &wanted, server).await?.map(|found| found.id) else {
+            made?;
             return Err(Fault::new(Code::Bac2UnexpectedSqlError)
                 .at(&server.name)
                 .because("the credential is not there after it was made"));
         };
+        if found.is_some() {
+            made?;
+        }
         self.note_credential(&container, server, &url, number).await
     }
 
@@ -108,12 +114,12 @@ impl Vault {
     }
 
     /// The container, made in the store, with a SAS that is good for some time.
-    async fn with_sas(&self, container: &Container) -> Result<Container, Fault> {
+    async fn with_sas(&self, container: &Container, is_refused: bool) -> Result<Container, Fault> {
         let now = self.now();
-        if container
+        let is_good = container
             .sas_until
-            .is_some_and(|until| until > now + SAS_LEFT && container.sas.is_some())
-        {
+            .is_some_and(|until| until > now + SAS_LEFT && container.sas.is_some());
+        if is_good && !is_refused {
             return Ok(container.clone());
         }
         let name = name_of(container)?;

@@ -11,7 +11,9 @@ use super::failing::next_attempt;
 use super::ground::{Ground, facts_of};
 use super::making::estimate;
 use super::preflight::{Barred, Broken, Case, Healing, Response, Wanted, broken, refusal, respond};
+use super::taking::warn;
 use crate::jobs::{Doing, Ending};
+use crate::scheduler::about;
 use crate::shelf::Space;
 use crate::vault::Vault;
 
@@ -55,7 +57,10 @@ impl Vault {
         match refusal(&case(ground, seen, asked)) {
             None => {}
             Some(Barred::Skipped(warning)) => {
-                return Ok(Decision::End(Ending::Done(vec![warning.at(&target)])));
+                let warning = warning.at(&target);
+                self.raise(about("unsupported", &ground.item, asked), warning.clone())
+                    .await?;
+                return Ok(Decision::End(Ending::Done(vec![warning])));
             }
             Some(Barred::Failed(fault)) => return Err(fault.at(&target)),
         }
@@ -117,7 +122,7 @@ impl Vault {
                     .then(|| Fault::new(Code::Bac2SnapshotPutBack).at(&target));
                 self.note_kind(doing, BackupKind::Full, Some(broken.reason))
                     .await?;
-                self.warn(doing, [Some(warning), put_back]).await?;
+                warn(doing, [Some(warning), put_back]).await?;
                 Ok(Decision::Take(BackupKind::Full))
             }
             Response::GoOn(warning, wants) => {
@@ -125,7 +130,7 @@ impl Vault {
                     self.want_healing(ground.item.id, BackupKind::Full, broken.reason)
                         .await?;
                 }
-                self.warn(doing, [Some(warning.at(&target)), None]).await?;
+                warn(doing, [Some(warning.at(&target)), None]).await?;
                 Ok(Decision::Take(BackupKind::Log))
             }
             Response::Fail(fault, wants) => {
@@ -136,18 +141,6 @@ impl Vault {
                 Err(fault.at(&target))
             }
         }
-    }
-
-    async fn warn(&self, doing: &mut Doing<'_>, warnings: [Option<Fault>; 2]) -> Result<(), Fault> {
-        doing
-            .write(|job| {
-                for warning in warnings.iter().flatten() {
-                    if !job.warnings.contains(warning) {
-                        job.warnings.push(warning.clone());
-                    }
-                }
-            })
-            .await
     }
 
     /// Writes down what runs and why, where that is something else than the job says.

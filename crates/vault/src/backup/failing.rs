@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use catalog::record::{Item, Job};
+use catalog::record::{HealingReason, Item, Job};
 use catalog::{demand, scoped, update};
 use faults::{Code, Fault, Heal};
 use jiff::{SignedDuration, Timestamp};
@@ -110,9 +110,69 @@ impl Vault {
                     })
                 })
                 .await;
+            if fault.code() == Code::UserErrorParentFullBackupMissing
+                && fault.operation().is_some()
+                && matches!(doing.job.trigger, catalog::record::Trigger::Scheduled { .. })
+            {
+                // What nobody could look at before, SQL Server said: a full is needed.
+                let wanted = HealingReason::FullMissing;
+                drop(self.want_healing(item, BackupKind::Full, wanted).await);
+            }
             // The job itself says what happened; a notice that could not be written is raised by the next failure.
             drop(counted);
         }
         Ending::Failed(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faults::Code;
+    use jiff::Timestamp;
+
+    use super::next_attempt;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn pauses_grow_and_attempts_are_three() {
+        let transient = Code::UserErrorOpeningSQLConnection;
+        assert_eq!(next_attempt(transient, 1, at(0), None), Some(at(30)));
+        assert_eq!(next_attempt(transient, 2, at(0), None), Some(at(120)));
+        assert_eq!(next_attempt(transient, 3, at(0), None), None);
+    }
+
+    #[test]
+    fn no_attempt_is_beyond_the_next_slot() {
+        let transient = Code::UserErrorFileManipulationIsNotAllowedDuringBackup;
+        assert_eq!(next_attempt(transient, 1, at(0), Some(at(31))), Some(at(30)));
+        assert_eq!(next_attempt(transient, 1, at(0), Some(at(30))), None);
+    }
+
+    #[test]
+    fn what_people_or_days_heal_is_not_tried_again() {
+        for code in [
+            Code::UserErrorSQLPODoesNotExist,
+            Code::UserErrorSQLNoSysadminMembership,
+            Code::UserErrorSQLLSNValidationFailure,
+            Code::Bac2ForeignCredential,
+            Code::Bac2StoppedOnServer,
+            Code::CloudDosAbsoluteLimitReachedWithRetry,
+            Code::Bac2JobCancelled,
+        ] {
+            assert_eq!(next_attempt(code, 1, at(0), None), None, "{code}");
+        }
+        for code in [
+            Code::Bac2SessionLost,
+            Code::Bac2JobInterrupted,
+            Code::Bac2CredentialRefused,
+            Code::Bac2UrlBlockLimit,
+            Code::Bac2UrlTaken,
+            Code::Bac2UrlLeased,
+        ] {
+            assert!(next_attempt(code, 1, at(0), None).is_some(), "{code}");
+        }
     }
 }

@@ -133,3 +133,101 @@ fn worse(one: Grade, other: Grade) -> Grade {
     };
     if rank(other) > rank(one) { other } else { one }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use azblob::names::BlobName;
+    use bak::{Media, Verdict};
+    use catalog::record::Grade;
+    use uuid::Uuid;
+
+    use super::{Judged, Judgement, judge};
+    use crate::shelf::{Blob, Lease, Proof};
+
+    fn media(number: u16, count: u16) -> Media {
+        Media {
+            media_set_id: Uuid::from_u128(5),
+            family_number: number,
+            family_count: count,
+            physical_block_size: 65_536,
+            software_name: "Microsoft SQL Server".to_owned(),
+        }
+    }
+
+    fn blob(verdict: Option<Verdict>, media: Media) -> Option<Blob> {
+        Some(Blob {
+            name: BlobName::new("a").unwrap(),
+            size: 10,
+            arrived: 10,
+            is_committed: true,
+            is_sealed: false,
+            lease: None,
+            tag: String::new(),
+            proof: Proof::Judged {
+                verdict,
+                reasons: vec!["a page is damaged".to_owned()],
+                sets: Vec::new(),
+                logs: Vec::new(),
+                media: Some(media),
+            },
+        })
+    }
+
+    fn done(stripes: &[Option<Blob>]) -> Judged {
+        match judge(stripes) {
+            Judgement::Done(judged) => judged,
+            wait => panic!("{wait:?}"),
+        }
+    }
+
+    #[test]
+    fn verdicts_are_grades() {
+        for (verdict, grade) in [
+            (Some(Verdict::Ok), Grade::Proved),
+            (Some(Verdict::CannotVerify), Grade::Accepted),
+            (Some(Verdict::Damaged), Grade::Disputed),
+            (Some(Verdict::Truncated), Grade::Disputed),
+            (None, Grade::Disputed),
+        ] {
+            let judged = done(&[blob(verdict, media(1, 1))]);
+            assert_eq!(judged.grade, grade, "{verdict:?}");
+            assert_eq!(judged.reasons.is_empty(), grade == Grade::Proved);
+            assert_eq!((judged.bytes, judged.is_lost), (10, false));
+        }
+    }
+
+    #[test]
+    fn stripes_are_sound_together() {
+        let stripe = |number, count| blob(Some(Verdict::Incomplete), media(number, count));
+        let both = done(&[stripe(1, 2), stripe(2, 2)]);
+        assert_eq!((both.grade, both.bytes), (Grade::Proved, 20));
+        for wrong in [[stripe(1, 2), stripe(1, 2)], [stripe(1, 3), stripe(2, 3)]] {
+            assert_eq!(done(&wrong).grade, Grade::Disputed);
+        }
+        let missing = done(&[stripe(1, 2), None]);
+        assert_eq!((missing.grade, missing.is_lost), (Grade::Disputed, false));
+        assert_eq!(missing.reasons, ["stripe 2 is missing"]);
+        let damaged = done(&[stripe(1, 2), blob(Some(Verdict::Damaged), media(2, 2))]);
+        assert_eq!(damaged.reasons, ["stripe 2: a page is damaged"]);
+        assert!(done(&[None]).is_lost);
+    }
+
+    #[test]
+    fn a_lease_or_an_open_verdict_is_waited_for() {
+        let mut leased = blob(Some(Verdict::Ok), media(1, 1));
+        leased.as_mut().unwrap().lease = Some(Lease {
+            connections: 1,
+            quiet: Duration::ZERO,
+            watched: Duration::ZERO,
+        });
+        assert!(matches!(judge(&[leased]), Judgement::Wait(_)));
+        let mut pending = blob(Some(Verdict::Ok), media(1, 1));
+        pending.as_mut().unwrap().proof = Proof::Pending;
+        assert!(matches!(judge(&[pending]), Judgement::Wait(_)));
+        let mut begun = blob(None, media(1, 1));
+        begun.as_mut().unwrap().is_committed = false;
+        assert!(done(&[begun]).is_lost, "an empty blob is where a backup began");
+    }
+}

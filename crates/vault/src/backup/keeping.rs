@@ -35,6 +35,8 @@ struct Kept {
     /// A healing backup was wanted, and this is one.
     heals: bool,
     warnings: Vec<Fault>,
+    /// Where the logs ended when the job last looked.
+    log_end_before: Option<String>,
 }
 
 impl Vault {
@@ -52,17 +54,21 @@ impl Vault {
         let work = work_of(doing)?;
         let container = container_of(ground)?;
         let blobs = blob_names(&work)?;
-        let judged = self.wait_for_proof(&container, &blobs).await?;
+        let mut judged = self.wait_for_proof(&container, &blobs).await?;
         if judged.is_lost {
             return self.lost(doing, ground, &work, row).await;
         }
-        let set = self.set_facts(ground, &work, &judged, row.as_deref()).await?;
         doing
             .end(&match judged.reasons.as_slice() {
-                [] => "proved".to_owned(),
+                [] => "sound".to_owned(),
                 reasons => reasons.join("; "),
             })
             .await?;
+        if ground.policy.writing.verify_only && !doing.is_cancelled() {
+            self.verify_by_engine(doing, ground, &container, &blobs, &mut judged)
+                .await?;
+        }
+        let set = self.set_facts(ground, &work, &judged, row.as_deref()).await?;
         let warnings = self.warnings(ground, &work, &judged, &set).await?;
         for blob in &blobs {
             self.seal(&container, blob).await?;
@@ -75,6 +81,7 @@ impl Vault {
             anchors: is_usable && point.kind.is_full() && is_healing,
             heals: is_usable && point.kind == BackupKind::Full,
             warnings,
+            log_end_before: ground.item.log_end.clone(),
             point,
             work,
         };
@@ -379,7 +386,8 @@ fn advance(item: &mut Item, kept: &Kept, point: PointId, job: catalog::record::J
     if kind == BackupKind::Log {
         item.log_end = Some(set.last_lsn.clone());
     }
-    if kept.anchors {
+    // A log that ended meanwhile goes on from where it ended.
+    if kept.anchors && item.log_end == kept.log_end_before {
         item.log_end = None;
     }
     if kept.point.grade == Grade::Disputed {

@@ -71,3 +71,103 @@ pub(super) fn gap(kind: BackupKind, set: &SetFacts, before: &Before) -> Option<G
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use catalog::record::SetFacts;
+    use schedule::BackupKind::{CopyOnlyFull, Differential, Full, Log};
+    use uuid::Uuid;
+
+    use super::{Before, gap};
+
+    const FAMILY: Uuid = Uuid::from_u128(9);
+    const BASE: Uuid = Uuid::from_u128(8);
+
+    fn set(first: &str, last: &str) -> SetFacts {
+        let at = jiff::civil::date(2026, 1, 1).at(0, 0, 0, 0);
+        SetFacts {
+            guid: Uuid::from_u128(1),
+            first_lsn: first.to_owned(),
+            last_lsn: last.to_owned(),
+            checkpoint_lsn: first.to_owned(),
+            database_backup_lsn: None,
+            database_guid: None,
+            family_guid: Some(FAMILY),
+            fork: FAMILY,
+            first_fork: None,
+            fork_point: None,
+            base_guid: Some(BASE),
+            base_lsn: None,
+            started: at,
+            finished: at,
+            offset_minutes: None,
+            last_restorable: None,
+            recovery_model: "FULL".to_owned(),
+            is_bulk_logged: false,
+            is_copy_only: false,
+            begins_log_chain: false,
+            families: 1,
+            software_version: "15.0.4102".to_owned(),
+            thumbprint: None,
+            log: None,
+        }
+    }
+
+    /// The two logs of the SMO fixture "OlderOutOfSequence", and its full.
+    const LOGS: [&str; 3] = ["320000000231800000", "322000000252300000", "324000000242400000"];
+    const FULL_END: &str = "289000004659700000";
+
+    fn before(log_end: Option<&str>, anchor: Option<&str>) -> Before {
+        Before {
+            log_end: log_end.map(|lsn| lsn.parse().unwrap()),
+            anchor: anchor.map(|lsn| lsn.parse().unwrap()),
+            base: Some(BASE),
+            family: Some(FAMILY),
+        }
+    }
+
+    #[test]
+    fn a_log_begins_where_the_last_one_ended() {
+        let second = set(LOGS[1], LOGS[2]);
+        assert_eq!(gap(Log, &second, &before(Some(LOGS[1]), Some(FULL_END))), None);
+        let why = gap(Log, &second, &before(Some(LOGS[0]), Some(FULL_END)))
+            .unwrap()
+            .why;
+        assert!(why.contains(LOGS[0]) && why.contains(LOGS[1]), "{why}");
+        assert!(gap(Log, &second, &before(Some(LOGS[2]), Some(FULL_END))).is_some());
+    }
+
+    #[test]
+    fn the_first_log_begins_within_what_it_stands_on() {
+        assert_eq!(
+            gap(Log, &set(FULL_END, LOGS[0]), &before(None, Some(FULL_END))),
+            None
+        );
+        assert!(gap(Log, &set(LOGS[0], LOGS[1]), &before(None, Some(FULL_END))).is_some());
+        assert!(gap(Log, &set(LOGS[0], LOGS[1]), &before(None, None)).is_some());
+    }
+
+    #[test]
+    fn a_differential_stands_on_the_vaults_full() {
+        let mut differential = set(LOGS[0], LOGS[1]);
+        assert_eq!(gap(Differential, &differential, &before(None, None)), None);
+        differential.base_guid = Some(Uuid::from_u128(7));
+        assert!(gap(Differential, &differential, &before(None, None)).is_some());
+        differential.base_guid = None;
+        let nothing = Before {
+            base: None,
+            ..before(None, None)
+        };
+        assert!(gap(Differential, &differential, &nothing).is_some());
+    }
+
+    #[test]
+    fn a_full_stands_alone_but_must_be_of_the_database() {
+        for kind in [Full, CopyOnlyFull] {
+            assert_eq!(gap(kind, &set(LOGS[0], LOGS[1]), &before(None, None)), None);
+            let mut other = set(LOGS[0], LOGS[1]);
+            other.family_guid = Some(Uuid::from_u128(3));
+            assert!(gap(kind, &other, &before(None, None)).is_some());
+        }
+    }
+}

@@ -293,3 +293,352 @@ pub(super) fn respond(broken: &Broken, wanted: Wanted, healing: &Healing) -> Res
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bak::Lsn;
+    use catalog::record::{ForeignOwner, HealingReason};
+    use faults::Code;
+    use jiff::SignedDuration;
+    use schedule::database::{Facts, RecoveryModel, Role, State};
+    use schedule::{BackupKind, Days};
+    use uuid::Uuid;
+
+    use super::*;
+    use BackupKind::{CopyOnlyFull, Differential, Full, Log};
+
+    fn case<'a>(kind: BackupKind, facts: Facts) -> Case<'a> {
+        Case {
+            kind,
+            wanted: Wanted::OnDemand,
+            is_shadow: false,
+            facts,
+            was_in_group: false,
+            is_in_group: false,
+            is_permitted: true,
+            foreign: None,
+            is_log_shipped: false,
+            is_taken_over: false,
+        }
+    }
+
+    fn code(case: &Case<'_>) -> Option<Code> {
+        refusal(case).map(|barred| match barred {
+            Barred::Failed(fault) | Barred::Skipped(fault) => fault.code(),
+        })
+    }
+
+    /// The codes for full, copy-only full, differential, log.
+    fn row(facts: Facts) -> [Option<Code>; 4] {
+        [Full, CopyOnlyFull, Differential, Log].map(|kind| code(&case(kind, facts)))
+    }
+
+    #[test]
+    fn which_backups_a_database_takes() {
+        let user = Facts::default();
+        let unsupported = Some(Code::UserErrorSQLPODoesNotSupportBackupType);
+        let unavailable = Some(Code::Bac2DatabaseNotAvailable);
+        let mirrored = Some(Code::UserErrorOperationNotAllowedDatabaseMirroringEnabled);
+        let of_role = |role| Facts { role, ..user };
+        let of_model = |recovery_model| Facts {
+            recovery_model,
+            ..user
+        };
+        for (facts, expected) in [
+            (user, [None; 4]),
+            (of_model(RecoveryModel::BulkLogged), [None; 4]),
+            (of_model(RecoveryModel::Simple), [None, None, None, unsupported]),
+            (of_role(Role::Master), [None, None, unsupported, unsupported]),
+            (of_role(Role::Tempdb), [unsupported; 4]),
+            (of_role(Role::Snapshot), [unsupported; 4]),
+            (
+                Facts {
+                    read_only: true,
+                    ..user
+                },
+                [None, None, unsupported, unsupported],
+            ),
+            (
+                Facts {
+                    standby: true,
+                    ..user
+                },
+                [unavailable; 4],
+            ),
+            (
+                Facts {
+                    mirrored: true,
+                    ..user
+                },
+                [mirrored; 4],
+            ),
+        ] {
+            assert_eq!(row(facts), expected, "{facts:?}");
+        }
+        for state in [
+            State::Restoring,
+            State::Recovering,
+            State::RecoveryPending,
+            State::Suspect,
+            State::Emergency,
+            State::Offline,
+        ] {
+            assert_eq!(row(Facts { state, ..user }), [unavailable; 4], "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_scheduled_type_that_never_can_be_is_skipped_and_one_that_can_not_now_fails() {
+        let simple = Facts {
+            recovery_model: RecoveryModel::Simple,
+            ..Facts::default()
+        };
+        let scheduled = Case {
+            wanted: Wanted::Scheduled,
+            ..case(Log, simple)
+        };
+        let Some(Barred::Skipped(warning)) = refusal(&scheduled) else {
+            panic!("{:?}", refusal(&scheduled))
+        };
+        assert_eq!(warning.code(), Code::BackupTypeUnsupported);
+        let offline = Facts {
+            state: State::Offline,
+            ..Facts::default()
+        };
+        let scheduled = Case {
+            wanted: Wanted::Scheduled,
+            ..case(Log, offline)
+        };
+        assert!(matches!(refusal(&scheduled), Some(Barred::Failed(_))));
+    }
+
+    #[test]
+    fn groups_rights_shadows_and_other_owners() {
+        let plain = |kind| case(kind, Facts::default());
+        let joined = Case {
+            is_in_group: true,
+            ..plain(Full)
+        };
+        assert_eq!(
+            code(&joined),
+            Some(Code::UserErrorBackupFailedStandaloneDatabaseMovedInToAG)
+        );
+        let left = Case {
+            was_in_group: true,
+            ..plain(Full)
+        };
+        assert_eq!(code(&left), Some(Code::UserErrorBackupFailedDatabaseMovedOutOfAG));
+        let denied = Case {
+            is_permitted: false,
+            ..plain(Full)
+        };
+        assert_eq!(code(&denied), Some(Code::UserErrorSQLNoSysadminMembership));
+        let owned = Some(Code::Bac2ForeignChainOwner);
+        let shadow = |kind| Case {
+            is_shadow: true,
+            ..plain(kind)
+        };
+        assert_eq!(
+            [Full, CopyOnlyFull, Differential, Log].map(|kind| code(&shadow(kind))),
+            [owned, None, owned, owned]
+        );
+        let owner = |owns_log, owns_base| ForeignOwner {
+            owns_log,
+            owns_base,
+            who: "another tool".to_owned(),
+            is_log_shipping: false,
+        };
+        for (owner, expected) in [
+            (owner(true, false), [None, None, None, owned]),
+            (owner(false, true), [None, None, owned, None]),
+            (owner(true, true), [None, None, owned, owned]),
+        ] {
+            let codes = [Full, CopyOnlyFull, Differential, Log].map(|kind| {
+                code(&Case {
+                    foreign: Some(&owner),
+                    ..plain(kind)
+                })
+            });
+            assert_eq!(codes, expected);
+            let taken_over = Case {
+                foreign: Some(&owner),
+                is_taken_over: true,
+                ..plain(Log)
+            };
+            assert_eq!(code(&taken_over), None);
+        }
+        let shipped = Case {
+            is_log_shipped: true,
+            ..plain(Log)
+        };
+        assert_eq!(code(&shipped), owned);
+    }
+
+    fn lsn(decimal: u128) -> Option<Lsn> {
+        Lsn::from_decimal(decimal)
+    }
+
+    const OURS: Uuid = Uuid::from_u128(1);
+    const THEIRS: Uuid = Uuid::from_u128(2);
+
+    /// A sound chain: a full a day old, the newest log ends where the server's next begins.
+    fn sound() -> Chain {
+        Chain {
+            full_age: Some(SignedDuration::from_hours(24)),
+            full_age_max: Days(15),
+            log_end: lsn(5_000_000_001_00001),
+            anchor: lsn(4_000_000_001_00001),
+            base: Some(OURS),
+            is_known: true,
+            next_log: lsn(5_000_000_001_00001),
+            server_base: Some(OURS),
+            is_overwritten: false,
+        }
+    }
+
+    fn found(kind: BackupKind, chain: &Chain) -> Option<(HealingReason, Code, bool)> {
+        broken(kind, chain).map(|broken| (broken.reason, broken.fault.code(), broken.can_go_on))
+    }
+
+    #[test]
+    fn how_chains_break() {
+        let missing = Code::UserErrorParentFullBackupMissing;
+        let mismatch = Code::UserErrorSQLLSNValidationFailure;
+        for kind in [Full, CopyOnlyFull, Differential, Log] {
+            assert_eq!(found(kind, &sound()), None, "{kind}");
+        }
+        let none = Chain {
+            full_age: None,
+            base: None,
+            log_end: None,
+            anchor: None,
+            server_base: None,
+            next_log: None,
+            ..sound()
+        };
+        assert_eq!(
+            found(Differential, &none),
+            Some((HealingReason::FullMissing, missing, false))
+        );
+        assert_eq!(
+            found(Log, &none),
+            Some((HealingReason::FullMissing, missing, false))
+        );
+        assert_eq!(found(Full, &none), None);
+        let no_log = Chain {
+            next_log: None,
+            ..sound()
+        };
+        assert_eq!(
+            found(Log, &no_log),
+            Some((HealingReason::RecoveryModelChanged, missing, false))
+        );
+        assert_eq!(found(Differential, &no_log), None);
+        let ahead = Chain {
+            next_log: lsn(6_000_000_001_00001),
+            ..sound()
+        };
+        assert_eq!(
+            found(Log, &ahead),
+            Some((HealingReason::LsnValidation, mismatch, true))
+        );
+        let behind = Chain {
+            next_log: lsn(4_500_000_001_00001),
+            ..sound()
+        };
+        assert_eq!(
+            found(Log, &behind),
+            Some((HealingReason::SnapshotPutBack, mismatch, true))
+        );
+        let base = Chain {
+            server_base: Some(THEIRS),
+            ..sound()
+        };
+        assert_eq!(
+            found(Differential, &base),
+            Some((HealingReason::LsnValidation, mismatch, false))
+        );
+        assert_eq!(found(Log, &base), None);
+        let no_base = Chain {
+            server_base: None,
+            ..sound()
+        };
+        assert_eq!(
+            found(Differential, &no_base),
+            Some((HealingReason::FullMissing, missing, false))
+        );
+        let old = Chain {
+            full_age: Some(SignedDuration::from_hours(15 * 24 + 1)),
+            ..sound()
+        };
+        assert_eq!(found(Log, &old), Some((HealingReason::FullTooOld, missing, true)));
+        let over = Chain {
+            is_overwritten: true,
+            ..sound()
+        };
+        assert_eq!(
+            found(Log, &over),
+            Some((HealingReason::Overwritten, mismatch, true))
+        );
+        let unknown = Chain {
+            is_known: false,
+            next_log: None,
+            ..sound()
+        };
+        assert_eq!(
+            found(Log, &unknown),
+            None,
+            "a database that sleeps is asked when it wakes"
+        );
+    }
+
+    #[test]
+    fn the_first_log_must_begin_within_the_full() {
+        let after_full = |next| Chain {
+            log_end: None,
+            next_log: lsn(next),
+            ..sound()
+        };
+        assert_eq!(found(Log, &after_full(4_000_000_001_00001)), None);
+        assert_eq!(found(Log, &after_full(3_000_000_001_00001)), None);
+        let gap = found(Log, &after_full(4_000_000_001_00002));
+        assert!(
+            matches!(gap, Some((HealingReason::LsnValidation, _, true))),
+            "{gap:?}"
+        );
+    }
+
+    #[test]
+    fn what_follows_from_a_broken_chain() {
+        let broken = |can_go_on| Broken {
+            reason: HealingReason::LsnValidation,
+            fault: Fault::new(Code::UserErrorSQLLSNValidationFailure).because("1 is not 2"),
+            can_go_on,
+        };
+        let later = Healing::Later("the last one is less than a day old".to_owned());
+        for healing in [Healing::Now, later.clone(), Healing::Off] {
+            let response = respond(&broken(true), Wanted::OnDemand, &healing);
+            assert!(matches!(response, Response::Fail(_, false)), "{response:?}");
+            assert_eq!(
+                respond(&broken(false), Wanted::Healing, &healing),
+                Response::Convert
+            );
+        }
+        assert_eq!(
+            respond(&broken(false), Wanted::Scheduled, &Healing::Now),
+            Response::Convert
+        );
+        let Response::GoOn(warning, true) = respond(&broken(true), Wanted::Scheduled, &later) else {
+            panic!("a log that can be taken is taken")
+        };
+        assert!(warning.detail().contains("less than a day"), "{warning}");
+        let Response::Fail(fault, true) = respond(&broken(false), Wanted::Scheduled, &later) else {
+            panic!("nothing can be taken")
+        };
+        assert_eq!(fault.code(), Code::UserErrorSQLLSNValidationFailure);
+        let Response::Fail(fault, false) = respond(&broken(false), Wanted::Scheduled, &Healing::Off) else {
+            panic!("nothing can be taken")
+        };
+        assert_eq!(fault.code(), Code::Bac2HealingDisabled);
+    }
+}

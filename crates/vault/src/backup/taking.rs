@@ -68,6 +68,13 @@ impl Vault {
     ) -> Result<Taken, Fault> {
         let asked = ground::work_of(doing)?.asked;
         let seen = look(runner.session(), ground).await?;
+        if seen.name != ground.database.name {
+            let why = format!("it is [{}] now", seen.name);
+            let warning = Fault::new(Code::Bac2DatabaseRenamed)
+                .at(&ground.target())
+                .because(&why);
+            warn(doing, [Some(warning), None]).await?;
+        }
         let mut is_secondary = false;
         if seen.replica.is_some() && ground.database.group.is_some() {
             let replicas = self.replicas_of(runner.session(), ground, &seen).await?;
@@ -120,7 +127,11 @@ impl Vault {
                     work.outcome = None;
                     work.set = None;
                 }
-                job.warnings.extend(made.warnings.iter().cloned());
+                for warning in &made.warnings {
+                    if !job.warnings.contains(warning) {
+                        job.warnings.push(warning.clone());
+                    }
+                }
                 (job.bytes, job.percent) = (0, None);
                 if let Some(last) = job.tasks.last_mut() {
                     last.result = Some(notes.clone()).filter(|notes| !notes.is_empty());
@@ -130,6 +141,19 @@ impl Vault {
         doing.statement(&statement).await?;
         doing.begin("Back up").await
     }
+}
+
+/// Keeps warnings in the job, each once.
+pub(super) async fn warn(doing: &mut Doing<'_>, warnings: [Option<Fault>; 2]) -> Result<(), Fault> {
+    doing
+        .write(|job| {
+            for warning in warnings.iter().flatten() {
+                if !job.warnings.contains(warning) {
+                    job.warnings.push(warning.clone());
+                }
+            }
+        })
+        .await
 }
 
 /// Nothing was sent after all.
@@ -164,7 +188,7 @@ pub(super) fn container_of(ground: &Ground) -> Result<ContainerName, Fault> {
     name_of(&ground.container)
 }
 
-fn no_runner(name: &str, error: RunnerError) -> Fault {
+pub(super) fn no_runner(name: &str, error: RunnerError) -> Fault {
     match error {
         RunnerError::Connect(error) => connecting(name, error),
         RunnerError::Session(error) => failed(Operation::Connect, name, error),

@@ -3,6 +3,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod backup;
 mod discovery;
 mod readiness;
 mod registration;
