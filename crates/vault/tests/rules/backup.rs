@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use azblob::names::{BlobName, ContainerName};
 use catalog::record::{
-    Container, ContainerId, Database, DatabaseId, DatabaseState, Facts, ForeignOwner, Grade, HealingReason,
-    Item, ItemId, Job, JobState, Login, Point, Secret as SecretRecord, SecretId, Server as ServerRecord,
-    ServerId, ServerSettings, ServerState, Trust, Work,
+    Container, Database, DatabaseId, DatabaseState, Facts, ForeignOwner, Grade, HealingReason, Item, ItemId,
+    Job, JobState, Login, Point, Server as ServerRecord, ServerId, ServerSettings, ServerState, Trust, Work,
 };
 use catalog::{Record, insert};
 use faults::Code;
@@ -71,10 +70,8 @@ impl Stand {
     }
 
     async fn protect_named(&self, policy: &str, name: &str) -> (Arc<Vault>, ItemId) {
-        drop(self.cluster.vault().await);
-        self.cluster.crash_vault();
-        let database = self.register(name).await;
         let vault = self.cluster.vault().await;
+        let database = self.register(name).await;
         let policy = Policy::from_json(policy).unwrap();
         let (policy, _) = vault.create_policy(policy).await.unwrap();
         let item = vault.protect(database, policy).await.unwrap();
@@ -83,19 +80,15 @@ impl Stand {
     }
 
     async fn register(&self, name: &str) -> DatabaseId {
-        let world = self.cluster.world();
+        let catalog = self.cluster.open_catalog();
         let now = self.cluster.now();
-        let secret = SecretId(Uuid::from_u128(11));
-        let sealed: SecretRecord = world
-            .keyring
-            .seal(secret, &Secret::new(PASSWORD.to_owned()), world.chance.as_ref())
-            .unwrap();
-        self.write(world.catalog.as_ref(), sealed).await;
+        let (sealed, secret) = self.cluster.password();
+        self.write(catalog.as_ref(), sealed).await;
         let seen = self.seen(name).await;
         let server = ServerId(Uuid::from_u128(1));
         let version = self.version().await;
         self.write(
-            world.catalog.as_ref(),
+            catalog.as_ref(),
             ServerRecord {
                 id: server,
                 name: "sql1".to_owned(),
@@ -121,7 +114,7 @@ impl Stand {
         )
         .await;
         let id = DatabaseId(Uuid::from_u128(2));
-        self.write(world.catalog.as_ref(), record_of(id, server, &seen, now))
+        self.write(catalog.as_ref(), record_of(id, server, &seen, now))
             .await;
         id
     }
@@ -177,19 +170,16 @@ impl Stand {
         ContainerName::new(containers[0].name.clone()).unwrap()
     }
 
-    async fn change_item(&self, item: ItemId, change: impl Fn(&mut Item)) -> Arc<Vault> {
-        self.cluster.crash_vault();
-        let world = self.cluster.world();
+    async fn change_item(&self, item: ItemId, change: impl Fn(&mut Item)) {
+        let catalog = self.cluster.open_catalog();
         let key = self.cluster.vault_id().to_string();
-        let mut tx = world.catalog.begin().await.unwrap();
+        let mut tx = catalog.begin().await.unwrap();
         let mut found = catalog::demand::<Item>(tx.as_mut(), &key, &item.to_string())
             .await
             .unwrap();
         change(&mut found.record);
         catalog::update(tx.as_mut(), found).await.unwrap();
         tx.commit().await.unwrap();
-        drop(world);
-        self.cluster.start_vault().await
     }
 }
 
@@ -516,8 +506,7 @@ fn what_belongs_to_another_tool_is_left_to_it() {
     stand.run(async {
         let (vault, item) = stand.protect(QUIET).await;
         stand.back_up(&vault, item, Full).await;
-        drop(vault);
-        let vault = stand
+        stand
             .change_item(item, |item| {
                 item.foreign_owner = Some(ForeignOwner {
                     owns_log: true,
@@ -533,9 +522,8 @@ fn what_belongs_to_another_tool_is_left_to_it() {
                 Code::Bac2ForeignChainOwner
             );
         }
-        drop(vault);
         let now = stand.cluster.now();
-        let vault = stand.change_item(item, |item| item.took_over = Some(now)).await;
+        stand.change_item(item, |item| item.took_over = Some(now)).await;
         for kind in [Log, Differential] {
             assert_eq!(stand.back_up(&vault, item, kind).await.state, JobState::Completed);
         }
@@ -616,8 +604,13 @@ fn a_session_that_is_lost_is_looked_for_in_msdb() {
         assert_eq!((job.state, job.attempt), (JobState::Completed, 1), "{job:#?}");
         assert_eq!(stand.point(&job).await.grade, Grade::Proved);
         stand.server.goes_on_without_client(false);
-        stand.server.lose_next("BACKUP LOG", Duration::from_millis(1));
-        let job = stand.back_up(&vault, item, Log).await;
+        let slow = |time| stand.cluster.door.trouble(|trouble| trouble.slow = time);
+        slow(Duration::from_secs(2));
+        stand.server.lose_next("BACKUP LOG", Duration::from_secs(3));
+        let job = vault.back_up(item, Log, None).await.unwrap();
+        stand.cluster.pass(Duration::from_secs(20)).await;
+        slow(Duration::ZERO);
+        let job = stand.cluster.ended(job).await;
         assert_eq!((job.state, job.attempt), (JobState::Completed, 2), "{job:#?}");
         assert_eq!(work(&job).blobs.len(), 1);
         assert_eq!(stand.cluster.points().await.len(), 2);
@@ -703,7 +696,7 @@ fn a_stream_that_is_damaged_on_the_way_is_disputed() {
     let stand = Stand::new(36);
     stand.run(async {
         let (vault, item) = stand.protect(QUIET).await;
-        stand.cluster.door.trouble(|trouble| trouble.blocks_damaged = 1);
+        stand.cluster.door.trouble(|trouble| trouble.blocks_damaged = 100);
         let job = stand.back_up(&vault, item, Full).await;
         assert_eq!(job.state, JobState::CompletedWithWarnings, "{job:#?}");
         assert_eq!(codes(&job), [Code::Bac2StreamDisputed]);
