@@ -2,13 +2,15 @@
 
 use std::str::FromStr;
 
-use catalog::record::{HealingReason, Item, Job};
+use catalog::record::{BackupWork, Container, HealingReason, Item, Job};
 use catalog::{demand, scoped, update};
 use faults::{Code, Fault, Heal};
 use jiff::{SignedDuration, Timestamp};
 use schedule::BackupKind;
 
+use super::credential::name_of;
 use super::ground::work_of;
+use super::keeping::blob_names;
 use super::running::LOOK_AGAIN;
 use super::taking::unsend;
 use crate::jobs::{Doing, Ending};
@@ -79,9 +81,28 @@ impl Vault {
         if noted.await.is_err() {
             return Ending::Again(fault, now + LOOK_AGAIN);
         }
+        self.clean_after(doing, &work).await;
         match again {
             Some(at) if !doing.is_cancelled() => Ending::Again(fault, at),
             _ => self.give_up(doing, fault, work.asked).await,
+        }
+    }
+
+    /// What the attempt left in the store goes, if it can at once; the sweep finds the rest.
+    async fn clean_after(&self, doing: &Doing<'_>, work: &BackupWork) {
+        let Some(item) = doing.job.item else { return };
+        let Ok(Some(item)) = self.find::<Item>(item).await else {
+            return;
+        };
+        let Ok(Some(container)) = self.find::<Container>(item.record.container).await else {
+            return;
+        };
+        let (Ok(container), Ok(blobs)) = (name_of(&container.record), blob_names(work)) else {
+            return;
+        };
+        for blob in &blobs {
+            // It may be leased, in use, or not there: then it is not for this job to remove.
+            drop(self.clean_blob(&container, blob).await);
         }
     }
 

@@ -11,7 +11,7 @@ pub(super) enum Judgement {
     /// Not judged yet; why, for people.
     Wait(&'static str),
     /// Judged.
-    Done(Judged),
+    Done(Box<Judged>),
 }
 
 /// What is known of a backup whose stripes are all judged.
@@ -102,14 +102,14 @@ pub(super) fn judge(stripes: &[Option<Blob>]) -> Judgement {
         reasons.push("its stripes are not the families of one media set".to_owned());
     }
     let (set, log) = best.map_or((None, None), |(set, log)| (Some(set), log));
-    Judgement::Done(Judged {
+    Judgement::Done(Box::new(Judged {
         grade: worst,
         reasons,
         set,
         log,
         bytes,
         is_lost: seen == 0,
-    })
+    }))
 }
 
 /// Whether the families are 1 to n of one media set. Where headers name none, nothing speaks against it.
@@ -177,7 +177,7 @@ mod tests {
 
     fn done(stripes: &[Option<Blob>]) -> Judged {
         match judge(stripes) {
-            Judgement::Done(judged) => judged,
+            Judgement::Done(judged) => *judged,
             wait => panic!("{wait:?}"),
         }
     }

@@ -453,7 +453,7 @@ fn keep_until(trigger: &Trigger, work: &BackupWork, ground: &Ground, ended: Time
         .ok()
 }
 
-fn blob_names(work: &BackupWork) -> Result<Vec<BlobName>, Fault> {
+pub(super) fn blob_names(work: &BackupWork) -> Result<Vec<BlobName>, Fault> {
     work.blobs
         .iter()
         .map(|name| {

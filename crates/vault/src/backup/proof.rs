@@ -40,7 +40,7 @@ impl Vault {
                 |stripe: &Option<crate::shelf::Blob>| stripe.as_ref().is_some_and(|blob| blob.is_committed);
             match judge(&stripes) {
                 Judgement::Done(judged) if stripes.iter().all(is_there) || waited >= MISSING => {
-                    return Ok(judged);
+                    return Ok(*judged);
                 }
                 Judgement::Wait(why) if waited >= PATIENCE => {
                     let hours = PATIENCE.as_secs() / 3600;

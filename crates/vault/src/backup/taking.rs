@@ -163,6 +163,7 @@ pub(super) async fn unsend(doing: &mut Doing<'_>) -> Result<(), Fault> {
             if let Work::Backup(work) = &mut job.work {
                 work.sent = None;
                 work.outcome = None;
+                work.blobs.clear();
             }
         })
         .await
