@@ -486,11 +486,11 @@ mod tests {
         Chain {
             full_age: Some(SignedDuration::from_hours(24)),
             full_age_max: Days(15),
-            log_end: lsn(500_000_000_100_001),
-            anchor: lsn(400_000_000_100_001),
+            log_end: lsn(5_000_000_001_000_001),
+            anchor: lsn(4_000_000_001_000_001),
             base: Some(OURS),
             is_known: true,
-            next_log: lsn(500_000_000_100_001),
+            next_log: lsn(5_000_000_001_000_001),
             server_base: Some(OURS),
             is_overwritten: false,
         }
@@ -535,7 +535,7 @@ mod tests {
         );
         assert_eq!(found(Differential, &no_log), None);
         let ahead = Chain {
-            next_log: lsn(600_000_000_100_001),
+            next_log: lsn(6_000_000_001_000_001),
             ..sound()
         };
         assert_eq!(
@@ -543,7 +543,7 @@ mod tests {
             Some((HealingReason::LsnValidation, mismatch, true))
         );
         let behind = Chain {
-            next_log: lsn(450_000_000_100_001),
+            next_log: lsn(4_400_000_001_000_001),
             ..sound()
         };
         assert_eq!(
@@ -599,9 +599,9 @@ mod tests {
             next_log: lsn(next),
             ..sound()
         };
-        assert_eq!(found(Log, &after_full(400_000_000_100_001)), None);
-        assert_eq!(found(Log, &after_full(300_000_000_100_001)), None);
-        let gap = found(Log, &after_full(400_000_000_100_002));
+        assert_eq!(found(Log, &after_full(4_000_000_001_000_001)), None);
+        assert_eq!(found(Log, &after_full(3_000_000_001_000_001)), None);
+        let gap = found(Log, &after_full(4_000_000_001_000_002));
         assert!(
             matches!(gap, Some((HealingReason::LsnValidation, _, true))),
             "{gap:?}"
