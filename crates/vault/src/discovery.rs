@@ -81,7 +81,7 @@ impl Vault {
     pub(crate) async fn discover_server(
         &self,
         id: ServerId,
-        mut doing: Option<&mut Doing<'_>>,
+        doing: Option<&mut Doing<'_>>,
     ) -> Result<Vec<Fault>, Fault> {
         let server = self.get::<Server>(id).await?.record;
         if !server.is_registered() {
@@ -89,7 +89,7 @@ impl Vault {
                 .at(&server.name)
                 .because("it is not registered any more"));
         }
-        match self.discover_at(&server, doing.as_deref_mut()).await {
+        match self.discover_at(&server, doing).await {
             Ok(warnings) => Ok(warnings),
             Err(fault) => {
                 self.is_faulty(&server, &fault).await?;
@@ -117,7 +117,7 @@ impl Vault {
         );
         if is_another {
             // Whatever answers, its databases are not those of this registration.
-            let fault = looked.identity.err().expect("it was just looked at");
+            let fault = looked.identity.expect_err("it was just looked at");
             self.keep_probes(server.id, probes).await?;
             return Err(fault);
         }

@@ -106,7 +106,7 @@ pub(crate) fn compare<'k>(
     for (place, seen) in found.into_iter().zip(seen) {
         findings.extend(match place {
             Some(at) => matching.known_as(at, seen),
-            None => Some(matching.new(seen)),
+            None => Some(matching.as_new(seen)),
         });
     }
     for (at, one) in known.iter().enumerate() {
@@ -217,7 +217,7 @@ impl Matching<'_> {
         })
     }
 
-    fn new(&mut self, seen: Seen) -> Finding {
+    fn as_new(&mut self, seen: Seen) -> Finding {
         let former = self.moved(&seen).or_else(|| self.recreated(&seen));
         Finding::New {
             seen: Box::new(seen),

@@ -153,7 +153,8 @@ mod tests {
             &format!("{marker} more"),
             &marker.to_string().replace("mark", "sign"),
         ] {
-            assert_eq!(Marked::read(other), Marked::Strange(other.to_owned()));
+            let cut = other.chars().take(100).collect();
+            assert_eq!(Marked::read(other), Marked::Strange(cut));
         }
     }
 }

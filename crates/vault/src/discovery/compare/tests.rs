@@ -226,7 +226,11 @@ fn tempdb_is_tempdb_whatever_it_was_made_of() {
 #[test]
 fn a_copy_that_was_announced_is_taken_for_what_was_announced() {
     let mut announced = known(1, &seen("copy", 0));
-    (announced.database_guid, announced.family_guid) = (None, None);
+    (
+        announced.database_guid,
+        announced.family_guid,
+        announced.recovery_fork,
+    ) = (None, None, None);
     announced.is_test_copy = true;
     assert_eq!(told(&[announced], vec![seen("copy", 9)]), ["1 same"]);
 }
