@@ -171,6 +171,51 @@ mod tests {
     }
 
     #[test]
+    fn sets_and_names_select_and_what_is_taken_away_is_away_in_any_order() {
+        use crate::staged::Stage;
+        let stage = Stage::new();
+        let databases = stage.run(async {
+            let vault = stage.vault().await;
+            let server = vault.enrol("sql1").await;
+            for (name, is_system, group) in [
+                ("master", true, None),
+                ("Shop", false, None),
+                ("ShopTest", false, None),
+                ("a,b", false, None),
+                ("-x", false, Some(uuid::Uuid::from_u128(1))),
+            ] {
+                let change = |database: &mut catalog::record::Database| {
+                    database.state.is_system = is_system;
+                    database.group = group;
+                };
+                vault.add_database(server, name, change).await;
+            }
+            let found = vault.list::<catalog::record::Database>(catalog::Slot::A, catalog::Range::ALL);
+            found.await.unwrap()
+        });
+        for (text, expected) in [
+            ("ALL_DATABASES", vec!["-x", "a,b", "master", "Shop", "ShopTest"]),
+            ("system_databases", vec!["master"]),
+            ("USER_DATABASES,-%test%", vec!["-x", "a,b", "Shop"]),
+            ("-%test%, USER_DATABASES", vec!["-x", "a,b", "Shop"]),
+            ("AVAILABILITY_GROUP_DATABASES", vec!["-x"]),
+            ("[a,b], [-x]", vec!["-x", "a,b"]),
+            ("shop", vec!["Shop"]),
+            ("-Shop", vec![]),
+        ] {
+            let selection = Selection::parse(text).unwrap();
+            let mut names: Vec<_> = databases
+                .iter()
+                .map(|one| &one.record)
+                .filter(|one| selection.selects(one))
+                .map(|one| one.name.as_str())
+                .collect();
+            names.sort_by_key(|name| name.to_lowercase());
+            assert_eq!(names, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_selection_is_said() {
         for (text, why) in [
             ("", "empty"),

@@ -382,3 +382,49 @@ fn pages_of_jobs_are_all_jobs_in_their_order() {
         );
     });
 }
+
+#[test]
+fn running_a_job_costs_the_same_however_many_wait() {
+    let mut costs = Vec::new();
+    for count in [50_usize, 400] {
+        let stage = Stage::new();
+        stage.run(async {
+            let vault = stage.vault().await;
+            let (rules, _) = vault.create_policy(policy("p")).await.unwrap();
+            let mut items = Vec::new();
+            for number in 0..count {
+                let server = match number % 20 {
+                    0 => vault.enrol(&format!("sql{number}")).await,
+                    _ => vault.item(*items.last().unwrap()).await.server,
+                };
+                let database = vault.add_database(server, &format!("d{number}"), |_| ()).await;
+                items.push(vault.protect(database, rules).await.unwrap());
+            }
+            let ids: Vec<JobId> = {
+                let mut ids = Vec::new();
+                for item in &items {
+                    ids.push(vault.ask_for(*item, BackupKind::Log).await.unwrap());
+                }
+                ids
+            };
+            let steps = std::sync::Arc::new(Mutex::new(0_usize));
+            let counted = std::sync::Arc::clone(&steps);
+            stage.store.set_plan(Box::new(move |_: Step| {
+                *counted.lock().unwrap() += 1;
+                Event::Go
+            }));
+            let deeds = slow(3);
+            beside(stage.pass(120), vault.run_jobs_by(&deeds)).await;
+            for id in ids {
+                assert_eq!(job(&vault, id).await.state, JobState::Completed);
+            }
+            assert_eq!(deeds.counts.lock().unwrap().most, count.min(64));
+            costs.push(*steps.lock().unwrap() / count);
+        });
+    }
+    // Begun, its task, its end: three changes of begin, read, write, commit; and its policy.
+    assert!(
+        costs.iter().all(|steps| *steps <= 20),
+        "{costs:?} steps of the catalog a job"
+    );
+}

@@ -12,6 +12,9 @@ use super::Data;
 use crate::staged::{Stage, beside, policy};
 use crate::vault::Vault;
 
+/// What makes a database one that cannot be protected.
+type Change = fn(&mut Database);
+
 /// What is done with an item.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
@@ -202,7 +205,7 @@ fn what_cannot_be_protected_is_refused_with_its_code() {
         let record = vault.item(first).await;
         let again = vault.protect(record.database, rules).await;
         assert_eq!(again.unwrap_err().code(), Code::Bac2AlreadyProtected);
-        let changes: [(&str, fn(&mut Database), Code); 5] = [
+        let changes: [(&str, Change, Code); 5] = [
             (
                 "gone",
                 |it| it.gone = Some(it.first_seen),

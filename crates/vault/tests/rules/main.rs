@@ -7,4 +7,5 @@ mod backup;
 mod discovery;
 mod readiness;
 mod registration;
+mod scheduler;
 mod world_itself;
