@@ -1,254 +1,20 @@
 //! One backup: what is taken, what is refused with which code, what a broken chain becomes, and what is kept of it.
 
-use std::sync::Arc;
+mod stand;
+
 use std::time::Duration;
 
-use azblob::names::{BlobName, ContainerName};
-use catalog::record::{
-    Container, Database, DatabaseId, DatabaseState, Facts, ForeignOwner, Grade, HealingReason, Item, ItemId,
-    Job, JobState, Login, Point, Server as ServerRecord, ServerId, ServerSettings, ServerState, Trust, Work,
-};
-use catalog::{Record, insert};
+use azblob::names::BlobName;
+use catalog::record::{ForeignOwner, Grade, HealingReason, Job, JobState, Work};
 use faults::Code;
-use mssql::{Secret, Session};
-use schedule::{BackupKind, Policy};
+use schedule::BackupKind::{self, CopyOnlyFull, Differential, Full, Log};
 use simsql::instance::Version;
 use uuid::Uuid;
-use vault::Vault;
 use vault::backup::record::SetRecord;
 use vault::shelf::Shelf;
 
-use crate::world::{Cluster, End, PASSWORD, Server};
-
-/// A database of an instance, protected.
-struct Stand {
-    cluster: Cluster,
-    server: Arc<Server>,
-}
-
-const DATABASE: &str = "Shop";
-
-/// Fulls at night, differentials at noon, logs every quarter of an hour. The first slot of a log is due soon after midnight.
-const STANDARD: &str = r#"{"version": 1, "name": "standard",
-    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
-             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}},
-    "differential": {"days": ["monday", "wednesday"], "times": ["12:00"]},
-    "log": {"every": "15m"}, "running": {"jitter": "0s"}}"#;
-
-/// One full a week, and nothing else: what a test wants, it asks for.
-const QUIET: &str = r#"{"version": 1, "name": "quiet",
-    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
-             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}}, "running": {"jitter": "0s"}}"#;
-
-impl Stand {
-    fn new(seed: u64) -> Self {
-        Self::of(seed, Version::V2019)
-    }
-
-    fn of(seed: u64, version: Version) -> Self {
-        let cluster = Cluster::new(seed);
-        let server = cluster.server_of("sql1", None, version);
-        Self { cluster, server }
-    }
-
-    fn run<T>(&self, scenario: impl Future<Output = T>) -> T {
-        self.cluster.run(scenario)
-    }
-
-    async fn write<R: Record + Sync>(&self, catalog: &dyn catalog::Catalog, record: R) {
-        let mut tx = catalog.begin().await.unwrap();
-        insert(tx.as_mut(), &self.cluster.vault_id().to_string(), record)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    /// Makes the database and the records of a registration by hand, protects it, and starts the vault.
-    async fn protect(&self, policy: &str) -> (Arc<Vault>, ItemId) {
-        self.cluster.sql(&self.server).make_database(DATABASE).await;
-        self.protect_named(policy, DATABASE).await
-    }
-
-    async fn protect_named(&self, policy: &str, name: &str) -> (Arc<Vault>, ItemId) {
-        let vault = self.cluster.vault().await;
-        let database = self.register(name).await;
-        let policy = Policy::from_json(policy).unwrap();
-        let (policy, _) = vault.create_policy(policy).await.unwrap();
-        let item = vault.protect(database, policy).await.unwrap();
-        drop(vault);
-        (self.cluster.start_vault().await, item)
-    }
-
-    async fn register(&self, name: &str) -> DatabaseId {
-        let catalog = self.cluster.open_catalog();
-        let now = self.cluster.now();
-        let (sealed, secret) = self.cluster.password();
-        self.write(catalog.as_ref(), sealed).await;
-        let seen = self.seen(name).await;
-        let server = ServerId(Uuid::from_u128(1));
-        let version = self.version().await;
-        self.write(
-            catalog.as_ref(),
-            ServerRecord {
-                id: server,
-                name: "sql1".to_owned(),
-                address: self.server.address.clone(),
-                login: Login::Sql {
-                    user: "sa".to_owned(),
-                    password: secret,
-                },
-                restore_login: None,
-                trust: Trust::Any,
-                state: ServerState::Ready,
-                host: None,
-                facts: Some(facts(&version)),
-                marker: None,
-                readiness: Vec::new(),
-                registered: now,
-                discovered: None,
-                discovery_due: now + Duration::from_secs(400 * 86_400),
-                history_read: 0,
-                settings: ServerSettings::default(),
-                groups: Vec::new(),
-            },
-        )
-        .await;
-        let id = DatabaseId(Uuid::from_u128(2));
-        self.write(catalog.as_ref(), record_of(id, server, &seen, now))
-            .await;
-        id
-    }
-
-    async fn version(&self) -> String {
-        let sql = self.cluster.sql(&self.server);
-        let value = sql
-            .value("SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))")
-            .await;
-        match value {
-            simsql::value::Value::Text(text) => text.to_string(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn seen(&self, name: &str) -> mssql::databases::Database {
-        let target = mssql::Target::new(
-            self.server.address.parse().unwrap(),
-            mssql::Authentication::Password {
-                user: "sa".to_owned(),
-                password: Secret::new(PASSWORD.to_owned()),
-            },
-            mssql::Trust::Anyone,
-        );
-        let mut session = Session::open(&*self.cluster.network, &target).await.unwrap();
-        let name = mssql::quoting::Identifier::new(name).unwrap();
-        mssql::databases::ask_named(&mut session, &name)
-            .await
-            .unwrap()
-            .unwrap()
-    }
-
-    async fn back_up(&self, vault: &Vault, item: ItemId, kind: BackupKind) -> Job {
-        let job = vault.back_up(item, kind, None).await.unwrap();
-        self.cluster.ended(job).await
-    }
-
-    async fn refused(&self, vault: &Vault, item: ItemId, kind: BackupKind) -> Code {
-        let job = self.back_up(vault, item, kind).await;
-        assert_eq!(job.state, JobState::Failed, "{job:#?}");
-        assert_eq!(job.point, None);
-        job.fault.expect("why it failed").code()
-    }
-
-    async fn point(&self, job: &Job) -> Point {
-        let points = self.cluster.points().await;
-        let id = job.point.unwrap_or_else(|| panic!("{job:#?}"));
-        points.into_iter().find(|point| point.id == id).unwrap()
-    }
-
-    async fn container(&self) -> ContainerName {
-        let containers = self.cluster.records::<Container>().await;
-        ContainerName::new(containers[0].name.clone()).unwrap()
-    }
-
-    async fn change_item(&self, item: ItemId, change: impl Fn(&mut Item)) {
-        let catalog = self.cluster.open_catalog();
-        let key = self.cluster.vault_id().to_string();
-        let mut tx = catalog.begin().await.unwrap();
-        let mut found = catalog::demand::<Item>(tx.as_mut(), &key, &item.to_string())
-            .await
-            .unwrap();
-        change(&mut found.record);
-        catalog::update(tx.as_mut(), found).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-}
-
-fn facts(version: &str) -> Facts {
-    Facts {
-        server_name: "SQL1".to_owned(),
-        machine_name: "SQL1".to_owned(),
-        instance_name: None,
-        version: version.to_owned(),
-        edition: "Developer Edition (64-bit)".to_owned(),
-        engine_edition: 3,
-        collation: "SQL_Latin1_General_CP1_CI_AS".to_owned(),
-        data_path: None,
-        log_path: None,
-        backup_path: None,
-        offset_minutes: 0,
-        clock_ahead_seconds: 0,
-        started: None,
-        is_hadr: false,
-        is_clustered: false,
-        is_linux: false,
-    }
-}
-
-fn record_of(
-    id: DatabaseId,
-    server: ServerId,
-    seen: &mssql::databases::Database,
-    now: jiff::Timestamp,
-) -> Database {
-    let chain = seen.chain.clone().unwrap();
-    Database {
-        id,
-        server,
-        group: None,
-        name: seen.name.clone(),
-        former_names: Vec::new(),
-        database_guid: chain.database_guid,
-        family_guid: chain.family_guid,
-        recovery_fork: chain.recovery_fork,
-        number: seen.id,
-        created: jiff::civil::date(2026, 1, 1).at(0, 0, 0, 0),
-        state: DatabaseState {
-            state: "ONLINE".to_owned(),
-            recovery_model: match seen.recovery_model {
-                mssql::databases::RecoveryModel::Simple => "SIMPLE",
-                _ => "FULL",
-            }
-            .to_owned(),
-            user_access: "MULTI_USER".to_owned(),
-            is_read_only: false,
-            is_standby: false,
-            is_mirrored: false,
-            is_snapshot: false,
-            is_system: seen.id <= 4,
-            is_encrypted: false,
-            last_log_backup_lsn: None,
-            differential_base: None,
-            is_log_shipped: false,
-        },
-        data_bytes: seen.data_bytes(),
-        log_bytes: seen.log_bytes(),
-        files: Vec::new(),
-        first_seen: now,
-        last_seen: now,
-        gone: None,
-        is_test_copy: false,
-    }
-}
+use crate::world::{End, PASSWORD};
+use stand::{DATABASE, QUIET, STANDARD, Stand};
 
 fn work(job: &Job) -> catalog::record::BackupWork {
     match &job.work {
@@ -339,8 +105,6 @@ fn a_chain_of_full_differential_and_logs_goes_on() {
         assert!(stand.cluster.notices().await.is_empty());
     });
 }
-
-use BackupKind::{CopyOnlyFull, Differential, Full, Log};
 
 #[test]
 fn what_needs_a_full_fails_on_demand_without_one() {
