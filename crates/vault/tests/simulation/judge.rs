@@ -1,0 +1,98 @@
+//! Says whether a vault kept its promises, from what lies in the store, in the catalog and on the instances. It shares no code with the vault.
+//!
+//! - `jobs`: every job ends, and goes only the ways there are.
+//! - `slots`: every slot is one job or one report.
+//! - `sets`: nothing is called proved or accepted that is not; catalog and store agree.
+//! - `chains`: what is called a chain restores, and what broke was made whole.
+
+mod chains;
+mod jobs;
+mod sets;
+mod slots;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use catalog::Kind;
+use catalog::record::{Container, Database, Item, Job, Point};
+
+use crate::actor::Actor;
+
+/// All that the catalog holds at the end.
+pub(crate) struct Seen {
+    pub(crate) jobs: BTreeMap<String, Job>,
+    /// In the order in which they were written, whatever the clocks showed.
+    pub(crate) points: Vec<Point>,
+    /// When each point was written, by true time.
+    pub(crate) written: BTreeMap<String, Duration>,
+    pub(crate) items: Vec<Item>,
+    pub(crate) databases: Vec<Database>,
+    pub(crate) containers: BTreeMap<String, Container>,
+}
+
+/// What is wrong, one sentence each; empty where nothing is. And what was looked at.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) wrong: Vec<String>,
+    pub(crate) counted: BTreeMap<&'static str, u64>,
+}
+
+impl Findings {
+    pub(crate) fn demand(&mut self, holds: bool, sentence: impl FnOnce() -> String) {
+        if !holds {
+            self.wrong.push(sentence());
+        }
+    }
+
+    pub(crate) fn count(&mut self, what: &'static str, number: u64) {
+        *self.counted.entry(what).or_default() += number;
+    }
+}
+
+/// Judges a played story.
+pub(crate) async fn judge(actor: &Actor) -> Findings {
+    let cluster = &actor.cluster;
+    let mut written = BTreeMap::new();
+    for write in cluster.history.of(Kind::Point) {
+        if write.version == 1 {
+            written.entry(write.id).or_insert(write.at);
+        }
+    }
+    let mut points: Vec<Point> = cluster.records().await;
+    points.sort_by_key(|point| written.get(&point.id.to_string()).copied());
+    let seen = Seen {
+        jobs: cluster
+            .records::<Job>()
+            .await
+            .into_iter()
+            .map(|job| (job.id.to_string(), job))
+            .collect(),
+        points,
+        written,
+        items: cluster.records().await,
+        databases: cluster.records().await,
+        containers: cluster
+            .records::<Container>()
+            .await
+            .into_iter()
+            .map(|container| (container.id.to_string(), container))
+            .collect(),
+    };
+    let mut findings = Findings::default();
+    jobs::judge(actor, &seen, &mut findings);
+    slots::judge(actor, &seen, &mut findings);
+    sets::judge(actor, &seen, &mut findings).await;
+    chains::judge(actor, &seen, &mut findings).await;
+    secrets(actor, &mut findings);
+    findings
+}
+
+/// No secret lies in the catalog in the open.
+fn secrets(actor: &Actor, findings: &mut Findings) {
+    let dump = actor.cluster.catalog.dump();
+    for secret in [crate::world::PASSWORD, "sig=", crate::world::door::KEY] {
+        findings.demand(!dump.contains(secret), || {
+            "a secret lies in the catalog in the open".to_owned()
+        });
+    }
+}
