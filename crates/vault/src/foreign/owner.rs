@@ -112,8 +112,9 @@ mod tests {
     #[test]
     fn who_backs_up_what_only_one_can_owns_it() {
         let since = jiff::civil::date(2026, 1, 10).at(0, 0, 0, 0);
-        // What was seen, log shipping, then: owns the log, owns the base.
-        let cases: [(Vec<Foreign>, bool, Option<(bool, bool)>); 11] = [
+        /// What was seen, whether the log is shipped, and then: owns the log, owns the base.
+        type Case = (Vec<Foreign>, bool, Option<(bool, bool)>);
+        let cases: [Case; 11] = [
             (vec![], false, None),
             (vec![seen('D', true, 12, 2)], false, None),
             (vec![seen('L', true, 12, 2)], false, None),

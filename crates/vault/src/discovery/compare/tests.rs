@@ -249,7 +249,7 @@ fn a_group_is_another_place_and_its_database_has_one_record_for_all_replicas() {
     let a = seen("A", 5);
     let (alone, grouped) = (known(1, &a), in_group(a.clone(), true));
     assert_eq!(
-        told(&[alone.clone()], vec![grouped.clone()]),
+        told(std::slice::from_ref(&alone), vec![grouped.clone()]),
         ["new for 1 MovedIntoGroup", "1 gone"]
     );
     assert_eq!(told(&[known(2, &grouped)], vec![grouped.clone()]), ["2 same"]);
@@ -266,7 +266,7 @@ fn a_group_is_another_place_and_its_database_has_one_record_for_all_replicas() {
     );
     // Kept by another replica: the primary takes the record over, a secondary leaves it alone, and neither calls it restored.
     let other = with(in_group(a.clone(), true), |one| {
-        one.database_guid = Some(Uuid::from_u128(999))
+        one.database_guid = Some(Uuid::from_u128(999));
     });
     let mut kept = known(3, &grouped);
     kept.server = ELSEWHERE;
