@@ -67,9 +67,9 @@ impl Vault {
     /// Removes the blob of an interrupted backup, so that another can be written there.
     ///
     /// # Errors
-    /// [`Code::Bac2UrlLeased`] while something uses it or not enough quiet has passed; [`Code::Bac2UrlTaken`] where it is complete or
-    /// sealed; the store fails.
-    pub(crate) async fn clean_blob(&self, container: &ContainerName, blob: &BlobName) -> Result<(), Fault> {
+    /// `Bac2UrlLeased` while something uses it, or for [`QUIET`] after that; `Bac2UrlTaken` where it is complete or sealed; the store
+    /// fails.
+    pub async fn clean_blob(&self, container: &ContainerName, blob: &BlobName) -> Result<(), Fault> {
         let at = |code: Code, why: &str| Err(Fault::new(code).at(blob.as_str()).because(why));
         let seen = match self.world.shelf.look(container, blob).await {
             Ok(Some(seen)) => seen,
