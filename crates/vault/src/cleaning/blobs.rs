@@ -67,7 +67,7 @@ impl Vault {
     /// Removes the blob of an interrupted backup, so that another can be written there.
     ///
     /// # Errors
-    /// `Bac2UrlLeased` while something uses it, or for [`QUIET`] after that; `Bac2UrlTaken` where it is complete or sealed; the store
+    /// `Bac2UrlLeased` while something uses it, or for 15 minutes after that; `Bac2UrlTaken` where it is complete or sealed; the store
     /// fails.
     pub async fn clean_blob(&self, container: &ContainerName, blob: &BlobName) -> Result<(), Fault> {
         let at = |code: Code, why: &str| Err(Fault::new(code).at(blob.as_str()).because(why));

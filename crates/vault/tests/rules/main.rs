@@ -4,7 +4,10 @@
 mod world;
 
 mod backup;
+mod cleaning;
 mod discovery;
+mod foreign;
+mod healing;
 mod readiness;
 mod registration;
 mod scheduler;

@@ -1,0 +1,218 @@
+//! What interrupted backups leave, and what a crash left between catalog and store.
+
+use std::time::Duration;
+
+use azblob::names::{BlobName, ContainerName};
+use catalog::record::{Container, Grade, Item, ItemId, Job, Point, Protection};
+use catalog::{Record, delete, demand, update};
+use faults::Code;
+use mssql::{Address, Authentication, Secret, Session, Target, Trust};
+use schedule::BackupKind;
+use vault::protection::Data;
+use vault::shelf::Shelf;
+
+use super::healing::{late, protected};
+use crate::world::{Cluster, End, PASSWORD, Server};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A protected database with one full.
+async fn backed_up(cluster: &Cluster, server: &Server) -> ItemId {
+    let item = protected(cluster, server, &["Shop"], late()).await[0];
+    let vault = cluster.start_vault().await;
+    let job = vault.back_up(item, BackupKind::Full, None).await.unwrap();
+    cluster.done(job).await;
+    item
+}
+
+async fn container(cluster: &Cluster) -> ContainerName {
+    let containers = cluster.records::<Container>().await;
+    ContainerName::new(containers[0].name.clone()).unwrap()
+}
+
+/// Writes a record as if it had always been so.
+async fn by_hand<R: Record>(cluster: &Cluster, id: String, change: impl FnOnce(&mut R)) {
+    let key = cluster.vault().await.id().to_string();
+    let catalog = cluster.open_catalog();
+    let mut tx = catalog.begin().await.unwrap();
+    let mut found = demand::<R>(tx.as_mut(), &key, &id).await.unwrap();
+    change(&mut found.record);
+    update(tx.as_mut(), found).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn codes(cluster: &Cluster) -> Vec<Code> {
+    let notices = cluster.notices().await;
+    notices.iter().map(|one| one.fault.code()).collect()
+}
+
+/// Somebody's BACKUP into the vault's container, by its credential.
+async fn stray(cluster: &Cluster, server: &Server, name: &BlobName) -> Result<(), ()> {
+    let authentication = Authentication::Password {
+        user: "sa".to_owned(),
+        password: Secret::new(PASSWORD.to_owned()),
+    };
+    let address: Address = server.address.parse().unwrap();
+    let target = Target::new(address, authentication, Trust::Anyone);
+    let mut session = Session::open(&*cluster.network, &target).await.unwrap();
+    let url = cluster.shelf.url(&container(cluster).await);
+    let text = format!("BACKUP DATABASE [Shop] TO URL = '{url}/{name}' WITH COPY_ONLY");
+    session.execute(&text).await.map(drop).map_err(drop)
+}
+
+#[test]
+fn the_blob_of_an_interrupted_backup_goes_and_complete_ones_stay() {
+    let cluster = Cluster::new(21);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        backed_up(&cluster, &server).await;
+        let vault = cluster.vault().await;
+        let container = container(&cluster).await;
+        let complete = BlobName::new("stray/complete.bak").unwrap();
+        stray(&cluster, &server, &complete).await.unwrap();
+        let broken = BlobName::new("stray/broken.bak").unwrap();
+        server.fault("network slow vault.test 500ms").await;
+        server.lose_next("BACKUP DATABASE", Duration::from_millis(1_200));
+        stray(&cluster, &server, &broken).await.unwrap_err();
+        cluster.end(&server, End::Kill);
+        let look = async |name: &BlobName| cluster.shelf.look(&container, name).await.unwrap();
+        assert!(look(&broken).await.unwrap().lease.is_some());
+        let early = vault.clean_blob(&container, &broken).await.unwrap_err();
+        assert_eq!(early.code(), Code::Bac2UrlLeased);
+        let taken = vault.clean_blob(&container, &complete).await.unwrap_err();
+        assert_eq!(taken.code(), Code::Bac2UrlTaken);
+        cluster.pass(10 * MINUTE).await;
+        assert!(look(&broken).await.is_some(), "not quiet for long enough");
+        cluster.pass(20 * MINUTE).await;
+        assert_eq!(look(&broken).await, None);
+        cluster.pass(20 * MINUTE).await;
+        assert!(look(&complete).await.is_some());
+        assert_eq!(codes(&cluster).await, [Code::Bac2CatalogDisagrees]);
+        let point = &cluster.points().await[0];
+        assert_eq!(point.grade, Grade::Proved, "the vault's own is as it was");
+    });
+}
+
+#[test]
+fn a_point_that_the_catalog_lost_is_made_again_of_its_record() {
+    let cluster = Cluster::new(22);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = backed_up(&cluster, &server).await;
+        let (point, before) = (cluster.points().await.remove(0), cluster.item(item).await);
+        cluster.crash_vault();
+        // The catalog is put back to a copy from before the backup.
+        let key = cluster.vault().await.id().to_string();
+        {
+            let catalog = cluster.open_catalog();
+            let mut tx = catalog.begin().await.unwrap();
+            let found = demand::<Point>(tx.as_mut(), &key, &point.id.to_string())
+                .await
+                .unwrap();
+            delete(tx.as_mut(), &found).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        by_hand::<Item>(&cluster, item.to_string(), |item| {
+            item.last.clear();
+            item.base = None;
+        })
+        .await;
+        cluster.start_vault().await;
+        cluster.pass(MINUTE).await;
+        assert_eq!(cluster.points().await, [point]);
+        let after = cluster.item(item).await;
+        assert_eq!((after.last, after.base), (before.last, before.base));
+        assert_eq!(codes(&cluster).await, [Code::Bac2CatalogDisagrees]);
+    });
+}
+
+#[test]
+fn a_point_whose_blobs_are_gone_or_changed_says_so() {
+    let cluster = Cluster::new(23);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = backed_up(&cluster, &server).await;
+        let vault = cluster.vault().await;
+        let job = vault
+            .back_up(item, BackupKind::CopyOnlyFull, Some(30))
+            .await
+            .unwrap();
+        cluster.done(job).await;
+        drop(vault);
+        let points = cluster.points().await;
+        cluster.crash_vault();
+        by_hand::<Point>(&cluster, points[0].id.to_string(), |point| {
+            point.blobs = vec!["shop/gone.bak".to_owned()];
+        })
+        .await;
+        by_hand::<Point>(&cluster, points[1].id.to_string(), |point| point.bytes += 1).await;
+        cluster.start_vault().await;
+        cluster.pass(MINUTE).await;
+        let points = cluster.points().await;
+        assert!(points.iter().take(2).all(|point| point.grade == Grade::Disputed));
+        let codes = codes(&cluster).await;
+        assert!(codes.contains(&Code::Bac2StoreDamaged) && codes.contains(&Code::Bac2CatalogDisagrees));
+        // The chain stood on the one that is gone: a full is taken.
+        cluster.pass(30 * MINUTE).await;
+        let points = cluster.points().await;
+        assert_eq!(points.len(), 3, "{points:#?}");
+        assert_eq!(
+            (points[2].kind, points[2].grade),
+            (BackupKind::Full, Grade::Proved)
+        );
+    });
+}
+
+#[test]
+fn a_deleted_item_ends_when_its_time_is_over_and_not_before_its_points() {
+    let cluster = Cluster::new(24);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let items = protected(&cluster, &server, &["Shop", "Empty"], late()).await;
+        let vault = cluster.start_vault().await;
+        let job = vault.back_up(items[0], BackupKind::Full, None).await.unwrap();
+        cluster.done(job).await;
+        for item in &items {
+            vault.unprotect(*item, Data::Delete).await.unwrap();
+        }
+        drop(vault);
+        cluster.crash_vault();
+        cluster.pass(13 * DAY).await;
+        cluster.start_vault().await;
+        cluster.pass(30 * MINUTE).await;
+        assert_eq!(cluster.records::<Item>().await.len(), 2, "14 days are not over");
+        cluster.crash_vault();
+        cluster.pass(DAY).await;
+        cluster.start_vault().await;
+        cluster.pass(30 * MINUTE).await;
+        let left = cluster.records::<Item>().await;
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].id, items[0]);
+        assert!(matches!(left[0].protection, Protection::SoftDeleted { .. }));
+        assert_eq!(cluster.points().await.len(), 1);
+    });
+}
+
+#[test]
+fn old_jobs_are_forgotten() {
+    let cluster = Cluster::new(25);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = backed_up(&cluster, &server).await;
+        let vault = cluster.vault().await;
+        vault.suspend(item).await.unwrap();
+        drop(vault);
+        cluster.crash_vault();
+        cluster.pass(89 * DAY).await;
+        cluster.start_vault().await;
+        cluster.pass(MINUTE).await;
+        assert_eq!(cluster.records::<Job>().await.len(), 1);
+        cluster.crash_vault();
+        cluster.pass(2 * DAY).await;
+        cluster.start_vault().await;
+        cluster.pass(MINUTE).await;
+        assert!(cluster.records::<Job>().await.is_empty());
+        assert_eq!(cluster.points().await.len(), 1);
+    });
+}
