@@ -39,3 +39,42 @@ impl Vault {
         }
     }
 }
+
+/// A protected database, with a full of that time.
+#[cfg(test)]
+fn item_of_tests(full: Option<jiff::Timestamp>) -> catalog::record::Item {
+    use catalog::record::{
+        ContainerId, DatabaseId, Item, ItemId, JobId, LastBackup, PointId, PolicyId, Protection, ServerId,
+    };
+    use uuid::Uuid;
+
+    let last = full.map(|at| {
+        let last = LastBackup {
+            job: JobId(Uuid::nil()),
+            point: PointId(Uuid::nil()),
+            at,
+        };
+        (schedule::BackupKind::Full, last)
+    });
+    Item {
+        id: ItemId(Uuid::nil()),
+        database: DatabaseId(Uuid::nil()),
+        server: ServerId(Uuid::nil()),
+        policy: PolicyId(Uuid::nil()),
+        policy_version: 1,
+        inconsistent: None,
+        protection: Protection::Protected,
+        container: ContainerId(Uuid::nil()),
+        since: jiff::Timestamp::UNIX_EPOCH,
+        took_over: None,
+        foreign_owner: None,
+        scheduled: std::collections::BTreeMap::new(),
+        due: std::collections::BTreeMap::new(),
+        last: last.into_iter().collect(),
+        failures: std::collections::BTreeMap::new(),
+        log_end: None,
+        base: None,
+        healing: None,
+        healed: None,
+    }
+}

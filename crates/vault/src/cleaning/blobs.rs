@@ -141,7 +141,11 @@ impl Vault {
                         Fate::Stays => drop(met.insert(key)),
                         // One that was used or changed meanwhile is refused, and looked at again by the next sweep.
                         Fate::Goes => drop(self.remove(&name, blob).await),
-                        Fate::IsReported => strange.push(blob.name.to_string()),
+                        // It stays in mind, or the next sweep would take it for new and its notice for settled.
+                        Fate::IsReported => {
+                            met.insert(key);
+                            strange.push(blob.name.to_string());
+                        }
                     }
                 }
             }

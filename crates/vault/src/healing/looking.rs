@@ -3,13 +3,14 @@
 //! A database whose fulls fail, or whose policy takes them rarely, would otherwise be found broken by its next log only, and one without
 //! log backups never.
 
+use std::collections::BTreeMap;
+
 use catalog::record::{Database, HealingReason, Item, Policy, PolicyId, Protection};
 use catalog::{Query, Range, Scope, Slot, page};
 use faults::Fault;
 use jiff::{SignedDuration, Timestamp};
 use schedule::BackupKind;
 use schedule::policy::Mode;
-use std::collections::BTreeMap;
 
 use crate::records::fault;
 use crate::vault::Vault;
@@ -67,6 +68,76 @@ fn broken(item: &Item, policy: &Policy, now: Timestamp) -> Option<HealingReason>
                 .get(&BackupKind::Full)
                 .is_some_and(|count| *count > 0);
             failed.then_some(HealingReason::FullMissing)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::record::{ForeignOwner, HealingReason, Item, Policy, PolicyId, Protection};
+    use jiff::Timestamp;
+    use schedule::policy::Mode;
+    use schedule::{BackupKind, Days};
+    use uuid::Uuid;
+
+    use super::broken;
+    use crate::healing::item_of_tests;
+
+    fn policy(mode: Mode) -> Policy {
+        let mut policy = schedule::Policy::daily("daily", "01:00".parse().unwrap(), Days(30));
+        policy.mode = mode;
+        Policy {
+            id: PolicyId(Uuid::nil()),
+            policy,
+            created: Timestamp::UNIX_EPOCH,
+            changed: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_full_is_missed_when_it_failed_or_is_older_than_fifteen_days() {
+        let full_at = |text: &str| item_of_tests(Some(text.parse().unwrap()));
+        let failed = |mut item: Item| {
+            item.failures.insert(BackupKind::Full, 1);
+            item
+        };
+        let owned = |owns_base: bool| {
+            let mut item = full_at("2026-01-01T00:00:00Z");
+            item.foreign_owner = Some(ForeignOwner {
+                owns_log: true,
+                owns_base,
+                who: "another tool".to_owned(),
+                is_log_shipping: false,
+            });
+            item
+        };
+        let stopped = {
+            let mut item = full_at("2026-01-01T00:00:00Z");
+            item.protection = Protection::Stopped {
+                since: Timestamp::UNIX_EPOCH,
+            };
+            item
+        };
+        let old = Some(HealingReason::FullTooOld);
+        let cases = [
+            (full_at("2026-01-16T00:00:00Z"), Mode::Standard, None),
+            (full_at("2026-01-15T23:59:59Z"), Mode::Standard, old),
+            (full_at("2026-01-01T00:00:00Z"), Mode::Shadow, None),
+            (owned(true), Mode::Standard, None),
+            (owned(false), Mode::Standard, old),
+            (stopped, Mode::Standard, None),
+            // A full that was never due is not missing.
+            (item_of_tests(None), Mode::Standard, None),
+            (
+                failed(item_of_tests(None)),
+                Mode::Standard,
+                Some(HealingReason::FullMissing),
+            ),
+            (failed(full_at("2026-01-16T00:00:00Z")), Mode::Standard, None),
+        ];
+        let now = "2026-01-31T00:00:00Z".parse().unwrap();
+        for (item, mode, expected) in cases {
+            assert_eq!(broken(&item, &policy(mode), now), expected, "{item:?}");
         }
     }
 }
