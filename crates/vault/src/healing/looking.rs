@@ -30,11 +30,14 @@ impl Vault {
                 page::<Item>(tx.as_mut(), &query).await.map_err(fault)?
             };
             for item in found.records.into_iter().map(|item| item.record) {
-                if !policies.contains_key(&item.policy) {
-                    let policy = self.get::<Policy>(item.policy).await?.record;
-                    policies.insert(item.policy, policy);
-                }
-                let Some(reason) = broken(&item, &policies[&item.policy], now) else {
+                let policy = match policies.get(&item.policy) {
+                    Some(known) => known,
+                    None => {
+                        let read = self.get::<Policy>(item.policy).await?.record;
+                        &*policies.entry(item.policy).or_insert(read)
+                    }
+                };
+                let Some(reason) = broken(&item, policy, now) else {
                     continue;
                 };
                 let database = self.get::<Database>(item.database).await?.record;
