@@ -32,6 +32,8 @@ struct Kept {
     work: BackupWork,
     /// It puts the chain right: logs stand on it from now on.
     anchors: bool,
+    /// The vault took it to heal, in place of nothing or of another kind: one such full a day. What a user asked for is none.
+    is_the_vaults: bool,
     /// A healing backup was wanted, and this is one.
     heals: bool,
     warnings: Vec<Fault>,
@@ -76,9 +78,11 @@ impl Vault {
         let point = self.point(doing, ground, &work, judged, set).await?;
         self.put_set_record(ground, &container, &point).await?;
         let is_usable = point.grade != Grade::Disputed;
-        let is_healing = matches!(doing.job.trigger, Trigger::Healing { .. }) || work.converted.is_some();
+        let by_healing = matches!(doing.job.trigger, Trigger::Healing { .. });
+        let is_healing = by_healing || work.converted.is_some();
         let kept = Kept {
             anchors: is_usable && point.kind.is_full() && is_healing,
+            is_the_vaults: by_healing || (work.converted.is_some() && work.asked != work.kind),
             heals: is_usable && point.kind == BackupKind::Full,
             warnings,
             log_end_before: ground.item.log_end.clone(),
@@ -406,7 +410,7 @@ fn advance(item: &mut Item, kept: &Kept, point: PointId, job: catalog::record::J
     if kept.heals || is_wanted == Some(kind) {
         item.healing = None;
     }
-    if kept.anchors {
+    if kept.anchors && kept.is_the_vaults {
         item.healed = Some(kept.point.ended);
     }
 }

@@ -152,6 +152,14 @@ fn a_point_whose_blobs_are_gone_or_changed_says_so() {
         assert!(points.iter().take(2).all(|point| point.grade == Grade::Disputed));
         let codes = codes(&cluster).await;
         assert!(codes.contains(&Code::Bac2StoreDamaged) && codes.contains(&Code::Bac2CatalogDisagrees));
+        // The chain stood on the one that is gone: a full is taken.
+        cluster.pass(30 * MINUTE).await;
+        let points = cluster.points().await;
+        assert_eq!(points.len(), 3, "{points:#?}");
+        assert_eq!(
+            (points[2].kind, points[2].grade),
+            (BackupKind::Full, Grade::Proved)
+        );
     });
 }
 
