@@ -3,6 +3,8 @@
 //!
 //! `cargo test -p bac2-vault --test day -- --ignored --nocapture`; `BAC2_DAY_HOURS` for less or more than 24.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../world/mod.rs"]
 mod world;
 

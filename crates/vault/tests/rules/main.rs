@@ -1,5 +1,7 @@
 //! What the vault must do, rule by rule, in the simulated world: one file for each area, one binary for all.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -283,7 +283,7 @@ fn another_instance_behind_the_address_is_not_taken_for_the_one() {
         let id = vault.add_server(of(&server, "sql")).await.unwrap();
         cluster.end(&server, End::Stop);
         cluster.server_with("sql1", None, Version::V2022, |settings| {
-            settings.machine = "OTHER".to_owned()
+            settings.machine = "OTHER".to_owned();
         });
         vault.start(&cluster, id).await;
         assert_eq!(fault(&cluster, id).await, Some(Code::Bac2InstanceChanged));

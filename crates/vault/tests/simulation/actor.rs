@@ -30,8 +30,6 @@ pub(crate) struct Truth {
     pub(crate) recreated: Vec<DatabaseId>,
     /// What was done, by word, and how often it could be.
     pub(crate) done: BTreeMap<String, u32>,
-    /// When the vault did not run, by true time, and when its clock was wrong: schedules are judged with these in mind.
-    pub(crate) down: Vec<(Duration, Duration)>,
     /// Whether a clock of the vault jumped.
     pub(crate) vault_clock_jumped: bool,
     /// When all trouble was over.
@@ -69,7 +67,6 @@ impl Actor {
                 rewound: Vec::new(),
                 recreated: Vec::new(),
                 done: BTreeMap::new(),
-                down: Vec::new(),
                 vault_clock_jumped: false,
                 calm_since: Duration::ZERO,
             },

@@ -2,6 +2,8 @@
 //!
 //! `BAC2_VAULT_SEEDS=N` plays N seeds, `BAC2_VAULT_SEED=S` that one alone, and tells its story. The same seed is the same run.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -132,7 +132,7 @@ impl Drop for Running {
 
 /// How a batch ended.
 enum Ended {
-    Whole(Session),
+    Whole(Box<Session>),
     Lost,
 }
 
@@ -204,7 +204,7 @@ impl Connection for Link {
             }
             polled.map(|session| {
                 running.work = None;
-                Ended::Whole(session)
+                Ended::Whole(Box::new(session))
             })
         })
         .await;
@@ -213,7 +213,7 @@ impl Connection for Link {
             return Err(self.lost());
         };
         let is_over = session.ended;
-        self.session = Some(session);
+        self.session = Some(*session);
         self.clock.sleep(TRIP).await;
         let was_asked = self.state.asked.swap(false, Ordering::SeqCst);
         match why {

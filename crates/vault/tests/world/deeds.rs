@@ -88,17 +88,17 @@ pub(crate) fn carry_out(
     path: &BlobPath,
     operation: BlobOperation,
     version: ApiVersion,
-    body: Bytes,
+    body: &Bytes,
 ) -> Answer {
     match operation {
-        BlobOperation::Put(ask) => put_blob(store, path, ask, &body),
+        BlobOperation::Put(ask) => put_blob(store, path, ask, body),
         BlobOperation::PutBlock(ask) => {
             let mut writer = store.begin_block(path, &ask.id, ask.length, ask.lease_id)?;
-            writer.write(&body)?;
+            writer.write(body)?;
             writer.commit()?;
             Ok(Response::new(Bytes::new()))
         }
-        BlobOperation::PutBlockList(ask) => put_block_list(store, path, ask, &body),
+        BlobOperation::PutBlockList(ask) => put_block_list(store, path, ask, body),
         BlobOperation::Get(ask) => get(store, path, &ask, version),
         BlobOperation::GetProperties {
             lease_id, conditions, ..
@@ -124,7 +124,7 @@ pub(crate) fn carry_out(
             reply.write_headers(answer.headers_mut());
             Ok(answer)
         }
-        of_pages => page_blob(store, path, of_pages, &body),
+        of_pages => page_blob(store, path, of_pages, body),
     }
 }
 

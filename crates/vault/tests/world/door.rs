@@ -215,7 +215,7 @@ impl Door {
             body = self.damaged(body);
         }
         self.uses().used(holder, &path, self.uptime());
-        let mut response = deeds::carry_out(store, &path, operation, parsed.version, body)?;
+        let mut response = deeds::carry_out(store, &path, operation, parsed.version, &body)?;
         if response.status() != StatusCode::PARTIAL_CONTENT {
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
         }

@@ -11,7 +11,7 @@
 //!
 //! Each test makes a [`Cluster`] and runs a scenario with [`Cluster::run`]; time passes only when all wait.
 
-#![allow(dead_code)] // Each test binary uses a part of it.
+#![allow(dead_code, unused_imports)] // Each test binary uses a part of it.
 
 pub(crate) mod cluster;
 pub(crate) mod connection;

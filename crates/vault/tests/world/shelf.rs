@@ -92,7 +92,7 @@ impl Shelves {
                 watched,
             }
         });
-        let lease_id = view.lease.id().map(|id| id.as_u128());
+        let lease_id = view.lease.id().map(azblob::lease::LeaseId::as_u128);
         Ok(Blob {
             name: name.clone(),
             size: if is_committed { view.size } else { 0 },
