@@ -1,8 +1,8 @@
 //! The vault's records, each with its keys: what hangs under a vault, in the words of its domain.
 //!
-//! Ground rules: ids are UUIDs and never used twice; times are UTC unless a field says that they are the server's own; LSNs are decimal
-//! numbers as SQL Server prints them; nothing here is a secret but [`Secret`], which is encrypted. A record holds facts, and no
-//! decision is made here: those are the vault's.
+//! Ground rules: ids are UUIDs and never used twice; times are UTC unless a field says that they are the server's own; LSNs are
+//! decimal numbers as SQL Server prints them; nothing here is a secret but [`Secret`], which is encrypted. A record holds facts,
+//! and no decision is made here: those are the vault's.
 
 pub mod container;
 pub mod database;

@@ -1,8 +1,8 @@
 //! Where an instance is, in the words that SQL Server's own tools use: `HOST`, `HOST,PORT`, `HOST\INSTANCE`.
 //!
-//! A port says where to connect; an instance without a port must be asked for at the SQL Server Browser of its host. Hosts are names or
-//! addresses of IPv4 or IPv6 (brackets may stand around the latter); `.` and `(local)` are this machine. Named pipes and shared memory are
-//! deliberately absent: a vault reaches its servers over the network.
+//! A port says where to connect; an instance without a port must be asked for at the SQL Server Browser of its host. Hosts are
+//! names or addresses of IPv4 or IPv6 (brackets may stand around the latter); `.` and `(local)` are this machine. Named pipes and
+//! shared memory are deliberately absent: a vault reaches its servers over the network.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

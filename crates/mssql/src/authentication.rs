@@ -1,7 +1,7 @@
 //! Who logs in.
 //!
-//! A [`Secret`] is never printed: not by Debug, not in an error, not in a log. It is overwritten in no special way when it is dropped; a machine
-//! whose memory others can read is lost anyway.
+//! A [`Secret`] is never printed: not by Debug, not in an error, not in a log. It is overwritten in no special way when it is
+//! dropped; a machine whose memory others can read is lost anyway.
 
 use std::fmt;
 
@@ -42,8 +42,8 @@ pub enum Authentication {
         /// Its password.
         password: Secret,
     },
-    /// The account that this process runs under: SSPI on Windows; on Linux Kerberos, with a ticket in the cache and the machine's GSSAPI
-    /// library. Neither has been tried against a real domain.
+    /// The account that this process runs under: SSPI on Windows; on Linux Kerberos, with a ticket in the cache and the machine's
+    /// GSSAPI library. Neither has been tried against a real domain.
     Windows {
         /// The service's name (`MSSQLSvc/host:port`) where it is not made of the address.
         service: Option<String>,

@@ -1,11 +1,11 @@
 //! The seam: what this crate asks of a connection, and how it comes by one.
 //!
-//! Everything above works over [`Connection`] and [`Connector`] alone. The real ones are in [`tds`](crate::tds), over Microsoft's client;
-//! a simulation implements both over sessions in its own process and its own time. A connection runs one batch at a time, and says of
-//! it everything that the server said: rows and messages go to a [`Sink`] as they come.
+//! Everything above works over [`Connection`] and [`Connector`] alone. The real ones are in [`tds`](crate::tds), over Microsoft's
+//! client; a simulation implements both over sessions in its own process and its own time. A connection runs one batch at a time,
+//! and says of it everything that the server said: rows and messages go to a [`Sink`] as they come.
 //!
-//! Invariant: [`Connection::batch`] returns `Ok` when the server finished the batch, whether its statements succeeded or not (that is
-//! what messages are for), and a [`Fault`] when the connection could not bring it to its end.
+//! Invariant: [`Connection::batch`] returns `Ok` when the server finished the batch, whether its statements succeeded or not
+//! (that is what messages are for), and a [`Fault`] when the connection could not bring it to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,7 +197,8 @@ pub enum ConnectError {
         address: String,
         /// Why.
         reason: String,
-        /// SHA-256 of the certificate it showed, in lower-case hex, so that a user can compare and pin it; `None` where it is not known.
+        /// SHA-256 of the certificate it showed, in lower-case hex, so that a user can compare and pin it; `None` where it is not
+        /// known.
         fingerprint: Option<String>,
     },
     /// SQL Server refused the login (18456 and its like).

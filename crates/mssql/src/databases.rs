@@ -1,7 +1,7 @@
 //! The databases of an instance, and their files.
 //!
-//! What the log's chain hangs on (`sys.database_recovery_status`) is asked apart from the rest: looking at it starts a database that AUTO_CLOSE has shut down, so such ones are
-//! left alone, and their chain is not known.
+//! What the log's chain hangs on (`sys.database_recovery_status`) is asked apart from the rest: looking at it starts a database
+//! that AUTO_CLOSE has shut down, so such ones are left alone, and their chain is not known.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
 //! What an instance says of itself.
 //!
-//! One question gets what every version answers, since SERVERPROPERTY is NULL for what a version does not know; the rest is asked where it exists and where the login
-//! may see it. What may not be seen is `None`, never an error: a vault must be able to say what is missing.
+//! One question gets what every version answers, since SERVERPROPERTY is NULL for what a version does not know; the rest is asked
+//! where it exists and where the login may see it. What may not be seen is `None`, never an error: a vault must be able to say
+//! what is missing.
 
 use crate::build::{Build, Edition};
 use crate::outcome::Row;

@@ -1,7 +1,8 @@
 //! msdb's history: a row for each backup that succeeded.
 //!
-//! Read on from the last row seen, so that a history of years costs nothing. Rows come in the order of `backup_set_id`, which is the order in which they were written and says
-//! nothing about LSNs. Times are on the server's clock, and history can be purged at any time: it confirms, it is not the catalog.
+//! Read on from the last row seen, so that a history of years costs nothing. Rows come in the order of `backup_set_id`, which is
+//! the order in which they were written and says nothing about LSNs. Times are on the server's clock, and history can be purged
+//! at any time: it confirms, it is not the catalog.
 
 use std::collections::BTreeMap;
 
@@ -112,8 +113,9 @@ pub async fn after(session: &mut Session, after: i32) -> Result<Vec<Set>, Error>
     with_devices(session, &rows).await
 }
 
-/// After which `backup_set_id` to read on: `known`, the newest that was read, where its row is there still; else what lies before the last
-/// `days` days. A row that is gone was purged, or msdb was put back to an earlier state and counts the same numbers again.
+/// After which `backup_set_id` to read on: `known`, the newest that was read, where its row is there still; else what lies before
+/// the last `days` days. A row that is gone was purged, or msdb was put back to an earlier state and counts the same numbers
+/// again.
 ///
 /// # Errors
 /// [`Error`]; [`Error::Refused`] without the right to read msdb.

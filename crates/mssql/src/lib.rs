@@ -7,13 +7,15 @@
 //!                                                                                    +-> run (how a BACKUP or RESTORE really ended)
 //! ```
 //!
-//! The real connection is [`tds`], over Microsoft's client `mssql-tds`; no type of it leaves that module. Everything else works over the two traits in
-//! [`connection`], so that a vault runs over simulated instances in one process and in simulated time.
+//! The real connection is [`tds`], over Microsoft's client `mssql-tds`; no type of it leaves that module. Everything else works
+//! over the two traits in [`connection`], so that a vault runs over simulated instances in one process and in simulated time.
 //!
-//! Invariants: no text from outside reaches a statement but through [`quoting`]; no secret is in an error, a log or a Debug; whether a BACKUP
-//! succeeded is SQL Server's own word (message 3014, or msdb's row), never a guess; nothing that a server sends grows without limit.
+//! Invariants: no text from outside reaches a statement but through [`quoting`]; no secret is in an error, a log or a Debug;
+//! whether a BACKUP succeeded is SQL Server's own word (message 3014, or msdb's row), never a guess; nothing that a server sends
+//! grows without limit.
 //!
-//! Deliberately absent: a pool (sessions are few and long), parameters (what is asked is built here, and quoted), and any decision about what to back up.
+//! Deliberately absent: a pool (sessions are few and long), parameters (what is asked is built here, and quoted), and any
+//! decision about what to back up.
 
 pub mod activity;
 pub mod address;

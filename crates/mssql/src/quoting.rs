@@ -1,7 +1,7 @@
 //! Names and texts as T-SQL: the only way in which anything from outside gets into a statement.
 //!
-//! An [`Identifier`] goes between brackets with `]` doubled, a [`Literal`] behind `N'` with `'` doubled; nothing else ends either. NUL is refused
-//! because tools and logs cut texts there, so that what a human reviews is not what runs.
+//! An [`Identifier`] goes between brackets with `]` doubled, a [`Literal`] behind `N'` with `'` doubled; nothing else ends
+//! either. NUL is refused because tools and logs cut texts there, so that what a human reviews is not what runs.
 
 use std::fmt;
 

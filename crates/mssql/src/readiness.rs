@@ -1,7 +1,8 @@
 //! Whether an instance and its databases are ready, and the T-SQL that makes them so.
 //!
-//! Each probe says one thing, whether it is needed or only advised, and how to mend it where a statement can. What was gathered already is judged without asking
-//! again; only the way to the vault's door needs a statement of its own, because nobody but SQL Server can tell whether SQL Server gets there.
+//! Each probe says one thing, whether it is needed or only advised, and how to mend it where a statement can. What was gathered
+//! already is judged without asking again; only the way to the vault's door needs a statement of its own, because nobody but SQL
+//! Server can tell whether SQL Server gets there.
 
 use crate::build::Build;
 use crate::databases::{Database, RecoveryModel, State};
@@ -253,7 +254,8 @@ pub enum Door {
     NoContainer,
     /// The door refused the signature: wrong, or expired (5, 86).
     Refused,
-    /// The door's certificate is not trusted by that machine (50 on Windows, where a malformed signature gives the same; 12175 on Linux).
+    /// The door's certificate is not trusted by that machine (50 on Windows, where a malformed signature gives the same; 12175 on
+    /// Linux).
     NotTrusted,
     /// The name has no address there (12007).
     NoName,
@@ -263,8 +265,8 @@ pub enum Door {
     Unclear(Vec<Message>),
 }
 
-/// Asks for a blob that is not there, by RESTORE LABELONLY: `url` must be in the vault's container, and free. What the errors mean is documented for few
-/// of them and has not been tried on a real server.
+/// Asks for a blob that is not there, by RESTORE LABELONLY: `url` must be in the vault's container, and free. What the errors
+/// mean is documented for few of them and has not been tried on a real server.
 ///
 /// # Errors
 /// [`ProbeError`].

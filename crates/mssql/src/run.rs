@@ -1,10 +1,12 @@
 //! BACKUP and RESTORE, from sending them to knowing how they ended.
 //!
-//! SQL Server says it in one way: message 3014. It is success also where errors stand beside it (3009: the history could not be written), and without
-//! it nothing is. Where the connection is lost before the last word, a backup is looked for in msdb, by the description that is its own; as long as the
-//! request is still running, it is waited for. What cannot be found out is [`Verdict::Unknown`], never a guess.
+//! SQL Server says it in one way: message 3014. It is success also where errors stand beside it (3009: the history could not be
+//! written), and without it nothing is. Where the connection is lost before the last word, a backup is looked for in msdb, by the
+//! description that is its own; as long as the request is still running, it is waited for. What cannot be found out is
+//! [`Verdict::Unknown`], never a guess.
 //!
-//! Progress comes from sys.dm_exec_requests over a second connection, because no message arrives before the statement's end; bytes are the door's to count.
+//! Progress comes from sys.dm_exec_requests over a second connection, because no message arrives before the statement's end;
+//! bytes are the door's to count.
 
 use std::time::Duration;
 
@@ -24,7 +26,8 @@ use crate::statement::{Backup, Restore};
 pub struct Patience {
     /// The statement's own time; `None` for as long as it takes.
     pub within: Option<Duration>,
-    /// LOCK_TIMEOUT: how long another backup of the database may be in the way until it ends in 3023. Without one, SQL Server waits for ever.
+    /// LOCK_TIMEOUT: how long another backup of the database may be in the way until it ends in 3023. Without one, SQL Server
+    /// waits for ever.
     pub locks: Duration,
     /// How often progress is asked for.
     pub progress: Duration,
@@ -160,15 +163,16 @@ impl<'a> Runner<'a> {
         self.session.close().await;
     }
 
-    /// Runs a backup. Its description must be its own among all of the server: it is how a backup is found whose connection was lost.
+    /// Runs a backup. Its description must be its own among all of the server: it is how a backup is found whose connection was
+    /// lost.
     pub async fn backup(&mut self, backup: &Backup, watch: &mut dyn Watch) -> Report {
         let text = backup.to_string();
         self.run(&text, message::SUCCEEDED, Some(&backup.description), watch)
             .await
     }
 
-    /// Runs a restore. Where the connection is lost and the restore is over, its end is unknown: the state of the database and `redo_start_lsn` tell where it
-    /// stands ([`databases`](crate::databases)).
+    /// Runs a restore. Where the connection is lost and the restore is over, its end is unknown: the state of the database and
+    /// `redo_start_lsn` tell where it stands ([`databases`](crate::databases)).
     pub async fn restore(&mut self, restore: &Restore, watch: &mut dyn Watch) -> Report {
         self.run(&restore.to_string(), message::SUCCEEDED, None, watch)
             .await

@@ -30,7 +30,8 @@ pub struct Limits {
     pub rows: usize,
     /// Bytes of all values, about.
     pub bytes: usize,
-    /// Messages that are kept. What comes later is counted, and kept only where it decides: errors of up to as many again, and 3014.
+    /// Messages that are kept. What comes later is counted, and kept only where it decides: errors of up to as many again, and
+    /// 3014.
     pub messages: usize,
 }
 

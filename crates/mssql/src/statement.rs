@@ -1,7 +1,8 @@
 //! Statements as types, printed as T-SQL.
 //!
-//! What prints here runs as it is: names and texts are quoted by [`quoting`](crate::quoting), numbers are numbers, and what SQL Server refuses together
-//! cannot be put together, or is refused before it is sent. A statement with a secret in it prints to a [`Secret`](crate::Secret) and to nothing else.
+//! What prints here runs as it is: names and texts are quoted by [`quoting`](crate::quoting), numbers are numbers, and what SQL
+//! Server refuses together cannot be put together, or is refused before it is sent. A statement with a secret in it prints to a
+//! [`Secret`](crate::Secret) and to nothing else.
 
 pub mod backup;
 pub mod choice;

@@ -1,8 +1,8 @@
 //! How the server's certificate is judged.
 //!
-//! Every SQL Server encrypts; a fresh one with a certificate that it signed itself, which no authority vouches for. So there is a choice, and it
-//! is the user's: have the certificate verified, pin the one that was seen and compared, or trust whatever answers. The password is
-//! sent only after the judgement.
+//! Every SQL Server encrypts; a fresh one with a certificate that it signed itself, which no authority vouches for. So there is a
+//! choice, and it is the user's: have the certificate verified, pin the one that was seen and compared, or trust whatever
+//! answers. The password is sent only after the judgement.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,8 @@ pub enum Trust {
     Pin(Fingerprint),
     /// Encrypted, but to whoever answers. A man in the middle learns the password.
     Anyone,
-    /// Not encrypted but for the password's packet where the server can do that. Only towards this machine itself, for tests; elsewhere refused.
+    /// Not encrypted but for the password's packet where the server can do that. Only towards this machine itself, for tests;
+    /// elsewhere refused.
     Unencrypted,
 }
 

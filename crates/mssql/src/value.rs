@@ -1,7 +1,8 @@
 //! What a column of a result holds.
 //!
-//! A value carries what was on the wire and no more: times are on the clock of the server that sent them, and only `datetimeoffset`
-//! says how that clock stood to UTC. Deliberately absent: `xml`, `json`, `vector` and user types, which no catalog that is read here uses.
+//! A value carries what was on the wire and no more: times are on the clock of the server that sent them, and only
+//! `datetimeoffset` says how that clock stood to UTC. Deliberately absent: `xml`, `json`, `vector` and user types, which no
+//! catalog that is read here uses.
 
 use std::fmt;
 

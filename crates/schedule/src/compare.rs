@@ -1,8 +1,8 @@
 //! What changes when one policy takes the place of another: every field, and whether points would be kept for a shorter time.
 //!
-//! *Reduces retention* is told from the two policies alone, for whatever points there are, and on the safe side: where another day or
-//! another zone makes a rule choose other fulls, those it chose before may be lost, and that is a reduction. For given points
-//! [`crate::keep::shortened`] tells exactly.
+//! *Reduces retention* is told from the two policies alone, for whatever points there are, and on the safe side: where another
+//! day or another zone makes a rule choose other fulls, those it chose before may be lost, and that is a reduction. For given
+//! points [`crate::keep::shortened`] tells exactly.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -54,8 +54,8 @@ impl Comparison {
         !self.reductions.is_empty()
     }
 
-    /// Whether when and how backups run changes, or anything else that an item has to learn; a new name or description alone does not
-    /// count.
+    /// Whether when and how backups run changes, or anything else that an item has to learn; a new name or description alone does
+    /// not count.
     pub fn concerns_items(&self) -> bool {
         let told = |change: &Change| change.field != "name" && change.field != "description";
         self.changes.iter().any(told)
@@ -149,8 +149,8 @@ fn reductions(old: &Policy, new: &Policy) -> Vec<String> {
     found
 }
 
-/// Whether a list still names all it named. What is added takes no choice away: a full that was the first since a day of the rule is the
-/// first since any later day before it as well.
+/// Whether a list still names all it named. What is added takes no choice away: a full that was the first since a day of the rule
+/// is the first since any later day before it as well.
 fn still<T: PartialEq>(new: &[T], old: &[T]) -> bool {
     old.iter().all(|item| new.contains(item))
 }

@@ -1,7 +1,7 @@
 //! What a policy means for one database: which of its types of backup SQL Server can make of it, and why the others are skipped.
 //!
-//! The rule for what cannot be made is that of Azure Backup: a *scheduled* backup of such a type is skipped, with a warning beside the
-//! item; one that a user starts fails. Which replica of an availability group a backup runs on is none of this.
+//! The rule for what cannot be made is that of Azure Backup: a *scheduled* backup of such a type is skipped, with a warning
+//! beside the item; one that a user starts fails. Which replica of an availability group a backup runs on is none of this.
 
 use std::fmt;
 
@@ -93,8 +93,8 @@ pub enum Unsupported {
 }
 
 impl Unsupported {
-    /// Whether it passes without a change of settings or policy: the database is in a state, not of a kind. A slot that falls into such a
-    /// state was missed; one of a type that is not possible at all was not.
+    /// Whether it passes without a change of settings or policy: the database is in a state, not of a kind. A slot that falls
+    /// into such a state was missed; one of a type that is not possible at all was not.
     pub const fn is_passing(self) -> bool {
         matches!(self, Self::NotOnline | Self::Standby)
     }
@@ -197,8 +197,8 @@ impl Application {
         Self { runs, skipped }
     }
 
-    /// Whether Azure Backup's warning "Backup type unsupported" stands beside the item: a type is skipped for what the database is, and
-    /// not for the state it is in.
+    /// Whether Azure Backup's warning "Backup type unsupported" stands beside the item: a type is skipped for what the database
+    /// is, and not for the state it is in.
     pub fn warns_of_type(&self) -> bool {
         self.skipped.iter().any(|skipped| !skipped.reason.is_passing())
     }

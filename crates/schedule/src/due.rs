@@ -1,8 +1,8 @@
 //! What is due for an item now, after however long an outage.
 //!
-//! Of each type at most one backup runs, for the newest slot; the older ones that were not kept are missed and counted, never made up
-//! for one by one. Those that are due at once begin in the order of [`BackupKind`]: a full before a differential before a log. A full
-//! takes the place of a differential that is due with it, or has the same slot, which would hold nothing.
+//! Of each type at most one backup runs, for the newest slot; the older ones that were not kept are missed and counted, never
+//! made up for one by one. Those that are due at once begin in the order of [`BackupKind`]: a full before a differential before a
+//! log. A full takes the place of a differential that is due with it, or has the same slot, which would hold nothing.
 
 use std::collections::BTreeMap;
 
@@ -127,9 +127,9 @@ impl Schedule {
     }
 }
 
-/// Spreads items evenly over a window from `from` on: each item with the moment at which it may begin, in this order. Which comes first
-/// depends on the ids alone, so that it is fair over the instances and the same for everybody who asks. For what is due all at once and
-/// has no slot of its own, as healing fulls after an outage.
+/// Spreads items evenly over a window from `from` on: each item with the moment at which it may begin, in this order. Which comes
+/// first depends on the ids alone, so that it is fair over the instances and the same for everybody who asks. For what is due all
+/// at once and has no slot of its own, as healing fulls after an outage.
 pub fn stagger<'a>(
     items: impl IntoIterator<Item = &'a str>,
     from: Timestamp,

@@ -1,7 +1,7 @@
 //! Delays that spread many items over a window, each the same on every machine and after every restart.
 //!
-//! An item's place comes from its id alone: FNV-1a over the bytes, then the finalizer of SplitMix64, so that ids which differ in their
-//! last digit lie far apart. Nothing is drawn by lot.
+//! An item's place comes from its id alone: FNV-1a over the bytes, then the finalizer of SplitMix64, so that ids which differ in
+//! their last digit lie far apart. Nothing is drawn by lot.
 
 use jiff::SignedDuration;
 

@@ -1,21 +1,22 @@
 //! How long recovery points are kept, by their age and the rules of a policy alone.
 //!
-//! What else a point is needed for is not known here: a full, or a differential, lives until the last of the points that stand on it
-//! is gone, and the newest restorable chain of a database for ever. Whoever knows chains says so with [`Kept::hold`] before anything
-//! is deleted.
+//! What else a point is needed for is not known here: a full, or a differential, lives until the last of the points that stand on
+//! it is gone, and the newest restorable chain of a database for ever. Whoever knows chains says so with [`Kept::hold`] before
+//! anything is deleted.
 //!
-//! **Which full is the week's, the month's, the year's.** A rule names days. The first full that was taken on such a day or after it,
-//! by the calendar of the policy's zone, is the rule's choice; it must have been taken before the rule's next day, and within
-//! [`REACH_DAYS`]. So a full that failed on the day is stood in for by the next one, and a database protected in November does not keep
-//! its first full for ten years as that of January. Azure Backup tags by day as well. A full counts for the day of the slot it was taken
-//! for, not for that on which it ended. Where the choice is one that our reader disputes, the first sound one is kept beside it.
+//! **Which full is the week's, the month's, the year's.** A rule names days. The first full that was taken on such a day or after
+//! it, by the calendar of the policy's zone, is the rule's choice; it must have been taken before the rule's next day, and within
+//! [`REACH_DAYS`]. So a full that failed on the day is stood in for by the next one, and a database protected in November does
+//! not keep its first full for ten years as that of January. Azure Backup tags by day as well. A full counts for the day of the
+//! slot it was taken for, not for that on which it ended. Where the choice is one that our reader disputes, the first sound one
+//! is kept beside it.
 //!
-//! **What counts.** Fulls that the schedule or healing took, copy-only ones of a shadow policy too. A full that a user started is kept
-//! for the time that was asked for; differentials and logs as their section says, whoever started them.
+//! **What counts.** Fulls that the schedule or healing took, copy-only ones of a shadow policy too. A full that a user started is
+//! kept for the time that was asked for; differentials and logs as their section says, whoever started them.
 //!
-//! **Changes.** The rules that are in force are applied to all points, old ones too. A choice never changes because points are added
-//! later; when a choice is deleted by hand, the next one takes its place. Days, weeks, months and years are those of the calendar,
-//! counted from the moment the backup finished.
+//! **Changes.** The rules that are in force are applied to all points, old ones too. A choice never changes because points are
+//! added later; when a choice is deleted by hand, the next one takes its place. Days, weeks, months and years are those of the
+//! calendar, counted from the moment the backup finished.
 
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
@@ -185,8 +186,8 @@ enum Term {
 }
 
 impl Term {
-    /// When a clock of the zone shows the same time of day so many days, weeks, months or years later; on the last day of a month that
-    /// is too short. What would leave the calendar ends with it.
+    /// When a clock of the zone shows the same time of day so many days, weeks, months or years later; on the last day of a month
+    /// that is too short. What would leave the calendar ends with it.
     fn end(self, zone: &Zone, from: Timestamp) -> Timestamp {
         let span = match self {
             Self::Days(count) => Span::new().try_days(count),

@@ -1,8 +1,8 @@
 //! What a policy may ask for: documented defaults that whoever runs the vault can raise or tighten.
 //!
 //! "Azure Backup" as a source is its support matrix and its documentation of policies for SQL Server; "own" is a choice of this
-//! project, with the reason beside it. Some bounds no limit can move, as the type of the value is too narrow for more or an arithmetic
-//! here stands on them; they are in [`Limits::tamed`].
+//! project, with the reason beside it. Some bounds no limit can move, as the type of the value is too narrow for more or an
+//! arithmetic here stands on them; they are in [`Limits::tamed`].
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! How old the newest restorable moment of a database may be before somebody is told.
 //!
-//! A policy may say so itself. Else, where logs run, it is twice their interval and the jitter: one log backup may fail and be made up
-//! for before anybody is woken. Where they do not, it is the longest time between two backups of data and [`SLACK`], time for the
-//! backup to run.
+//! A policy may say so itself. Else, where logs run, it is twice their interval and the jitter: one log backup may fail and be
+//! made up for before anybody is woken. Where they do not, it is the longest time between two backups of data and [`SLACK`], time
+//! for the backup to run.
 
 use crate::calendar::Weekday;
 use crate::database::Application;
@@ -11,8 +11,8 @@ use crate::local_time::LocalTime;
 use crate::period::Period;
 use crate::policy::Policy;
 
-/// What is added to the time between two backups of data: an hour for a day of 25, and four to run. Four hours are what operators of
-/// Azure Backup take for stuck; a full of 6 TB takes 4.8 at the 350 MB/s it states.
+/// What is added to the time between two backups of data: an hour for a day of 25, and four to run. Four hours are what operators
+/// of Azure Backup take for stuck; a full of 6 TB takes 4.8 at the 350 MB/s it states.
 pub const SLACK: Period = Period::hours(5);
 
 /// Minutes in a week.

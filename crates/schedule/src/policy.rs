@@ -1,10 +1,11 @@
 //! A policy: which backups run when, how they are written, how long their recovery points are kept, and what is watched.
 //!
-//! One document, JSON or TOML (`format.rs`); every field but the version and the full has a default, and `docs/policies.md` lists them
-//! all. What a type alone cannot tell, ranges and fields that exclude each other, is told by [`crate::validate()`].
+//! One document, JSON or TOML (`format.rs`); every field but the version and the full has a default, and `docs/policies.md` lists
+//! them all. What a type alone cannot tell, ranges and fields that exclude each other, is told by [`crate::validate()`].
 //!
-//! Deliberately absent: a switch for checksums (every backup has them), a second copy on the server's own disk (the data path has no
-//! agent that could split the stream), and what belongs to a server and not to a policy: instances to include, paths to restore to.
+//! Deliberately absent: a switch for checksums (every backup has them), a second copy on the server's own disk (the data path has
+//! no agent that could split the stream), and what belongs to a server and not to a policy: instances to include, paths to
+//! restore to.
 
 mod healing;
 mod retention;
@@ -165,8 +166,8 @@ const fn log_interval() -> Period {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct OnDemand {
-    /// How long fulls are kept where the user does not say. Default 45 days, as Azure Backup. Differentials and logs are kept as the
-    /// scheduled ones are.
+    /// How long fulls are kept where the user does not say. Default 45 days, as Azure Backup. Differentials and logs are kept as
+    /// the scheduled ones are.
     pub retention: Days,
 }
 

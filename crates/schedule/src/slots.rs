@@ -1,9 +1,9 @@
 //! When the backups of a policy are due.
 //!
-//! A slot is the moment for which a policy asks for one type of backup. Fulls and differentials are due when a clock of the policy's
-//! zone reaches their time of day ([`Zone::reaches`]: a time that the clock skips right after the gap, one that it shows twice the first
-//! time), logs in steps of elapsed time from the beginning of each local day. So their spacing is never more than the interval, on days
-//! of 23 and 25 hours too; the last step of a day that the interval does not divide is shorter.
+//! A slot is the moment for which a policy asks for one type of backup. Fulls and differentials are due when a clock of the
+//! policy's zone reaches their time of day ([`Zone::reaches`]: a time that the clock skips right after the gap, one that it shows
+//! twice the first time), logs in steps of elapsed time from the beginning of each local day. So their spacing is never more than
+//! the interval, on days of 23 and 25 hours too; the last step of a day that the interval does not divide is shorter.
 //!
 //! A backup of one item starts behind its slot by a delay of its own (`jitter.rs`), always before the next slot of that type.
 
@@ -137,8 +137,8 @@ impl Schedule {
         None
     }
 
-    /// When an item is to begin for a slot. The delay is the item's own and the same for each slot, so that it does not change the time
-    /// between two backups; it is shorter than the jitter of the policy, and than the time to the next slot of the type.
+    /// When an item is to begin for a slot. The delay is the item's own and the same for each slot, so that it does not change
+    /// the time between two backups; it is shorter than the jitter of the policy, and than the time to the next slot of the type.
     pub fn start_of(&self, slot: Slot, item: &str) -> Start {
         let next = self.next_after(slot.kind, slot.at);
         let gap = next.map(|next| next.at.duration_since(slot.at));
@@ -159,8 +159,8 @@ impl Schedule {
         }
     }
 
-    /// The slot that a backup of an item belongs to which began at `began`: the last one whose start is not later. None where the type
-    /// has no schedule.
+    /// The slot that a backup of an item belongs to which began at `began`: the last one whose start is not later. None where the
+    /// type has no schedule.
     pub fn placed(&self, kind: BackupKind, item: &str, began: Timestamp) -> Option<Placed> {
         let latest = self.start_of(self.latest(kind, began)?, item);
         let start = if latest.at <= began {

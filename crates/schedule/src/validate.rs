@@ -1,7 +1,7 @@
 //! Whether a policy makes sense: every fault at once, each with its field, and advice apart from faults.
 //!
-//! A fault refuses the policy, a warning does not. Both name the field by its path in the document, what was given, what is allowed and
-//! what to do.
+//! A fault refuses the policy, a warning does not. Both name the field by its path in the document, what was given, what is
+//! allowed and what to do.
 
 mod full;
 mod others;

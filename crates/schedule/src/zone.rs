@@ -1,8 +1,8 @@
 //! A time zone by its IANA name, with rules that come with this library.
 //!
 //! The machine's own zone and its zone files are never read, so that a policy means the same on every machine. When a wall clock
-//! reaches a local time is one rule here: the first moment at which it shows that time or a later one. So a time that the clock skips
-//! is reached right after the gap, and a time that it shows twice is reached the first time only.
+//! reaches a local time is one rule here: the first moment at which it shows that time or a later one. So a time that the clock
+//! skips is reached right after the gap, and a time that it shows twice is reached the first time only.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -62,7 +62,8 @@ impl Zone {
         self.rules.to_datetime(at)
     }
 
-    /// The first moment at which a clock of this zone shows this local time or a later one; at the ends of time the nearest there is.
+    /// The first moment at which a clock of this zone shows this local time or a later one; at the ends of time the nearest there
+    /// is.
     pub fn reaches(&self, local: DateTime) -> Timestamp {
         match self.rules.to_ambiguous_timestamp(local).offset() {
             AmbiguousOffset::Unambiguous { offset } => instant(local, offset),
@@ -141,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_time_in_the_gap_is_reached_right_after_it() {
-        // Clocks went from 02:00 to 03:00 at 01:00 UTC; from 02:00 to 02:30 at 15:30 UTC; and over a whole day, Samoa, at 10:00 UTC.
+        // Clocks went from 02:00 to 03:00 at 01:00 UTC; from 02:00 to 02:30 at 15:30 UTC; and over a whole day, Samoa, at 10:00
+        // UTC.
         for local in [
             "2026-03-29T02:00",
             "2026-03-29T02:30",

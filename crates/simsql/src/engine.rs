@@ -1,14 +1,15 @@
 //! The engine behind one database: 8 KiB pages in data files, tables as rows on pages, and a write-ahead log in virtual log files.
 //!
 //! Synchronous and single-threaded: whoever holds the [`Engine`] (one at a time, behind the database's mutex) calls; nothing here
-//! waits, and the only thing outside is the [`Disk`](crate::world::Disk). Long work (backup, restore) is cut into calls of bounded size by its callers, so that
-//! others get their turn between them.
+//! waits, and the only thing outside is the [`Disk`](crate::world::Disk). Long work (backup, restore) is cut into calls of
+//! bounded size by its callers, so that others get their turn between them.
 //!
-//! Invariants: no changed page reaches its file before the log record of the change is durable; a commit returns after its log
-//! is durable; each page in a file has its identity and a checksum (by the database's page verify option); an extent is in the GAM or it is free.
+//! Invariants: no changed page reaches its file before the log record of the change is durable; a commit returns after its log is
+//! durable; each page in a file has its identity and a checksum (by the database's page verify option); an extent is in the GAM
+//! or it is free.
 //!
-//! The layers, lowest first: pages in data files, `log` records in blocks, pages in memory under the write-ahead rule, `access` how the rest
-//! reaches them, allocation, rows of a table, which tables there are, then the deeds here.
+//! The layers, lowest first: pages in data files, `log` records in blocks, pages in memory under the write-ahead rule, `access`
+//! how the rest reaches them, allocation, rows of a table, which tables there are, then the deeds here.
 
 use bak::Lsn;
 use uuid::Uuid;
@@ -258,8 +259,8 @@ pub struct Redone {
     pub last_commit: Option<Moment>,
 }
 
-/// An open database. Its deeds are in the modules that each stand for one part of them: `create`, `open`, `transaction`, `rows`, `checkpoint`,
-/// `backup`, `restore`, `standby`.
+/// An open database. Its deeds are in the modules that each stand for one part of them: `create`, `open`, `transaction`, `rows`,
+/// `checkpoint`, `backup`, `restore`, `standby`.
 pub struct Engine {
     core: core::Core,
     tables: tables::Tables,

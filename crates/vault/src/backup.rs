@@ -5,8 +5,9 @@
 //!                                                      |  crash: asking  -^                    failing: what follows from a failure
 //! ```
 //!
-//! Outcome is SQL Server's word: message 3014, or the row in `msdb`. Proof is the vault's: what the verifier found in the stream while
-//! it arrived. Each step can be repeated: what was sent is written down before it is sent, and the point is written once for a set.
+//! Outcome is SQL Server's word: message 3014, or the row in `msdb`. Proof is the vault's: what the verifier found in the stream
+//! while it arrived. Each step can be repeated: what was sent is written down before it is sent, and the point is written once
+//! for a set.
 //!
 //! Deliberately absent: whether a backup is due (`scheduler`), when a healing one may begin (`healing`), and how long points live.
 
@@ -42,8 +43,8 @@ use crate::vault::Vault;
 pub const KEEP_DAYS_MAX: u32 = 36_135;
 
 impl Vault {
-    /// Takes a backup because a user wants one. `keep_days` is 1 to [`KEEP_DAYS_MAX`]; without it, a full is kept as its policy says of
-    /// backups on demand, anything else as the scheduled ones are.
+    /// Takes a backup because a user wants one. `keep_days` is 1 to [`KEEP_DAYS_MAX`]; without it, a full is kept as its policy
+    /// says of backups on demand, anything else as the scheduled ones are.
     ///
     /// # Errors
     /// The item is not protected, or one of that kind runs already.

@@ -1,7 +1,7 @@
 //! What interrupted backups leave behind, and what a crash of the vault left between catalog and store.
 //!
-//! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `blobs` removes what
-//! interrupted backups wrote; `purging` ends deleted items; `pruning` forgets old jobs and notices.
+//! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `blobs` removes
+//! what interrupted backups wrote; `purging` ends deleted items; `pruning` forgets old jobs and notices.
 //!
 //! Invariants: the store is believed; nothing that is sealed or complete is ever removed here, nothing that a connection uses, and
 //! nothing that a job that is not over names. Every sweep goes by pages and can be dropped at any await.
@@ -31,8 +31,9 @@ const COMPARE_EVERY: Duration = Duration::from_secs(24 * 3_600);
 const PAGE: usize = 500;
 
 impl Vault {
-    /// Makes catalog and store agree after a start: what the store has a record of is a recovery point, before a schedule looks for the
-    /// newest one. The other way, points whose blobs are gone, is the first sweep's, since it may take long and nothing waits for it.
+    /// Makes catalog and store agree after a start: what the store has a record of is a recovery point, before a schedule looks
+    /// for the newest one. The other way, points whose blobs are gone, is the first sweep's, since it may take long and nothing
+    /// waits for it.
     pub(crate) async fn reconcile(&self) {
         // A store or a catalog that fails now is met again by the first sweep, which begins with the same.
         let _ = self.adopt_records().await;

@@ -1,10 +1,10 @@
 //! Discovery: which databases an instance holds, and what became of those that were known.
 //!
-//! `seen` is what an instance answers, as records keep it; `compare` finds out what changed, and is pure; `applying` writes it down with all that
-//! follows; `looking` asks; `groups` looks after replicas; `due` says when.
+//! `seen` is what an instance answers, as records keep it; `compare` finds out what changed, and is pure; `applying` writes it
+//! down with all that follows; `looking` asks; `groups` looks after replicas; `due` says when.
 //!
-//! Invariants: an instance that is faulty is asked again by itself, ever more seldom; its state clears by itself; no other instance waits for
-//! it. A database that cannot be asked keeps what was known of it.
+//! Invariants: an instance that is faulty is asked again by itself, ever more seldom; its state clears by itself; no other
+//! instance waits for it. A database that cannot be asked keeps what was known of it.
 
 mod applying;
 mod compare;

@@ -2,8 +2,8 @@
 //!
 //! `telling` tells the vault's own sets from others' and keeps those, `owner` is the rule by which they own a chain.
 //!
-//! Invariants: a set is kept once, by instance and BackupSetGUID, so that reading a history again changes nothing; of each database a
-//! bounded number of the newest is kept. The history confirms and warns; recovery points never come of it.
+//! Invariants: a set is kept once, by instance and BackupSetGUID, so that reading a history again changes nothing; of each
+//! database a bounded number of the newest is kept. The history confirms and warns; recovery points never come of it.
 
 mod owner;
 mod telling;
@@ -23,8 +23,8 @@ use crate::vault::Vault;
 /// For how long a backup of another tool says that the tool is at work: two rounds of weekly fulls.
 pub const OWNER_DAYS: u32 = 14;
 
-/// Questions to `msdb` in one reading, [`history::BATCH`] rows each: an instance of 2,000 databases with logs every 15 minutes writes
-/// 2.7 million rows in 14 days.
+/// Questions to `msdb` in one reading, [`history::BATCH`] rows each: an instance of 2,000 databases with logs every 15 minutes
+/// writes 2.7 million rows in 14 days.
 const BATCHES_MAX: u32 = 1_000;
 
 impl Vault {

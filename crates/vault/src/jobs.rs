@@ -1,13 +1,14 @@
 //! Jobs: durable deeds of the vault, one state machine for all.
 //!
-//! A job is a record that is changed step by step; what runs it is a future in [`Vault::run`](crate::Vault::run), which a crash may drop
-//! at any await. So a step writes what it is about to do before it does it, and the next start finds out what became of it.
+//! A job is a record that is changed step by step; what runs it is a future in [`Vault::run`](crate::Vault::run), which a crash
+//! may drop at any await. So a step writes what it is about to do before it does it, and the next start finds out what became of
+//! it.
 //!
-//! `queue` lets jobs in, `listing` shows them, `waiting` is what waits for its `seats`, `runner` runs what has some, `doing` is a job as its
-//! work sees it, `ending` writes how it ended, `cancel` ends it early, `restart` makes good what a crash left.
+//! `queue` lets jobs in, `listing` shows them, `waiting` is what waits for its `seats`, `runner` runs what has some, `doing` is a
+//! job as its work sees it, `ending` writes how it ended, `cancel` ends it early, `restart` makes good what a crash left.
 //!
-//! Invariants: the state goes only where [`JobState::may_become`] allows; of one item and one kind of work, one job is open at a time; a
-//! job that was let in ends.
+//! Invariants: the state goes only where [`JobState::may_become`] allows; of one item and one kind of work, one job is open at a
+//! time; a job that was let in ends.
 
 mod cancel;
 mod doing;

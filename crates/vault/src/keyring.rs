@@ -1,7 +1,7 @@
 //! The key of secrets at rest. It lies in a file of its own, never in the catalog: who has the one without the other has nothing.
 //!
-//! AES-256-GCM with a random nonce for each secret; the secret's id is authenticated with it, so that records cannot be exchanged. A
-//! fingerprint of the key stands in each record: a wrong key file is told from a damaged record.
+//! AES-256-GCM with a random nonce for each secret; the secret's id is authenticated with it, so that records cannot be
+//! exchanged. A fingerprint of the key stands in each record: a wrong key file is told from a damaged record.
 
 use std::fmt;
 

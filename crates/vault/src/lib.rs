@@ -1,8 +1,8 @@
 //! The vault: which instances there are, which databases they hold, what protects them, and the backups that come of it.
 //!
-//! It knows SQL Server, the store behind the front door, its records, time and chance only through the small traits of [`world`], and
-//! runs as one future with no task, thread or timer of its own: in the product the machine polls it, in the simulation a seed does, and
-//! drops it at any await to see what a crash leaves behind.
+//! It knows SQL Server, the store behind the front door, its records, time and chance only through the small traits of [`world`],
+//! and runs as one future with no task, thread or timer of its own: in the product the machine polls it, in the simulation a seed
+//! does, and drops it at any await to see what a crash leaves behind.
 //!
 //! - [`registration`], [`readiness`], [`discovery`]: instances and what is on them.
 //! - [`policies`], [`protection`], [`selection`]: what shall be backed up, and how.

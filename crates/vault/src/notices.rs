@@ -1,7 +1,7 @@
 //! Notices: what people should know, one open notice for each matter.
 //!
-//! The same matter raised again is the same notice, counted; resolved, it is over, and the next time is a new one. Success is no matter
-//! for a notice.
+//! The same matter raised again is the same notice, counted; resolved, it is over, and the next time is a new one. Success is no
+//! matter for a notice.
 
 use catalog::keys::text;
 use catalog::record::{ItemId, JobId, Notice, NoticeId, ServerId};

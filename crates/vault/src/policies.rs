@@ -1,9 +1,10 @@
 //! Policies: made, changed, and brought to every item that follows them.
 //!
-//! A change of a policy is one write; after it, one job for each item brings the item to the new version, so that a policy of a thousand
-//! items fails for one of them and not for all. Until its job is done an item is behind, which [`Vault::inconsistent_items`] lists and
-//! [`Vault::repair_policy`] mends, which the vault also does by itself from time to time. Retention is read from the policy itself, so a change
-//! of it holds for the points that are there. `following` is the part of the items.
+//! A change of a policy is one write; after it, one job for each item brings the item to the new version, so that a policy of a
+//! thousand items fails for one of them and not for all. Until its job is done an item is behind, which
+//! [`Vault::inconsistent_items`] lists and [`Vault::repair_policy`] mends, which the vault also does by itself from time to time.
+//! Retention is read from the policy itself, so a change of it holds for the points that are there. `following` is the part of
+//! the items.
 
 mod following;
 #[cfg(test)]

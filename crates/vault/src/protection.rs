@@ -1,11 +1,10 @@
 //! Protection: which database follows which policy, from its first day to the last of its recovery points.
 //!
-//! `protecting` begins it, `stopping` ends, suspends and resumes it and deletes softly, `intents` protects what is found on an instance,
-//! `containers` is where backups go, `budget` how much is
-//! configured in a day.
+//! `protecting` begins it, `stopping` ends, suspends and resumes it and deletes softly, `intents` protects what is found on an
+//! instance, `containers` is where backups go, `budget` how much is configured in a day.
 //!
-//! Invariants: a database has one item at most; an item never moves to another database, not even of the same name; what was deleted
-//! keeps the time that was in force when it was.
+//! Invariants: a database has one item at most; an item never moves to another database, not even of the same name; what was
+//! deleted keeps the time that was in force when it was.
 
 mod budget;
 mod containers;

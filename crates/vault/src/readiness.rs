@@ -1,8 +1,8 @@
 //! Whether an instance is ready: what the vault needs, probed one by one, each with the T-SQL that mends it.
 //!
-//! `rights` is what the login may, `certificates` what encrypted databases hang on. A probe that fails and keeps the vault from working makes
-//! its instance faulty; the others are warnings. Deliberately absent: the way from the instance to the vault's store, which only a
-//! statement with a URL tries out; each backup does.
+//! `rights` is what the login may, `certificates` what encrypted databases hang on. A probe that fails and keeps the vault from
+//! working makes its instance faulty; the others are warnings. Deliberately absent: the way from the instance to the vault's
+//! store, which only a statement with a URL tries out; each backup does.
 
 mod certificates;
 mod rights;

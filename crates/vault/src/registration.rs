@@ -1,11 +1,11 @@
 //! Instances: registered under a name, marked as one vault's own, and let go again.
 //!
-//! `adding` registers, `changing` registers again and changes, `leaving` lets go; `marker` is what the vault writes into an instance, `identity`
-//! judges by it whether the one that answers is the one that was registered; `hosts` are machines with several instances, `many` reads
-//! registrations from a csv file, `logging_in` opens sessions.
+//! `adding` registers, `changing` registers again and changes, `leaving` lets go; `marker` is what the vault writes into an
+//! instance, `identity` judges by it whether the one that answers is the one that was registered; `hosts` are machines with
+//! several instances, `many` reads registrations from a csv file, `logging_in` opens sessions.
 //!
-//! Invariants: one instance belongs to one vault and is registered once in it; the record is there before the marker is; a secret is in the
-//! catalog only encrypted, and in a csv file never.
+//! Invariants: one instance belongs to one vault and is registered once in it; the record is there before the marker is; a secret
+//! is in the catalog only encrypted, and in a csv file never.
 
 mod adding;
 mod changing;

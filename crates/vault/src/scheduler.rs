@@ -1,7 +1,7 @@
 //! The scheduler: turns each slot of each policy into exactly one job, or one reported miss.
 //!
-//! An item says when it is due next, and the catalog finds it by that; so a look costs what is due and not what is protected. The slot,
-//! the job or the miss, and the item's next time are written in one transaction: a crash leaves all of it or nothing.
+//! An item says when it is due next, and the catalog finds it by that; so a look costs what is due and not what is protected. The
+//! slot, the job or the miss, and the item's next time are written in one transaction: a crash leaves all of it or nothing.
 //!
 //! `aligning` puts items right after a clock went back, `watching` looks after jobs that take too long.
 //!

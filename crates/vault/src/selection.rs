@@ -1,8 +1,9 @@
 //! The selection grammar that DBAs know from Ola Hallengren's scripts: `USER_DATABASES,-%test%`.
 //!
-//! Parts are parted by commas; a minus before a part takes away; `%` stands for any characters. `SYSTEM_DATABASES`, `USER_DATABASES`,
-//! `ALL_DATABASES` and `AVAILABILITY_GROUP_DATABASES` are sets; anything else is a name, in brackets where it has a comma, a minus at its
-//! beginning or spaces around it. What is taken away is away, in whatever order the parts come. Case does not count.
+//! Parts are parted by commas; a minus before a part takes away; `%` stands for any characters. `SYSTEM_DATABASES`,
+//! `USER_DATABASES`, `ALL_DATABASES` and `AVAILABILITY_GROUP_DATABASES` are sets; anything else is a name, in brackets where it
+//! has a comma, a minus at its beginning or spaces around it. What is taken away is away, in whatever order the parts come. Case
+//! does not count.
 
 use catalog::record::Database;
 use faults::{Code, Fault};

@@ -1,8 +1,8 @@
 //! The store behind the front door, as the vault sees it: containers with one revocable SAS each, blobs with their verdicts, and
 //! the records that lie beside the blobs.
 //!
-//! The store is the truth for bytes, leases, seals and verdicts. Records of sets lie in a container of their own beside the one that
-//! the instances write into, which no SAS opens: an instance can neither forge nor change one.
+//! The store is the truth for bytes, leases, seals and verdicts. Records of sets lie in a container of their own beside the one
+//! that the instances write into, which no SAS opens: an instance can neither forge nor change one.
 //!
 //! Deliberately absent: writing of backups (SQL Server does that), and any way to change a verdict.
 
@@ -49,8 +49,8 @@ pub trait Shelf: Send + Sync {
     /// Seals a blob that is committed and under no lease: no key, SAS or lease changes it any more. Sealed already is done.
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;
 
-    /// Breaks the lease of a blob that an interrupted backup left behind, and removes the blob. Refused where it changed since `seen`,
-    /// is sealed, or a connection uses it.
+    /// Breaks the lease of a blob that an interrupted backup left behind, and removes the blob. Refused where it changed since
+    /// `seen`, is sealed, or a connection uses it.
     async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError>;
 
     /// Writes a record beside the blobs, durably; the same name with the same bytes is done already, with others it is replaced.

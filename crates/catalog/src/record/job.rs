@@ -104,7 +104,8 @@ impl JobState {
         )
     }
 
-    /// Whether a job may go from this state to `next`. An ended one goes nowhere; a running one is queued again for another attempt.
+    /// Whether a job may go from this state to `next`. An ended one goes nowhere; a running one is queued again for another
+    /// attempt.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match self {

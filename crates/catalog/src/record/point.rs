@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::id::{ContainerId, DatabaseId, ItemId, JobId, PointId, PolicyId};
 
-/// A recovery point. Keys: `a` item and LastLSN (zero-padded), `b` container and BackupSetGUID (unique), `c` until when a user wants it kept,
-/// `d` item and end.
+/// A recovery point. Keys: `a` item and LastLSN (zero-padded), `b` container and BackupSetGUID (unique), `c` until when a user
+/// wants it kept, `d` item and end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Point {

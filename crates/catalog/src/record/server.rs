@@ -21,7 +21,8 @@ pub struct Host {
     pub included: Option<Vec<String>>,
 }
 
-/// An instance. Keys: `a` its name in lower case (unique), `b` when discovery is due while it is registered, `c` its host, `d` its marker.
+/// An instance. Keys: `a` its name in lower case (unique), `b` when discovery is due while it is registered, `c` its host, `d`
+/// its marker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Server {

@@ -1,7 +1,7 @@
 //! Which devices the text of a batch shows.
 //!
-//! A text proves a device only where it is written out. A variable, a logical device, dynamic SQL, a procedure: any of them may be any
-//! blob, and then nothing is claimed.
+//! A text proves a device only where it is written out. A variable, a logical device, dynamic SQL, a procedure: any of them may
+//! be any blob, and then nothing is claimed.
 
 /// The devices in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub fn devices(text: &str) -> Shown {
     if seen { Shown::Urls(urls) } else { Shown::Hidden }
 }
 
-/// Whether what follows TO or FROM may be a logical device or a variable. `MOVE ... TO 'path'` is followed by a text, a device by its kind and `=`; a table after
-/// FROM in a SELECT beside the backup is taken for a device, which does no harm.
+/// Whether what follows TO or FROM may be a logical device or a variable. `MOVE ... TO 'path'` is followed by a text, a device by
+/// its kind and `=`; a table after FROM in a SELECT beside the backup is taken for a device, which does no harm.
 fn logical(next: Option<&Word>, after: Option<&Word>) -> bool {
     match next {
         Some(Word::Bare(_)) => after != Some(&Word::Sign('=')),

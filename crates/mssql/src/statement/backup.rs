@@ -1,7 +1,7 @@
 //! BACKUP.
 //!
-//! Never FORMAT: every name is new, so the engine itself refuses to overwrite. COMPRESSION or NO_COMPRESSION always stands there, so that no server's default
-//! decides. CHECKSUM always.
+//! Never FORMAT: every name is new, so the engine itself refuses to overwrite. COMPRESSION or NO_COMPRESSION always stands there,
+//! so that no server's default decides. CHECKSUM always.
 
 use std::fmt;
 

@@ -6,8 +6,9 @@
 //! | 2012 SP1 CU2, 2014 | one page blob, at most 1 TB | CREDENTIAL; no sizes |
 //! | 2016 and later | 1 to 64 block blobs | from 1 GiB on, and for compressed TDE: BLOCKSIZE = 65536, MAXTRANSFERSIZE = 4194304 |
 //!
-//! COMPRESSION where it is wished, the edition has it, and the build does not spoil it: databases under TDE do not compress before 2016, and some builds of 2016
-//! and 2019 made such backups that do not restore. Every departure from what was wished has its reason, for the job's record.
+//! COMPRESSION where it is wished, the edition has it, and the build does not spoil it: databases under TDE do not compress
+//! before 2016, and some builds of 2016 and 2019 made such backups that do not restore. Every departure from what was wished has
+//! its reason, for the job's record.
 
 use std::fmt;
 
@@ -17,8 +18,8 @@ use crate::build::{Build, Edition};
 const GIB: u64 = 1 << 30;
 /// The first build with BACKUP TO URL: 2012 SP1 CU2 (Microsoft's list of builds).
 const FIRST_WITH_URL: Build = Build::new(Build::V2012, 0, 3339, 0);
-/// 2016 RTM CU7 and SP1 CU4: the first of their branches whose compressed backups of TDE databases can be trusted with stripes and checksums (SQL Server
-/// Release Services, September 2017; the builds from Microsoft's list).
+/// 2016 RTM CU7 and SP1 CU4: the first of their branches whose compressed backups of TDE databases can be trusted with stripes
+/// and checksums (SQL Server Release Services, September 2017; the builds from Microsoft's list).
 const TDE_2016_RTM: Build = Build::new(Build::V2016, 0, 2210, 0);
 const SP1_2016: u16 = 4001;
 const TDE_2016_SP1: Build = Build::new(Build::V2016, 0, 4446, 0);
@@ -33,7 +34,8 @@ const TRANSFER: u32 = 4 << 20;
 const SMALL_TRANSFER: u32 = 1 << 20;
 /// From this size on a backup is large.
 const LARGE: u64 = GIB;
-/// Blocks that are planned for one blob. 50,000 are allowed, but blocks may be smaller than a transfer: half of them is a margin that is known to do.
+/// Blocks that are planned for one blob. 50,000 are allowed, but blocks may be smaller than a transfer: half of them is a margin
+/// that is known to do.
 const BLOCKS_PLANNED: u64 = 25_000;
 const BLOCKS_MAX: u64 = 50_000;
 /// Most stripes.

@@ -1,8 +1,9 @@
 //! CREATE, ALTER and DROP CREDENTIAL, by which SQL Server shows itself to the vault's door.
 //!
-//! For block blobs the credential's name is the container's URL, so no two of them can stand side by side, and none has room for a mark of who made it. What
-//! the vault knows of its own is what it remembers: number and date of creation, as sys.credentials gave them right after. A credential that is not remembered so
-//! was made by somebody else, and is never altered or dropped; the vault says what stands in the way and leaves it to a human.
+//! For block blobs the credential's name is the container's URL, so no two of them can stand side by side, and none has room for
+//! a mark of who made it. What the vault knows of its own is what it remembers: number and date of creation, as sys.credentials
+//! gave them right after. A credential that is not remembered so was made by somebody else, and is never altered or dropped; the
+//! vault says what stands in the way and leaves it to a human.
 
 use crate::authentication::Secret;
 use crate::outcome::Rows;

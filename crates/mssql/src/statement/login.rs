@@ -1,7 +1,8 @@
 //! Scripts for the people who grant rights: a login for backups, another for restores, each with no more than it needs.
 //!
-//! The vault's own default is sysadmin, as Azure Backup's is. These are for those who will not have that: the rights are those that SQL Server's documentation
-//! lists for each statement and view that this crate uses. Who reads the script fills in the password; none is ever in it.
+//! The vault's own default is sysadmin, as Azure Backup's is. These are for those who will not have that: the rights are those
+//! that SQL Server's documentation lists for each statement and view that this crate uses. Who reads the script fills in the
+//! password; none is ever in it.
 
 use std::fmt::Write as _;
 

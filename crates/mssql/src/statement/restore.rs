@@ -1,7 +1,7 @@
 //! RESTORE: of databases and logs, and the four that only look.
 //!
-//! A moment to stop at is on the server's clock, because SQL Server takes no other; who has one in UTC converts it, and where its hour occurs
-//! twice, stops by LSN.
+//! A moment to stop at is on the server's clock, because SQL Server takes no other; who has one in UTC converts it, and where its
+//! hour occurs twice, stops by LSN.
 
 use std::fmt;
 

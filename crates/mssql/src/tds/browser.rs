@@ -1,8 +1,8 @@
 //! Asking the SQL Server Browser for the port of a named instance. [MC-SQLR], UDP 1434.
 //!
-//! Anybody may send to a UDP port, so an answer counts only where it comes from the address that was asked, is of the right kind and length, and names
-//! the instance that was asked for; everything else is passed over until the time is over. What can be lied about is the port, and whoever listens there
-//! must still show the certificate that is trusted.
+//! Anybody may send to a UDP port, so an answer counts only where it comes from the address that was asked, is of the right kind
+//! and length, and names the instance that was asked for; everything else is passed over until the time is over. What can be lied
+//! about is the port, and whoever listens there must still show the certificate that is trusted.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,7 +1,8 @@
 //! The server's certificate, seen in a handshake of our own before the client's.
 //!
-//! The client can hold the server to a certificate in a file and to nothing finer, so the judgement happens here: PRELOGIN, then TLS within PRELOGIN packets
-//! as [MS-TDS] has it, by the same TLS library that the client uses; then the connection is dropped, with nothing said in it.
+//! The client can hold the server to a certificate in a file and to nothing finer, so the judgement happens here: PRELOGIN, then
+//! TLS within PRELOGIN packets as [MS-TDS] has it, by the same TLS library that the client uses; then the connection is dropped,
+//! with nothing said in it.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -147,7 +148,8 @@ fn dial(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
 
 /// PRELOGIN: asks for encryption. The socket comes back ready for the handshake.
 fn greet(mut socket: TcpStream) -> Result<Wrapped<TcpStream>, Unseen> {
-    // VERSION and ENCRYPTION, each with place and length of its value, then the values: six bytes of a version that means nothing, and the wish.
+    // VERSION and ENCRYPTION, each with place and length of its value, then the values: six bytes of a version that means
+    // nothing, and the wish.
     const QUESTION: [u8; 18] = [
         0x00, 0, 11, 0, 6, ENCRYPTION, 0, 17, 0, 1, TERMINATOR, 0, 0, 0, 0, 0, 0, ENCRYPT_ON,
     ];

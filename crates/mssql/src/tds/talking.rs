@@ -16,7 +16,8 @@ use super::convert;
 use crate::connection::{Cancel, Canceller, Connection, Enough, Fault, Request, Sink};
 use crate::value::Column;
 
-/// How long the server may take to acknowledge a cancel; then the connection is given up. A BACKUP rolls nothing back, a RESTORE closes files.
+/// How long the server may take to acknowledge a cancel; then the connection is given up. A BACKUP rolls nothing back, a RESTORE
+/// closes files.
 const SETTLING_SECONDS: u32 = 60;
 /// How long a good-bye may take.
 const GOOD_BYE: Duration = Duration::from_secs(5);
@@ -213,7 +214,8 @@ impl Talking {
             });
         }
         if self.busy || self.client.has_open_batch() {
-            // The future of the batch before was dropped in its middle. What still comes of it would be taken for the answer to the next one.
+            // The future of the batch before was dropped in its middle. What still comes of it would be taken for the answer to
+            // the next one.
             return Err(self.lose("a statement was given up in its middle".to_owned()));
         }
         let Some(handle) = self.cancel.begin() else {

@@ -1,7 +1,7 @@
 //! How long fulls are kept: the rules of grandfather, father and son.
 //!
-//! Each rule keeps the fulls that it chooses for so many of its units; a full that several rules choose lives the longest of them. Which
-//! full a rule chooses is told in `keep.rs`.
+//! Each rule keeps the fulls that it chooses for so many of its units; a full that several rules choose lives the longest of
+//! them. Which full a rule chooses is told in `keep.rs`.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};

@@ -63,8 +63,8 @@ pub enum Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Stripes {
-    /// As many stripes as keep each below this. Default 40 GiB: a block blob has 50,000 blocks, and SQL Server was seen to write blocks
-    /// of 1 MB, so that a blob may be full at 48 GB.
+    /// As many stripes as keep each below this. Default 40 GiB: a block blob has 50,000 blocks, and SQL Server was seen to write
+    /// blocks of 1 MB, so that a blob may be full at 48 GB.
     pub size_max: Size,
     /// But never more than this. Default 32; SQL Server takes 64.
     pub count_max: u32,

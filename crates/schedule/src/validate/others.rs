@@ -99,7 +99,8 @@ fn check_log(policy: &Policy, log: &LogPolicy, limits: &Limits, found: &mut Vali
     warn_of_logs_without_full(policy, log, found);
 }
 
-/// A log is of use only with a full before it. The rules that keep fulls apart from each other serve fewer moments than the logs reach.
+/// A log is of use only with a full before it. The rules that keep fulls apart from each other serve fewer moments than the logs
+/// reach.
 fn warn_of_logs_without_full(policy: &Policy, log: &LogPolicy, found: &mut Validation) {
     let rules = &policy.full.retention;
     let daily = rules.daily.as_ref().map(|rule| rule.count);

@@ -1,11 +1,13 @@
 //! What DBCC CHECKDB finds: every page of every data file, as it stands in the file.
 //!
-//! First the maps (GAM, PFS), which tell the pages in use; a page that is not in use is not looked at, whatever it carries. Then each page in use: identity,
-//! checksum or torn-page bits. In a database of ours the catalog tells more: each extent has one owner, each page of a table holds rows of it
-//! that can be read. A database that a real server made has no catalog that we read, so that it is checked as far as pages go.
+//! First the maps (GAM, PFS), which tell the pages in use; a page that is not in use is not looked at, whatever it carries. Then
+//! each page in use: identity, checksum or torn-page bits. In a database of ours the catalog tells more: each extent has one
+//! owner, each page of a table holds rows of it that can be read. A database that a real server made has no catalog that we read,
+//! so that it is checked as far as pages go.
 //!
-//! A check goes on piece by piece ([`Checking`]), and the database may change in between. So nothing that was read is kept for the next piece,
-//! and who has which extent is found out anew where the log has grown: each extent is judged by what is true while its piece is looked at.
+//! A check goes on piece by piece ([`Checking`]), and the database may change in between. So nothing that was read is kept for
+//! the next piece, and who has which extent is found out anew where the log has grown: each extent is judged by what is true
+//! while its piece is looked at.
 
 mod findings;
 mod reader;

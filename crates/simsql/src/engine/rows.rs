@@ -122,8 +122,8 @@ impl Engine {
         checking.summary()
     }
 
-    /// Lets a DBCC CHECKDB go on for up to `pages` pages, in whole extents; whether there are more. Each damage is found as its message (8928,
-    /// 8939, 8946 and so on). Messages print the id of the database, which the caller knows.
+    /// Lets a DBCC CHECKDB go on for up to `pages` pages, in whole extents; whether there are more. Each damage is found as its
+    /// message (8928, 8939, 8946 and so on). Messages print the id of the database, which the caller knows.
     pub fn check_some(&mut self, checking: &mut Checking, database_id: i32, pages: u32) -> bool {
         // What cannot be written is found as it is in the file.
         let _ = self.core.note_differential().and_then(|()| self.core.write_all());

@@ -117,8 +117,8 @@ async fn check(
     Ok(())
 }
 
-/// Checks a database, and lets others at it between two pieces: they may change it, or drop it, and this session may be cancelled or
-/// killed.
+/// Checks a database, and lets others at it between two pieces: they may change it, or drop it, and this session may be cancelled
+/// or killed.
 async fn check_in_pieces(session: &Session, id: u16) -> Result<Vec<Message>, Failure> {
     let clock = &session.instance.world.clock;
     let name = {

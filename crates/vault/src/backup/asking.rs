@@ -1,7 +1,7 @@
 //! After a crash, or a session that was lost for good: what became of a statement that was sent.
 //!
-//! It is never sent again before that is known. First whether it still runs, then `msdb`: the row is written before the request ends, so
-//! this order misses nothing.
+//! It is never sent again before that is known. First whether it still runs, then `msdb`: the row is written before the request
+//! ends, so this order misses nothing.
 
 use std::time::Duration;
 

@@ -31,8 +31,8 @@ pub(super) fn name_of(container: &Container) -> Result<ContainerName, Fault> {
 }
 
 impl Vault {
-    /// Sees to it that the container is there, its SAS is good, and the instance has a credential with it. `is_refused`: the door refused
-    /// what the instance showed, so the grant is made again.
+    /// Sees to it that the container is there, its SAS is good, and the instance has a credential with it. `is_refused`: the door
+    /// refused what the instance showed, so the grant is made again.
     ///
     /// # Errors
     /// The store or the instance refuses; the credential belongs to somebody else.

@@ -41,7 +41,8 @@ pub(super) fn room(space: &Space, kind: BackupKind) -> Result<(), Code> {
 }
 
 impl Vault {
-    /// Decides what is taken of a database. `is_secondary`: the instance is a secondary replica, whose word on the chain does not count.
+    /// Decides what is taken of a database. `is_secondary`: the instance is a secondary replica, whose word on the chain does not
+    /// count.
     ///
     /// # Errors
     /// Why nothing can be taken.

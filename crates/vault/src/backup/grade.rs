@@ -33,7 +33,8 @@ pub(super) struct Judged {
 
 /// Judges stripes in their order; none stands for a blob that is not there.
 ///
-/// A stripe by itself is sound at most as `incomplete`, since its media set has others: it counts as sound where all of them are there.
+/// A stripe by itself is sound at most as `incomplete`, since its media set has others: it counts as sound where all of them are
+/// there.
 pub(super) fn judge(stripes: &[Option<Blob>]) -> Judgement {
     let mut reasons = Vec::new();
     let (mut worst, mut bytes, mut seen) = (Grade::Proved, 0_u64, 0_usize);

@@ -183,7 +183,8 @@ pub(super) async fn look(session: &mut Session, ground: &Ground) -> Result<datab
     }
 }
 
-/// Whether a database of the right name is the item's. On replicas of a group each has a GUID of its own, and the name is the group's.
+/// Whether a database of the right name is the item's. On replicas of a group each has a GUID of its own, and the name is the
+/// group's.
 fn is_same(ground: &Ground, found: &databases::Database) -> bool {
     if ground.database.group.is_some() {
         return true;

@@ -1,7 +1,7 @@
 //! Whether a new set meets what the vault has, by its LSNs.
 //!
-//! The look before the backup ([`super::preflight`]) finds most that is broken; between it and the backup, and where nobody could look,
-//! something may have come in between. A set is kept in any case: what it can be used for is the planner's to say.
+//! The look before the backup ([`super::preflight`]) finds most that is broken; between it and the backup, and where nobody could
+//! look, something may have come in between. A set is kept in any case: what it can be used for is the planner's to say.
 
 use bak::Lsn;
 use catalog::record::{HealingReason, SetFacts};

@@ -1,7 +1,7 @@
 //! Names of blobs, and the mark by which a backup is found in `msdb`.
 //!
-//! Blob names are ASCII and short, and never a raw name of a database: true names stand in records. Each attempt has names of its own,
-//! so the engine itself refuses to overwrite, and what a dead attempt left is in nobody's way.
+//! Blob names are ASCII and short, and never a raw name of a database: true names stand in records. Each attempt has names of its
+//! own, so the engine itself refuses to overwrite, and what a dead attempt left is in nobody's way.
 
 use azblob::names::BlobName;
 use catalog::record::{ItemId, Job, VaultId};

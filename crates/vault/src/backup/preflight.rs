@@ -1,8 +1,9 @@
 //! What may be taken of a database as it is now: rules as functions of facts, so that a table tests each.
 //!
-//! First whether a backup of that kind is possible at all ([`refusal`]), then whether it would continue the chain that the vault has
-//! ([`broken`]), then what follows from a broken one ([`respond`]): a user's backup fails with its code, a scheduled one becomes a full
-//! where healing is allowed now, and a log that can be taken is taken meanwhile, so that the server's log does not grow.
+//! First whether a backup of that kind is possible at all ([`refusal`]), then whether it would continue the chain that the vault
+//! has ([`broken`]), then what follows from a broken one ([`respond`]): a user's backup fails with its code, a scheduled one
+//! becomes a full where healing is allowed now, and a log that can be taken is taken meanwhile, so that the server's log does not
+//! grow.
 
 use bak::Lsn;
 use catalog::record::{ForeignOwner, HealingReason};

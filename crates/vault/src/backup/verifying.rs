@@ -1,6 +1,7 @@
 //! RESTORE VERIFYONLY after a backup, where the policy wants it: SQL Server reads what it wrote once more.
 //!
-//! It raises what the vault cannot read from `accepted` to `engineVerified`; where it fails on such a backup, nobody vouches for it.
+//! It raises what the vault cannot read from `accepted` to `engineVerified`; where it fails on such a backup, nobody vouches for
+//! it.
 
 use azblob::names::{BlobName, ContainerName};
 use catalog::record::Grade;

@@ -1,8 +1,8 @@
 //! Catalog and store, held against each other.
 //!
 //! A crash between the record beside the blobs and the catalog, or a catalog that was restored from an older copy, leaves records
-//! without points: the points are made again, each once by its container and BackupSetGUID. A point whose blobs are gone or changed stays,
-//! and its grade says so.
+//! without points: the points are made again, each once by its container and BackupSetGUID. A point whose blobs are gone or
+//! changed stays, and its grade says so.
 
 use catalog::keys::tuple;
 use catalog::record::{Container, ContainerId, Grade, HealingReason, Item, LastBackup, Point, PointId};

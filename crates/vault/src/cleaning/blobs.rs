@@ -1,8 +1,9 @@
 //! Blobs that interrupted backups left: their leases are broken, and they are removed.
 //!
-//! A backup that is killed, or whose connection is lost, leaves an infinite lease and what had arrived, and the next backup to that URL
-//! fails with 412 or 409. Here a lease is over when no connection uses the blob, none has for [`QUIET`], and no job that is not over names
-//! it; that the blob has not changed since is checked by the store in the same step. What is complete is somebody's backup, and stays.
+//! A backup that is killed, or whose connection is lost, leaves an infinite lease and what had arrived, and the next backup to
+//! that URL fails with 412 or 409. Here a lease is over when no connection uses the blob, none has for [`QUIET`], and no job that
+//! is not over names it; that the blob has not changed since is checked by the store in the same step. What is complete is
+//! somebody's backup, and stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -67,8 +68,8 @@ impl Vault {
     /// Removes the blob of an interrupted backup, so that another can be written there.
     ///
     /// # Errors
-    /// `Bac2UrlLeased` while something uses it, or for 15 minutes after that; `Bac2UrlTaken` where it is complete or sealed; the store
-    /// fails.
+    /// `Bac2UrlLeased` while something uses it, or for 15 minutes after that; `Bac2UrlTaken` where it is complete or sealed; the
+    /// store fails.
     pub async fn clean_blob(&self, container: &ContainerName, blob: &BlobName) -> Result<(), Fault> {
         let at = |code: Code, why: &str| Err(Fault::new(code).at(blob.as_str()).because(why));
         let seen = match self.world.shelf.look(container, blob).await {

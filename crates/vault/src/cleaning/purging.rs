@@ -1,7 +1,7 @@
 //! The end of deleted items, when the time for which they were kept is over.
 //!
-//! An item that has no recovery points ends: its record goes, and its database can be protected anew. One that has them stays until they
-//! are removed, chain by chain, as retention does.
+//! An item that has no recovery points ends: its record goes, and its database can be protected anew. One that has them stays
+//! until they are removed, chain by chain, as retention does.
 
 use catalog::record::{Item, ItemId, Point, Protection};
 use catalog::{Query, Range, Scope, Slot, delete, get, page, scoped};

@@ -1,7 +1,7 @@
 //! What discovery found, into the catalog: records, notices, and backups that heal.
 //!
-//! A healing is wanted before the record changes and notices are raised with it: after a crash in between, the next discovery finds the
-//! same difference again.
+//! A healing is wanted before the record changes and notices are raised with it: after a crash in between, the next discovery
+//! finds the same difference again.
 
 use catalog::keys::tuple;
 use catalog::record::{Database, DatabaseId, DatabaseState, HealingReason, Item, Server, ServerId, name_key};

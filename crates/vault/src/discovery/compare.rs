@@ -1,9 +1,9 @@
 //! What became of the databases that were known: what was found against what was known, and nothing else.
 //!
-//! A database is itself by its `database_guid`; where that cannot be had (offline, closed, restoring), by its name with the time it was
-//! created or its number. `family_guid` is its lineage, which copies share: it tells a restore over a database from another database of
-//! the same name, and is never identity by itself. Of an availability group's database there is one record for all replicas, by group and
-//! name; its primary keeps it.
+//! A database is itself by its `database_guid`; where that cannot be had (offline, closed, restoring), by its name with the time
+//! it was created or its number. `family_guid` is its lineage, which copies share: it tells a restore over a database from
+//! another database of the same name, and is never identity by itself. Of an availability group's database there is one record
+//! for all replicas, by group and name; its primary keeps it.
 
 use std::collections::BTreeMap;
 
@@ -64,8 +64,8 @@ struct Matching<'k> {
     former: Vec<Option<Former>>,
 }
 
-/// Compares. `known` are the records of the instance, gone ones included, and those of its availability groups wherever they are kept.
-/// Where the login does not see all databases, none is missed.
+/// Compares. `known` are the records of the instance, gone ones included, and those of its availability groups wherever they are
+/// kept. Where the login does not see all databases, none is missed.
 pub(crate) fn compare<'k>(
     here: ServerId,
     known: &'k [Database],

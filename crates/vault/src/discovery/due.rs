@@ -24,8 +24,8 @@ pub(super) fn again(now: Timestamp, since: Timestamp) -> Timestamp {
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-/// When an instance is next discovered, having been just now: after the period, and at the instance's own part of a tenth of it, so that
-/// instances that were registered together do not all come at once.
+/// When an instance is next discovered, having been just now: after the period, and at the instance's own part of a tenth of it,
+/// so that instances that were registered together do not all come at once.
 pub(crate) fn next(now: Timestamp, minutes: u32, server: ServerId) -> Timestamp {
     let period = SignedDuration::from_mins(i64::from(minutes.max(1)));
     let delay = schedule::jitter::delay(&server.to_string(), period / 10);

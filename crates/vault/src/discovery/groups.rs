@@ -126,7 +126,8 @@ impl Vault {
     }
 }
 
-/// Whether an instance counts on its machine. Instances are named as Windows names their services: `MSSQLSERVER` is the default one.
+/// Whether an instance counts on its machine. Instances are named as Windows names their services: `MSSQLSERVER` is the default
+/// one.
 pub(crate) fn counts(host: &Host, server: &Server) -> bool {
     let Some(included) = &host.included else {
         return true;

@@ -126,7 +126,8 @@ pub(crate) fn groups(replicas: &[Replica]) -> Vec<GroupSeen> {
     groups.into_values().collect()
 }
 
-/// The databases. `replicas` is what is known of groups, none where they cannot be seen; `shipped` are the primaries of log shipping.
+/// The databases. `replicas` is what is known of groups, none where they cannot be seen; `shipped` are the primaries of log
+/// shipping.
 pub(crate) fn databases(
     found: Vec<Database>,
     replicas: Option<&[Replica]>,

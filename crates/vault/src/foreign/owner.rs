@@ -1,8 +1,8 @@
 //! The rule by which another tool owns a chain: it backed up within the last 14 days what only one tool can.
 //!
-//! Whoever takes logs truncates them: a second tool's logs leave gaps in both chains. Whoever takes fulls that are not copy-only, by a
-//! snapshot of the volume too, moves the base of everybody's differentials. Differentials prove a tool that stands on a base, even where
-//! its full is older than 14 days. Copy-only fulls disturb nobody.
+//! Whoever takes logs truncates them: a second tool's logs leave gaps in both chains. Whoever takes fulls that are not copy-only,
+//! by a snapshot of the volume too, moves the base of everybody's differentials. Differentials prove a tool that stands on a
+//! base, even where its full is older than 14 days. Copy-only fulls disturb nobody.
 
 use catalog::record::{Foreign, ForeignOwner};
 use jiff::civil::DateTime;

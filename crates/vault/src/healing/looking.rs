@@ -1,7 +1,7 @@
 //! Looking for items whose full is missing or too old, whether or not anything else met that.
 //!
-//! A database whose fulls fail, or whose policy takes them rarely, would otherwise be found broken by its next log only, and one without
-//! log backups never.
+//! A database whose fulls fail, or whose policy takes them rarely, would otherwise be found broken by its next log only, and one
+//! without log backups never.
 
 use std::collections::BTreeMap;
 

@@ -24,8 +24,8 @@ pub(super) struct Case {
 }
 
 impl Vault {
-    /// Notes that an item needs a backup that heals, and when it may run. Where healing is off, or the chain is another tool's, people
-    /// are told instead.
+    /// Notes that an item needs a backup that heals, and when it may run. Where healing is off, or the chain is another tool's,
+    /// people are told instead.
     ///
     /// # Errors
     /// The catalog cannot be written.

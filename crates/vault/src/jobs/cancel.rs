@@ -90,8 +90,8 @@ impl Told {
 }
 
 impl Vault {
-    /// Cancels a job: one that waits is over at once, one that runs is told to end and ends as `Cancelled`, or as what it was done with
-    /// before it heard.
+    /// Cancels a job: one that waits is over at once, one that runs is told to end and ends as `Cancelled`, or as what it was
+    /// done with before it heard.
     ///
     /// # Errors
     /// There is no such job, or it is over; the catalog cannot be written.

@@ -1,7 +1,7 @@
 //! Writing how a job ended.
 //!
-//! An end is written for one attempt of a job and for no other: written twice, because nobody could say whether the first was written,
-//! it never ends the attempt that began in between.
+//! An end is written for one attempt of a job and for no other: written twice, because nobody could say whether the first was
+//! written, it never ends the attempt that began in between.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use crate::vault::Vault;
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl Vault {
-    /// Writes how an attempt of a job ended. Where the catalog cannot be written the job stays in progress, and the next start finds it.
+    /// Writes how an attempt of a job ended. Where the catalog cannot be written the job stays in progress, and the next start
+    /// finds it.
     pub(crate) async fn end_job(&self, id: JobId, attempt: u32, ending: &Ending) -> Result<Job, Fault> {
         let now = self.now();
         let (changed, ()) = self

@@ -1,7 +1,7 @@
 //! Looking at jobs: page by page, the newest first, whatever their number.
 //!
-//! The catalog keeps the jobs of an item by kind and of an instance by whether they are over, each by time; a page merges these, and reads
-//! a bounded number of records, whether they are wanted or not.
+//! The catalog keeps the jobs of an item by kind and of an instance by whether they are over, each by time; a page merges these,
+//! and reads a bounded number of records, whether they are wanted or not.
 
 use catalog::keys::tuple;
 use catalog::record::{Job, JobState, moment};

@@ -29,8 +29,8 @@ pub(crate) enum Entered {
 }
 
 impl Vault {
-    /// Puts a job into the queue. A user's job that meets an open one of its kind is kept as cancelled, with the code that says so, since
-    /// people look for the job they asked for; the vault's own is not kept, and whoever wanted it reports that.
+    /// Puts a job into the queue. A user's job that meets an open one of its kind is kept as cancelled, with the code that says
+    /// so, since people look for the job they asked for; the vault's own is not kept, and whoever wanted it reports that.
     ///
     /// # Errors
     /// The catalog cannot be written.
@@ -78,7 +78,8 @@ impl Vault {
         Ok(Entered::Queued(id))
     }
 
-    /// Refuses fulls on demand beyond those that a database may have in 24 hours. Those of the schedule and of healing do not count.
+    /// Refuses fulls on demand beyond those that a database may have in 24 hours. Those of the schedule and of healing do not
+    /// count.
     async fn refuse_too_many(&self, tx: &mut dyn Transaction, new: &NewJob) -> Result<(), Trouble> {
         let (Some(item), Work::Backup(work)) = (new.item, &new.work) else {
             return Ok(());

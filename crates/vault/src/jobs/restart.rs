@@ -8,9 +8,9 @@ use super::Ending;
 use crate::vault::Vault;
 
 impl Vault {
-    /// Looks at every job that was in progress when the vault last stopped. Those whose statement was never sent are queued again, or
-    /// over if somebody wanted them to end; those whose statement was sent are given back, for their work to find out what became of
-    /// it.
+    /// Looks at every job that was in progress when the vault last stopped. Those whose statement was never sent are queued
+    /// again, or over if somebody wanted them to end; those whose statement was sent are given back, for their work to find out
+    /// what became of it.
     ///
     /// # Errors
     /// The catalog cannot be read or written.

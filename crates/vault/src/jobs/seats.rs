@@ -1,14 +1,15 @@
 //! Seats: how many jobs run at a time in the vault, on an instance, and of a policy on an instance.
 //!
-//! A fifth of the seats is kept for log backups: fulls that run for hours must not stop the logs, by which the recovery point objective
-//! stands. Jobs that write no backup (discovery, configuration, removal) take no seat of these, and have a few of their own.
+//! A fifth of the seats is kept for log backups: fulls that run for hours must not stop the logs, by which the recovery point
+//! objective stands. Jobs that write no backup (discovery, configuration, removal) take no seat of these, and have a few of their
+//! own.
 
 use std::collections::BTreeMap;
 
 use catalog::record::{PolicyId, ServerId};
 
-/// Jobs other than backups that run at a time, in all and on one instance: they are short, and one that hangs on an instance that does
-/// not answer must leave room for the others.
+/// Jobs other than backups that run at a time, in all and on one instance: they are short, and one that hangs on an instance that
+/// does not answer must leave room for the others.
 const OTHERS_AT_ONCE: u32 = 16;
 const OTHERS_OF_SERVER: u32 = 2;
 

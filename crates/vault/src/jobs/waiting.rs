@@ -1,5 +1,5 @@
-//! What waits for a seat, in memory: the catalog is asked only for what came since, and for everything again from time to time and when a
-//! clock went back.
+//! What waits for a seat, in memory: the catalog is asked only for what came since, and for everything again from time to time
+//! and when a clock went back.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Items and the version of the policy that they follow.
 //!
-//! Slots of the old schedule that came are dealt with as slots of the new one only where they are such; slots of the new schedule before
-//! the change are none of the item's, so nothing is reported as missed that was never asked for.
+//! Slots of the old schedule that came are dealt with as slots of the new one only where they are such; slots of the new schedule
+//! before the change are none of the item's, so nothing is reported as missed that was never asked for.
 
 use catalog::record::{Item, ItemId, Job, JobId, JobState, Policy, PolicyId, Protection, Trigger, Work};
 use catalog::{Range, Slot, Transaction, Versioned, demand, get, scoped, update};
@@ -39,8 +39,8 @@ impl Vault {
         Ok(items.filter(|item| is_behind(item, version)).collect())
     }
 
-    /// Begins to bring every item of a policy to its present version, one job each. Where that is more than may be configured in 24 hours,
-    /// the rest waits for the next day, with a notice.
+    /// Begins to bring every item of a policy to its present version, one job each. Where that is more than may be configured in
+    /// 24 hours, the rest waits for the next day, with a notice.
     ///
     /// # Errors
     /// The catalog cannot be written.
@@ -109,11 +109,12 @@ impl Vault {
         Ok(())
     }
 
-    /// Gives a protected item another policy, by a job, if the item is still of the version that the user saw (none: whatever it is).
+    /// Gives a protected item another policy, by a job, if the item is still of the version that the user saw (none: whatever it
+    /// is).
     ///
     /// # Errors
-    /// There is no such item or policy; it is not protected; somebody else changed it; it is being configured; more was configured in the
-    /// last 24 hours than is allowed.
+    /// There is no such item or policy; it is not protected; somebody else changed it; it is being configured; more was
+    /// configured in the last 24 hours than is allowed.
     pub async fn change_item_policy(
         &self,
         item: ItemId,
@@ -288,8 +289,8 @@ fn configuring(item: &Item, policy: PolicyId, now: Timestamp) -> NewJob {
     }
 }
 
-/// Aligns an item with a new schedule. A slot that came and waits for its place within the jitter is kept where it is one of the new
-/// schedule too, and one that is due and not dealt with yet is as well; all other slots before now are none of the item's.
+/// Aligns an item with a new schedule. A slot that came and waits for its place within the jitter is kept where it is one of the
+/// new schedule too, and one that is due and not dealt with yet is as well; all other slots before now are none of the item's.
 fn align(item: &mut Item, schedule: &Schedule, kinds: &[BackupKind], now: Timestamp) {
     let id = item.id.to_string();
     for &kind in kinds {

@@ -1,5 +1,5 @@
-//! How much may be configured in 24 hours: the limit that Azure Backup calls CloudDosAbsoluteLimit. A user who is beyond it is refused;
-//! what the vault does at scale waits for the next day and is tried again by itself.
+//! How much may be configured in 24 hours: the limit that Azure Backup calls CloudDosAbsoluteLimit. A user who is beyond it is
+//! refused; what the vault does at scale waits for the next day and is tried again by itself.
 //!
 //! What was done is counted by hour in the vault's record.
 
@@ -33,8 +33,8 @@ impl Granted {
     }
 }
 
-/// Notes what is wanted, as far as the limit allows; gives how much that is. Hours that are over, and those of a clock that was put back,
-/// are forgotten.
+/// Notes what is wanted, as far as the limit allows; gives how much that is. Hours that are over, and those of a clock that was
+/// put back, are forgotten.
 fn spend(spent: &mut Vec<Spent>, limit: u32, wanted: u32, now: Timestamp) -> u32 {
     spent.retain(|one| {
         let ago = now.duration_since(one.hour);

@@ -11,8 +11,8 @@ use crate::vault::Vault;
 const SLUG_MAX: usize = 24;
 
 impl Vault {
-    /// The container of an instance, or of the availability group that a database of it belongs to; its record is made where there is
-    /// none. It is made in the store by the first backup.
+    /// The container of an instance, or of the availability group that a database of it belongs to; its record is made where
+    /// there is none. It is made in the store by the first backup.
     ///
     /// # Errors
     /// The catalog cannot be written.

@@ -69,7 +69,8 @@ impl Vault {
         Ok(id)
     }
 
-    /// Ends auto-protection. What it protected stays protected; jobs of it that have not ended are cancelled, with the code that says why.
+    /// Ends auto-protection. What it protected stays protected; jobs of it that have not ended are cancelled, with the code that
+    /// says why.
     ///
     /// # Errors
     /// There is none of this id; the catalog cannot be written.

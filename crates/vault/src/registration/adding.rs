@@ -25,8 +25,8 @@ const PATHS_MAX: usize = 1_000;
 const JOBS_AT_ONCE: std::ops::RangeInclusive<u32> = 1..=1_000;
 
 impl Vault {
-    /// Registers an instance: connects, reads its facts, marks it, probes what the vault needs. It is registered, and its databases are
-    /// listed, even where probes fail; it is not where it cannot be reached or belongs to another vault.
+    /// Registers an instance: connects, reads its facts, marks it, probes what the vault needs. It is registered, and its
+    /// databases are listed, even where probes fail; it is not where it cannot be reached or belongs to another vault.
     ///
     /// # Errors
     /// The name is taken or wrong, the instance cannot be reached, refuses the login, or belongs to another vault.
@@ -85,8 +85,8 @@ impl Vault {
         Ok((session, seen::server_facts(&said, self.now()), said.rights))
     }
 
-    /// The registrations of this vault that are of this instance, by its marker, and by what it says of itself where that is not to be
-    /// seen. Those that were unregistered count too.
+    /// The registrations of this vault that are of this instance, by its marker, and by what it says of itself where that is not
+    /// to be seen. Those that were unregistered count too.
     async fn registered_as(&self, facts: &Facts, mark: &Marked) -> Result<Vec<Server>, Fault> {
         let all = self.list::<Server>(Slot::A, Range::ALL).await?;
         let is_it = |server: &Server| {
@@ -174,7 +174,8 @@ impl Vault {
         .await
     }
 
-    /// Makes the name free where an unregistered instance still has it: that one's record is kept under a name with a part of its id.
+    /// Makes the name free where an unregistered instance still has it: that one's record is kept under a name with a part of its
+    /// id.
     async fn free_name(&self, tx: &mut dyn Transaction, server: &Server) -> Result<(), Trouble> {
         let query = Query::of(
             Scope::vault(&self.key),
@@ -210,8 +211,8 @@ impl Vault {
         Ok(())
     }
 
-    /// Writes the marker of a registration, and that it is written. A crash in between is found by the next discovery: the marker in the
-    /// instance names the registration.
+    /// Writes the marker of a registration, and that it is written. A crash in between is found by the next discovery: the marker
+    /// in the instance names the registration.
     ///
     /// # Errors
     /// The login may not; another vault was faster.

@@ -27,12 +27,12 @@ pub struct ServerChange {
 }
 
 impl Vault {
-    /// Registers an instance again: connects with what changed, sees that it is the instance that it was, writes its marker anew, and lists
-    /// its databases. Doing it twice is doing it once. Nothing changes where it fails.
+    /// Registers an instance again: connects with what changed, sees that it is the instance that it was, writes its marker anew,
+    /// and lists its databases. Doing it twice is doing it once. Nothing changes where it fails.
     ///
     /// # Errors
-    /// It is not registered; it cannot be reached, refuses the login, is another instance (by its marker and by what it says of itself), or
-    /// belongs to another vault.
+    /// It is not registered; it cannot be reached, refuses the login, is another instance (by its marker and by what it says of
+    /// itself), or belongs to another vault.
     pub async fn reregister(&self, id: ServerId, change: ServerChange) -> Result<Server, Fault> {
         let before = self.get::<Server>(id).await?.record;
         if !before.is_registered() {

@@ -35,8 +35,8 @@ impl Vault {
         .await
     }
 
-    /// Says which instances of a machine count where one of them is faulty: `MSSQLSERVER` for the default one; `None` for all of them.
-    /// The others are worked with as ever, and their faults are shown with them alone.
+    /// Says which instances of a machine count where one of them is faulty: `MSSQLSERVER` for the default one; `None` for all of
+    /// them. The others are worked with as ever, and their faults are shown with them alone.
     ///
     /// # Errors
     /// There is no such machine; the list is empty, or longer than a machine has instances.

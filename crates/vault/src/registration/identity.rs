@@ -1,4 +1,5 @@
-//! Whether the instance that answers is the one that was registered: by what it says of itself and by its marker, never by its name.
+//! Whether the instance that answers is the one that was registered: by what it says of itself and by its marker, never by its
+//! name.
 
 use catalog::record::{Facts, ServerId, VaultId};
 use faults::{Code, Fault};

@@ -13,9 +13,9 @@ use crate::vault::Vault;
 const NAMED_MOST: usize = 10;
 
 impl Vault {
-    /// Lets an instance go: its auto-protection ends, its jobs that wait are cancelled, its logins are forgotten, and its marker is removed
-    /// where the instance answers. The record stays, for recovery points may name it. Gives what people should know: that the marker is still
-    /// there.
+    /// Lets an instance go: its auto-protection ends, its jobs that wait are cancelled, its logins are forgotten, and its marker
+    /// is removed where the instance answers. The record stays, for recovery points may name it. Gives what people should know:
+    /// that the marker is still there.
     ///
     /// # Errors
     /// Databases of it are protected, stopped with their data kept, or softly deleted, and which; it is not registered.

@@ -1,9 +1,9 @@
 //! The marker: what one vault writes into an instance so that every other vault sees whose it is.
 //!
-//! It is a credential without a secret, under one name for all vaults, whose identity says vault, registration and a number of its own.
-//! `ALTER ANY CREDENTIAL`, which backups to URLs need anyway, is enough to write and to read it; it belongs to the instance and not to a
-//! database, goes back with the instance when its machine is put back, and two vaults that write at the same time meet: CREATE
-//! CREDENTIAL succeeds for one of them. The engine never uses it.
+//! It is a credential without a secret, under one name for all vaults, whose identity says vault, registration and a number of
+//! its own. `ALTER ANY CREDENTIAL`, which backups to URLs need anyway, is enough to write and to read it; it belongs to the
+//! instance and not to a database, goes back with the instance when its machine is put back, and two vaults that write at the
+//! same time meet: CREATE CREDENTIAL succeeds for one of them. The engine never uses it.
 
 use std::fmt;
 

@@ -11,8 +11,8 @@ use crate::discovery::seen::build;
 use crate::vault::Vault;
 
 impl Vault {
-    /// The script that makes a login with the least rights for a purpose, for every database that is on an instance now. It holds no
-    /// password: who runs it puts one in. The right to alter credentials, which backups need, is what the marker needs too.
+    /// The script that makes a login with the least rights for a purpose, for every database that is on an instance now. It holds
+    /// no password: who runs it puts one in. The right to alter credentials, which backups need, is what the marker needs too.
     ///
     /// # Errors
     /// There is no such instance, or it was never reached; the name is no login's.

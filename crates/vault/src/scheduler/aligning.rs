@@ -42,7 +42,8 @@ impl Watch {
 }
 
 impl Vault {
-    /// Puts every item right whose slots were dealt with beyond now, and every job that waits for a time that was now when it was made.
+    /// Puts every item right whose slots were dealt with beyond now, and every job that waits for a time that was now when it was
+    /// made.
     ///
     /// # Errors
     /// The catalog cannot be read or written.

@@ -1,5 +1,6 @@
-//! A day of 2,000 databases on 20 instances with a log backup each quarter of an hour, in simulated time: whether every job starts within
-//! a minute of its slot, and what catalog and memory come to. Instances and store are of paper: what is measured is the vault.
+//! A day of 2,000 databases on 20 instances with a log backup each quarter of an hour, in simulated time: whether every job
+//! starts within a minute of its slot, and what catalog and memory come to. Instances and store are of paper: what is measured is
+//! the vault.
 //!
 //! `cargo test -p bac2-vault --test day -- --ignored --nocapture`; `BAC2_DAY_HOURS` for less or more than 24.
 

@@ -1,4 +1,5 @@
-//! Instances and a store of paper: they answer what a backup asks, keep their LSNs straight, and hold no bytes, so that 2,000 databases fit.
+//! Instances and a store of paper: they answer what a backup asks, keep their LSNs straight, and hold no bytes, so that 2,000
+//! databases fit.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,4 +1,5 @@
-//! Says whether a vault kept its promises, from what lies in the store, in the catalog and on the instances. It shares no code with the vault.
+//! Says whether a vault kept its promises, from what lies in the store, in the catalog and on the instances. It shares no code
+//! with the vault.
 //!
 //! - `jobs`: every job ends, and goes only the ways there are.
 //! - `slots`: every slot is one job or one report.

@@ -1,4 +1,5 @@
-//! Deterministic simulation: a vault with instances, their users, other tools, and everything that breaks, for a day and more, from a seed.
+//! Deterministic simulation: a vault with instances, their users, other tools, and everything that breaks, for a day and more,
+//! from a seed.
 //!
 //! `BAC2_VAULT_SEEDS=N` plays N seeds, `BAC2_VAULT_SEED=S` that one alone, and tells its story. The same seed is the same run.
 

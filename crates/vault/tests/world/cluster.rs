@@ -209,8 +209,8 @@ impl Cluster {
         self.vault().await
     }
 
-    /// Opens the vault and runs it; its run is dropped at its `polls`-th poll, as by a crash there. Call [`Self::crash_vault`] then, and
-    /// where it cannot be opened.
+    /// Opens the vault and runs it; its run is dropped at its `polls`-th poll, as by a crash there. Call [`Self::crash_vault`]
+    /// then, and where it cannot be opened.
     pub(crate) async fn try_start_vault_for(&self, polls: u64) -> bool {
         let Ok(vault) = self.try_vault().await else {
             return false;

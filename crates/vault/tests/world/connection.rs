@@ -1,7 +1,7 @@
 //! A client's connection to a session in the same process: what a wire would do, and where a wire breaks.
 //!
-//! A batch is a future of its own that owns its session. A client that goes away drops its interest, not the batch: the server goes on
-//! with it or cancels it, as servers do; only the end of the instance ends it at once.
+//! A batch is a future of its own that owns its session. A client that goes away drops its interest, not the batch: the server
+//! goes on with it or cancels it, as servers do; only the end of the instance ends it at once.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;

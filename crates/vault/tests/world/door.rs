@@ -1,8 +1,8 @@
-//! The vault's front door in one process: the real store on a simulated disk, behind the rules of the Blob service as `azblob` has them,
-//! without sockets and threads.
+//! The vault's front door in one process: the real store on a simulated disk, behind the rules of the Blob service as `azblob`
+//! has them, without sockets and threads.
 //!
-//! What is simplified: checksums of bodies are not checked, a backup is judged when somebody looks at it (a while after its commit), and
-//! of connections the door knows one for each instance and blob, which idles out.
+//! What is simplified: checksums of bodies are not checked, a backup is judged when somebody looks at it (a while after its
+//! commit), and of connections the door knows one for each instance and blob, which idles out.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

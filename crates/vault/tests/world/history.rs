@@ -1,4 +1,5 @@
-//! A catalog that remembers everything that was written through it, so that a judge sees what happened, not only what is left of it.
+//! A catalog that remembers everything that was written through it, so that a judge sees what happened, not only what is left of
+//! it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! The world in which the vault is tested: one simulated clock, instances of simsql, the real store on a simulated disk behind the rules of
-//! the Blob service, a catalog in memory, and everything of it in one process, from one seed, with no thread and no socket.
+//! The world in which the vault is tested: one simulated clock, instances of simsql, the real store on a simulated disk behind
+//! the rules of the Blob service, a catalog in memory, and everything of it in one process, from one seed, with no thread and no
+//! socket.
 //!
 //! ```text
 //! Cluster --- clock, dice

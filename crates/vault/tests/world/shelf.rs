@@ -1,4 +1,5 @@
-//! The vault's own way to the store behind the door: the whole [`Shelf`] over the same store, policies and uses that instances meet.
+//! The vault's own way to the store behind the door: the whole [`Shelf`] over the same store, policies and uses that instances
+//! meet.
 
 use std::sync::Arc;
 use std::time::Duration;

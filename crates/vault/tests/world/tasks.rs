@@ -1,5 +1,5 @@
-//! What runs beside a test: statements that a server goes on with, a vault, a workload. Each is polled only when it was woken, in the
-//! order in which they came, so that the same seed gives the same run.
+//! What runs beside a test: statements that a server goes on with, a vault, a workload. Each is polled only when it was woken, in
+//! the order in which they came, so that the same seed gives the same run.
 
 use std::collections::BTreeMap;
 use std::future::Future;

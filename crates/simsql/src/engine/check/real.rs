@@ -1,5 +1,5 @@
-//! Databases that real servers made, put together from their backups: what their boot pages and file headers tell, and that CHECKDB finds
-//! nothing wrong with their pages.
+//! Databases that real servers made, put together from their backups: what their boot pages and file headers tell, and that
+//! CHECKDB finds nothing wrong with their pages.
 //!
 //! The files are not part of this project; the folder that holds them comes from the variable `BAC2_REAL_BACKUPS`. Without it the
 //! test says that it tested nothing.

@@ -21,7 +21,8 @@ fn lsn(text: &str) -> u128 {
     text.parse().unwrap_or(0)
 }
 
-/// The chain that begins with the newest full, by LSNs alone: each log begins at or before where the last one ended, and goes on beyond it.
+/// The chain that begins with the newest full, by LSNs alone: each log begins at or before where the last one ended, and goes on
+/// beyond it.
 fn newest<'p>(points: &[&'p Point]) -> Option<Chain<'p>> {
     let place = points
         .iter()
