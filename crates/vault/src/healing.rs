@@ -18,6 +18,9 @@ use crate::vault::{LOOK_EVERY, Vault};
 /// How often all items are looked at for fulls that are missing or too old.
 const LOOK_AT_ALL_EVERY: Duration = Duration::from_secs(3_600);
 
+/// The least time between two looks: one costs as much as waits, which after an outage may be everything, and every job rings.
+const LOOK_APART: Duration = Duration::from_secs(5);
+
 impl Vault {
     /// Turns wanted healings into jobs when they may run, for ever.
     pub(crate) async fn run_healing(&self) {
@@ -35,6 +38,7 @@ impl Vault {
                 looked = Some(uptime);
             }
             let _ = self.take_healing().await;
+            self.world.clock.sleep(LOOK_APART).await;
             self.rest(None, heard).await;
         }
     }

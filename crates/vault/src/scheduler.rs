@@ -29,6 +29,8 @@ use crate::notices::About;
 use crate::records::{Trouble, fault, readable};
 use crate::vault::{LOOK_EVERY, Vault};
 
+/// The least time between two looks: one costs as much as waits, and every job rings.
+const LOOK_APART: Duration = Duration::from_secs(1);
 /// Items that are read at a time.
 const ITEMS_AT_ONCE: u32 = 500;
 
@@ -85,6 +87,7 @@ impl Vault {
             if is_time && self.repair_policies().await.is_ok() {
                 repaired = Some(uptime);
             }
+            self.world.clock.sleep(LOOK_APART).await;
             self.rest(self.first_due().await, heard).await;
         }
     }

@@ -194,7 +194,7 @@ fn judge(cluster: &Cluster, paper: &Paper) {
         points.len(),
         items.len()
     );
-    assert!(strange.is_empty(), "{strange:#?}");
+    assert!(strange.is_empty(), "{:#?}", strange.first());
     let mut worst = 0;
     for kind in [BackupKind::Full, BackupKind::Log] {
         let told = told(&jobs, kind);
