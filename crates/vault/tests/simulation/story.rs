@@ -144,7 +144,7 @@ impl Story {
             trouble(&dice, &stage, at, &mut deeds);
         }
         let calm = minutes(26 * 60);
-        work(&dice, &stage, trouble_ends + minutes(60), &mut deeds);
+        work(&dice, &stage, (trouble_ends, trouble_ends + calm), &mut deeds);
         deeds.sort_by_key(|(at, _)| *at);
         Self {
             stage,
@@ -168,12 +168,17 @@ fn stage(dice: &Dice) -> Stage {
 }
 
 /// Users work, and ask for backups now and then.
-fn work(dice: &Dice, stage: &Stage, until: Duration, deeds: &mut Vec<(Duration, Deed)>) {
+fn work(
+    dice: &Dice,
+    stage: &Stage,
+    (calm_from, until): (Duration, Duration),
+    deeds: &mut Vec<(Duration, Deed)>,
+) {
     let mut at = minutes(5);
     while at < until {
         let (server, number) = some_database(dice, stage);
         deeds.push((at, Deed::Rows(server, number, 1 + dice.below(8) as u32)));
-        if dice.one_in(6) {
+        if at < calm_from + minutes(60) && dice.one_in(6) {
             let asked = [Asked::Full, Asked::Differential, Asked::Log, Asked::CopyOnly];
             let asked = asked[dice.below(4) as usize];
             deeds.push((at, Deed::BackUp(server, number, asked)));
@@ -182,7 +187,11 @@ fn work(dice: &Dice, stage: &Stage, until: Duration, deeds: &mut Vec<(Duration, 
                 deeds.push((soon, Deed::CancelSomething));
             }
         }
-        at += minutes(5 + dice.below(25));
+        at += if at < calm_from {
+            minutes(5 + dice.below(25))
+        } else {
+            minutes(30 + dice.below(90))
+        };
     }
 }
 

@@ -14,7 +14,19 @@ use crate::world::Sql;
 /// A run of backups that can be restored one after the other.
 struct Chain<'p> {
     full: &'p Point,
+    /// The newest differential that stands on the full.
+    differential: Option<&'p Point>,
     logs: Vec<&'p Point>,
+}
+
+impl<'p> Chain<'p> {
+    fn newest(&self) -> &'p Point {
+        self.logs
+            .last()
+            .copied()
+            .or(self.differential)
+            .unwrap_or(self.full)
+    }
 }
 
 fn lsn(text: &str) -> u128 {
@@ -32,7 +44,11 @@ fn newest<'p>(points: &[&'p Point]) -> Option<Chain<'p>> {
         .iter()
         .filter(|point| point.kind == BackupKind::Log)
         .collect();
-    let mut end = lsn(&full.set.last_lsn);
+    let differential = points[place..]
+        .iter()
+        .rfind(|point| point.kind == BackupKind::Differential && point.set.base_guid == Some(full.set.guid))
+        .copied();
+    let mut end = lsn(&differential.unwrap_or(full).set.last_lsn);
     let mut logs = Vec::new();
     while let Some(next) = since
         .iter()
@@ -42,7 +58,11 @@ fn newest<'p>(points: &[&'p Point]) -> Option<Chain<'p>> {
         end = lsn(&next.set.last_lsn);
         logs.push(**next);
     }
-    Some(Chain { full, logs })
+    Some(Chain {
+        full,
+        differential,
+        logs,
+    })
 }
 
 pub(super) async fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
@@ -75,23 +95,20 @@ fn is_fresh(actor: &Actor, item: &Item, seen: &Seen, chain: &Chain<'_>, findings
     let database = seen.databases.iter().find(|one| one.id == item.database);
     let is_simple = database.is_some_and(|one| one.state.recovery_model.eq_ignore_ascii_case("SIMPLE"));
     let stage = &actor.story.stage;
-    let wait = if is_simple {
+    let wait = if is_simple && stage.differential_at.is_some() {
+        // Differentials on Thursdays and Saturdays, fulls on Fridays.
+        2 * 24 * 3600
+    } else if is_simple {
         24 * 3600 + stage.jitter_minutes * 60 + 1800
     } else {
         (2 * stage.log_minutes + stage.jitter_minutes) * 60 + 600
     };
     // A log of a database that nobody wrote to ends where the one before it did.
-    let end = chain
-        .logs
-        .last()
-        .map_or(&chain.full, |log| log)
-        .set
-        .last_lsn
-        .clone();
+    let end = &chain.newest().set.last_lsn;
     let covered = seen
         .points
         .iter()
-        .filter(|point| point.item == item.id && lsn(&point.set.last_lsn) <= lsn(&end))
+        .filter(|point| point.item == item.id && lsn(&point.set.last_lsn) <= lsn(end))
         .filter_map(|point| seen.written.get(&point.id.to_string()))
         .max();
     let written = covered.copied().unwrap_or_default();
@@ -117,7 +134,8 @@ async fn restores(actor: &Actor, item: &Item, seen: &Seen, chain: &Chain<'_>, fi
         "RESTORE DATABASE [R] FROM {} WITH NORECOVERY",
         from(&url, chain.full)
     );
-    for log in chain.logs.iter().map(Some).chain([None]) {
+    let after = chain.differential.iter().chain(chain.logs.iter());
+    for next in after.map(Some).chain([None]) {
         let answers = sql.run(&step).await;
         let errors: Vec<_> = answers.errors().map(|error| error.text.clone()).collect();
         if !errors.is_empty() {
@@ -126,8 +144,13 @@ async fn restores(actor: &Actor, item: &Item, seen: &Seen, chain: &Chain<'_>, fi
                 .push(format!("item {}: {step}: {errors:?}", item.id));
             return;
         }
-        let Some(log) = log else { break };
-        step = format!("RESTORE LOG [R] FROM {} WITH NORECOVERY", from(&url, log));
+        let Some(next) = next else { break };
+        let what = if next.kind == BackupKind::Log {
+            "LOG"
+        } else {
+            "DATABASE"
+        };
+        step = format!("RESTORE {what} [R] FROM {} WITH NORECOVERY", from(&url, next));
     }
     sql.go("RESTORE DATABASE [R] WITH RECOVERY").await;
     findings.count("restored", 1);
@@ -154,7 +177,7 @@ fn within(actor: &Actor, item: &Item, seen: &Seen, chain: &Chain<'_>, rows: i64,
     if actor.truth.rewound.contains(server) || actor.truth.vault_clock_jumped {
         return;
     }
-    let newest = chain.logs.last().unwrap_or(&chain.full);
+    let newest = chain.newest();
     let Some(job) = newest.job.and_then(|id| seen.jobs.get(&id.to_string())) else {
         return;
     };
