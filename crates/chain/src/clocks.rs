@@ -47,11 +47,11 @@ pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Rea
             reach: if sets[index].is_log() {
                 spans[index].reach
             } else {
-                spans[index].over
+                spans[index].finish_latest
             },
             bound: bound(&sets[index], &spans[index], false, false),
-            start: spans[index].begun,
-            finish: spans[index].last,
+            start: spans[index].start_latest,
+            finish: spans[index].finish_latest,
         })
         .collect();
     let mut by_branch: BTreeMap<BranchId, Vec<usize>> = BTreeMap::new();
@@ -67,9 +67,9 @@ pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Rea
 /// What is restored with the set is no newer than this. Where a log cannot be stopped in, its finish.
 fn bound(set: &Set, span: &Span, is_step: bool, crosses: bool) -> i64 {
     if !set.is_log() || set.is_bulk_logged || is_step {
-        span.over
+        span.finish_latest
     } else if crosses {
-        span.reach.max(span.begun)
+        span.reach.max(span.start_latest)
     } else {
         span.reach
     }
@@ -145,7 +145,7 @@ fn era_of_log(sets: &[Set], spans: &[Span], logs: &[usize], readings: &[Reading]
     }
     // Its last record later than its finish: the clock went back while it was written. Where it did so in a log beside it too, that is
     // the same event.
-    let is_step = spans[*log].reach > spans[*log].last;
+    let is_step = spans[*log].reach > spans[*log].finish_latest;
     let is_known = beside
         .iter()
         .any(|other| readings[*other].is_step && sets[*other].last > sets[*log].first);

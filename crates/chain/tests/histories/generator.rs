@@ -4,7 +4,7 @@
 //! "up to and including this second" has one meaning. What a backup holds ends no later than its finish.
 
 use bak::{Lsn, RecoveryModel};
-use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Grain, Kind, Set, SetId};
+use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Kind, Set, SetId};
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
@@ -459,7 +459,6 @@ impl Maker {
             clock: Clock {
                 start: civil(start + self.offset(start)),
                 finish: civil(finish + self.offset(finish)),
-                grain: Grain::Exact,
                 offset_minutes: i16::try_from(offset_minutes).ok(),
                 last_restorable: recorded.map(|at| civil(at.local)),
             },
