@@ -87,6 +87,17 @@ pub struct Door {
     _serving: JoinHandle<()>,
 }
 
+/// A client that keeps no connection open behind a request: an idle one still speaks for the blob of its latest request, and the door
+/// would tell that somebody uses what was only put down before a test.
+fn client(roots: &[reqwest::Certificate]) -> Client {
+    Client::builder()
+        .no_proxy()
+        .tls_certs_only(roots.to_vec())
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap()
+}
+
 impl Door {
     pub async fn open() -> Self {
         Self::open_as(|_, _| {}).await
@@ -116,7 +127,7 @@ impl Door {
         }));
         let mut door = Self {
             address,
-            client: Client::builder().no_proxy().tls_certs_only([]).build().unwrap(),
+            client: client(&[]),
             tls,
             data,
             _stop: stop,
@@ -124,8 +135,7 @@ impl Door {
         };
         if tls {
             let roots = reqwest::Certificate::from_pem_bundle(door.roots().as_bytes()).unwrap();
-            let builder = Client::builder().no_proxy().tls_certs_only(roots);
-            door.client = builder.build().unwrap();
+            door.client = client(&roots);
         }
         door
     }
