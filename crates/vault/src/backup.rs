@@ -1,7 +1,7 @@
 //! One backup, from the look at the database to the recovery point with its proof.
 //!
 //! ```text
-//! ground -> deciding (preflight, replica) -> credential -> making (choice, names) -> running -> proof (grade) -> meeting -> keeping (record)
+//! ground -> deciding (preflight, replica) -> credential (entry) -> making (choice, names) -> running -> proof (grade) -> meeting -> keeping (record)
 //!                                                      |  crash: asking  -^                    failing: what follows from a failure
 //! ```
 //!
@@ -14,6 +14,7 @@
 mod asking;
 mod credential;
 mod deciding;
+mod entry;
 mod facts;
 mod failing;
 mod grade;

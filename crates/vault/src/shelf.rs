@@ -2,7 +2,8 @@
 //! the records that lie beside the blobs.
 //!
 //! The store is the truth for bytes, leases, seals and verdicts. Records of sets lie in a container of their own beside the one
-//! that the instances write into, which no SAS opens: an instance can neither forge nor change one.
+//! that the instances write into, which no SAS opens: an instance can neither forge nor change one, unless it is so old that it
+//! was given the key of its account.
 //!
 //! Deliberately absent: writing of backups (SQL Server does that), and any way to change a verdict.
 
@@ -34,6 +35,15 @@ pub trait Shelf: Send + Sync {
 
     /// Takes away the stored access policy: every SAS under it is void at once.
     async fn revoke(&self, container: &ContainerName, policy: &str) -> Result<(), ShelfError>;
+
+    /// The account that the container lies in, for instances of before SQL Server 2016: they write page blobs, and know no other
+    /// way to show themselves than an account's key. That key opens the whole account, records included, to whoever administers
+    /// such an instance; what is sealed it cannot change. So such instances should have a front door's account of their own, and a
+    /// shelf gives none (`None`) where its operator has not allowed it.
+    async fn account(&self, container: &ContainerName) -> Result<Option<Account>, ShelfError> {
+        let _ = container;
+        Ok(None)
+    }
 
     /// One blob; `None` where there is none, not even an uncommitted one.
     async fn look(&self, container: &ContainerName, blob: &BlobName) -> Result<Option<Blob>, ShelfError>;
@@ -71,6 +81,15 @@ pub trait Shelf: Send + Sync {
 
     /// Room on its disk.
     async fn space(&self) -> Result<Space, ShelfError>;
+}
+
+/// An account of the front door.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its name: the IDENTITY of a credential.
+    pub name: String,
+    /// Its key, base64: the SECRET.
+    pub key: Secret,
 }
 
 /// A blob.

@@ -1,6 +1,7 @@
 //! A container of the front door, and the credential by which instances write into it.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -34,11 +35,15 @@ pub struct Container {
 pub struct CredentialMade {
     /// Instance.
     pub server: ServerId,
-    /// Name of the credential: the URL of the container.
+    /// Name of the credential: the URL of the container, or another where it holds an account's key (before SQL Server 2016).
     pub name: String,
     /// `credential_id` on the instance; another one under that name is not the vault's.
     pub number: i32,
-    /// The SAS that it has.
+    /// `create_date` on the instance's clock: SQL Server may give the number of a dropped credential to another. None while it is
+    /// about to be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<DateTime>,
+    /// The SAS that it has, or the account's key.
     pub sas: SecretId,
     /// When it was last set.
     pub set: Timestamp,

@@ -144,14 +144,27 @@ pub enum Refusal {
     TooLarge(u64),
 }
 
+/// The kind of blob that a build writes.
+///
+/// # Errors
+/// [`Refusal::TooOld`].
+pub fn mode(build: Build) -> Result<Mode, Refusal> {
+    if build < FIRST_WITH_URL {
+        return Err(Refusal::TooOld(build));
+    }
+    Ok(if build.major < Build::V2016 {
+        Mode::Page
+    } else {
+        Mode::Block
+    })
+}
+
 /// Chooses.
 ///
 /// # Errors
 /// [`Refusal`].
 pub fn choose(here: &Circumstances, wishes: &Wishes) -> Result<Choice, Refusal> {
-    if here.build < FIRST_WITH_URL {
-        return Err(Refusal::TooOld(here.build));
-    }
+    let mode = mode(here.build)?;
     if wishes.encryption && (here.build.major < Build::V2014 || !here.edition.encrypts()) {
         return Err(Refusal::NoEncryption);
     }
@@ -164,7 +177,7 @@ pub fn choose(here: &Circumstances, wishes: &Wishes) -> Result<Choice, Refusal> 
                 false
             }
         };
-    if here.build.major < Build::V2016 {
+    if mode == Mode::Page {
         if here.estimated_bytes > PAGE_BLOB_MAX {
             return Err(Refusal::TooLarge(here.estimated_bytes));
         }

@@ -1,16 +1,17 @@
 //! The statement: what is taken, into how many blobs, how written.
 
-use azblob::names::{BlobName, ContainerName};
+use azblob::names::BlobName;
 use catalog::record::Job;
 use faults::{Code, Fault};
 use mssql::databases::Database;
 use mssql::quoting::Identifier;
+use mssql::statement::Backup;
 use mssql::statement::backup::Kind;
-use mssql::statement::choice::{self, Choice, Circumstances, Mode, Reason, Refusal, Wishes};
-use mssql::statement::{Backup, Devices};
+use mssql::statement::choice::{self, Choice, Circumstances, Reason, Wishes};
 use schedule::policy::Compression;
 use schedule::{BackupKind, Size};
 
+use super::entry::{Entry, refused};
 use super::failing::codes_of_attempts;
 use super::ground::{Ground, release};
 use super::names::{Attempt, URL_MAX, marker, set_name};
@@ -38,20 +39,10 @@ impl Vault {
         ground: &Ground,
         seen: &Database,
         kind: BackupKind,
-        container: &ContainerName,
+        entry: &Entry,
     ) -> Result<Made, Fault> {
         let target = ground.target();
-        let unsupported = |why: &str| {
-            Fault::new(Code::Bac2UnsupportedVersionOrEdition)
-                .at(&target)
-                .because(why)
-        };
         let chosen = choose(job, ground, seen, kind).map_err(|fault| fault.at(&target))?;
-        if chosen.mode == Mode::Page {
-            return Err(unsupported(
-                "before SQL Server 2016 a backup to a URL needs an account's key, which this vault gives to no instance",
-            ));
-        }
         let attempt = Attempt {
             database: &seen.name,
             item: ground.item.id,
@@ -60,8 +51,7 @@ impl Vault {
             at: self.now(),
         };
         let blobs = attempt.blobs(chosen.stripes);
-        let base = self.world.shelf.url(container);
-        let urls: Vec<String> = blobs.iter().map(|blob| format!("{base}/{blob}")).collect();
+        let urls = entry.urls(&blobs);
         if let Some(long) = urls.iter().find(|url| url.len() > URL_MAX) {
             let why =
                 format!("{long} is longer than {URL_MAX} characters: the vault's host name is too long");
@@ -72,7 +62,7 @@ impl Vault {
                 .at(&target)
                 .because(&error.to_string())
         };
-        let devices = Devices::urls(&urls).map_err(|error| internal(&error))?;
+        let devices = entry.devices(&urls).map_err(|fault| fault.at(&target))?;
         let database = Identifier::new(&seen.name).map_err(|error| internal(&error))?;
         let marker = marker(job, self.id);
         let what = match kind {
@@ -131,13 +121,7 @@ fn choose(job: &Job, ground: &Ground, seen: &Database, kind: BackupKind) -> Resu
         encryption: false,
         stripes: Some(stripes),
     };
-    choice::choose(&here, &wishes).map_err(|refusal| {
-        let code = match refusal {
-            Refusal::TooOld(_) | Refusal::NoEncryption => Code::Bac2UnsupportedVersionOrEdition,
-            Refusal::TooLarge(_) => Code::Bac2LimitReached,
-        };
-        Fault::new(code).because(&refusal.to_string())
-    })
+    choice::choose(&here, &wishes).map_err(refused)
 }
 
 /// The most that a backup will be, in bytes and uncompressed: its files.

@@ -94,9 +94,10 @@ impl Vault {
         let is_refused =
             super::failing::codes_of_attempts(&doing.job).last() == Some(Code::Bac2CredentialRefused);
         let container = name_of(&ground.container)?;
-        self.prepare_credential(&ground.container, &ground.server, runner.session(), is_refused)
+        let entry = self
+            .prepare_credential(&ground.container, &ground.server, runner.session(), is_refused)
             .await?;
-        let made = self.make_backup(&doing.job, ground, &seen, kind, &container)?;
+        let made = self.make_backup(&doing.job, ground, &seen, kind, &entry)?;
         self.note_what_is_sent(doing, &made, kind).await?;
         if doing.is_cancelled() {
             // Nothing was sent yet, and the next start must not look for it.

@@ -5,9 +5,8 @@
 
 use azblob::names::{BlobName, ContainerName};
 use catalog::record::Grade;
-use faults::{Code, Fault, Operation};
+use faults::{Fault, Operation};
 use mssql::run::{NobodyWatches, Runner, Verdict};
-use mssql::statement::Devices;
 use mssql::statement::restore::{Inspection, Look};
 
 use super::grade::Judged;
@@ -31,10 +30,8 @@ impl Vault {
         judged: &mut Judged,
     ) -> Result<(), Fault> {
         doing.begin("RESTORE VERIFYONLY").await?;
-        let base = self.world.shelf.url(container);
-        let urls: Vec<String> = blobs.iter().map(|blob| format!("{base}/{blob}")).collect();
-        let devices = Devices::urls(&urls)
-            .map_err(|error| Fault::new(Code::Bac2InternalError).because(&error.to_string()))?;
+        let entry = self.entry(container, &ground.server)?;
+        let devices = entry.devices(&entry.urls(blobs))?;
         let inspection = Inspection {
             look: Look::VerifyOnly {
                 checksum: true,

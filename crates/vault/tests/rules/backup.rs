@@ -1,5 +1,6 @@
 //! One backup: what is taken, what is refused with which code, what a broken chain becomes, and what is kept of it.
 
+mod pages;
 mod stand;
 
 use std::time::Duration;
@@ -543,18 +544,6 @@ fn a_disk_that_fills_keeps_room_for_logs() {
         assert_eq!(stand.refused(&vault, item, Log).await, Code::Bac2StoreDiskFull);
         stand.cluster.door.set_free(None);
         assert_eq!(stand.back_up(&vault, item, Log).await.state, JobState::Completed);
-    });
-}
-
-#[test]
-fn before_2016_the_vault_says_why_not() {
-    let stand = Stand::of(39, Version::V2014);
-    stand.run(async {
-        let (vault, item) = stand.protect(QUIET).await;
-        assert_eq!(
-            stand.refused(&vault, item, Full).await,
-            Code::Bac2UnsupportedVersionOrEdition
-        );
     });
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct Trouble {
     pub(crate) slow: Duration,
     /// So many of the next requests are carried out, and their answers lost.
     pub(crate) answers_lost: u32,
+    /// The vault gives no instance the key of its account.
+    pub(crate) keeps_key: bool,
     /// So many of the next blocks are changed by one bit before they arrive.
     pub(crate) blocks_damaged: u32,
 }
@@ -93,6 +95,11 @@ impl Door {
     /// Changes what goes wrong.
     pub(crate) fn trouble(&self, change: impl FnOnce(&mut Trouble)) {
         change(&mut self.state().trouble);
+    }
+
+    /// Whether the vault may give instances the key of its account.
+    pub(crate) fn gives_key(&self) -> bool {
+        !self.state().trouble.keeps_key
     }
 
     /// Requests so far.

@@ -21,10 +21,10 @@ use blobstore::{
 };
 use jiff::Timestamp;
 use mssql::Secret;
-use vault::shelf::{Blob, Lease, Proof, Shelf, ShelfError, Space};
+use vault::shelf::{Account, Blob, Lease, Proof, Shelf, ShelfError, Space};
 use vault::world::Clock as _;
 
-use super::door::{Door, HOST};
+use super::door::{ACCOUNT, Door, HOST, KEY};
 
 /// How long the store takes to answer its own vault.
 const TRIP: Duration = Duration::from_micros(100);
@@ -78,7 +78,14 @@ impl Shelves {
                     .map_err(fail)?;
                 view.size + blocks.uncommitted.iter().map(|(_, size)| size).sum::<u64>()
             }
-            BlobKind::Page | BlobKind::Append => view.size,
+            // Of its size nothing is there before it is written.
+            BlobKind::Page => {
+                let written = store
+                    .page_ranges(path, 0..view.size, usize::MAX, &Permit::lease(view.lease.id()))
+                    .map_err(fail)?;
+                written.ranges.iter().map(|range| range.end - range.start).sum()
+            }
+            BlobKind::Append => view.size,
         };
         let is_committed = view.committed && view.size > 0 && !(view.kind == BlobKind::Page && is_locked);
         let proof = match is_committed && self.door.may_be_judged(view.last_modified) {
@@ -280,6 +287,13 @@ impl Shelf for Shelves {
         self.change_policies(&store, container, |policies| {
             policies.retain(|one| one.id.as_str() != policy);
         })
+    }
+
+    async fn account(&self, _: &ContainerName) -> Result<Option<Account>, ShelfError> {
+        Ok(self.door.gives_key().then(|| Account {
+            name: ACCOUNT.to_owned(),
+            key: Secret::new(KEY.to_owned()),
+        }))
     }
 
     async fn look(&self, container: &ContainerName, blob: &BlobName) -> Result<Option<Blob>, ShelfError> {

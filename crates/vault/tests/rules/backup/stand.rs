@@ -169,12 +169,28 @@ impl Stand {
     }
 
     pub(super) async fn change_item(&self, item: ItemId, change: impl Fn(&mut Item)) {
+        self.change(&item.to_string(), change).await;
+    }
+
+    pub(super) async fn change_container(&self, change: impl Fn(&mut Container)) {
+        let containers = self.cluster.records::<Container>().await;
+        self.change(&containers[0].id.to_string(), change).await;
+    }
+
+    /// What the catalog believes the instance's version to be.
+    pub(super) async fn change_version(&self, version: &str) {
+        let server = Uuid::from_u128(1).to_string();
+        self.change::<ServerRecord>(&server, |server| {
+            server.facts.as_mut().unwrap().version = version.to_owned();
+        })
+        .await;
+    }
+
+    async fn change<R: Record>(&self, id: &str, change: impl Fn(&mut R)) {
         let catalog = self.cluster.open_catalog();
         let key = self.cluster.vault_id().to_string();
         let mut tx = catalog.begin().await.unwrap();
-        let mut found = catalog::demand::<Item>(tx.as_mut(), &key, &item.to_string())
-            .await
-            .unwrap();
+        let mut found = catalog::demand::<R>(tx.as_mut(), &key, id).await.unwrap();
         change(&mut found.record);
         catalog::update(tx.as_mut(), found).await.unwrap();
         tx.commit().await.unwrap();
