@@ -131,11 +131,12 @@ def dead_backup(server, container, name, mode, data, committed=0):
     work = (site_of(server), container, name, mode, lease, data, committed)
     process = in_process(back_up_until_killed, *work)
     try:
-        wait_for_pieces(server, container, name, mode, 4, process)
+        # All that it writes: then nothing is on its way when it dies, which could arrive whenever it likes.
+        wait_for_pieces(server, container, name, mode, len(cut(data)) // 2, process)
     finally:
         process.kill()
         process.join()
-    time.sleep(0.3)  # what was on its way when the process died may still arrive
+    time.sleep(0.3)  # for the server to see that its connection is gone
     return lease
 
 

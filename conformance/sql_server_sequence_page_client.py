@@ -7,6 +7,7 @@ and cuts the blob to size at the end. A restore takes the one well-known lease i
 import functools
 import ssl
 import threading
+import time
 import xml.etree.ElementTree as tree
 
 from sql_server_sequence_client import PATH, RESTORE_LEASE, Client, new_lease, noise
@@ -111,16 +112,38 @@ def restore_pages(vault, *, path=PATH, piece=1 << 20, **way):
     return b"".join(pieces)
 
 
+# How much of an interrupted backup arrives: eight pieces.
+INTERRUPTED_PIECE = 64 << 10
+INTERRUPTED = 8 * INTERRUPTED_PIECE
+
+
 def back_up_until_killed(address, ca, lease, path=PATH):
-    """For a process of its own: a page-mode backup without end."""
+    """For a process of its own: a page-mode backup that is killed in the middle of its ninth piece.
+
+    Half of that piece is sent and the other half never is: so nothing is on its way that could still arrive whole after the
+    death, and what the server has is known to the byte.
+    """
     secure = ssl.create_default_context(cafile=ca) if ca else None
     client = Client(address, VERSION, secure=secure)
     assert create(client, path).status == 201
     assert client.lease(path, "acquire", lease_duration=-1, proposed_lease_id=lease).status == 201
-    at = 0
+    for at in range(0, INTERRUPTED, INTERRUPTED_PIECE):
+        assert put_page(client, at, noise(INTERRUPTED_PIECE, at), lease, path).status == 201
+    half_a_piece(client, INTERRUPTED, lease, path)
     while True:
-        assert put_page(client, at, noise(64 << 10, at), lease, path).status == 201
-        at += 64 << 10
+        time.sleep(60)
+
+
+def half_a_piece(client, offset, lease, path):
+    """A Put Page that says how long it is and sends the first half."""
+    span = f"bytes={offset}-{offset + INTERRUPTED_PIECE - 1}"
+    headers = {"x-ms-page-write": "update", "x-ms-range": span, "x-ms-lease-id": lease}
+    url, headers = client.prepare("PUT", path, {"comp": "page"}, headers, INTERRUPTED_PIECE)
+    client.connection.putrequest("PUT", url)
+    for name, value in headers.items():
+        client.connection.putheader(name, value)
+    client.connection.endheaders()
+    client.connection.send(noise(INTERRUPTED_PIECE // 2, offset))
 
 
 def restore_until_killed(address, ca, path=PATH):
