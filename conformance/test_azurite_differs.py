@@ -15,7 +15,10 @@ A = "aaaaaaaa-0000-4000-8000-00000000000a"
 
 @pytest.fixture
 def container(server):
-    return server.service().create_container(f"differs-{uuid.uuid4().hex[:8]}")
+    """Gone afterwards: Azurite answers every listing with 500 that meets a lease which it took without a duration."""
+    container = server.service().create_container(f"differs-{uuid.uuid4().hex[:8]}")
+    yield container
+    container.delete_container()
 
 
 def answer(call, **options):
