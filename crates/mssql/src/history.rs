@@ -4,7 +4,7 @@
 //! the order in which they were written and says nothing about LSNs. Times are on the server's clock, and history can be purged
 //! at any time: it confirms, it is not the catalog.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bak::Lsn;
 use uuid::Uuid;
@@ -101,6 +101,15 @@ pub struct Device {
 /// Rows of one question at most.
 pub const BATCH: u32 = 5_000;
 
+/// Media sets that one question asks for at most: of 64 stripes each, the most there are, they are 128,000 rows.
+const RUN_MOST: i32 = 2_000;
+
+/// Media sets between two of a batch that are read with them, so that two ranges are one.
+const GAP_MOST: i32 = 16;
+
+/// Ranges in one question.
+const RANGES_MOST: usize = 200;
+
 /// Sets after the one with the id `after` (0 for all), in order; at most 5,000, so whoever gets that many asks again.
 ///
 /// # Errors
@@ -177,25 +186,60 @@ async fn with_devices(session: &mut Session, rows: &Rows) -> Result<Vec<Set>, Er
         sets.push(read(&row)?);
         media.push(row.get::<i32>("media_set_id")?);
     }
-    let (Some(least), Some(most)) = (media.iter().min(), media.iter().max()) else {
-        return Ok(sets);
-    };
-    // Media sets are numbered as sets are, so the range holds few others.
-    let text = format!(
-        "SELECT media_set_id, family_sequence_number, physical_device_name, device_type FROM msdb.dbo.backupmediafamily
- WHERE media_set_id BETWEEN {least} AND {most} AND mirror = 0 ORDER BY media_set_id, family_sequence_number;"
-    );
     let mut devices: BTreeMap<i32, Vec<Device>> = BTreeMap::new();
-    for row in session.query(&text).await?.iter() {
-        devices.entry(row.get("media_set_id")?).or_default().push(Device {
-            name: row.optional("physical_device_name")?,
-            kind: row.optional("device_type")?,
-        });
+    for runs in questions(media.iter().copied().collect()) {
+        let ranges: Vec<String> = runs
+            .iter()
+            .map(|(least, most)| format!("media_set_id BETWEEN {least} AND {most}"))
+            .collect();
+        let text = format!(
+            "SELECT media_set_id, family_sequence_number, physical_device_name, device_type FROM msdb.dbo.backupmediafamily
+ WHERE ({}) AND mirror = 0 ORDER BY media_set_id, family_sequence_number;",
+            ranges.join(" OR ")
+        );
+        for row in session.query(&text).await?.iter() {
+            devices.entry(row.get("media_set_id")?).or_default().push(Device {
+                name: row.optional("physical_device_name")?,
+                kind: row.optional("device_type")?,
+            });
+        }
     }
     for (set, media) in sets.iter_mut().zip(media) {
         set.devices = devices.get(&media).cloned().unwrap_or_default();
     }
     Ok(sets)
+}
+
+/// Media sets as few ranges, in questions of bounded length and answer: a batch may append to a device of years ago, and what lies
+/// between is none of its own.
+fn questions(media: BTreeSet<i32>) -> Vec<Vec<(i32, i32)>> {
+    let mut runs: Vec<(i32, i32)> = Vec::new();
+    for id in media {
+        match runs.last_mut() {
+            Some((least, most))
+                if id.saturating_sub(*most) <= GAP_MOST && id.saturating_sub(*least) < RUN_MOST =>
+            {
+                *most = id;
+            }
+            _ => runs.push((id, id)),
+        }
+    }
+    let mut questions: Vec<Vec<(i32, i32)>> = Vec::new();
+    let mut held = 0;
+    for (least, most) in runs {
+        let span = most - least + 1;
+        match questions.last_mut() {
+            Some(last) if last.len() < RANGES_MOST && held + span <= RUN_MOST => {
+                last.push((least, most));
+                held += span;
+            }
+            _ => {
+                questions.push(vec![(least, most)]);
+                held = span;
+            }
+        }
+    }
+    questions
 }
 
 fn read(row: &Row<'_>) -> Result<Set, Error> {
@@ -243,4 +287,34 @@ fn read(row: &Row<'_>) -> Result<Set, Error> {
         last_valid_restore_time: row.if_there("last_valid_restore_time")?,
         devices: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RANGES_MOST, RUN_MOST, questions};
+
+    #[test]
+    fn media_of_years_ago_cost_nothing_that_lies_between() {
+        // One device that is appended to since three years, and this batch's own ones.
+        let batch = std::iter::once(3).chain(250_000..254_999).collect();
+        let asked = questions(batch);
+        let span: i32 = asked.iter().flatten().map(|(least, most)| most - least + 1).sum();
+        assert_eq!(span, 5_000, "no other media set is read");
+        assert_eq!(
+            asked.len(),
+            4,
+            "of 2,000 each at most, the old one by itself: {asked:?}"
+        );
+        // Every fifth one: what lies between is read with them, and is little.
+        let every_fifth = questions((0..5_000).map(|step| step * 5).collect());
+        let held = |runs: &Vec<(i32, i32)>| runs.iter().map(|(least, most)| most - least + 1).sum::<i32>();
+        assert!(
+            every_fifth
+                .iter()
+                .all(|runs| held(runs) <= RUN_MOST && runs.len() <= RANGES_MOST)
+        );
+        let last = questions([i32::MIN, 0, i32::MAX].into());
+        assert_eq!(last, [[(i32::MIN, i32::MIN), (0, 0), (i32::MAX, i32::MAX)]]);
+        assert!(questions([].into()).is_empty());
+    }
 }

@@ -1,10 +1,12 @@
 //! Backups that other tools take, as `msdb` tells of them: who owns the log, who owns the differential base.
 //!
-//! `telling` tells the vault's own sets from others' and keeps those, `owner` is the rule by which they own a chain.
+//! `telling` tells the vault's own sets from others' and keeps those, `owner` is the rule by which they own a chain, `knowing` sees
+//! that it is asked of a history of now.
 //!
 //! Invariants: a set is kept once, by instance and BackupSetGUID, so that reading a history again changes nothing; of each
 //! database a bounded number of the newest is kept. The history confirms and warns; recovery points never come of it.
 
+mod knowing;
 mod owner;
 mod telling;
 
@@ -19,6 +21,8 @@ use schedule::BackupKind;
 use crate::records::{LIST_MAX, Trouble};
 use crate::registration::failed;
 use crate::vault::Vault;
+
+pub(crate) use knowing::Histories;
 
 /// For how long a backup of another tool says that the tool is at work: two rounds of weekly fulls.
 pub const OWNER_DAYS: u32 = 14;
@@ -54,7 +58,8 @@ impl Vault {
                 read = after;
             }
             if sets.len() < history::BATCH as usize {
-                break;
+                self.histories.note(server.id, self.world.clock.uptime());
+                return self.settle_owners(server).await;
             }
         }
         Ok(())

@@ -74,6 +74,7 @@ fn item_of_tests(full: Option<jiff::Timestamp>) -> catalog::record::Item {
         foreign_owner: None,
         scheduled: std::collections::BTreeMap::new(),
         due: std::collections::BTreeMap::new(),
+        slots: std::collections::BTreeMap::new(),
         last: last.into_iter().collect(),
         failures: std::collections::BTreeMap::new(),
         log_end: None,

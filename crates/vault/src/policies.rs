@@ -7,6 +7,7 @@
 //! the items.
 
 mod following;
+mod owed;
 #[cfg(test)]
 mod tests;
 

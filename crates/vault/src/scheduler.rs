@@ -195,6 +195,10 @@ impl Vault {
             .await?
             .record;
         let kinds = policy.record.policy.kinds();
+        if item.record.policy_version != version {
+            // Its own job comes later; what the old schedule owes is told apart from what the new one asks for before that.
+            self.bring_in(tx, &mut item.record, &policy).await?;
+        }
         let dealt = Dealt {
             since: item.record.since,
             last: item.record.scheduled.clone(),
@@ -210,20 +214,33 @@ impl Vault {
             }
         }
         for due in &agenda.run {
-            let kind = due.start.slot.kind;
-            item.record.scheduled.insert(kind, due.start.slot.at);
-            let matter = about("unsupported", &item.record, kind);
-            match unsupported(kind, &database) {
-                Some(fault) => self.raise_in(tx, &matter, &fault).await?,
-                None => {
-                    self.resolve_in(tx, &matter.matter).await?;
-                    self.let_in(tx, &item.record, due).await?;
-                }
-            }
+            item.record
+                .scheduled
+                .insert(due.start.slot.kind, due.start.slot.at);
+            self.let_in_or_skip(tx, &item.record, &database, due).await?;
         }
-        item.record.due = next_starts(schedule, &item.record, &kinds, now);
+        place_next(schedule, &mut item.record, &kinds, now);
         update(tx, item).await?;
         Ok(())
+    }
+
+    /// One job for the slot, where the database supports such backups, and one warning where it does not.
+    pub(crate) async fn let_in_or_skip(
+        &self,
+        tx: &mut dyn Transaction,
+        item: &Item,
+        database: &Database,
+        due: &Due,
+    ) -> Result<(), Trouble> {
+        let kind = due.start.slot.kind;
+        let matter = about("unsupported", item, kind);
+        match unsupported(kind, database) {
+            Some(fault) => self.raise_in(tx, &matter, &fault).await,
+            None => {
+                self.resolve_in(tx, &matter.matter).await?;
+                self.let_in(tx, item, due).await
+            }
+        }
     }
 
     /// One job for the slot, or the report that it is missed; and the report of those before it.
@@ -234,7 +251,7 @@ impl Vault {
             trigger: Trigger::Scheduled { slot: due.start.at },
             server: Some(item.server),
             item: Some(item.id),
-            run_at: self.now(),
+            run_at: due.start.at.max(self.now()),
         };
         let in_the_way = match self.enqueue_in(tx, &new).await? {
             Entered::InTheWay { other, .. } => Some(format!(
@@ -291,18 +308,18 @@ pub(crate) fn about(matter: &str, item: &Item, kind: BackupKind) -> About {
     }
 }
 
-/// When each kind begins next for an item.
-pub(crate) fn next_starts(
-    schedule: &Schedule,
-    item: &Item,
-    kinds: &[BackupKind],
-    now: Timestamp,
-) -> BTreeMap<BackupKind, Timestamp> {
+/// Notes when each kind begins next for an item, and for which slot.
+pub(crate) fn place_next(schedule: &Schedule, item: &mut Item, kinds: &[BackupKind], now: Timestamp) {
     let id = item.id.to_string();
-    kinds
+    let next: Vec<_> = kinds
         .iter()
-        .filter_map(|kind| Some((*kind, schedule.next_start(*kind, &id, now)?.at)))
-        .collect()
+        .filter_map(|kind| schedule.next_start(*kind, &id, now))
+        .collect();
+    item.due = next.iter().map(|start| (start.slot.kind, start.at)).collect();
+    item.slots = next
+        .iter()
+        .map(|start| (start.slot.kind, start.slot.at))
+        .collect();
 }
 
 /// Why a scheduled backup of a kind is skipped with a warning: what the database is does not allow it. A state that passes is no

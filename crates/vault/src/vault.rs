@@ -11,6 +11,7 @@ use futures::future::{Either, select};
 use jiff::Timestamp;
 
 use crate::bell::Bell;
+use crate::foreign::Histories;
 use crate::jobs::Running;
 use crate::world::World;
 
@@ -27,6 +28,8 @@ pub struct Vault {
     pub(crate) bell: Bell,
     /// Jobs that run in this process.
     pub(crate) running: Running,
+    /// When the history of each instance was last read to its end.
+    pub(crate) histories: Histories,
 }
 
 impl Vault {
@@ -83,6 +86,7 @@ impl Vault {
             id,
             bell: Bell::default(),
             running: Running::default(),
+            histories: Histories::default(),
         })
     }
 

@@ -38,8 +38,11 @@ pub struct Item {
     pub foreign_owner: Option<ForeignOwner>,
     /// The slot up to which schedules have been turned into jobs or misses, by kind.
     pub scheduled: BTreeMap<BackupKind, Timestamp>,
-    /// The next slot of each kind, jitter included.
+    /// When the next slot of each kind begins, jitter included.
     pub due: BTreeMap<BackupKind, Timestamp>,
+    /// The slots that begin then: one that came already is owed, whatever the policy says meanwhile.
+    #[serde(default)]
+    pub slots: BTreeMap<BackupKind, Timestamp>,
     /// The newest successful backup of each kind.
     pub last: BTreeMap<BackupKind, LastBackup>,
     /// Consecutive failures of each kind.
@@ -103,6 +106,9 @@ pub struct ForeignOwner {
     pub who: String,
     /// Log shipping.
     pub is_log_shipping: bool,
+    /// Nobody knows: the history of its instance could not be read yet, so it counts as somebody's.
+    #[serde(default)]
+    pub is_unknown: bool,
 }
 
 /// The newest successful backup of a kind.

@@ -1,9 +1,11 @@
 //! A policy under its name, and the auto-protection of an instance by one.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::id::{IntentId, PolicyId, ServerId};
+use super::id::{DatabaseId, IntentId, PolicyId, ServerId};
 
 /// A policy. Its record's version is the version that items are brought to. Keys: `a` its name in lower case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,7 @@ pub struct Intent {
     pub excludes: Vec<String>,
     /// Since when.
     pub since: Timestamp,
-    /// When it was cancelled; jobs that it had begun end as cancelled.
-    pub cancelled: Option<Timestamp>,
+    /// Databases whose protection a user stopped with their data: not protected again until auto-protection is set anew.
+    #[serde(default)]
+    pub left_out: BTreeSet<DatabaseId>,
 }

@@ -88,6 +88,9 @@ pub(super) fn refusal(case: &Case<'_>) -> Option<Barred> {
         return None;
     }
     match (case.kind, case.foreign) {
+        (BackupKind::Log | BackupKind::Differential, Some(owner)) if owner.is_unknown => {
+            failed(Code::Bac2NotReady, &owner.who)
+        }
         (BackupKind::Log, Some(owner)) if owner.owns_log => failed(Code::Bac2ForeignChainOwner, &owner.who),
         (BackupKind::Differential, Some(owner)) if owner.owns_base => {
             failed(Code::Bac2ForeignChainOwner, &owner.who)
@@ -448,6 +451,7 @@ mod tests {
             owns_base,
             who: "another tool".to_owned(),
             is_log_shipping: false,
+            is_unknown: false,
         };
         for (owner, expected) in [
             (owner(true, false), [None, None, None, owned]),

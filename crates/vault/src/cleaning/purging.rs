@@ -69,6 +69,7 @@ impl Vault {
                 if !page::<Point>(tx, &points).await?.records.is_empty() {
                     return Ok(Purged::HasPoints);
                 }
+                self.leave_out_in(tx, &found.record).await?;
                 delete(tx, &found).await?;
                 Ok(Purged::Gone)
             })

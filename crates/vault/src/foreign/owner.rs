@@ -58,6 +58,7 @@ pub(super) fn owner(seen: &[Foreign], is_log_shipped: bool, since: DateTime) -> 
         owns_base: base.is_some(),
         who: who.join("; "),
         is_log_shipping: is_log_shipped,
+        is_unknown: false,
     })
 }
 

@@ -111,6 +111,7 @@ mod tests {
                 owns_base,
                 who: "another tool".to_owned(),
                 is_log_shipping: false,
+                is_unknown: false,
             });
             item
         };

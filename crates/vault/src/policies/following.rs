@@ -1,18 +1,21 @@
 //! Items and the version of the policy that they follow.
 //!
-//! Slots of the old schedule that came are dealt with as slots of the new one only where they are such; slots of the new schedule
-//! before the change are none of the item's, so nothing is reported as missed that was never asked for.
+//! A slot of the old schedule that came and waits for its place within the jitter is owed: it stays where it is one of the new
+//! schedule too, and becomes a job for its old place where it is not (`owed`).
 
-use catalog::record::{Item, ItemId, Job, JobId, JobState, Policy, PolicyId, Protection, Trigger, Work};
+use catalog::record::{
+    Database, Item, ItemId, Job, JobId, JobState, Policy, PolicyId, Protection, Trigger, Work,
+};
 use catalog::{Range, Slot, Transaction, Versioned, demand, get, scoped, update};
 use faults::{Code, Fault};
 use jiff::Timestamp;
+use schedule::due::Due;
 use schedule::{BackupKind, Schedule};
 
+use super::owed::align;
 use crate::jobs::{DAY, Doing, Ending, Entered, NewJob};
 use crate::notices::About;
 use crate::records::Trouble;
-use crate::scheduler::next_starts;
 use crate::vault::Vault;
 
 /// Jobs that are written in one transaction.
@@ -158,19 +161,7 @@ impl Vault {
                     }
                     let policy = demand::<Policy>(tx, &self.key, &policy.to_string()).await?;
                     let mut item = demand::<Item>(tx, &self.key, &item.to_string()).await?;
-                    let now = self.now();
-                    let rules = &policy.record.policy;
-                    let schedule = Schedule::of(rules);
-                    align(&mut item.record, &schedule, &rules.kinds(), now);
-                    item.record.policy = policy.record.id;
-                    item.record.policy_version = policy.version();
-                    item.record.inconsistent = None;
-                    for kind in BackupKind::ALL {
-                        if !rules.kinds().contains(&kind) {
-                            let matter = crate::scheduler::about("unsupported", &item.record, kind).matter;
-                            self.resolve_in(tx, &matter).await?;
-                        }
-                    }
+                    self.bring_in(tx, &mut item.record, &policy).await?;
                     update(tx, item).await?;
                     Ok(Some(()))
                 })
@@ -182,6 +173,34 @@ impl Vault {
             Ok(None) => Ending::Cancelled(Fault::new(Code::Bac2JobCancelled)),
             Err(fault) => self.stays_behind(doing, item, fault).await,
         }
+    }
+
+    /// Has an item follow a policy as it is now. What the old schedule still owes becomes jobs, which begin when they were to.
+    pub(crate) async fn bring_in(
+        &self,
+        tx: &mut dyn Transaction,
+        item: &mut Item,
+        policy: &Versioned<Policy>,
+    ) -> Result<(), Trouble> {
+        let rules = &policy.record.policy;
+        let owed = align(item, &Schedule::of(rules), &rules.kinds(), self.now());
+        item.policy = policy.record.id;
+        item.policy_version = policy.version();
+        item.inconsistent = None;
+        if !owed.is_empty() {
+            let database = demand::<Database>(tx, &self.key, &item.database.to_string()).await?;
+            for start in owed {
+                let due = Due { start, missed: None };
+                self.let_in_or_skip(tx, item, &database.record, &due).await?;
+            }
+        }
+        for kind in BackupKind::ALL {
+            if !rules.kinds().contains(&kind) {
+                let matter = crate::scheduler::about("unsupported", item, kind).matter;
+                self.resolve_in(tx, &matter).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn stays_behind(&self, doing: &Doing<'_>, item: ItemId, fault: Fault) -> Ending {
@@ -286,50 +305,6 @@ fn configuring(item: &Item, policy: PolicyId, now: Timestamp) -> NewJob {
         server: Some(item.server),
         item: Some(item.id),
         run_at: now,
-    }
-}
-
-/// Aligns an item with a new schedule. A slot that came and waits for its place within the jitter is kept where it is one of the
-/// new schedule too, and one that is due and not dealt with yet is as well; all other slots before now are none of the item's.
-fn align(item: &mut Item, schedule: &Schedule, kinds: &[BackupKind], now: Timestamp) {
-    let id = item.id.to_string();
-    for &kind in kinds {
-        let Some(latest) = schedule.latest(kind, now) else {
-            continue;
-        };
-        let waits = item.due.get(&kind) == Some(&schedule.start_of(latest, &id).at);
-        let dealt = item.scheduled.get(&kind).is_some_and(|dealt| *dealt >= latest.at);
-        if dealt {
-            continue;
-        }
-        let up_to = match waits {
-            // Only the newest: those between it and the last that was dealt with were never asked for.
-            true => latest
-                .at
-                .checked_sub(jiff::SignedDuration::from_nanos(1_000))
-                .unwrap_or(latest.at),
-            false => now,
-        };
-        let dealt = item.scheduled.entry(kind).or_insert(up_to);
-        *dealt = up_to.max(*dealt);
-    }
-    item.due = next_starts(schedule, item, kinds, now);
-    // What is due and not dealt with yet must not wait for its next slot.
-    for &kind in kinds {
-        let latest = schedule
-            .latest(kind, now)
-            .map(|slot| schedule.start_of(slot, &id));
-        let is_open = latest.is_some_and(|start| {
-            start.slot.at > item.since
-                && start.at <= now
-                && item
-                    .scheduled
-                    .get(&kind)
-                    .is_none_or(|dealt| *dealt < start.slot.at)
-        });
-        if is_open {
-            item.due.insert(kind, now);
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Policies and the items that follow them.
 
-use catalog::record::{Item, JobState, Policy, Protection, Vault as VaultRecord};
+use catalog::record::{Item, ItemId, Job, JobState, Policy, PolicyId, Protection, Vault as VaultRecord};
 use faults::Code;
-use schedule::{BackupKind, Period};
+use jiff::{SignedDuration, Timestamp};
+use schedule::{BackupKind, Days, LocalTime, Period};
 
 use crate::scheduler::Memory;
 use crate::staged::{Stage, beside, nobody, policy};
@@ -48,36 +49,121 @@ fn a_change_reaches_every_item_and_asks_for_nothing_of_the_past() {
     });
 }
 
+/// Stands one second behind a slot whose backup is still to begin, within a jitter of 14 minutes; gives the item, its policy and
+/// when it is to begin.
+async fn within_jitter(stage: &Stage, vault: &Vault, kind: BackupKind) -> (ItemId, PolicyId, Timestamp) {
+    let (item, id) = vault.add_item(jittered()).await;
+    let seconds = if kind == BackupKind::Log { 900 } else { 22 * 3_600 };
+    stage.pass(seconds + 1).await;
+    vault.schedule_due(&mut Memory::default()).await.unwrap();
+    for job in vault.all_jobs().await {
+        vault.cancel_job(job.id).await.unwrap();
+    }
+    let start = vault.item(item).await.due[&kind];
+    let slot = vault.item(item).await.slots[&kind];
+    assert_eq!(vault.now().duration_since(slot).as_secs(), 1, "the slot came");
+    assert!(
+        start > vault.now() + SignedDuration::from_secs(10),
+        "and begins later"
+    );
+    (item, id, start)
+}
+
+fn jittered() -> schedule::Policy {
+    let mut rules = policy("p");
+    rules.running.jitter = Period::minutes(14);
+    rules
+}
+
+/// Backups of a kind that nobody cancelled.
+async fn backups(vault: &Vault, kind: BackupKind) -> Vec<Job> {
+    let all = vault.all_jobs().await;
+    let is_of = |job: &Job| job.work.name() == kind.name() && job.state != JobState::Cancelled;
+    all.into_iter().filter(is_of).collect()
+}
+
+/// A name, the kind whose slot came, and what becomes of the policy.
+type Change = (&'static str, BackupKind, fn(&mut schedule::Policy));
+
 #[test]
-fn a_slot_within_its_jitter_outlives_a_change_of_retention() {
+fn a_slot_within_its_jitter_outlives_every_change() {
+    let changes: [Change; 7] = [
+        ("retention", BackupKind::Log, |rules| {
+            rules.log.as_mut().unwrap().retention = Days(20)
+        }),
+        ("a shorter jitter", BackupKind::Log, |rules| {
+            rules.running.jitter = Period::minutes(12)
+        }),
+        ("no jitter", BackupKind::Log, |rules| {
+            rules.running.jitter = Period::default()
+        }),
+        ("another interval", BackupKind::Log, |rules| {
+            rules.log.as_mut().unwrap().every = Period::minutes(20)
+        }),
+        ("another offset", BackupKind::Log, |rules| {
+            rules.log.as_mut().unwrap().offset = Period::minutes(5)
+        }),
+        ("an earlier time", BackupKind::Full, |rules| {
+            rules.full.schedule.times = vec![LocalTime::new(21, 30).unwrap()];
+        }),
+        ("a longer jitter", BackupKind::Full, |rules| {
+            rules.running.jitter = Period::minutes(60)
+        }),
+    ];
+    for (what, kind, change) in changes {
+        for is_behind in [false, true] {
+            let stage = Stage::new();
+            stage.run(async {
+                let vault = stage.vault().await;
+                let (item, id, start) = within_jitter(&stage, &vault, kind).await;
+                let mut rules = jittered();
+                change(&mut rules);
+                let seen = versions(&vault, id).await;
+                vault.change_policy(id, seen, rules).await.unwrap();
+                if !is_behind {
+                    beside(stage.pass(5), vault.run_jobs()).await;
+                    assert!(vault.inconsistent_items(id).await.unwrap().is_empty(), "{what}");
+                }
+                if what == "retention" {
+                    assert_eq!(vault.item(item).await.due[&kind], start, "{what}");
+                }
+                // Where its job is late, the scheduler meets the item before.
+                stage
+                    .pass(u64::try_from(start.duration_since(vault.now()).as_secs()).unwrap() + 1)
+                    .await;
+                vault.schedule_due(&mut Memory::default()).await.unwrap();
+                stage
+                    .pass(if what == "a longer jitter" { 3_600 } else { 0 })
+                    .await;
+                vault.schedule_due(&mut Memory::default()).await.unwrap();
+                let taken = backups(&vault, kind).await;
+                assert_eq!(taken.len(), 1, "{what}, behind {is_behind}: {taken:?}");
+                assert!(taken[0].run_at <= vault.now(), "{what}");
+                let open = vault.open_notices().await;
+                let missed = open.iter().filter(|one| {
+                    one.fault.code() == Code::Bac2ScheduleMissed && one.about.ends_with(kind.name())
+                });
+                assert_eq!(missed.count(), 0, "{what}: it was kept");
+            });
+        }
+    }
+}
+
+#[test]
+fn what_the_new_policy_does_not_take_is_owed_no_more() {
     let stage = Stage::new();
     stage.run(async {
         let vault = stage.vault().await;
-        let mut rules = policy("p");
-        rules.running.jitter = Period::minutes(14);
-        let (item, id) = vault.add_item(rules.clone()).await;
-        let start = vault.item(item).await.due[&BackupKind::Log];
-        stage.pass(901).await;
-        if start > vault.now() {
-            rules.log.as_mut().unwrap().retention = schedule::Days(20);
-            vault
-                .change_policy(id, versions(&vault, id).await, rules)
-                .await
-                .unwrap();
-            beside(stage.pass(5), vault.run_jobs()).await;
-            assert_eq!(vault.item(item).await.due[&BackupKind::Log], start);
-            stage.pass(15 * 60).await;
-            vault.schedule_due(&mut Memory::default()).await.unwrap();
-            assert_eq!(
-                vault
-                    .all_jobs()
-                    .await
-                    .iter()
-                    .filter(|job| job.work.name() == "log")
-                    .count(),
-                1
-            );
-        }
+        let (item, id, _) = within_jitter(&stage, &vault, BackupKind::Log).await;
+        let mut fulls_only = jittered();
+        fulls_only.log = None;
+        let seen = versions(&vault, id).await;
+        vault.change_policy(id, seen, fulls_only).await.unwrap();
+        beside(stage.pass(5), vault.run_jobs()).await;
+        stage.pass(1_000).await;
+        vault.schedule_due(&mut Memory::default()).await.unwrap();
+        assert!(backups(&vault, BackupKind::Log).await.is_empty());
+        assert_eq!(vault.item(item).await.slots.len(), 1);
     });
 }
 

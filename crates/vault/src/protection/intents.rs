@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use catalog::keys::tuple;
 use catalog::record::{
-    Database, DatabaseId, Intent, IntentId, Item, Job, Policy, PolicyId, Server, ServerId, Trigger, Work,
+    Database, DatabaseId, Intent, IntentId, Item, Job, JobState, Policy, PolicyId, Server, ServerId, Trigger,
+    Vault as VaultRecord, Work, moment,
 };
-use catalog::{Query, Range, Scope, Slot, Transaction, delete, demand, get, insert, page, scoped};
+use catalog::{
+    Kind, Query, Range, Scope, Slot, Transaction, delete, demand, get, insert, page, scoped, update,
+};
 use faults::{Code, Fault};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::jobs::NewJob;
+use crate::notices::About;
 use crate::records::{Trouble, fault};
 use crate::selection::matches;
 use crate::vault::Vault;
@@ -47,7 +53,7 @@ impl Vault {
                 let range = Range::exactly(server.to_string());
                 let query = Query::of(Scope::vault(&self.key), Slot::A, range);
                 let intents = page::<Intent>(tx, &query).await?.records;
-                if intents.iter().any(|intent| intent.record.cancelled.is_none()) {
+                if !intents.is_empty() {
                     return Err(Fault::new(Code::Bac2AlreadyProtected)
                         .at(&found.record.name)
                         .into());
@@ -58,7 +64,7 @@ impl Vault {
                     policy,
                     excludes: excludes.clone(),
                     since: now,
-                    cancelled: None,
+                    left_out: BTreeSet::new(),
                 };
                 insert(tx, &self.key, intent).await?;
                 Ok(())
@@ -80,6 +86,7 @@ impl Vault {
                 scoped(async move {
                     let found = demand::<Intent>(tx, &self.key, &id.to_string()).await?;
                     delete(tx, &found).await?;
+                    self.resolve_in(tx, &format!("limit/databases/{id}")).await?;
                     Ok(found.record.server)
                 })
             })
@@ -92,6 +99,19 @@ impl Vault {
             }
         }
         self.bell.ring();
+        Ok(())
+    }
+
+    /// Has the auto-protection of an item's instance leave its database alone: a user deleted it, and it would come back with the
+    /// next discovery.
+    pub(crate) async fn leave_out_in(&self, tx: &mut dyn Transaction, item: &Item) -> Result<(), Trouble> {
+        let range = Range::exactly(item.server.to_string());
+        let query = Query::of(Scope::vault(&self.key), Slot::A, range);
+        for mut intent in page::<Intent>(tx, &query).await?.records {
+            if intent.record.left_out.insert(item.database) {
+                update(tx, intent).await?;
+            }
+        }
         Ok(())
     }
 
@@ -123,19 +143,37 @@ impl Vault {
         let intents = self
             .list::<Intent>(Slot::A, Range::exactly(server.to_string()))
             .await?;
-        let Some(intent) = intents
-            .into_iter()
-            .map(|one| one.record)
-            .find(|one| one.cancelled.is_none())
-        else {
+        let Some(intent) = intents.into_iter().map(|one| one.record).next() else {
             return Ok(0);
         };
         let open = self.configuring(server).await?;
         let being: BTreeSet<DatabaseId> = open.iter().filter_map(|job| configured(&job.work)).collect();
         let its_own =
             |job: &&Job| matches!(job.work, Work::Configure { intent: Some(of), .. } if of == intent.id);
-        let room = CONFIGURE_AT_ONCE.saturating_sub(open.iter().filter(its_own).count());
-        let uncovered = self.uncovered(&intent, &being, room).await?;
+        let mut being: BTreeSet<DatabaseId> = being;
+        being.extend(self.failed_lately(&intent).await?);
+        being.extend(intent.left_out.iter().copied());
+        let at_once = CONFIGURE_AT_ONCE.saturating_sub(open.iter().filter(its_own).count());
+        let (room, most) = self
+            .room_for_items(open.iter().filter(|job| job.item.is_none()).count())
+            .await?;
+        let mut uncovered = self
+            .uncovered(&intent, &being, at_once.min(room.saturating_add(1)))
+            .await?;
+        let about = About {
+            matter: format!("limit/databases/{}", intent.id),
+            server: Some(server),
+            ..About::default()
+        };
+        if uncovered.len() > room {
+            uncovered.truncate(room);
+            let why =
+                format!("{most} databases may be protected, and there are more for the auto-protection");
+            self.raise(about, Fault::new(Code::Bac2LimitReached).because(&why))
+                .await?;
+        } else {
+            self.resolve(&about.matter).await?;
+        }
         let intent = &intent;
         let wanted = &uncovered;
         let put_off = self
@@ -149,6 +187,36 @@ impl Vault {
             self.bell.ring();
         }
         Ok(uncovered.len())
+    }
+
+    /// Databases that this auto-protection could not protect, or somebody did not let it, within half the time between two discoveries: the next one tries
+    /// them again, and nothing sooner does.
+    async fn failed_lately(&self, intent: &Intent) -> Result<Vec<DatabaseId>, Fault> {
+        let minutes = self.get::<VaultRecord>(self.id).await?.record.discovery_minutes;
+        let wait = SignedDuration::from_mins(i64::from(minutes) / 2);
+        let since = self.now().checked_sub(wait).unwrap_or(Timestamp::MIN);
+        let members = [&intent.server.to_string(), "ended"];
+        let mut range = Range::members(&members);
+        range.from = tuple(&[members[0], members[1], &moment(since)]);
+        let ended = self.list_readable::<Job>(Slot::D, range).await?;
+        let is_its_own = |job: &Job| {
+            matches!(job.state, JobState::Failed | JobState::Cancelled)
+                && matches!(job.work, Work::Configure { intent: Some(of), .. } if of == intent.id)
+        };
+        let failed = ended.iter().map(|one| &one.record).filter(|job| is_its_own(job));
+        Ok(failed.filter_map(|job| configured(&job.work)).collect())
+    }
+
+    /// How many more databases may be protected, those that jobs are about to protect counted, and how many in all.
+    async fn room_for_items(&self, being: usize) -> Result<(usize, u32), Fault> {
+        let most = self.get::<VaultRecord>(self.id).await?.record.databases_max;
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        let there = tx
+            .count(Kind::Item, &Scope::vault(&self.key), Slot::Id, &Range::ALL)
+            .await
+            .map_err(fault)?;
+        let room = usize::try_from(i64::from(most).saturating_sub(there)).unwrap_or(0);
+        Ok((room.saturating_sub(being), most))
     }
 
     /// Databases of an auto-protection that nobody protects yet and no job is about, at most `room`.

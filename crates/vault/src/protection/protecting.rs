@@ -12,19 +12,21 @@ use schedule::Schedule;
 
 use crate::jobs::{Doing, Ending};
 use crate::records::Trouble;
-use crate::scheduler::next_starts;
+use crate::scheduler::place_next;
 use crate::vault::Vault;
 
 impl Vault {
-    /// Protects a database by a policy. Its first full is taken at the policy's next slot, or by healing when a log is due before.
+    /// Protects a database by a policy. Who else owns its chain is asked of the last 14 days of `msdb`; where they cannot be read,
+    /// logs and differentials wait until they can. Its first full is taken at the policy's next slot, or by healing when a log is due before.
     ///
     /// # Errors
     /// The database is gone, protected already, or cannot be protected (mirrored, a snapshot, tempdb).
     pub async fn protect(&self, database: DatabaseId, policy: PolicyId) -> Result<ItemId, Fault> {
+        let unread = &self.read_history_of(database).await?;
         let item = self
             .transact(move |tx| {
                 scoped(async move {
-                    let item = self.protect_in(tx, database, policy).await?;
+                    let item = self.protect_in(tx, database, policy, unread.as_ref()).await?;
                     self.spend_or_refuse_in(tx, &format!("item {item}")).await?;
                     Ok(item)
                 })
@@ -42,7 +44,13 @@ impl Vault {
         policy: PolicyId,
         intent: Option<IntentId>,
     ) -> Ending {
-        let told = &doing.told;
+        let unread = match self.read_history_of(database).await {
+            Ok(unread) => unread,
+            Err(fault) => {
+                return crate::jobs::tried_again(doing, &fault, self.now()).unwrap_or(Ending::Failed(fault));
+            }
+        };
+        let (told, unread) = (&doing.told, unread.as_ref());
         let done = self
             .transact(move |tx| {
                 scoped(async move {
@@ -51,14 +59,12 @@ impl Vault {
                     }
                     if let Some(id) = intent {
                         let still = get::<Intent>(tx, &self.key, &id.to_string()).await?;
-                        let is_valid = still.is_some_and(|intent| {
-                            intent.record.cancelled.is_none() && intent.record.policy == policy
-                        });
+                        let is_valid = still.is_some_and(|intent| intent.record.policy == policy);
                         if !is_valid {
                             return Ok(None);
                         }
                     }
-                    self.protect_in(tx, database, policy).await.map(Some)
+                    self.protect_in(tx, database, policy, unread).await.map(Some)
                 })
             })
             .await;
@@ -79,6 +85,7 @@ impl Vault {
         tx: &mut dyn Transaction,
         database: DatabaseId,
         policy: PolicyId,
+        unread: Option<&Fault>,
     ) -> Result<ItemId, Trouble> {
         let database = demand::<Database>(tx, &self.key, &database.to_string())
             .await?
@@ -108,9 +115,10 @@ impl Vault {
             container: self.container_for(tx, &server, database.group).await?,
             since: now,
             took_over: None,
-            foreign_owner: self.owner_of_chain(tx, &server, &database).await?,
+            foreign_owner: self.owner_or_unknown(tx, &server, &database, unread).await?,
             scheduled: BTreeMap::new(),
             due: BTreeMap::new(),
+            slots: BTreeMap::new(),
             last: BTreeMap::new(),
             failures: BTreeMap::new(),
             log_end: None,
@@ -119,7 +127,7 @@ impl Vault {
             healed: None,
         };
         let policy = &policy.record.policy;
-        item.due = next_starts(&Schedule::of(policy), &item, &policy.kinds(), now);
+        place_next(&Schedule::of(policy), &mut item, &policy.kinds(), now);
         let id = item.id;
         insert(tx, &self.key, item).await?;
         Ok(id)

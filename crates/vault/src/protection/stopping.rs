@@ -1,7 +1,7 @@
 //! Stopping, suspending and resuming; deleting, softly first, and taking that back.
 
 use catalog::record::{
-    Item, ItemId, Job, JobState, Policy, Protection, SoftDelete, SoftDeleteMode, Trigger,
+    Database, Item, ItemId, Job, JobState, Policy, Protection, Server, SoftDelete, SoftDeleteMode, Trigger,
     Vault as VaultRecord, Work,
 };
 use catalog::{Range, Slot, Transaction, demand, scoped, update};
@@ -11,7 +11,7 @@ use schedule::{BackupKind, Schedule};
 
 use crate::jobs::NewJob;
 use crate::records::Trouble;
-use crate::scheduler::next_starts;
+use crate::scheduler::place_next;
 use crate::vault::Vault;
 
 /// What becomes of the recovery points when protection stops.
@@ -86,12 +86,15 @@ impl Vault {
         Ok(changed.record)
     }
 
-    /// Lets the schedules of a suspended or stopped item run again, from now on: slots in between are not missed.
+    /// Lets the schedules of a suspended or stopped item run again, from now on: slots in between are not missed. Who owns its
+    /// chain by now is asked again, unless a user took it over.
     ///
     /// # Errors
     /// It is deleted, or was never stopped; the catalog cannot be written.
     pub async fn resume(&self, item: ItemId) -> Result<Item, Fault> {
         let now = self.now();
+        let database = self.get::<Item>(item).await?.record.database;
+        let unread = &self.read_history_of(database).await?;
         let resumed = self
             .transact(move |tx| {
                 scoped(async move {
@@ -113,7 +116,17 @@ impl Vault {
                     found.record.policy_version = policy.version();
                     found.record.inconsistent = None;
                     found.record.since = now;
-                    found.record.due = next_starts(&Schedule::of(rules), &found.record, &rules.kinds(), now);
+                    if found.record.took_over.is_none() {
+                        let database = demand::<Database>(tx, &self.key, &database.to_string())
+                            .await?
+                            .record;
+                        let server = demand::<Server>(tx, &self.key, &database.server.to_string())
+                            .await?
+                            .record;
+                        let owner = self.owner_or_unknown(tx, &server, &database, unread.as_ref());
+                        found.record.foreign_owner = owner.await?;
+                    }
+                    place_next(&Schedule::of(rules), &mut found.record, &rules.kinds(), now);
                     Ok(update(tx, found).await?.record)
                 })
             })

@@ -318,6 +318,102 @@ fn auto_protection_takes_lots_of_fifty_and_leaves_out_what_it_shall() {
 }
 
 #[test]
+fn auto_protection_at_the_limit_says_so_once_and_queues_nothing() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let (rules, _) = vault.create_policy(policy("p")).await.unwrap();
+        let server = vault.enrol("sql1").await;
+        for number in 0..6 {
+            vault.add_database(server, &format!("d{number}"), |_| ()).await;
+        }
+        let allow = async |most: u32| {
+            let change = vault.change::<VaultRecord, _>(vault.id(), |vault| {
+                vault.databases_max = most;
+                Ok(())
+            });
+            change.await.unwrap();
+        };
+        allow(4).await;
+        vault.auto_protect(server, rules, Vec::new()).await.unwrap();
+        beside(stage.pass(3_600), vault.run_jobs()).await;
+        assert_eq!(vault.all_jobs().await.len(), 4, "nobody loops over the other two");
+        let told = vault.open_notices().await;
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].fault.code(), Code::Bac2LimitReached);
+        allow(5).await;
+        vault.apply_intents(server).await.unwrap();
+        beside(stage.pass(60), vault.run_jobs()).await;
+        assert_eq!(vault.all_jobs().await.len(), 5);
+        allow(6).await;
+        vault.apply_intents(server).await.unwrap();
+        assert!(vault.open_notices().await.is_empty(), "there is room for all");
+    });
+}
+
+#[test]
+fn a_database_that_cannot_be_protected_is_tried_once_a_discovery() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let (rules, _) = vault.create_policy(policy("p")).await.unwrap();
+        let server = vault.enrol("sql1").await;
+        let shop = vault.add_database(server, "Shop", |_| ()).await;
+        for number in 0..3 {
+            vault.add_database(server, &format!("d{number}"), |_| ()).await;
+        }
+        vault.auto_protect(server, rules, Vec::new()).await.unwrap();
+        // Mirrored after it was chosen, and a sound one again an hour later.
+        let mirrored = |is: bool| {
+            vault.change::<Database, _>(shop, move |database| {
+                database.state.is_mirrored = is;
+                Ok(())
+            })
+        };
+        mirrored(true).await.unwrap();
+        beside(stage.pass(3_600), vault.run_jobs()).await;
+        mirrored(false).await.unwrap();
+        let tries = async || {
+            let jobs = vault.all_jobs().await;
+            let of_shop = |job: &&catalog::record::Job| matches!(job.work, Work::Configure { database, .. } if database == shop);
+            jobs.iter().filter(of_shop).count()
+        };
+        assert_eq!(tries().await, 1);
+        vault.apply_intents(server).await.unwrap();
+        assert_eq!(tries().await, 1, "it failed an hour ago");
+        stage.pass(8 * 3_600).await;
+        vault.apply_intents(server).await.unwrap();
+        assert_eq!(tries().await, 2, "with the next discovery");
+    });
+}
+
+#[test]
+fn what_a_user_deletes_does_not_come_back_by_auto_protection() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let (rules, _) = vault.create_policy(policy("p")).await.unwrap();
+        let server = vault.enrol("sql1").await;
+        for name in ["Shop", "Shop%"] {
+            vault.add_database(server, name, |_| ()).await;
+        }
+        let intent = vault.auto_protect(server, rules, Vec::new()).await.unwrap();
+        beside(stage.pass(60), vault.run_jobs()).await;
+        let items = || vault.list::<Item>(catalog::Slot::Id, catalog::Range::ALL);
+        let deleted = items().await.unwrap().remove(0).record;
+        vault.unprotect(deleted.id, Data::Delete).await.unwrap();
+        beside(stage.pass(15 * 86_400), vault.run_jobs()).await;
+        vault.apply_intents(server).await.unwrap();
+        beside(stage.pass(60), vault.run_jobs()).await;
+        assert_eq!(items().await.unwrap().len(), 1, "it stays deleted");
+        vault.stop_auto_protection(intent).await.unwrap();
+        vault.auto_protect(server, rules, Vec::new()).await.unwrap();
+        beside(stage.pass(60), vault.run_jobs()).await;
+        assert_eq!(items().await.unwrap().len(), 2, "asked for anew, it is");
+    });
+}
+
+#[test]
 fn jobs_of_an_auto_protection_that_ends_are_cancelled_with_its_code() {
     let stage = Stage::new();
     stage.run(async {

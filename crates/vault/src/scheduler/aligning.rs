@@ -56,7 +56,13 @@ impl Vault {
                 continue;
             }
             self.change::<Item, _>(item.id, |item| {
-                for at in item.scheduled.values_mut().chain(item.due.values_mut()) {
+                let slots = item.slots.values_mut();
+                for at in item
+                    .scheduled
+                    .values_mut()
+                    .chain(item.due.values_mut())
+                    .chain(slots)
+                {
                     *at = (*at).min(now);
                 }
                 item.since = item.since.min(now);

@@ -278,6 +278,7 @@ fn what_belongs_to_another_tool_is_left_to_it() {
                     owns_base: true,
                     who: "another tool".to_owned(),
                     is_log_shipping: false,
+                    is_unknown: false,
                 });
             })
             .await;
