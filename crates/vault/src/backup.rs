@@ -14,6 +14,7 @@
 mod asking;
 mod credential;
 mod deciding;
+mod disputing;
 mod entry;
 mod facts;
 mod failing;
@@ -21,6 +22,7 @@ mod grade;
 mod ground;
 mod keeping;
 mod making;
+mod matching;
 mod meeting;
 mod names;
 mod preflight;
@@ -35,6 +37,8 @@ use catalog::record::{BackupWork, Database, Item, ItemId, JobId, Outcome, Trigge
 use faults::{Code, Fault};
 use schedule::BackupKind;
 use schedule::database::{Facts, RecoveryModel, Role, State};
+
+pub(crate) use grade::{Regrade, regrade};
 
 use crate::jobs::{Doing, Ending, Entered, NewJob};
 use crate::shelf::ShelfError;
@@ -88,10 +92,16 @@ impl Vault {
 
     async fn backup_steps(&self, doing: &mut Doing<'_>) -> Result<Ending, Fault> {
         let work = ground::work_of(doing)?;
-        let mut ground = self.ground(doing).await?;
+        let mut ground = match self.ground(doing).await {
+            // Its database was removed from the vault with everything that there was of it: nothing can be kept.
+            Err(fault) if fault.code() == Code::Bac2NotFound && work.is_pending() => {
+                return Ok(Ending::Failed(fault));
+            }
+            ground => ground?,
+        };
         let taken = match (work.outcome, work.sent) {
             (Some(Outcome::Succeeded), _) => taking::Taken::Succeeded(None),
-            (_, Some(sent)) => self.ask_what_became(doing, &ground, sent).await?,
+            (_, Some(_)) => self.ask_what_became(doing, &ground).await?,
             (_, None) => self.take(doing, &mut ground).await?,
         };
         match taken {

@@ -59,6 +59,10 @@ pub trait Shelf: Send + Sync {
     /// Seals a blob that is committed and under no lease: no key, SAS or lease changes it any more. Sealed already is done.
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;
 
+    /// Breaks the lease that a finished backup did not give back, and leaves the blob as it is. Refused where it changed since
+    /// `seen`, is sealed, or a connection uses it; without a lease it is done already.
+    async fn free(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError>;
+
     /// Breaks the lease of a blob that an interrupted backup left behind, and removes the blob. Refused where it changed since
     /// `seen`, is sealed, or a connection uses it.
     async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError>;

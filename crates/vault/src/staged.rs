@@ -102,6 +102,9 @@ impl Shelf for Nothing {
     async fn seal(&self, _: &ContainerName, _: &BlobName) -> Result<(), ShelfError> {
         nothing()
     }
+    async fn free(&self, _: &ContainerName, _: &BlobName, _: &Blob) -> Result<(), ShelfError> {
+        nothing()
+    }
     async fn clean(&self, _: &ContainerName, _: &BlobName, _: &Blob) -> Result<(), ShelfError> {
         nothing()
     }

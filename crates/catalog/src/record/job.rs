@@ -1,6 +1,6 @@
 //! A job: one deed of the vault, from its queue to its end, durable at every step.
 
-use faults::{Fault, Said};
+use faults::{Code, Fault, Said};
 use jiff::Timestamp;
 use schedule::BackupKind;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct Job {
     pub generation: i64,
     /// Somebody wants it to end.
     pub cancel: Option<Timestamp>,
-    /// What it did, step by step; the last may be under way. At most 200.
+    /// What it did, step by step; the last may be under way. At most 200, the first 100 and the last 100.
     pub tasks: Vec<Task>,
     /// What SQL Server said, in order; at most 200, the first 100 and the last 100.
     pub said: Vec<Said>,
@@ -105,13 +105,13 @@ impl JobState {
     }
 
     /// Whether a job may go from this state to `next`. An ended one goes nowhere; a running one is queued again for another
-    /// attempt.
+    /// attempt, and one that was told to end where SQL Server's last word is not known or not written down yet.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match self {
             Self::Queued => matches!(next, Self::InProgress | Self::Cancelled | Self::Failed),
             Self::InProgress => next != Self::InProgress,
-            Self::Cancelling => next.is_ended(),
+            Self::Cancelling => next.is_ended() || next == Self::Queued,
             _ => false,
         }
     }
@@ -174,6 +174,18 @@ pub struct BackupWork {
     pub outcome: Option<Outcome>,
     /// BackupSetGUID, once known.
     pub set: Option<Uuid>,
+    /// The item's `log_end` when the statement was sent: what a log must meet, however often its point is written.
+    #[serde(default)]
+    pub log_end_before: Option<String>,
+    /// The codes that attempts ended with so far, in order; waiting is no attempt.
+    #[serde(default)]
+    pub failed: Vec<Code>,
+    /// How often nobody could say what became of the statement, one after the other.
+    #[serde(default)]
+    pub looks: u32,
+    /// Blobs that failed attempts left in the store, and that are still there.
+    #[serde(default)]
+    pub left: Vec<String>,
 }
 
 impl BackupWork {
@@ -190,7 +202,18 @@ impl BackupWork {
             sent: None,
             outcome: None,
             set: None,
+            log_end_before: None,
+            failed: Vec::new(),
+            looks: 0,
+            left: Vec::new(),
         }
+    }
+
+    /// Whether SQL Server may have succeeded, or has, with what was sent: until that is known and written down, the job does not
+    /// end.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.sent.is_some() && self.outcome != Some(Outcome::Failed)
     }
 }
 
@@ -240,6 +263,7 @@ pub struct Task {
 
 #[cfg(test)]
 mod tests {
+    use faults::Code;
     use schedule::BackupKind;
 
     use super::{BackupWork, Work};
@@ -256,6 +280,10 @@ mod tests {
             sent: None,
             outcome: None,
             set: None,
+            log_end_before: Some("289000004659700000".to_owned()),
+            failed: vec![Code::Bac2UrlBlockLimit],
+            looks: 2,
+            left: vec!["shop/none.bak".to_owned()],
         });
         let text = serde_json::to_string(&work).unwrap();
         assert_eq!(serde_json::from_str::<Work>(&text).unwrap(), work, "{text}");

@@ -1,37 +1,50 @@
 //! After a crash, or a session that was lost for good: what became of a statement that was sent.
 //!
 //! It is never sent again before that is known. First whether it still runs, then `msdb`: the row is written before the request
-//! ends, so this order misses nothing.
+//! ends, so this order misses nothing. Where the login does not see what runs, the door does: what uses no blob of the job for
+//! long, and has no row, did not finish.
+//!
+//! An instance that cannot be reached is asked for as long as it takes. Only one that answers, and has told nothing for a day, is
+//! given up, or one that cannot be reached where somebody wants the job to end.
 
 use std::time::Duration;
 
-use catalog::record::Outcome;
+use azblob::names::{BlobName, ContainerName};
+use catalog::record::{Outcome, Work};
 use faults::{Code, Fault, Operation};
-use jiff::{SignedDuration, Timestamp};
 use mssql::history::Set;
 use mssql::quoting::Literal;
 use mssql::{Session, activity, history};
 
 use super::ground::{Ground, work_of};
-use super::taking::{Taken, note_outcome};
+use super::keeping::blob_names;
+use super::taking::{Taken, container_of, note_outcome};
 use crate::jobs::Doing;
 use crate::registration::{Purpose, failed};
 use crate::vault::Vault;
 
-/// The pause between two looks.
+/// The first pause between two looks; it doubles up to [`LOOK_EVERY_MAX`].
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long one attempt looks where nothing answers or nothing can be seen.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(40);
+/// How long one attempt looks where nothing can be seen.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// After this time nobody looks any more.
-const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+/// So many attempts look in vain before nobody looks any more: with the pause after each, a day. They are counted, since a clock may
+/// jump.
+const LOOKS_MAX: u32 = 200;
+/// So many attempts look before a statement that uses no blob of its job is over, by the door's word: it waits a minute at most for
+/// another backup of the database before it makes its blob.
+const LOOKS_UNUSED: u32 = 3;
+/// A blob is in use until nobody has used it for so long: SQL Server gives a request up after minutes at most.
+const UNUSED_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// What one look told.
 enum Became {
-    Runs(i32),
+    /// It runs, in this session; none where SQL Server does not show that the request is this job's.
+    Runs(Option<i32>),
     Succeeded(Box<Set>),
     Failed,
-    /// The login does not see whether it runs.
-    Unclear,
+    /// The instance answers, and does not tell.
+    Unclear(String),
 }
 
 impl Vault {
@@ -43,55 +56,109 @@ impl Vault {
         &self,
         doing: &mut Doing<'_>,
         ground: &Ground,
-        sent: Timestamp,
     ) -> Result<Taken, Fault> {
         doing.begin("Ask what became of it").await?;
-        let marker = work_of(doing)?.marker.unwrap_or_default();
         let target = ground.target();
+        let interrupted = || Fault::new(Code::Bac2JobInterrupted).at(&target);
         let mut deadline = self.world.clock.uptime() + PATIENCE;
+        let mut pause = LOOK_EVERY;
         loop {
-            let why = match self.look_once(doing, ground, &marker).await {
+            let why = match self.look_once(doing, ground).await {
                 Ok(Became::Succeeded(set)) => {
                     note_outcome(doing, Outcome::Succeeded).await?;
                     return Ok(Taken::Succeeded(Some(set)));
                 }
                 Ok(Became::Failed) => {
                     note_outcome(doing, Outcome::Failed).await?;
-                    return Err(Fault::new(Code::Bac2JobInterrupted)
-                        .at(&target)
-                        .because("SQL Server did not finish the backup"));
+                    return Err(interrupted().because("SQL Server did not finish the backup"));
                 }
                 Ok(Became::Runs(_)) => {
                     deadline = self.world.clock.uptime() + PATIENCE;
                     "it still runs".to_owned()
                 }
-                Ok(Became::Unclear) => "the login does not see what runs".to_owned(),
-                Err(fault) => fault.happened(),
+                Ok(Became::Unclear(why)) => why,
+                // Who cannot be reached is asked later, and holds no seat meanwhile.
+                Err(fault) => return self.not_told(doing, ground, &fault.happened(), false).await,
             };
             if self.world.clock.uptime() >= deadline {
-                note_outcome(doing, Outcome::Unknown).await?;
-                if self.now().duration_since(sent) < GIVE_UP {
-                    return Ok(Taken::Ended(self.unknown(&target, &why)));
+                let looks = work_of(doing)?.looks + 1;
+                if looks >= LOOKS_UNUSED && !self.are_used(doing, ground).await? {
+                    note_outcome(doing, Outcome::Failed).await?;
+                    return Err(
+                        interrupted().because("nothing writes it any more, and msdb does not have it")
+                    );
                 }
-                let fault = Fault::new(Code::Bac2OutcomeUnknown).at(&target).because(&why);
-                let asked = work_of(doing)?.asked;
-                return Ok(Taken::Ended(self.give_up(doing, fault, asked).await));
+                return self.not_told(doing, ground, &why, true).await;
             }
-            self.world.clock.sleep(LOOK_EVERY).await;
+            self.world.clock.sleep(pause).await;
+            pause = (pause * 2).min(LOOK_EVERY_MAX);
         }
     }
 
-    async fn look_once(&self, doing: &Doing<'_>, ground: &Ground, marker: &str) -> Result<Became, Fault> {
+    /// Nobody could say what became of it: looked for again, or given up.
+    async fn not_told(
+        &self,
+        doing: &mut Doing<'_>,
+        ground: &Ground,
+        why: &str,
+        is_reached: bool,
+    ) -> Result<Taken, Fault> {
+        doing
+            .write(|job| {
+                if let Work::Backup(work) = &mut job.work {
+                    work.outcome = Some(Outcome::Unknown);
+                    work.looks = work.looks.saturating_add(1);
+                }
+            })
+            .await?;
+        let (target, work) = (ground.target(), work_of(doing)?);
+        if work.looks < LOOKS_MAX || !(is_reached || doing.is_cancelled()) {
+            return Ok(Taken::Ended(self.unknown(&target, why)));
+        }
+        let fault = Fault::new(Code::Bac2OutcomeUnknown).at(&target).because(why);
+        Ok(Taken::Ended(self.give_up(doing, fault, work.asked).await))
+    }
+
+    /// # Errors
+    /// The instance cannot be reached.
+    async fn look_once(&self, doing: &Doing<'_>, ground: &Ground) -> Result<Became, Fault> {
+        let marker = work_of(doing)?.marker.unwrap_or_default();
+        let are_used = self.are_used(doing, ground).await.unwrap_or(true);
         let mut session = self.session(&ground.server, Purpose::Backup).await?;
-        let became = look_over(&mut session, ground, marker).await;
-        if let Ok(Became::Runs(id)) = &became
+        let became = look_over(&mut session, ground, &marker, are_used).await;
+        if let Ok(Became::Runs(Some(id))) = &became
             && doing.is_cancelled()
         {
             // The statement is this job's own, by its marker; where the login may not end it, it ends by itself.
             drop(session.execute(&format!("KILL {id};")).await);
         }
         session.close().await;
-        became
+        match became {
+            Err(error) if error.is_lost() => Err(failed(Operation::Backup, &ground.target(), error)),
+            Err(error) => Ok(Became::Unclear(error.to_string())),
+            Ok(became) => Ok(became),
+        }
+    }
+
+    /// Whether a connection uses a blob of the job, or did a while ago, by the front door.
+    async fn are_used(&self, doing: &Doing<'_>, ground: &Ground) -> Result<bool, Fault> {
+        let (container, blobs) = (container_of(ground)?, blob_names(&work_of(doing)?)?);
+        for blob in &blobs {
+            if self.is_used(&container, blob).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn is_used(&self, container: &ContainerName, blob: &BlobName) -> Result<bool, Fault> {
+        let seen = self.world.shelf.look(container, blob).await;
+        let lease = match seen {
+            Ok(seen) => seen.and_then(|seen| seen.lease),
+            Err(crate::shelf::ShelfError::Missing(_)) => None,
+            Err(error) => return Err(super::shelf_fault(error)),
+        };
+        Ok(lease.is_some_and(|lease| lease.connections > 0 || lease.quiet < UNUSED_AFTER))
     }
 
     /// The row in `msdb` of a backup: by its id where that is known, else by its marker.
@@ -116,27 +183,40 @@ impl Vault {
     }
 }
 
-async fn look_over(session: &mut Session, ground: &Ground, marker: &str) -> Result<Became, Fault> {
-    let target = ground.target();
-    let fault = |error| failed(Operation::Backup, &target, error);
-    let sees_all = activity::sees_all(session).await.map_err(fault)?;
-    for request in activity::running(session).await.map_err(fault)? {
-        let is_here = request.database.as_deref() == Some(ground.database.name.as_str());
-        let is_it = match &request.text {
-            Some(text) => text.contains(marker),
-            None => is_here && request.command.starts_with("BACKUP"),
-        };
-        if is_it {
-            return Ok(Became::Runs(request.session_id));
+async fn look_over(
+    session: &mut Session,
+    ground: &Ground,
+    marker: &str,
+    are_used: bool,
+) -> Result<Became, mssql::Error> {
+    let sees_all = activity::sees_all(session).await?;
+    // Who does not see the requests of others is refused their texts.
+    let running = match sees_all {
+        true => activity::running(session).await?,
+        false => Vec::new(),
+    };
+    for request in running {
+        match &request.text {
+            Some(text) if text.contains(marker) => return Ok(Became::Runs(Some(request.session_id))),
+            Some(_) => {}
+            // Perhaps this one, and perhaps another tool's: that one uses no blob of this job.
+            None => {
+                let is_here = request.database.as_deref() == Some(ground.database.name.as_str());
+                if are_used && is_here && request.command.starts_with("BACKUP") {
+                    return Ok(Became::Runs(None));
+                }
+            }
         }
     }
-    let sets = history::by_description(session, &literal(marker)?)
-        .await
-        .map_err(fault)?;
-    if let Some(set) = sets.into_iter().next_back() {
-        return Ok(Became::Succeeded(Box::new(set)));
-    }
-    Ok(if sees_all { Became::Failed } else { Became::Unclear })
+    let Ok(marker) = Literal::new(marker) else {
+        return Ok(Became::Unclear("its mark cannot be asked for".to_owned()));
+    };
+    let sets = history::by_description(session, &marker).await?;
+    Ok(match sets.into_iter().next_back() {
+        Some(set) => Became::Succeeded(Box::new(set)),
+        None if sees_all => Became::Failed,
+        None => Became::Unclear("the login does not see what runs, and msdb does not have it".to_owned()),
+    })
 }
 
 fn literal(marker: &str) -> Result<Literal, Fault> {

@@ -1,8 +1,11 @@
 //! What follows from a backup that was not taken: another attempt, or the end with a notice.
+//!
+//! Nothing here ends a job whose statement may have succeeded: what SQL Server has backed up is looked for, and kept, however long
+//! the instance, the store or the catalog is away. What a failed attempt left in the store is removed by the job itself as soon as
+//! no connection uses it: its statement is over, so there is nothing to wait for.
 
-use std::str::FromStr;
-
-use catalog::record::{BackupWork, Container, HealingReason, Item, Job};
+use azblob::names::{BlobName, ContainerName};
+use catalog::record::{Container, HealingReason, Item, Job, Work};
 use catalog::{demand, scoped, update};
 use faults::{Code, Fault, Heal};
 use jiff::{SignedDuration, Timestamp};
@@ -10,24 +13,25 @@ use schedule::BackupKind;
 
 use super::credential::name_of;
 use super::ground::work_of;
-use super::keeping::blob_names;
 use super::running::LOOK_AGAIN;
-use super::taking::unsend;
 use crate::jobs::{Doing, Ending};
 use crate::scheduler::about;
+use crate::shelf::ShelfError;
 use crate::vault::Vault;
 
 /// Attempts of one job.
-const ATTEMPTS_MAX: u32 = 3;
+const ATTEMPTS_MAX: usize = 3;
 /// Pauses before the second and the third attempt.
 const PAUSES: [SignedDuration; 2] = [SignedDuration::from_secs(30), SignedDuration::from_secs(120)];
-/// For how long a job stays open whose statement succeeded and whose point cannot be written.
-const KEEP_TRYING: SignedDuration = SignedDuration::from_hours(24);
+/// The shortest and the longest pause of a job that waits for a full of its database.
+const WAIT_MIN: SignedDuration = SignedDuration::from_secs(30);
+const WAIT_MAX: SignedDuration = SignedDuration::from_mins(10);
 
-/// When to try again; none where the job is over. Never beyond the next slot of the kind, whose job would meet this one.
+/// When to try again after so many attempts failed, this one included; none where the job is over. Never beyond the next slot of the
+/// kind, whose job would meet this one.
 pub(super) fn next_attempt(
     code: Code,
-    attempt: u32,
+    attempt: usize,
     now: Timestamp,
     next_slot: Option<Timestamp>,
 ) -> Option<Timestamp> {
@@ -38,17 +42,24 @@ pub(super) fn next_attempt(
     if attempt >= ATTEMPTS_MAX || !(was_interrupted || heal.retries() && !waits_longer) {
         return None;
     }
-    let pause = PAUSES[usize::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(1)];
+    let pause = PAUSES[attempt.saturating_sub(1).min(1)];
     let at = now.checked_add(pause).ok()?;
     next_slot.is_none_or(|slot| at < slot).then_some(at)
 }
 
-/// The codes that attempts of a job ended with so far, in order: they begin the results of its tasks.
+/// When a job looks again whether the full is over that it waits for: the longer it has waited, the later.
+pub(super) fn look_again_for_full(job: &Job, now: Timestamp) -> Option<Timestamp> {
+    let waited = now.duration_since(job.created) / 4;
+    now.checked_add(waited.clamp(WAIT_MIN, WAIT_MAX)).ok()
+}
+
+/// The codes that attempts of a job ended with so far, in order.
 pub(super) fn codes_of_attempts(job: &Job) -> impl Iterator<Item = Code> {
-    job.tasks.iter().filter_map(|task| {
-        let (code, _) = task.result.as_ref()?.split_once(':')?;
-        Code::from_str(code).ok()
-    })
+    let failed = match &job.work {
+        Work::Backup(work) => work.failed.as_slice(),
+        _ => &[],
+    };
+    failed.iter().copied()
 }
 
 impl Vault {
@@ -58,51 +69,76 @@ impl Vault {
             return Ending::Failed(fault);
         };
         let now = self.now();
-        if let Some(sent) = work.sent
-            && work.outcome != Some(catalog::record::Outcome::Failed)
-        {
-            // It may have succeeded: what is not known or not written yet is found again, and nothing is sent meanwhile.
-            return match now.duration_since(sent) < KEEP_TRYING {
-                true => Ending::Again(fault, now + LOOK_AGAIN),
-                false => self.give_up(doing, fault, work.asked).await,
-            };
+        if work.is_pending() {
+            // What is not known or not written yet is found again, and nothing is sent meanwhile.
+            return Ending::Again(fault, now + LOOK_AGAIN);
         }
         let result = format!("{}: {}", fault.code(), fault.happened());
         let next_slot = match doing.job.item {
             Some(item) => self.next_slot(item, work.asked).await,
             None => None,
         };
-        let again = next_attempt(fault.code(), doing.job.attempt, now, next_slot);
+        let again = next_attempt(fault.code(), work.failed.len() + 1, now, next_slot);
         let noted = async {
             doing.end(&result).await?;
-            unsend(doing).await
+            note_failure(doing, fault.code()).await
         };
         // Without a catalog nothing can be noted; the job's end is written when it is back, and asks what became of it.
         if noted.await.is_err() {
             return Ending::Again(fault, now + LOOK_AGAIN);
         }
-        self.clean_after(doing, &work).await;
+        self.clean_left(doing).await;
         match again {
             Some(at) if !doing.is_cancelled() => Ending::Again(fault, at),
             _ => self.give_up(doing, fault, work.asked).await,
         }
     }
 
-    /// What the attempt left in the store goes, if it can at once; the sweep finds the rest.
-    async fn clean_after(&self, doing: &Doing<'_>, work: &BackupWork) {
-        let Some(item) = doing.job.item else { return };
-        let Ok(Some(item)) = self.find::<Item>(item).await else {
+    /// Removes what failed attempts left in the store. What a connection uses still, and what cannot be removed now, is kept in mind
+    /// for the next time, and is the sweep's after that.
+    pub(super) async fn clean_left(&self, doing: &mut Doing<'_>) {
+        let Ok(work) = work_of(doing) else { return };
+        if work.left.is_empty() {
+            return;
+        }
+        let Some(container) = self.container_left(doing).await else {
             return;
         };
-        let Ok(Some(container)) = self.find::<Container>(item.record.container).await else {
-            return;
-        };
-        let (Ok(container), Ok(blobs)) = (name_of(&container.record), blob_names(work)) else {
-            return;
-        };
-        for blob in &blobs {
-            // It may be leased, in use, or not there: then it is not for this job to remove.
-            drop(self.clean_blob(&container, blob).await);
+        let mut there = work.left.clone();
+        for name in work.left {
+            let Ok(blob) = BlobName::new(name.clone()) else {
+                continue;
+            };
+            if self.is_cleaned(&container, &blob).await {
+                there.retain(|one| *one != name);
+            }
+        }
+        let noted = doing.write(|job| {
+            if let Work::Backup(work) = &mut job.work {
+                work.left.clone_from(&there);
+            }
+        });
+        // A name too many is a look too many.
+        drop(noted.await);
+    }
+
+    async fn container_left(&self, doing: &Doing<'_>) -> Option<ContainerName> {
+        let item = self.find::<Item>(doing.job.item?).await.ok()??;
+        let container = self.find::<Container>(item.record.container).await.ok()??;
+        name_of(&container.record).ok()
+    }
+
+    /// Whether there is nothing left to remove.
+    async fn is_cleaned(&self, container: &ContainerName, blob: &BlobName) -> bool {
+        match self.world.shelf.look(container, blob).await {
+            Ok(None) | Err(ShelfError::Missing(_)) => true,
+            // Somebody's complete backup: it stays, and the sweep tells people of it.
+            Ok(Some(seen)) if seen.is_sealed || seen.is_committed => true,
+            Ok(Some(seen)) => {
+                let cleaned = self.world.shelf.clean(container, blob, &seen).await;
+                matches!(cleaned, Ok(()) | Err(ShelfError::Missing(_)))
+            }
+            Err(_) => false,
         }
     }
 
@@ -146,12 +182,27 @@ impl Vault {
     }
 }
 
+/// Writes down that an attempt failed: nothing is to be looked for any more, and its blobs are what it left.
+async fn note_failure(doing: &mut Doing<'_>, code: Code) -> Result<(), Fault> {
+    doing
+        .write(|job| {
+            if let Work::Backup(work) = &mut job.work {
+                work.failed.push(code);
+                work.left.append(&mut work.blobs);
+                (work.sent, work.outcome) = (None, None);
+            }
+        })
+        .await
+}
+
 #[cfg(test)]
 mod tests {
+    use catalog::record::{BackupWork, Job, JobId, JobState, Trigger, Work};
     use faults::Code;
     use jiff::Timestamp;
+    use schedule::BackupKind;
 
-    use super::next_attempt;
+    use super::{look_again_for_full, next_attempt};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()

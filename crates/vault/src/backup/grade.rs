@@ -1,9 +1,12 @@
 //! How sure a backup is that SQL Server calls a success: one judgement over all its stripes.
 
 use bak::{BackupSet, LogFingerprint, Verdict};
-use catalog::record::Grade;
+use catalog::record::{Grade, Point};
 
 use crate::shelf::{Blob, Proof};
+
+/// How the reason begins of what nobody judged in time.
+pub(super) const NOT_JUDGED: &str = "not judged after";
 
 /// What the stripes of a backup come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +136,41 @@ fn worse(one: Grade, other: Grade) -> Grade {
         Grade::Disputed => 3,
     };
     if rank(other) > rank(one) { other } else { one }
+}
+
+/// What became of a point since it was written, by its blobs as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Regrade {
+    /// It is what it was.
+    Stays,
+    /// It cannot be relied on.
+    Damaged(String),
+    /// It was not judged in time, and is now.
+    Judged(Grade, Vec<String>),
+}
+
+/// Judges the blobs of a point again. The verifier may come to its end after the point was written, and may find damage at any time.
+pub(crate) fn regrade(point: &Point, stripes: &[Option<Blob>]) -> Regrade {
+    let Judgement::Done(judged) = judge(stripes) else {
+        return Regrade::Stays;
+    };
+    let is_another = judged
+        .set
+        .as_ref()
+        .and_then(|set| set.backup_set_guid)
+        .is_some_and(|guid| guid != point.set.guid);
+    let was_not_judged = point.grade == Grade::Accepted
+        && point
+            .reasons
+            .first()
+            .is_some_and(|reason| reason.starts_with(NOT_JUDGED));
+    match (point.grade, judged.grade) {
+        (Grade::Disputed, _) => Regrade::Stays,
+        (_, Grade::Disputed) => Regrade::Damaged(judged.reasons.join("; ")),
+        _ if is_another => Regrade::Damaged("it holds another backup set".to_owned()),
+        (_, grade) if was_not_judged => Regrade::Judged(grade, judged.reasons),
+        _ => Regrade::Stays,
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! From SQL Server's success to the recovery point: proof, LSNs, seal, the record beside the blobs, and one transaction.
 //!
 //! Everything here can be done again: a crash between any two steps leaves a job whose outcome is known, and the point is one for a
-//! container and a BackupSetGUID.
+//! container and a BackupSetGUID. So a set is held against the chain as it was when its statement was sent: the set may be a part
+//! of the chain already, put there by the crashed attempt or from the record beside its blobs.
 
 use azblob::names::{BlobName, ContainerName};
 use catalog::keys::tuple;
@@ -18,6 +19,7 @@ use schedule::BackupKind;
 use super::facts::{Header, complete, of_header, of_history};
 use super::grade::Judged;
 use super::ground::{Ground, lsn, release, work_of};
+use super::matching::{is_of, mismatch};
 use super::meeting::{Before, gap};
 use super::record::{Owner, SetRecord};
 use super::taking::container_of;
@@ -37,12 +39,18 @@ struct Kept {
     /// A healing backup was wanted, and this is one.
     heals: bool,
     warnings: Vec<Fault>,
-    /// Where the logs ended when the job last looked.
-    log_end_before: Option<String>,
+}
+
+/// What SQL Server and the stream say of a set.
+enum Known {
+    /// What there is of it.
+    Set(Box<SetFacts>),
+    /// The stream is another set, and `msdb` has none of this job.
+    Another,
 }
 
 impl Vault {
-    /// Waits for the proof and keeps the point.
+    /// Waits for the proof and keeps the point; then has SQL Server read the backup, where the policy wants that.
     ///
     /// # Errors
     /// Store, catalog or instance do not answer; the job is taken up again.
@@ -52,25 +60,49 @@ impl Vault {
         ground: &Ground,
         row: Option<Box<Set>>,
     ) -> Result<Ending, Fault> {
+        // Written already where a crash came after it: nothing of it is judged again, by a chain that has gone on since.
+        let point = match doing.job.point {
+            Some(point) => self.find::<Point>(point).await?.map(|point| point.record),
+            None => match self.prove(doing, ground, row).await? {
+                Ok(point) => Some(point),
+                Err(lost) => return Ok(lost),
+            },
+        };
+        self.clean_left(doing).await;
+        if let Some(point) = point
+            && ground.policy.writing.verify_only
+            && !doing.is_cancelled()
+        {
+            self.verify_by_engine(doing, ground, point).await?;
+        }
+        Ok(Ending::Done(Vec::new()))
+    }
+
+    /// Waits for the proof and writes the point down; how the job ends where there is nothing to keep.
+    async fn prove(
+        &self,
+        doing: &mut Doing<'_>,
+        ground: &Ground,
+        row: Option<Box<Set>>,
+    ) -> Result<Result<Point, Ending>, Fault> {
         doing.begin("Prove").await?;
         let work = work_of(doing)?;
         let container = container_of(ground)?;
         let blobs = blob_names(&work)?;
         let mut judged = self.wait_for_proof(&container, &blobs).await?;
         if judged.is_lost {
-            return self.lost(doing, ground, &work, row).await;
+            return self.lost(doing, ground, &work, row).await.map(Err);
         }
+        let set = match self.set_facts(ground, &work, &mut judged, row.as_deref()).await? {
+            Known::Set(set) => *set,
+            Known::Another => return self.lost(doing, ground, &work, None).await.map(Err),
+        };
         doing
             .end(&match judged.reasons.as_slice() {
                 [] => "sound".to_owned(),
                 reasons => reasons.join("; "),
             })
             .await?;
-        if ground.policy.writing.verify_only && !doing.is_cancelled() {
-            self.verify_by_engine(doing, ground, &container, &blobs, &mut judged)
-                .await?;
-        }
-        let set = self.set_facts(ground, &work, &judged, row.as_deref()).await?;
         let warnings = self.warnings(ground, &work, &judged, &set).await?;
         for blob in &blobs {
             self.seal(&container, blob).await?;
@@ -85,23 +117,23 @@ impl Vault {
             is_the_vaults: by_healing || (work.converted.is_some() && work.asked != work.kind),
             heals: is_usable && point.kind == BackupKind::Full,
             warnings,
-            log_end_before: ground.item.log_end.clone(),
             point,
             work,
         };
         self.keep(doing, ground, &kept).await?;
         self.bell.ring();
-        Ok(Ending::Done(Vec::new()))
+        Ok(Ok(kept.point))
     }
 
-    /// What is known of the set: its headers, and what `msdb` alone knows.
+    /// What is known of the set: its headers, and its row in `msdb`. A stream that is another set than SQL Server wrote is disputed,
+    /// and what is kept is what SQL Server says.
     async fn set_facts(
         &self,
         ground: &Ground,
         work: &BackupWork,
-        judged: &Judged,
+        judged: &mut Judged,
         row: Option<&Set>,
-    ) -> Result<SetFacts, Fault> {
+    ) -> Result<Known, Fault> {
         let families = u16::try_from(work.blobs.len()).unwrap_or(u16::MAX);
         let by_header = judged.set.as_ref().and_then(|set| {
             of_header(&Header {
@@ -110,23 +142,28 @@ impl Vault {
                 families,
             })
         });
-        let (build, _) = release(&ground.server)?;
-        let is_readable = judged.grade == Grade::Proved || judged.grade == Grade::Disputed;
         let mut asked = None;
-        // Until when it can be restored to, its row alone says (2022 and later).
-        let wants_row = build.major >= mssql::Build::V2022 || !is_readable || by_header.is_none();
-        if row.is_none() && wants_row {
-            let guid = by_header.as_ref().map(|facts| facts.guid);
-            let marker = work.marker.as_deref().unwrap_or_default();
-            match self.row_of(ground, guid, marker).await {
+        if row.is_none() {
+            match self.row_of_job(ground, work, judged.set.as_ref()).await {
                 Ok(found) => asked = found,
+                // The stream says by itself whose it is.
                 Err(_) if by_header.is_some() => {}
                 Err(fault) => return Err(fault),
             }
         }
         let row = row.or(asked.as_ref());
+        let (build, _) = release(&ground.server)?;
         let version = format!("{}.{}.{}", build.major, build.minor, build.build);
         let by_row = row.and_then(|row| of_history(row, &version));
+        let mismatch = judged.set.as_ref().and_then(|stream| mismatch(work, stream, row));
+        if let Some(why) = mismatch {
+            judged.grade = Grade::Disputed;
+            judged
+                .reasons
+                .push(format!("not the set that SQL Server wrote: {why}"));
+            return Ok(by_row.map_or(Known::Another, |facts| Known::Set(Box::new(facts))));
+        }
+        let is_readable = judged.grade == Grade::Proved || judged.grade == Grade::Disputed;
         let facts = match (by_header, by_row, row) {
             (Some(mut facts), _, Some(row)) if is_readable => {
                 complete(&mut facts, row);
@@ -135,11 +172,27 @@ impl Vault {
             (_, Some(facts), _) => Some(facts),
             (facts, None, _) => facts,
         };
-        facts.ok_or_else(|| {
-            Fault::new(Code::Bac2OutcomeUnknown)
-                .at(&ground.target())
-                .because("neither the stream nor msdb tells the backup's LSNs")
-        })
+        // The instance answered: it has no row, and never will have.
+        Ok(facts.map_or(Known::Another, |facts| Known::Set(Box::new(facts))))
+    }
+
+    /// The row of this job's backup, by the id in the stream where that is this job's, else by the mark.
+    async fn row_of_job(
+        &self,
+        ground: &Ground,
+        work: &BackupWork,
+        stream: Option<&bak::BackupSet>,
+    ) -> Result<Option<Set>, Fault> {
+        let marker = work.marker.as_deref().unwrap_or_default();
+        let ours = stream.filter(|stream| stream.backup_description == marker);
+        if let Some(guid) = ours.and_then(|stream| stream.backup_set_guid) {
+            let row = self.row_of(ground, Some(guid), marker).await?;
+            // No row under it: the history could not be written, or was purged.
+            if row.as_ref().is_none_or(|row| is_of(work, row)) {
+                return Ok(row);
+            }
+        }
+        self.row_of(ground, None, marker).await
     }
 
     /// What people should know, and what of it asks for healing: that is wanted before the point is written, since it can be wanted
@@ -172,10 +225,15 @@ impl Vault {
                 BackupKind::CopyOnlyFull | BackupKind::Differential => {}
             }
         }
-        let before = self.before(ground).await?;
-        // What was converted, or heals, does not continue what is broken.
+        let now = self.before(ground).await?;
+        let when_sent = Before {
+            log_end: work.log_end_before.as_deref().and_then(lsn),
+            ..now.clone()
+        };
+        // What was converted, or heals, does not continue what is broken. What another full put right meanwhile is right.
         if work.converted.is_none()
-            && let Some(gap) = gap(work.kind, set, &before)
+            && let Some(gap) = gap(work.kind, set, &when_sent)
+            && super::meeting::gap(work.kind, set, &now).is_some()
         {
             warnings.push(
                 Fault::new(Code::UserErrorSQLLSNValidationFailure)
@@ -234,7 +292,7 @@ impl Vault {
         };
         let fault = fault
             .at(&ground.target())
-            .because("SQL Server succeeded, and nothing of the backup is in the store");
+            .because("SQL Server succeeded, and the backup is not in the store");
         Ok(self.give_up(doing, fault, work.asked).await)
     }
 
@@ -291,7 +349,7 @@ impl Vault {
         Ok(found.into_iter().next().map(|point| point.record))
     }
 
-    async fn put_set_record(
+    pub(super) async fn put_set_record(
         &self,
         ground: &Ground,
         container: &ContainerName,
@@ -391,7 +449,7 @@ fn advance(item: &mut Item, kept: &Kept, point: PointId, job: catalog::record::J
         item.log_end = Some(set.last_lsn.clone());
     }
     // A log that ended meanwhile goes on from where it ended.
-    if kept.anchors && item.log_end == kept.log_end_before {
+    if kept.anchors && item.log_end == kept.work.log_end_before {
         item.log_end = None;
     }
     if kept.point.grade == Grade::Disputed {
@@ -458,7 +516,11 @@ fn keep_until(trigger: &Trigger, work: &BackupWork, ground: &Ground, ended: Time
 }
 
 pub(super) fn blob_names(work: &BackupWork) -> Result<Vec<BlobName>, Fault> {
-    work.blobs
+    names_of(&work.blobs)
+}
+
+pub(super) fn names_of(blobs: &[String]) -> Result<Vec<BlobName>, Fault> {
+    blobs
         .iter()
         .map(|name| {
             BlobName::new(name.clone()).map_err(|_| {

@@ -13,7 +13,7 @@ use mssql::run::{Evidence, Report, Runner, Verdict, Watch};
 
 use super::ground::Ground;
 use super::making::Made;
-use super::taking::{Taken, cancelled, note_outcome};
+use super::taking::{Taken, note_outcome};
 use crate::jobs::{Doing, Ending};
 use crate::registration::said;
 use crate::vault::Vault;
@@ -93,9 +93,6 @@ impl Vault {
             }
             Verdict::Failed => {
                 note_outcome(doing, Outcome::Failed).await?;
-                if doing.is_cancelled() {
-                    return Ok(Taken::Ended(cancelled(doing)));
-                }
                 Err(match (&report.fault, words.iter().any(faults::Said::is_error)) {
                     (Some(fault), false) => Fault::new(Code::Bac2SessionLost)
                         .with_said(Operation::Backup, &words)

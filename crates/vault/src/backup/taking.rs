@@ -33,6 +33,7 @@ impl Vault {
     /// Why it was not taken.
     pub(super) async fn take(&self, doing: &mut Doing<'_>, ground: &mut Ground) -> Result<Taken, Fault> {
         is_protected(&ground.item).map_err(|fault| fault.at(&ground.target()))?;
+        self.clean_left(doing).await;
         doing.begin("Look at the database").await?;
         let mut is_moved = false;
         loop {
@@ -98,7 +99,7 @@ impl Vault {
             .prepare_credential(&ground.container, &ground.server, runner.session(), is_refused)
             .await?;
         let made = self.make_backup(&doing.job, ground, &seen, kind, &entry)?;
-        self.note_what_is_sent(doing, &made, kind).await?;
+        self.note_what_is_sent(doing, ground, &made, kind).await?;
         if doing.is_cancelled() {
             // Nothing was sent yet, and the next start must not look for it.
             unsend(doing).await?;
@@ -111,6 +112,7 @@ impl Vault {
     async fn note_what_is_sent(
         &self,
         doing: &mut Doing<'_>,
+        ground: &Ground,
         made: &Made,
         kind: BackupKind,
     ) -> Result<(), Fault> {
@@ -127,6 +129,8 @@ impl Vault {
                     work.sent = Some(now);
                     work.outcome = None;
                     work.set = None;
+                    work.log_end_before.clone_from(&ground.item.log_end);
+                    work.looks = 0;
                 }
                 for warning in &made.warnings {
                     if !job.warnings.contains(warning) {

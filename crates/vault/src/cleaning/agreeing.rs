@@ -12,9 +12,10 @@ use schedule::BackupKind;
 
 use super::{PAGE, name_of};
 use crate::backup::record::SetRecord;
+use crate::backup::{Regrade, regrade};
 use crate::notices::About;
 use crate::records::{Trouble, fault};
-use crate::shelf::{Blob, Proof, ShelfError};
+use crate::shelf::{Blob, ShelfError};
 use crate::vault::Vault;
 
 /// Why a point's blobs are not what they were.
@@ -132,6 +133,7 @@ impl Vault {
         let name = name_of(container)?;
         let mut bytes = 0;
         let mut lost = None;
+        let mut stripes = Vec::with_capacity(point.blobs.len());
         for blob in &point.blobs {
             let seen = match azblob::names::BlobName::new(blob.clone()) {
                 Ok(blob) => self.world.shelf.look(&name, &blob).await,
@@ -142,22 +144,47 @@ impl Vault {
                 Err(ShelfError::Missing(_)) => None,
                 Err(error) => return Err(store_fault(&error)),
             };
-            match seen {
+            match &seen {
                 None => lost = Some(Lost::Gone(blob.clone())),
                 Some(seen) => {
                     bytes += seen.size;
-                    if let Some(why) = changed(&seen, point) {
-                        lost.get_or_insert(Lost::Changed(format!("{blob}: {why}")));
+                    if !seen.is_committed {
+                        lost.get_or_insert(Lost::Changed(format!("{blob}: it is not complete")));
                     }
                 }
             }
+            stripes.push(seen);
         }
         if lost.is_none() && bytes != point.bytes {
             lost = Some(Lost::Changed(format!("{bytes} bytes where {} were", point.bytes)));
         }
         match lost {
             Some(lost) => self.report_lost(point, &lost).await,
-            None => Ok(()),
+            None => self.judge_again(point, &stripes).await,
+        }
+    }
+
+    /// Follows the verifier where it came to its end, or found damage, after the point was written.
+    async fn judge_again(&self, point: &Point, stripes: &[Option<Blob>]) -> Result<(), Fault> {
+        match regrade(point, stripes) {
+            Regrade::Stays => Ok(()),
+            Regrade::Damaged(why) => {
+                let fault = Fault::new(Code::Bac2StreamDisputed)
+                    .at(&format!("recovery point {}", point.id))
+                    .because(&why);
+                self.dispute(point.id, &why, &fault).await
+            }
+            Regrade::Judged(grade, reasons) => {
+                let (changed, ()) = self
+                    .change::<Point, _>(point.id, |point| {
+                        point.grade = grade;
+                        point.reasons.clone_from(&reasons);
+                        Ok(())
+                    })
+                    .await?;
+                drop(changed);
+                Ok(())
+            }
         }
     }
 
@@ -191,21 +218,6 @@ impl Vault {
                 .await?;
         }
         Ok(())
-    }
-}
-
-/// Why a blob is not what its point says.
-fn changed(seen: &Blob, point: &Point) -> Option<&'static str> {
-    let is_judged_bad = matches!(
-        &seen.proof,
-        Proof::Judged { verdict: Some(verdict), .. } if *verdict != bak::Verdict::Ok
-    );
-    if !seen.is_committed {
-        Some("it is not complete")
-    } else if point.grade == Grade::Proved && is_judged_bad {
-        Some("the verifier found damage")
-    } else {
-        None
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use catalog::record::{Job, JobId, JobState};
+use catalog::record::{Job, JobId, JobState, Work};
 use faults::{Code, Fault};
 use mssql::Canceller;
 
@@ -89,9 +89,21 @@ impl Told {
     }
 }
 
+/// Whether a job must not end before SQL Server's last word is known and written down.
+pub(super) fn is_pending(job: &Job) -> bool {
+    matches!(&job.work, Work::Backup(work) if work.is_pending())
+}
+
+/// The first who cancels a job says why.
+fn say_why(job: &mut Job, why: &Fault) {
+    if job.cancel.is_none() {
+        job.fault = Some(why.clone());
+    }
+}
+
 impl Vault {
     /// Cancels a job: one that waits is over at once, one that runs is told to end and ends as `Cancelled`, or as what it was
-    /// done with before it heard.
+    /// done with before it heard. One whose backup may have succeeded stays open until that is known, and ends as SQL Server says.
     ///
     /// # Errors
     /// There is no such job, or it is over; the catalog cannot be written.
@@ -109,6 +121,7 @@ impl Vault {
         let (changed, ()) = self
             .change::<Job, _>(id, |job| {
                 match job.state {
+                    JobState::Queued if is_pending(job) => say_why(job, why),
                     JobState::Queued => {
                         job.state = JobState::Cancelled;
                         job.ended = Some(now);
@@ -116,7 +129,7 @@ impl Vault {
                     }
                     JobState::InProgress => {
                         job.state = JobState::Cancelling;
-                        job.fault = Some(why.clone());
+                        say_why(job, why);
                     }
                     JobState::Cancelling => {}
                     state => {

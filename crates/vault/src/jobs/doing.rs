@@ -8,7 +8,7 @@ use faults::{Fault, Said};
 use super::cancel::Told;
 use crate::vault::Vault;
 
-/// The most tasks that a job keeps.
+/// The most tasks that a job keeps: the first half and the last half.
 const TASKS_MAX: usize = 200;
 
 /// The most messages that a job keeps: the first half and the last half.
@@ -63,14 +63,15 @@ impl Doing<'_> {
             if let Some(last) = job.tasks.last_mut() {
                 last.ended.get_or_insert(now);
             }
-            if job.tasks.len() < TASKS_MAX {
-                job.tasks.push(Task {
-                    name: name.to_owned(),
-                    started: now,
-                    ended: None,
-                    result: None,
-                });
+            if job.tasks.len() >= TASKS_MAX {
+                job.tasks.remove(TASKS_MAX / 2);
             }
+            job.tasks.push(Task {
+                name: name.to_owned(),
+                started: now,
+                ended: None,
+                result: None,
+            });
         })
         .await
     }

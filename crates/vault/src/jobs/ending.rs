@@ -1,5 +1,8 @@
 //! Writing how a job ended.
 //!
+//! A cancelled job ends as cancelled, but for a backup whose statement may have succeeded: that one is queued again until SQL
+//! Server's last word is known and written down.
+//!
 //! An end is written for one attempt of a job and for no other: written twice, because nobody could say whether the first was
 //! written, it never ends the attempt that began in between.
 
@@ -10,6 +13,7 @@ use faults::{Code, Fault};
 use jiff::Timestamp;
 
 use super::Ending;
+use super::cancel::is_pending;
 use crate::vault::Vault;
 
 /// The longest pause between two tries to write how a job ended.
@@ -74,7 +78,7 @@ fn cancelled(job: &Job, fault: &Fault) -> Fault {
 }
 
 fn finish(job: &mut Job, ending: &Ending, now: Timestamp) {
-    let wanted = job.state == JobState::Cancelling;
+    let wanted = job.cancel.is_some();
     let (state, fault) = match ending {
         Ending::Done(warnings) => {
             let has_warnings = !(job.warnings.is_empty() && warnings.is_empty());
@@ -83,6 +87,9 @@ fn finish(job: &mut Job, ending: &Ending, now: Timestamp) {
                 false => JobState::Completed,
             };
             (state, None)
+        }
+        Ending::Again(fault, _) if wanted && is_pending(job) => {
+            (JobState::Queued, Some(cancelled(job, fault)))
         }
         Ending::Failed(fault) | Ending::Again(fault, _) | Ending::Cancelled(fault) if wanted => {
             (JobState::Cancelled, Some(cancelled(job, fault)))

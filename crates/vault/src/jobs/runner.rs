@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use catalog::record::{Job, JobId, JobState, Work};
-use faults::{Code, Fault};
+use faults::Fault;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -161,7 +161,9 @@ impl Vault {
                 job.started = Some(now);
                 job.attempt += 1;
                 job.generation = generation;
-                job.fault = None;
+                if job.cancel.is_none() {
+                    job.fault = None;
+                }
                 Ok(true)
             })
             .await?;
@@ -179,12 +181,7 @@ impl Vault {
             job,
             told,
         };
-        let ending = match deeds.perform(&mut doing).await {
-            Ending::Failed(fault) | Ending::Again(fault, _) if doing.is_cancelled() => {
-                Ending::Cancelled(Fault::new(Code::Bac2JobCancelled).because(&fault.to_string()))
-            }
-            other => other,
-        };
+        let ending = deeds.perform(&mut doing).await;
         self.end_surely(id, attempt, &ending).await;
         // A notice that cannot be resolved stays open, and says what was so.
         let ran = self

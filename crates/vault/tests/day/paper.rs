@@ -529,6 +529,10 @@ impl Shelf for Paper {
         Ok(())
     }
 
+    async fn free(&self, _: &ContainerName, _: &BlobName, _: &Blob) -> Result<(), ShelfError> {
+        Ok(())
+    }
+
     async fn clean(&self, _: &ContainerName, _: &BlobName, _: &Blob) -> Result<(), ShelfError> {
         Ok(())
     }

@@ -113,6 +113,30 @@ impl Shelves {
         })
     }
 
+    /// Breaks the lease of a blob that nobody uses, where there is one.
+    async fn free_unused(
+        &self,
+        container: &ContainerName,
+        blob: &BlobName,
+        seen: &Blob,
+    ) -> Result<(Arc<Store>, BlobPath), ShelfError> {
+        let Some(now) = self.look(container, blob).await? else {
+            return Err(ShelfError::Missing(blob.to_string()));
+        };
+        let store = self.store().await?;
+        let path = self.door.path(container, blob);
+        let (connections, ..) = self.door.uses().testify(&path, self.door.uptime());
+        if now.tag != seen.tag || now.is_sealed || connections > 0 {
+            return Err(ShelfError::Refused(format!("{blob} is sealed, used, or changed")));
+        }
+        if now.lease.is_some() {
+            let at_once = LeaseAction::Break { period: Some(0) };
+            let broken = store.lease_blob(&path, &at_once, &|_| Ok(()));
+            broken.map_err(|error| failed(error, blob.as_str()))?;
+        }
+        Ok((store, path))
+    }
+
     fn page(
         &self,
         store: &Store,
@@ -340,21 +364,13 @@ impl Shelf for Shelves {
         }
     }
 
+    async fn free(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError> {
+        self.free_unused(container, blob, seen).await.map(drop)
+    }
+
     async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError> {
-        let Some(now) = self.look(container, blob).await? else {
-            return Err(ShelfError::Missing(blob.to_string()));
-        };
-        let store = self.store().await?;
-        let path = self.door.path(container, blob);
-        let (connections, ..) = self.door.uses().testify(&path, self.door.uptime());
-        if now.tag != seen.tag || now.is_sealed || connections > 0 {
-            return Err(ShelfError::Refused(format!("{blob} is sealed, used, or changed")));
-        }
+        let (store, path) = self.free_unused(container, blob, seen).await?;
         let fail = |error| failed(error, blob.as_str());
-        if now.lease.is_some() {
-            let at_once = LeaseAction::Break { period: Some(0) };
-            store.lease_blob(&path, &at_once, &|_| Ok(())).map_err(fail)?;
-        }
         store.delete_blob(&path, &Permit::NONE).map_err(fail)
     }
 

@@ -27,7 +27,9 @@ const WAYS: [(JobState, &[JobState]); 3] = [
     ),
     (
         JobState::Cancelling,
+        // Queued where the backup may have succeeded: it ends as SQL Server says.
         &[
+            JobState::Queued,
             JobState::Completed,
             JobState::CompletedWithWarnings,
             JobState::Failed,
