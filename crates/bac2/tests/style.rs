@@ -86,6 +86,9 @@ const EDGES: [(&str, &[&str]); 13] = [
             "guard",
             "mssql",
             "simsql",
+            "catalog",
+            "schedule",
+            "vault",
         ],
     ),
 ];
@@ -138,6 +141,23 @@ const MSSQL_FORBIDDEN: [&str; 9] = [
     "HashMap",
     "HashSet",
 ];
+
+/// What the vault names only in its adapters to this machine, so that it runs whole in a simulation.
+const VAULT_FORBIDDEN: [&str; 10] = [
+    "tokio",
+    "spawn",
+    "frontdoor",
+    "std::fs",
+    "std::thread",
+    "SystemTime::now",
+    "Instant::now",
+    "Uuid::new_v4",
+    "HashMap",
+    "HashSet",
+];
+
+/// The vault's adapters: clock, chance, and the store behind the front door.
+const VAULT_ADAPTERS: [&str; 2] = ["crates/vault/src/machine.rs", "crates/vault/src/machine/"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -298,6 +318,18 @@ fn sessions_see_the_world_through_their_adapter() {
         "sessions with SQL Server name these only in their adapter",
         &found,
     );
+}
+
+#[test]
+fn the_vault_sees_the_world_through_its_adapters() {
+    let mut found = String::new();
+    for (path, text) in sources() {
+        let adapter = VAULT_ADAPTERS.iter().any(|adapter| path.starts_with(adapter));
+        if path.starts_with("crates/vault/src/") && !adapter {
+            found.push_str(&offences(&path, shipped(&text), &VAULT_FORBIDDEN));
+        }
+    }
+    assert_none("the vault names these only in its adapters", &found);
 }
 
 #[test]

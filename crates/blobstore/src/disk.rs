@@ -195,6 +195,12 @@ pub trait Disk: Send + Sync + 'static {
     /// Those of the operating system.
     fn free_space(&self, path: &Path) -> io::Result<u64>;
 
+    /// Bytes that the file system of `path` has in all, whoever has them.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn total_space(&self, path: &Path) -> io::Result<u64>;
+
     /// Takes the lock that a file stands for, making the file for an exclusive one and noting the process in
     /// it; `None` when somebody else has it.
     ///

@@ -220,6 +220,14 @@ impl Store {
         self.core.disk.free_space(&self.core.dir.root)
     }
 
+    /// Bytes that the file system of the data directory has in all.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn total_space(&self) -> std::io::Result<u64> {
+        self.core.disk.total_space(&self.core.dir.root)
+    }
+
     /// Files that hold a blob and cannot be read, each with the reason.
     pub fn broken_files(&self) -> Vec<(AccountName, ContainerName, String)> {
         let mut found = Vec::new();

@@ -52,4 +52,4 @@ mod uses;
 pub use accounts::Accounts;
 pub use config::{Account, Config};
 pub use host::{Host, NotAHost};
-pub use server::{ProofWaiter, Reloader, Server, StartError};
+pub use server::{ProofWaiter, Reloader, Server, StartError, UseWitness};

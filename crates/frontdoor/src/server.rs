@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
+use azblob::lease::LeaseWitness;
 use azblob::names::AccountName;
-use blobstore::Store;
+use blobstore::{BlobPath, Store};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -217,9 +218,25 @@ impl Server {
         self.door.accounts()
     }
 
+    /// A handle with which to learn who uses a blob while the server serves.
+    pub fn use_witness(&self) -> UseWitness {
+        UseWitness(Arc::clone(self.door.uses()))
+    }
+
     /// A handle with which to wait for verdicts while the server serves; for tests and demonstrations.
     pub fn proof_waiter(&self) -> ProofWaiter {
         ProofWaiter(Arc::clone(&self.door))
+    }
+}
+
+/// Tells what a server that is being served elsewhere saw of those who use a blob.
+#[derive(Clone)]
+pub struct UseWitness(Arc<Uses>);
+
+impl UseWitness {
+    /// What was seen. Only of a locked blob it is all.
+    pub fn testify(&self, path: &BlobPath) -> LeaseWitness {
+        self.0.testify(path)
     }
 }
 

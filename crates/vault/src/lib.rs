@@ -9,6 +9,7 @@
 //! - [`scheduler`], [`jobs`], [`notices`]: when, one durable step after the other, and what people must know.
 //! - [`backup`]: one backup, from the look at the database to the recovery point with its proof.
 //! - [`foreign`], [`healing`], [`cleaning`]: other tools' backups, broken chains, what interrupted backups leave behind.
+//! - [`machine`]: this machine's clock, chance and store, for the product; the only module that knows tokio.
 //!
 //! Rules: outcome is SQL Server's word, proof is the vault's, and neither stands for the other. What must survive is in the catalog
 //! before the deed that it announces, and every step can be done again. Every failure that reaches people has a code.
@@ -23,6 +24,7 @@ pub mod foreign;
 pub mod healing;
 pub mod jobs;
 pub mod keyring;
+pub mod machine;
 pub mod notices;
 pub mod policies;
 pub mod protection;

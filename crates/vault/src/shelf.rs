@@ -2,8 +2,7 @@
 //! the records that lie beside the blobs.
 //!
 //! The store is the truth for bytes, leases, seals and verdicts. Records of sets lie in a container of their own beside the one
-//! that the instances write into, which no SAS opens: an instance can neither forge nor change one, unless it is so old that it
-//! was given the key of its account.
+//! that the instances write into, and in an account that the door serves to nobody: an instance can neither forge nor change one.
 //!
 //! Deliberately absent: writing of backups (SQL Server does that), and any way to change a verdict.
 
@@ -14,6 +13,8 @@ use azblob::names::{BlobName, ContainerName};
 use bak::{BackupSet, LogFingerprint, Media, Verdict};
 use jiff::Timestamp;
 use mssql::Secret;
+
+pub mod stored;
 
 /// The store behind the front door.
 #[async_trait]
@@ -37,7 +38,7 @@ pub trait Shelf: Send + Sync {
     async fn revoke(&self, container: &ContainerName, policy: &str) -> Result<(), ShelfError>;
 
     /// The account that the container lies in, for instances of before SQL Server 2016: they write page blobs, and know no other
-    /// way to show themselves than an account's key. That key opens the whole account, records included, to whoever administers
+    /// way to show themselves than an account's key. That key opens the whole account, but not the records, to whoever administers
     /// such an instance; what is sealed it cannot change. So such instances should have a front door's account of their own, and a
     /// shelf gives none (`None`) where its operator has not allowed it.
     async fn account(&self, container: &ContainerName) -> Result<Option<Account>, ShelfError> {

@@ -101,6 +101,10 @@ impl Disk for RealDisk {
         free_space(path)
     }
 
+    fn total_space(&self, path: &Path) -> io::Result<u64> {
+        total_space(path)
+    }
+
     fn lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<LockGuard>> {
         let file = match kind {
             LockKind::Exclusive => private(
@@ -289,6 +293,18 @@ fn read_cached(_file: &File, _buf: &mut [u8], _offset: u64) -> usize {
 fn free_space(path: &Path) -> io::Result<u64> {
     let stat = rustix::fs::statvfs(path)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(unix)]
+fn total_space(path: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn total_space(_path: &Path) -> io::Result<u64> {
+    // As much as there may be free.
+    Ok(u64::MAX)
 }
 
 #[cfg(not(unix))]

@@ -341,6 +341,10 @@ impl Disk for SimulatedDisk {
         Ok(self.lock_state().free())
     }
 
+    fn total_space(&self, _path: &Path) -> io::Result<u64> {
+        Ok(self.lock_state().capacity)
+    }
+
     fn lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<LockGuard>> {
         let mut state = self.lock_state();
         let id = match state.names.file(path) {

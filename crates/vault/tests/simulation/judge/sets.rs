@@ -7,10 +7,10 @@ use bak::stripes::{Company, Family};
 use bak::{Report, Verdict, Verifier};
 use blobstore::{BlobPath, Permit};
 use catalog::record::{Grade, JobState, Point};
+use vault::shelf::stored::records_of;
 
 use super::{Findings, Seen};
 use crate::actor::Actor;
-use crate::world::shelf::records_of;
 
 pub(super) async fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
     let mut guids = BTreeSet::new();

@@ -1,0 +1,316 @@
+//! A process of `bac2 sim`, and T-SQL to it over TDS.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use mssql::tds::Tds;
+use mssql::{Address, Authentication, Message, Secret, Session, Target, Trust, Value};
+
+use super::door::{Door, HOST};
+
+/// Password of `sa`.
+pub(crate) const PASSWORD: &str = "Test-1234";
+
+/// The versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    V2012,
+    V2014,
+    V2016,
+    V2017,
+    V2019,
+    V2022,
+    V2025,
+}
+
+impl Release {
+    fn year(self) -> &'static str {
+        match self {
+            Self::V2012 => "2012",
+            Self::V2014 => "2014",
+            Self::V2016 => "2016",
+            Self::V2017 => "2017",
+            Self::V2019 => "2019",
+            Self::V2022 => "2022",
+            Self::V2025 => "2025",
+        }
+    }
+}
+
+/// How an instance is started.
+pub(crate) struct Start {
+    pub(crate) release: Release,
+    /// Name of the machine.
+    pub(crate) machine: String,
+    /// Name of the instance, where it is not the default one.
+    pub(crate) instance: Option<String>,
+    /// PEM that it trusts for backups; none: nobody.
+    pub(crate) trust_ca: Option<PathBuf>,
+    /// Where `vault.example` leads to; none: nowhere.
+    pub(crate) door: Option<SocketAddr>,
+    /// Whether a client may go without encryption: `off`, `offered`, `required`.
+    pub(crate) encryption: &'static str,
+    /// Certificate and key for clients, in PEM; one is made where there is none.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
+    /// Its folder.
+    pub(crate) data: PathBuf,
+}
+
+impl Start {
+    pub(super) fn new(release: Release, number: u32, folder: &Path, door: &Door) -> Self {
+        Self {
+            release,
+            machine: format!("SQL{number}"),
+            instance: None,
+            trust_ca: Some(door.ca.clone()),
+            door: Some(door.address),
+            encryption: "offered",
+            certificate: None,
+            data: folder.join(format!("sql{number}")),
+        }
+    }
+}
+
+/// An instance; its process ends with this.
+pub(crate) struct Server {
+    start: Start,
+    process: Mutex<Process>,
+    port: u16,
+}
+
+struct Process {
+    child: Option<Child>,
+    certificate: Option<String>,
+}
+
+impl Server {
+    pub(super) async fn start(start: Start) -> Self {
+        let (child, ready) = spawn(&start, 0);
+        let address: SocketAddr = ready["address"].as_str().expect("an address").parse().unwrap();
+        Self {
+            start,
+            process: Mutex::new(Process {
+                child: Some(child),
+                certificate: ready["certificate"].as_str().map(str::to_owned),
+            }),
+            port: address.port(),
+        }
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap()
+    }
+
+    /// The machine's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.start.machine
+    }
+
+    /// How it is reached: `127.0.0.1,PORT`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1,{}", self.port)
+    }
+
+    /// Its folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.start.data.canonicalize().unwrap()
+    }
+
+    /// PEM of the certificate that it shows.
+    pub(crate) fn certificate(&self) -> String {
+        let certificate = self.process().certificate.clone();
+        certificate.expect("it encrypts")
+    }
+
+    /// Its process ends at once, as by a loss of power.
+    pub(crate) fn kill(&self) {
+        let child = self.process().child.take();
+        if let Some(mut child) = child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again at the same port, with whatever lies in its folder.
+    pub(crate) fn start_again(&self) {
+        self.kill();
+        let (child, ready) = spawn(&self.start, self.port);
+        let mut process = self.process();
+        process.child = Some(child);
+        process.certificate = ready["certificate"].as_str().map(str::to_owned);
+    }
+
+    /// Whether its process runs.
+    pub(crate) fn is_running(&self) -> bool {
+        let mut process = self.process();
+        let child = process.child.as_mut();
+        child.is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// A session as `sa`.
+    pub(crate) async fn session(&self) -> Session {
+        self.session_as("sa", PASSWORD).await
+    }
+
+    /// A session of a login.
+    pub(crate) async fn session_as(&self, user: &str, password: &str) -> Session {
+        let address: Address = self.address().parse().unwrap();
+        let authentication = Authentication::Password {
+            user: user.to_owned(),
+            password: Secret::new(password.to_owned()),
+        };
+        let target = Target::new(address, authentication, Trust::Anyone);
+        Session::open(&Tds::default(), &target).await.unwrap()
+    }
+
+    /// Runs a batch that must succeed.
+    pub(crate) async fn sql(&self, text: &str) {
+        let mut session = self.session().await;
+        if let Err(error) = session.execute(text).await {
+            panic!("{text}: {error}");
+        }
+        session.close().await;
+    }
+
+    /// Runs a batch, whatever comes of it; what the server said.
+    pub(crate) async fn try_sql(&self, text: &str) -> Vec<Message> {
+        let mut session = self.session().await;
+        let ran = session.run(text, Some(Duration::from_secs(30))).await;
+        session.close().await;
+        ran.outcome.messages
+    }
+
+    /// The first value of the first row.
+    pub(crate) async fn value(&self, text: &str) -> Value {
+        let mut session = self.session().await;
+        let rows = session
+            .query(text)
+            .await
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
+        let row = rows.rows.first().unwrap_or_else(|| panic!("{text}: no row"));
+        let value = row[0].clone();
+        session.close().await;
+        value
+    }
+
+    /// Makes trouble: a line of the crate simsql's module `faults`, as `EXEC sim_fault` takes it.
+    pub(crate) async fn fault(&self, line: &str) {
+        self.sql(&format!("EXEC sim_fault N'{}'", line.replace('\'', "''")))
+            .await;
+    }
+
+    /// Makes a database in the full recovery model, with a table `dbo.Orders (id int identity, what varchar(4000))` and some rows.
+    pub(crate) async fn make_database(&self, name: &str) {
+        let quoted = quoted(name);
+        self.sql(&format!(
+            "CREATE DATABASE {quoted}; ALTER DATABASE {quoted} SET RECOVERY FULL"
+        ))
+        .await;
+        self.sql(&format!(
+            "CREATE TABLE {quoted}.dbo.Orders (id int IDENTITY(1,1), what varchar(4000))"
+        ))
+        .await;
+        self.add_rows(name, 5).await;
+    }
+
+    /// Adds rows of about a kilobyte.
+    pub(crate) async fn add_rows(&self, name: &str, count: usize) {
+        let rows = vec!["(REPLICATE('x', 1000))"; count].join(", ");
+        self.sql(&format!(
+            "INSERT INTO {}.dbo.Orders (what) VALUES {rows}",
+            quoted(name)
+        ))
+        .await;
+    }
+
+    /// Another tool backs a database up to a file of the instance: `DATABASE` or `LOG`, with options such as `DIFFERENTIAL`.
+    pub(crate) async fn foreign_backup(&self, what: &str, name: &str, file: &str, with: &str) {
+        let with = if with.is_empty() {
+            String::new()
+        } else {
+            format!(" WITH {with}")
+        };
+        let path = self.data().join(file);
+        self.sql(&format!(
+            "BACKUP {what} {} TO DISK = N'{}'{with}",
+            quoted(name),
+            path.display()
+        ))
+        .await;
+    }
+
+    /// How many rows `dbo.Orders` has.
+    pub(crate) async fn rows(&self, name: &str) -> i64 {
+        match self
+            .value(&format!("SELECT COUNT(*) AS n FROM {}.dbo.Orders", quoted(name)))
+            .await
+        {
+            Value::Integer(count) => count,
+            other => panic!("a count is a number: {other:?}"),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A name in brackets.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("[{}]", name.replace(']', "]]"))
+}
+
+fn spawn(start: &Start, port: u16) -> (Child, serde_json::Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bac2"));
+    command
+        .args([
+            "sim",
+            "--sa-password",
+            PASSWORD,
+            "--version",
+            start.release.year(),
+        ])
+        .args([
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--machine",
+            &start.machine,
+        ])
+        .args(["--encryption", start.encryption])
+        .arg("--data")
+        .arg(&start.data);
+    if let Some(instance) = &start.instance {
+        command.args(["--instance", instance]);
+    }
+    if let Some(ca) = &start.trust_ca {
+        command.arg("--trust-ca").arg(ca);
+    }
+    if let Some(door) = start.door {
+        command.args(["--host-at", &format!("{HOST}={door}")]);
+    }
+    if let Some((certificate, key)) = &start.certificate {
+        command
+            .arg("--tls-cert")
+            .arg(certificate)
+            .arg("--tls-key")
+            .arg(key);
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    out.read_line(&mut line).expect("a line");
+    let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no instance started: {line}"));
+    (child, ready)
+}

@@ -1,0 +1,9 @@
+//! The vault on this machine: its rules over TDS, against processes of `bac2 sim` that back up to a real front door over https.
+//!
+//! What needs thousands of cases or an exact moment is tested in simulated time by the crate of the vault; here is what only real
+//! processes, sockets, files and certificates can show, and that every code comes out of it.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+mod first;
+mod lab;
