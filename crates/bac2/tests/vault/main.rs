@@ -5,5 +5,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
+mod backup;
+mod discovery;
 mod first;
 mod lab;
+mod registration;

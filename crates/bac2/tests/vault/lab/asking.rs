@@ -6,7 +6,7 @@ use catalog::record::{
     Container, Database, DatabaseId, Grade, Item, ItemId, Job, JobId, JobState, Notice, Point, Server,
     ServerId, ServerState, Work,
 };
-use catalog::{Catalog, Query, Range, Record, Scope, Slot, all};
+use catalog::{Query, Range, Record, Scope, Slot, all};
 use faults::{Code, Fault};
 use schedule::BackupKind;
 

@@ -55,11 +55,9 @@ impl Door {
             reserve_step_bytes: 32 << 10,
             ..Options::new("/data")
         };
-        let door = Self::over(Arc::new(disk.clone()), &options, data, clock).await;
-        Self {
-            disk: Some(disk),
-            ..door
-        }
+        let mut door = Self::over(Arc::new(disk.clone()), &options, data, clock).await;
+        door.disk = Some(disk);
+        door
     }
 
     async fn over(disk: Arc<dyn Disk>, options: &Options, data: &Path, clock: &Arc<LabClock>) -> Self {

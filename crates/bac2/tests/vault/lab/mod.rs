@@ -33,9 +33,10 @@ use vault::registration::{NewLogin, NewServer};
 use vault::world::Clock as _;
 use vault::{Vault, World};
 
+pub(crate) use asking::code;
 pub(crate) use clock::LabClock;
 pub(crate) use door::Door;
-pub(crate) use server::{PASSWORD, Release, Server, Start};
+pub(crate) use server::{PASSWORD, Release, Server, Start, quoted};
 
 /// One full a week, and nothing else: what a test wants, it asks for.
 pub(crate) const QUIET: &str = r#"{"version": 1, "name": "quiet",
