@@ -5,18 +5,11 @@ use catalog::record::{Grade, HealingReason, Job, JobState, Work};
 use faults::Code;
 use mssql::Value;
 use schedule::BackupKind::{self, CopyOnlyFull, Differential, Full, Log};
-use schedule::Policy;
 use std::time::Duration;
 use vault::backup::record::SetRecord;
 use vault::shelf::Shelf as _;
 
-use super::lab::{Lab, PASSWORD, QUIET, Release, run};
-
-/// Fulls at night, differentials at noon, logs every quarter of an hour.
-const STANDARD: &str = r#"{"version": 1, "name": "standard",
-    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
-             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}},
-    "log": {"every": "15m"}, "running": {"jitter": "0s"}}"#;
+use super::lab::{Lab, PASSWORD, QUIET, Release, STANDARD, run};
 
 fn codes(job: &Job) -> Vec<Code> {
     job.warnings.iter().map(faults::Fault::code).collect()
@@ -230,15 +223,7 @@ fn a_scheduled_log_without_a_full_becomes_one() {
         let server = lab.server(Release::V2022).await;
         server.make_database("Shop").await;
         let id = lab.register(&server).await;
-        let vault = lab.vault();
-        let (policy, _) = vault
-            .create_policy(Policy::from_json(STANDARD).unwrap())
-            .await
-            .unwrap();
-        let item = vault
-            .protect(lab.database(id, "Shop").await.id, policy)
-            .await
-            .unwrap();
+        let item = lab.protect_by(STANDARD, id, "Shop").await;
         let mut kinds: Vec<BackupKind> = Vec::new();
         for count in 1..=2 {
             server.fault("clock jump 15m").await;
@@ -274,16 +259,8 @@ fn in_shadow_mode_copies_alone() {
         let server = lab.server(Release::V2022).await;
         server.make_database("Shop").await;
         let id = lab.register(&server).await;
-        let vault = lab.vault();
         let policy = QUIET.replace("\"version\": 1", "\"version\": 1, \"mode\": \"shadow\"");
-        let (policy, _) = vault
-            .create_policy(Policy::from_json(&policy).unwrap())
-            .await
-            .unwrap();
-        let item = vault
-            .protect(lab.database(id, "Shop").await.id, policy)
-            .await
-            .unwrap();
+        let item = lab.protect_by(&policy, id, "Shop").await;
         for kind in [Full, Log, Differential] {
             assert_eq!(lab.refused(item, kind).await, Code::Bac2ForeignChainOwner);
         }
@@ -298,16 +275,8 @@ fn stripes_checksums_and_verify_only() {
         let server = lab.server(Release::V2022).await;
         server.make_database("Shop").await;
         let id = lab.register(&server).await;
-        let vault = lab.vault();
         let policy = QUIET.replace("\"running\"", "\"writing\": {\"verifyOnly\": true}, \"running\"");
-        let (policy, _) = vault
-            .create_policy(Policy::from_json(&policy).unwrap())
-            .await
-            .unwrap();
-        let item = vault
-            .protect(lab.database(id, "Shop").await.id, policy)
-            .await
-            .unwrap();
+        let item = lab.protect_by(&policy, id, "Shop").await;
         let job = lab.back_up(item, Full).await;
         let verified = job.tasks.iter().find(|task| task.name == "RESTORE VERIFYONLY");
         assert!(verified.is_some_and(|task| task.result.is_some()), "{job:#?}");

@@ -10,3 +10,5 @@ mod discovery;
 mod first;
 mod lab;
 mod registration;
+mod restart;
+mod trouble;

@@ -135,13 +135,17 @@ impl Lab {
         }
     }
 
-    /// Waits until a job has ended.
+    /// Waits until a job has ended; the pauses before its next attempts are skipped.
     pub(crate) async fn ended(&self, id: JobId) -> Job {
         let began = Instant::now();
         loop {
             let job = self.job(id).await;
             if job.state.is_ended() {
                 return job;
+            }
+            let pause = job.run_at.duration_since(self.now());
+            if job.state == JobState::Queued && pause.is_positive() {
+                self.advance(pause.unsigned_abs());
             }
             assert!(began.elapsed() < PATIENCE, "{job:#?}");
             tokio::time::sleep(LOOK).await;

@@ -43,6 +43,12 @@ pub(crate) const QUIET: &str = r#"{"version": 1, "name": "quiet",
     "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
              "retention": {"weekly": {"count": 4, "days": ["sunday"]}}}, "running": {"jitter": "0s"}}"#;
 
+/// Fulls at night, and logs every quarter of an hour.
+pub(crate) const STANDARD: &str = r#"{"version": 1, "name": "standard",
+    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
+             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}},
+    "log": {"every": "15m"}, "running": {"jitter": "0s"}}"#;
+
 /// How long a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it looks.
@@ -248,6 +254,17 @@ impl Lab {
         let policy = self.quiet().await;
         let database = self.database(server, database).await;
         self.vault().protect(database.id, policy).await.unwrap()
+    }
+
+    /// Protects a database with a policy of its own, in JSON.
+    pub(crate) async fn protect_by(&self, policy: &str, server: ServerId, database: &str) -> ItemId {
+        let vault = self.vault();
+        let (policy, _) = vault
+            .create_policy(Policy::from_json(policy).unwrap())
+            .await
+            .unwrap();
+        let database = self.database(server, database).await;
+        vault.protect(database.id, policy).await.unwrap()
     }
 
     /// An instance with a database `Shop` in the full recovery model, registered and protected.

@@ -1,0 +1,75 @@
+//! The vault's process ends in the midst and is started again: what SQL Server did meanwhile is found, and nothing is done twice.
+
+use std::time::Duration;
+
+use catalog::record::{Grade, JobState};
+use mssql::Value;
+use schedule::BackupKind::{Full, Log};
+
+use super::lab::{Lab, Release, run};
+
+#[test]
+fn a_backup_that_ran_while_the_vault_was_down_becomes_its_point() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (server, _, item) = lab.shop(Release::V2022).await;
+        lab.proved(item, Full).await;
+        for slow in ["1ms", "300ms"] {
+            server.fault(&format!("network slow vault.example {slow}")).await;
+            let job = lab.vault().back_up(item, Full, None).await.unwrap();
+            lab.sent(job).await;
+            lab.crash().await;
+            lab.open().await;
+            server.fault("network back vault.example").await;
+            let job = lab
+                .until("the job has ended", || async {
+                    let job = lab.job(job).await;
+                    if !job.state.is_ended() {
+                        lab.advance(Duration::from_secs(20));
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                    job.state.is_ended().then_some(job)
+                })
+                .await;
+            assert_eq!(job.state, JobState::Completed, "{job:#?}");
+            assert_eq!(lab.point(&job).await.grade, Grade::Proved);
+        }
+        server.add_rows("Shop", 2).await;
+        lab.proved(item, Log).await;
+        let points = lab.points().await;
+        let mut sets: Vec<_> = points.iter().map(|point| point.set.guid).collect();
+        sets.sort_unstable();
+        sets.dedup();
+        assert_eq!((points.len(), sets.len()), (4, 4));
+        let rows = "SELECT COUNT(*) AS n FROM msdb.dbo.backupset WHERE database_name = 'Shop'";
+        assert_eq!(
+            server.value(rows).await,
+            Value::Integer(4),
+            "nothing was sent twice"
+        );
+    });
+}
+
+#[test]
+fn a_job_that_was_not_sent_runs_after_the_restart() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (server, _, item) = lab.shop(Release::V2019).await;
+        let job = lab.vault().back_up(item, Full, None).await.unwrap();
+        lab.crash().await;
+        lab.open().await;
+        let job = lab
+            .until("the job has ended", || async {
+                let job = lab.job(job).await;
+                if !job.state.is_ended() {
+                    lab.advance(Duration::from_secs(20));
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                job.state.is_ended().then_some(job)
+            })
+            .await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        assert_eq!(lab.points().await.len(), 1);
+        assert!(server.is_running());
+    });
+}
