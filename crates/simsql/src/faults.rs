@@ -18,7 +18,11 @@
 //! database drop NAME / database rename NAME NEW / database simple NAME
 //! database mirror NAME principal|mirror / database unmirror NAME
 //! group join DATABASE GROUP / group leave DATABASE
-//! group role GROUP primary|secondary|resolving
+//! group role GROUP primary|secondary|resolving [PRIMARY]      this replica's, and who is the primary where it is not
+//! group replica GROUP SERVER [PRIORITY]            another replica; its databases are not carried there
+//! group apart GROUP SERVER / group together GROUP SERVER      another replica is out of touch, or in touch again
+//! group closed GROUP / group readable GROUP        whether secondaries let anybody in
+//! group basic GROUP                                the group is a basic one
 //! group preference GROUP primary|secondary_only|secondary|none
 //! clock jump -1h                                   the clock shows something else; no time passes
 //! snapshot NAME / rollback NAME                    the whole instance as it was: LSNs are used again

@@ -2,10 +2,10 @@
 
 use super::order::{After, Kind, Order};
 use crate::engine::{Boot, Engine, RecoveryModel};
-use crate::instance::permission;
 use crate::instance::server::ReplicaRole;
 use crate::instance::state::{DatabaseEntry, DatabaseState, State, UserAccess};
 use crate::instance::{Settings, Version};
+use crate::instance::{access, permission};
 use crate::message::{Failure, Message};
 use crate::session::Session;
 
@@ -123,11 +123,14 @@ fn check_replica(
     if entry.mirroring.is_some_and(|(_, is_principal)| !is_principal) {
         return Err(Failure::new(3059, &[]));
     }
-    let role = replica_role(state, &entry.name);
-    match role {
+    let group = access::group_of(state, entry);
+    match group.map(|group| group.role) {
         Some(ReplicaRole::Resolving) => Err(Failure::new(3062, &[])),
         Some(ReplicaRole::Secondary) => {
+            // A basic group's secondary takes no backups at all.
+            let is_basic = group.is_some_and(|group| group.is_basic);
             let allowed = match order.kind {
+                _ if is_basic => false,
                 Kind::Log => !order.copy_only,
                 Kind::Full => order.copy_only || settings.version >= Version::V2025,
                 Kind::Differential => settings.version >= Version::V2025,
@@ -143,16 +146,6 @@ fn check_replica(
 }
 
 /// The role of this replica for a database of an availability group.
-fn replica_role(state: &State, database: &str) -> Option<ReplicaRole> {
-    let has = |name: &String| name.eq_ignore_ascii_case(database);
-    state
-        .server
-        .groups
-        .values()
-        .find(|group| group.databases.keys().any(has))
-        .map(|group| group.role)
-}
-
 fn check_log(state: &State, entry: &DatabaseEntry, order: &Order, boot: &Boot) -> Result<(), Failure> {
     if boot.recovery_model == RecoveryModel::Simple {
         return Err(Failure::new(4208, &[&"BACKUP LOG"]));
@@ -161,7 +154,7 @@ fn check_log(state: &State, entry: &DatabaseEntry, order: &Order, boot: &Boot) -
         if entry.id == MODEL {
             return Err(Failure::new(4220, &[]));
         }
-        if entry.mirroring.is_some() || replica_role(state, &entry.name).is_some() {
+        if entry.mirroring.is_some() || access::group_of(state, entry).is_some() {
             return Err(Failure::new(3104, &[&entry.name]));
         }
     }

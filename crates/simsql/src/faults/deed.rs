@@ -1,13 +1,12 @@
 //! A fault happens.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::grammar::Deed;
 use super::snapshot;
 use crate::answers::Transcript;
 use crate::instance::Instance;
-use crate::instance::server::{AvailabilityGroup, ReplicaRole};
+use crate::instance::server::AvailabilityGroup;
 use crate::message::Failure;
 use crate::world::Open;
 
@@ -74,7 +73,24 @@ pub(super) async fn apply(instance: &Arc<Instance>, deed: &Deed) -> Result<(), F
                     .retain(|name, _| !name.eq_ignore_ascii_case(database));
             }
         }
-        Deed::GroupRole(group, role) => change_group(instance, group, |group| group.role = *role)?,
+        Deed::GroupRole(group, role, primary) => change_group(instance, group, |group| {
+            group.role = *role;
+            group.primary.clone_from(primary);
+        })?,
+        Deed::GroupReplica(group, server, priority) => change_group(instance, group, |group| {
+            group.replicas.insert(server.clone(), *priority);
+        })?,
+        Deed::GroupApart(group, server, is_apart) => change_group(instance, group, |group| {
+            if *is_apart {
+                group.apart.insert(server.clone());
+            } else {
+                group.apart.remove(server);
+            }
+        })?,
+        Deed::GroupClosed(group, is_closed) => {
+            change_group(instance, group, |group| group.is_closed = *is_closed)?;
+        }
+        Deed::GroupBasic(group) => change_group(instance, group, |group| group.is_basic = true)?,
         Deed::GroupPreference(group, preference) => {
             change_group(instance, group, |group| group.preference = *preference)?;
         }
@@ -200,7 +216,7 @@ fn mirror(instance: &Instance, name: &str, role: Option<bool>) -> Result<(), Fai
 }
 
 fn join(instance: &Instance, database: &str, group: &str) -> Result<(), Failure> {
-    let chance = &instance.world.chance;
+    let own = instance.settings.server_name();
     let mut state = instance.state();
     let name = state
         .database(database)
@@ -210,15 +226,8 @@ fn join(instance: &Instance, database: &str, group: &str) -> Result<(), Failure>
         .server
         .groups
         .entry(group.to_owned())
-        .or_insert_with(|| AvailabilityGroup {
-            id: chance.guid(),
-            replica_id: chance.guid(),
-            role: ReplicaRole::Primary,
-            preference: 2,
-            replicas: BTreeMap::new(),
-            databases: BTreeMap::new(),
-        });
-    known.databases.insert(name, chance.guid());
+        .or_insert_with(|| AvailabilityGroup::new(group, &own));
+    known.join(&name);
     instance.save(&state)
 }
 

@@ -71,8 +71,16 @@ pub enum Deed {
     GroupJoin(String, String),
     /// A database leaves its group.
     GroupLeave(String),
-    /// This replica's role.
-    GroupRole(String, crate::instance::server::ReplicaRole),
+    /// This replica's role, and who is the primary where it is not.
+    GroupRole(String, crate::instance::server::ReplicaRole, Option<String>),
+    /// Another replica, with its backup priority.
+    GroupReplica(String, String, u8),
+    /// Another replica is out of touch (true), or in touch again.
+    GroupApart(String, String, bool),
+    /// Secondaries let nobody in (true), or everybody.
+    GroupClosed(String, bool),
+    /// The group is a basic one.
+    GroupBasic(String),
     /// The backup preference, 0 to 3.
     GroupPreference(String, u8),
     /// The clock jumps, by microseconds.
@@ -212,15 +220,29 @@ fn group(words: &[&str]) -> Option<Deed> {
     Some(match words {
         ["join", database, group] => Deed::GroupJoin((*database).to_owned(), (*group).to_owned()),
         ["leave", database] => Deed::GroupLeave((*database).to_owned()),
-        ["role", group, role] => {
+        ["role", group, role, primary @ ..] if primary.len() <= 1 => {
             let role = match *role {
                 "primary" => ReplicaRole::Primary,
                 "secondary" => ReplicaRole::Secondary,
                 "resolving" => ReplicaRole::Resolving,
                 _ => return None,
             };
-            Deed::GroupRole((*group).to_owned(), role)
+            Deed::GroupRole(
+                (*group).to_owned(),
+                role,
+                primary.first().map(|name| (*name).to_owned()),
+            )
         }
+        ["replica", group, server] => Deed::GroupReplica((*group).to_owned(), (*server).to_owned(), 50),
+        ["replica", group, server, priority] => {
+            let priority = priority.parse().ok().filter(|priority| *priority <= 100)?;
+            Deed::GroupReplica((*group).to_owned(), (*server).to_owned(), priority)
+        }
+        ["apart", group, server] => Deed::GroupApart((*group).to_owned(), (*server).to_owned(), true),
+        ["together", group, server] => Deed::GroupApart((*group).to_owned(), (*server).to_owned(), false),
+        ["closed", group] => Deed::GroupClosed((*group).to_owned(), true),
+        ["readable", group] => Deed::GroupClosed((*group).to_owned(), false),
+        ["basic", group] => Deed::GroupBasic((*group).to_owned()),
         ["preference", group, preference] => {
             let names = ["primary", "secondary_only", "secondary", "none"];
             let at = names.iter().position(|name| name == preference)?;

@@ -70,7 +70,8 @@ pub enum ReplicaRole {
     Resolving,
 }
 
-/// An availability group as this instance sees it; its replicas are names, nothing is replicated.
+/// An availability group as this instance sees it; its replicas are names, nothing is replicated. Whoever simulates several
+/// replicas carries the databases' files from one to the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AvailabilityGroup {
     /// `group_id`.
@@ -85,6 +86,62 @@ pub struct AvailabilityGroup {
     pub replicas: BTreeMap<String, u8>,
     /// Databases in it, by name, with their `group_database_id`.
     pub databases: BTreeMap<String, Uuid>,
+    /// The primary's name, where this replica is not and knows it; else the first other by name.
+    #[serde(default)]
+    pub primary: Option<String>,
+    /// Other replicas that are out of touch.
+    #[serde(default)]
+    pub apart: BTreeSet<String>,
+    /// `basic_features`.
+    #[serde(default)]
+    pub is_basic: bool,
+    /// Secondaries let nobody in: `secondary_role_allow_connections` is NO.
+    #[serde(default)]
+    pub is_closed: bool,
+}
+
+impl AvailabilityGroup {
+    /// A group whose primary and only replica is this instance. Ids are made of names, so that instances simulated side by side
+    /// agree on them.
+    #[must_use]
+    pub fn new(name: &str, own: &str) -> Self {
+        let id = id_of(&[name]);
+        Self {
+            id,
+            replica_id: Self::replica_id(id, own),
+            role: ReplicaRole::Primary,
+            preference: 2,
+            replicas: BTreeMap::new(),
+            databases: BTreeMap::new(),
+            primary: None,
+            apart: BTreeSet::new(),
+            is_basic: false,
+            is_closed: false,
+        }
+    }
+
+    /// `replica_id` of an instance.
+    #[must_use]
+    pub fn replica_id(group: Uuid, server: &str) -> Uuid {
+        id_of(&[&group.to_string(), server])
+    }
+
+    /// Puts a database into it.
+    pub fn join(&mut self, database: &str) {
+        let id = id_of(&[&self.id.to_string(), database]);
+        self.databases.insert(database.to_owned(), id);
+    }
+}
+
+/// FNV-1a of 128 bits, without regard to case.
+fn id_of(names: &[&str]) -> Uuid {
+    let text = names.join("/").to_lowercase();
+    let hash = text
+        .bytes()
+        .fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+            (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
+        });
+    Uuid::from_u128(hash)
 }
 
 /// The server's own records.

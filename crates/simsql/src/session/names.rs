@@ -48,6 +48,7 @@ impl<'a> Scope<'a> {
         };
         let entry = &state.databases[&database];
         access::check_state(entry, session.id)?;
+        access::check_replica(&state, entry)?;
         if !permission::may_enter(&state, &session.login, database) {
             return Err(Failure::new(916, &[&session.login, &entry.name]));
         }

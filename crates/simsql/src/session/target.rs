@@ -1,6 +1,7 @@
 //! The table that a statement changes: found, allowed, writable.
 
 use crate::engine::TableFacts;
+use crate::instance::server::ReplicaRole;
 use crate::instance::state::UserAccess;
 use crate::instance::{DatabaseState, access, permission};
 use crate::message::Failure;
@@ -79,13 +80,16 @@ pub(crate) fn writable(session: &Session, place: &Place) -> Result<u16, Failure>
     };
     let entry = &state.databases[&database];
     access::check_state(entry, session.id)?;
+    access::check_replica(&state, entry)?;
     if !permission::may_enter(&state, &session.login, database) {
         return Err(Failure::new(916, &[&session.login, &entry.name]));
     }
     if entry.state == DatabaseState::Emergency {
         return Err(Failure::new(3908, &[&entry.name]));
     }
-    if entry.is_read_only || entry.standby.is_some() {
+    let is_secondary =
+        access::group_of(&state, entry).is_some_and(|group| group.role != ReplicaRole::Primary);
+    if entry.is_read_only || entry.standby.is_some() || is_secondary {
         return Err(Failure::new(3906, &[&entry.name]));
     }
     if entry.engine.is_none() {

@@ -1,8 +1,9 @@
 //! Availability groups as this replica sees them.
 //!
-//! Other replicas are names, and taken to be up, connected and synchronized. Where this replica is the primary, all others are
-//! secondaries; where it is not, the first other by name is taken for the primary. This replica's own backup priority is 50, or
-//! what the group's record gives under this server's own name. Nothing has a listener, nothing is seeded.
+//! Other replicas are names, and taken to be up and synchronized, and connected unless the record says otherwise. Where this
+//! replica is the primary, all others are secondaries; where it is not, the primary is the one that the record names, else the
+//! first other by name. This replica's own backup priority is 50, or what the group's record gives under this server's own name.
+//! Nothing has a listener, nothing is seeded.
 
 use uuid::Uuid;
 
@@ -241,6 +242,8 @@ pub(super) struct Replica {
     pub(super) role: ReplicaRole,
     /// 0 to 100; 0 never backs up.
     pub(super) priority: u8,
+    /// Out of touch with the group.
+    pub(super) is_apart: bool,
 }
 
 /// The replicas of a group, this one first.
@@ -257,31 +260,30 @@ pub(super) fn replicas_of(group: &AvailabilityGroup, own: &str) -> Vec<Replica> 
         is_local: true,
         role: group.role,
         priority,
+        is_apart: false,
     }];
-    let others = group.replicas.iter().filter(|(server, _)| !is_own(server));
-    for (place, (server, priority)) in others.enumerate() {
+    let others = || group.replicas.iter().filter(|(server, _)| !is_own(server));
+    let primary = group
+        .primary
+        .as_deref()
+        .or_else(|| others().next().map(|(server, _)| server.as_str()));
+    for (server, priority) in others() {
+        let is_primary = primary.is_some_and(|primary| primary.eq_ignore_ascii_case(server));
         let role = match group.role {
-            ReplicaRole::Secondary if place == 0 => ReplicaRole::Primary,
+            ReplicaRole::Secondary if is_primary => ReplicaRole::Primary,
             ReplicaRole::Resolving => ReplicaRole::Resolving,
             _ => ReplicaRole::Secondary,
         };
         all.push(Replica {
-            id: replica_id(group.id, server),
+            id: AvailabilityGroup::replica_id(group.id, server),
             server: server.clone(),
             is_local: false,
             role,
             priority: *priority,
+            is_apart: group.apart.contains(server),
         });
     }
     all
-}
-
-/// The id of another replica: of the group's and its name (FNV-1a), for no record keeps it.
-fn replica_id(group: Uuid, server: &str) -> Uuid {
-    let hash = server.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    Uuid::from_u128(group.as_u128() ^ u128::from(hash))
 }
 
 fn role_of(role: ReplicaRole) -> (i64, &'static str) {
@@ -333,7 +335,7 @@ fn groups(context: &Context<'_>) -> Rows {
     let rows = seen(context, &state).into_iter().map(|(name, group)| {
         let off = || Value::Bit(false);
         let mut row = group_row(name, group);
-        row.extend([number(1), off(), off(), off(), off()]);
+        row.extend([number(1), group.is_basic.into(), off(), off(), off()]);
         row.extend(pair(Some((0, "WSFC"))));
         row.extend([number(0), number(1), off()]);
         row
@@ -373,7 +375,7 @@ fn replicas(context: &Context<'_>) -> Rows {
             row.extend(pair(Some((1, "MANUAL"))));
             row.push(number(10));
             row.extend(pair(Some((2, "ALL"))));
-            row.extend(pair(Some((2, "ALL"))));
+            row.extend(pair(Some(if group.is_closed { (0, "NO") } else { (2, "ALL") })));
             row.extend([started.clone(), started, number(replica.priority), Value::Null]);
             row.extend(pair(Some((1, "MANUAL"))));
             rows.push(row);
@@ -414,9 +416,18 @@ fn replica_states(context: &Context<'_>) -> Rows {
             let mut row = vec![replica.id.into(), group.id.into(), replica.is_local.into()];
             row.extend(pair(Some(role_of(replica.role))));
             row.extend(pair(replica.is_local.then_some((2, "ONLINE"))));
-            row.extend(pair(Some((1, "CONNECTED"))));
+            row.extend(pair(Some(if replica.is_apart {
+                (0, "DISCONNECTED")
+            } else {
+                (1, "CONNECTED")
+            })));
             row.extend(pair(replica.is_local.then_some((1, "ONLINE"))));
-            row.extend(pair(Some(health_of(replica.role))));
+            let is_sound = !replica.is_apart;
+            row.extend(pair(Some(if is_sound {
+                health_of(replica.role)
+            } else {
+                (0, "NOT_HEALTHY")
+            })));
             row.extend([Value::Null, Value::Null, Value::Null]);
             rows.push(row);
         }

@@ -3,7 +3,7 @@
 //! A database outside of any group is always backed up here. In a group, by its preference: only the primary (0), only
 //! secondaries (1), secondaries before the primary (2), anyone (3). Among those the highest backup priority wins, and of equals
 //! the first by name: exactly one replica is preferred. Priority 0 never is; the primary of preference 0 is whatever its priority
-//! says.
+//! says. A basic group's secondary takes no backups at all.
 
 use super::call::{Answer, Call, of};
 use super::groups::{Replica, replicas_of};
@@ -40,7 +40,7 @@ fn preferred(call: &Call<'_>) -> Option<bool> {
 
 /// Whether this replica is the group's choice.
 fn is_preferred(group: &AvailabilityGroup, own: &str) -> bool {
-    if group.preference == 0 || group.role == ReplicaRole::Resolving {
+    if group.preference == 0 || group.is_basic || group.role == ReplicaRole::Resolving {
         return group.role == ReplicaRole::Primary;
     }
     let replicas = replicas_of(group, own);
@@ -64,24 +64,18 @@ fn best<'a>(candidates: impl Iterator<Item = &'a Replica>) -> Option<&'a Replica
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use uuid::Uuid;
-
     use super::is_preferred;
     use crate::instance::server::{AvailabilityGroup, ReplicaRole};
 
     fn group(role: ReplicaRole, preference: u8, others: &[(&str, u8)]) -> AvailabilityGroup {
         AvailabilityGroup {
-            id: Uuid::from_u128(1),
-            replica_id: Uuid::from_u128(2),
             role,
             preference,
             replicas: others
                 .iter()
                 .map(|(name, priority)| ((*name).to_owned(), *priority))
                 .collect(),
-            databases: BTreeMap::new(),
+            ..AvailabilityGroup::new("G", "N2")
         }
     }
 

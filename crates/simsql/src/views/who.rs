@@ -133,7 +133,8 @@ fn is_role_member(call: &Call<'_>) -> Option<i64> {
 }
 
 /// `HAS_PERMS_BY_NAME(securable, class, permission)`: the server (NULL, NULL or 'SERVER'), a database, an object or schema in the
-/// session's database. NULL for a class that is not simulated, 0 for a securable that is not there.
+/// session's database. NULL for a class that is not simulated and for a database that its replica lets nobody into, 0 for a
+/// securable that is not there.
 fn has_permission(call: &Call<'_>) -> Option<i64> {
     let wanted = call.text(2)?.trim().to_uppercase();
     let class = match call.arguments.get(1)? {
@@ -148,7 +149,10 @@ fn has_permission(call: &Call<'_>) -> Option<i64> {
             Value::Null => call.own(&state),
             _ => database_in(&state, &call.text(0)?),
         }
-        .is_some_and(|entry| in_database(&state, entry, login, &wanted)),
+        .map_or(Some(false), |entry| {
+            let is_open = access::check_replica(&state, entry).is_ok();
+            is_open.then(|| in_database(&state, entry, login, &wanted))
+        })?,
         Some("OBJECT" | "SCHEMA") => {
             let securable = parts(&call.text(0)?);
             let entry = match securable.len() {
@@ -182,7 +186,8 @@ fn in_database(state: &State, entry: &DatabaseEntry, login: &str, wanted: &str) 
 fn has_access(call: &Call<'_>) -> Option<i64> {
     let state = call.state();
     let entry = state.database(&call.text(0)?)?;
-    let is_open = access::check_state(entry, call.session.id).is_ok();
+    let is_open =
+        access::check_state(entry, call.session.id).is_ok() && access::check_replica(&state, entry).is_ok();
     let may = permission::may_enter(&state, &call.session.login, entry.id);
     Some(i64::from(is_open && may))
 }

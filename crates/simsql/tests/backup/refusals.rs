@@ -154,12 +154,9 @@ fn mirrors_and_secondaries() {
     place.instance.state().database_mut(SHOP).unwrap().mirroring = None;
     let join = |role| {
         let group = AvailabilityGroup {
-            id: Uuid::from_u128(2),
-            replica_id: Uuid::from_u128(3),
             role,
-            preference: 2,
-            replicas: std::collections::BTreeMap::new(),
             databases: std::collections::BTreeMap::from([(SHOP.to_owned(), Uuid::from_u128(4))]),
+            ..AvailabilityGroup::new("group", "SIM")
         };
         place
             .instance

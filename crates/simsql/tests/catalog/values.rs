@@ -179,12 +179,11 @@ fn rows_are_counted() {
 fn put_group(server: &crate::server::Server, role: ReplicaRole, preference: u8) {
     let mut state = server.instance.state();
     let group = AvailabilityGroup {
-        id: Uuid::from_u128(1),
-        replica_id: Uuid::from_u128(2),
         role,
         preference,
         replicas: BTreeMap::from([("OTHER".to_owned(), 50)]),
         databases: BTreeMap::from([("shop".to_owned(), Uuid::from_u128(3))]),
+        ..AvailabilityGroup::new("ag", "SIM")
     };
     state.server.groups.insert("ag".to_owned(), group);
 }

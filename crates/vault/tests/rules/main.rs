@@ -9,6 +9,7 @@ mod backup;
 mod cleaning;
 mod discovery;
 mod foreign;
+mod groups;
 mod healing;
 mod readiness;
 mod registration;

@@ -20,6 +20,7 @@ pub(crate) mod convert;
 pub(crate) mod deeds;
 pub(crate) mod door;
 pub(crate) mod enrol;
+pub(crate) mod groups;
 pub(crate) mod history;
 pub(crate) mod servers;
 pub(crate) mod shelf;
@@ -29,5 +30,6 @@ pub(crate) mod time;
 pub(crate) mod uses;
 
 pub(crate) use cluster::Cluster;
+pub(crate) use groups::Group;
 pub(crate) use servers::{End, PASSWORD, Server};
 pub(crate) use sql::Sql;

@@ -95,6 +95,11 @@ impl Server {
         (!instance.switches.is_dead()).then_some(instance)
     }
 
+    /// `MACHINE` or `MACHINE\INSTANCE`.
+    pub(crate) fn server_name(&self) -> String {
+        self.settings.server_name()
+    }
+
     /// Its disk as it is now.
     pub(crate) fn disk(&self) -> Arc<Disk> {
         Arc::clone(&self.state().disk)

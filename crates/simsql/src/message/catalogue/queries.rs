@@ -378,6 +378,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Database '{0}' is in transition. Try the statement later.",
     ),
     entry(
+        976,
+        14,
+        "The target database, '{0}', is participating in an availability group and is currently not accessible for queries. Either data movement is suspended or the availability replica is not enabled for read access. To allow read-only access to this and other databases in the availability group, enable read access to one or more secondary availability replicas in the group.  For more information, see the ALTER AVAILABILITY GROUP statement in SQL Server Books Online.",
+    ),
+    entry(
+        983,
+        14,
+        "Unable to access availability database '{0}' because the database replica is not in the PRIMARY or SECONDARY role. Connections to an availability database is permitted only when the database replica is in the PRIMARY or SECONDARY role. Try the operation again later.",
+    ),
+    entry(
         1001,
         15,
         "Line {0}: Length or precision specification {1} is invalid.",
