@@ -7,6 +7,7 @@
 //! Invariant: [`Connection::batch`] returns `Ok` when the server finished the batch, whether its statements succeeded or not
 //! (that is what messages are for), and a [`Fault`] when the connection could not bring it to its end.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +19,23 @@ use crate::message::Message;
 use crate::trust::Trust;
 use crate::value::{Column, Value};
 
-/// A batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A batch. Its text may hold a secret, so [`fmt::Debug`] shows the length alone.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// T-SQL.
     pub text: String,
     /// How long the server may take until it is cancelled; without, for ever. Real connections count in whole seconds, rounded up.
     pub within: Option<Duration>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format_args!("{} bytes", self.text.len());
+        f.debug_struct("Request")
+            .field("text", &text)
+            .field("within", &self.within)
+            .finish()
+    }
 }
 
 /// Takes the answers of a batch in their order.

@@ -195,8 +195,8 @@ const DATABASES: &str = "SELECT d.database_id, d.name, d.source_database_id, d.c
  d.log_reuse_wait_desc, d.is_encrypted, d.is_cdc_enabled, d.is_published, d.replica_id, d.group_database_id,
  CASE WHEN d.replica_id IS NULL THEN NULL ELSE sys.fn_hadr_backup_is_preferred_replica(d.name) END AS is_preferred_replica,
  m.mirroring_guid, m.mirroring_role_desc, HAS_DBACCESS(d.name) AS may_enter,
- HAS_PERMS_BY_NAME(QUOTENAME(d.name), 'DATABASE', 'BACKUP DATABASE') AS may_back_up,
- HAS_PERMS_BY_NAME(QUOTENAME(d.name), 'DATABASE', 'BACKUP LOG') AS may_back_up_log
+ CASE WHEN IS_SRVROLEMEMBER('sysadmin') = 1 THEN 1 ELSE HAS_PERMS_BY_NAME(QUOTENAME(d.name), 'DATABASE', 'BACKUP DATABASE') END AS may_back_up,
+ CASE WHEN IS_SRVROLEMEMBER('sysadmin') = 1 THEN 1 ELSE HAS_PERMS_BY_NAME(QUOTENAME(d.name), 'DATABASE', 'BACKUP LOG') END AS may_back_up_log
  FROM sys.databases AS d LEFT JOIN sys.database_mirroring AS m ON m.database_id = d.database_id";
 
 const CHAINS: &str = "SELECT r.database_id, r.database_guid, r.family_guid, r.last_log_backup_lsn, r.recovery_fork_guid,
@@ -306,8 +306,9 @@ fn read(row: &Row<'_>) -> Result<Database, Error> {
         mirroring: row.optional("mirroring_guid")?,
         mirroring_role: row.optional("mirroring_role_desc")?,
         may_enter: flag("may_enter")?,
-        may_back_up: flag("may_back_up")?,
-        may_back_up_log: flag("may_back_up_log")?,
+        // NULL where nobody can enter, as on a secondary that is not for reading: then SQL Server decides when it is asked for one.
+        may_back_up: row.optional("may_back_up")?.unwrap_or(true),
+        may_back_up_log: row.optional("may_back_up_log")?.unwrap_or(true),
         chain: None,
         files: Vec::new(),
     })

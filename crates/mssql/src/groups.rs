@@ -13,6 +13,10 @@ pub struct Replica {
     pub group_name: String,
     /// `automated_backup_preference`.
     pub preference: Preference,
+    /// A basic group, whose secondary takes no backups whatever the preference says.
+    pub is_basic: bool,
+    /// The instance that is the primary, as the asked replica knows it.
+    pub primary: Option<String>,
     /// The replica.
     pub replica: Uuid,
     /// The instance: `MACHINE` or `MACHINE\INSTANCE`.
@@ -43,9 +47,13 @@ pub enum Preference {
 }
 
 const REPLICAS: &str = "SELECT g.group_id, g.name AS group_name, g.automated_backup_preference, r.replica_id, r.replica_server_name,
- r.backup_priority, s.is_local, s.role_desc, s.connected_state_desc, s.synchronization_health_desc
+ r.backup_priority, s.is_local, s.role_desc, s.connected_state_desc, s.synchronization_health_desc, t.primary_replica
  FROM sys.availability_groups AS g JOIN sys.availability_replicas AS r ON r.group_id = g.group_id
- LEFT JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = r.replica_id ORDER BY g.name, r.replica_server_name;";
+ LEFT JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = r.replica_id
+ LEFT JOIN sys.dm_hadr_availability_group_states AS t ON t.group_id = g.group_id ORDER BY g.name, r.replica_server_name;";
+
+/// With all columns, for `basic_features` came with 2016 only.
+const GROUPS: &str = "SELECT * FROM sys.availability_groups;";
 
 /// Asks. An instance without groups has none.
 ///
@@ -53,10 +61,17 @@ const REPLICAS: &str = "SELECT g.group_id, g.name AS group_name, g.automated_bac
 /// [`Error`]; [`Error::Refused`] without VIEW SERVER STATE.
 pub async fn ask(session: &mut Session) -> Result<Vec<Replica>, Error> {
     let rows = session.query(REPLICAS).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let basic = basic_groups(session).await?;
     rows.iter()
         .map(|row| {
+            let group = row.get("group_id")?;
             Ok(Replica {
-                group: row.get("group_id")?,
+                is_basic: basic.contains(&group),
+                primary: row.optional("primary_replica")?,
+                group,
                 group_name: row.get("group_name")?,
                 preference: match row.optional::<i32>("automated_backup_preference")? {
                     Some(0) => Preference::Primary,
@@ -75,4 +90,20 @@ pub async fn ask(session: &mut Session) -> Result<Vec<Replica>, Error> {
             })
         })
         .collect()
+}
+
+/// The basic groups.
+async fn basic_groups(session: &mut Session) -> Result<Vec<Uuid>, Error> {
+    const COLUMN: &str = "basic_features";
+    let rows = session.query(GROUPS).await?;
+    if !rows.columns.iter().any(|column| column.name == COLUMN) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for row in rows.iter() {
+        if row.optional(COLUMN)? == Some(true) {
+            found.push(row.get("group_id")?);
+        }
+    }
+    Ok(found)
 }

@@ -10,9 +10,9 @@ use crate::facts::{Facts, Platform};
 use crate::message::Message;
 use crate::quoting::Identifier;
 use crate::session::{Error, Session};
+use crate::statement::Devices;
 use crate::statement::login::{self, Purpose};
 use crate::statement::restore::{Inspection, Look};
-use crate::statement::{Devices, devices::DevicesError};
 
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,36 +265,26 @@ pub enum Door {
     Unclear(Vec<Message>),
 }
 
-/// Asks for a blob that is not there, by RESTORE LABELONLY: `url` must be in the vault's container, and free. What the errors
-/// mean is documented for few of them and has not been tried on a real server.
+/// Asks for a blob that is not there, by RESTORE LABELONLY: `devices` name one that is in the vault's container, and free. What
+/// the errors mean is documented for few of them and has not been tried on a real server.
 ///
 /// # Errors
-/// [`ProbeError`].
-pub async fn door(session: &mut Session, url: &str, facts: &Facts) -> Result<Finding, ProbeError> {
+/// The session's end; an answer that comes too late is no answer of the door.
+pub async fn knock(session: &mut Session, devices: Devices) -> Result<Door, Error> {
     let inspection = Inspection {
         look: Look::LabelOnly,
-        devices: Devices::urls(&[url])?,
+        devices,
         position: 1,
     };
     let ran = session.run(&inspection.to_string(), session.within).await;
-    if let Some(fault) = ran.fault {
-        return Err(ProbeError::Session(Error::Interrupted {
+    match ran.fault {
+        None => Ok(met(&ran.outcome.messages)),
+        Some(crate::Fault::TimedOut) => Ok(Door::NoAnswer),
+        Some(fault) => Err(Error::Interrupted {
             fault,
             messages: ran.outcome.messages,
-        }));
+        }),
     }
-    Ok(judged(&met(&ran.outcome.messages), facts.platform))
-}
-
-/// Why the door could not be tried.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProbeError {
-    /// The URL.
-    #[error(transparent)]
-    Url(#[from] DevicesError),
-    /// The session.
-    #[error(transparent)]
-    Session(#[from] Error),
 }
 
 /// Reads what SQL Server met from its messages.
@@ -324,7 +314,9 @@ fn os_error(text: &str) -> Option<u32> {
     rest[..digits].parse().ok()
 }
 
-fn judged(door: &Door, platform: Platform) -> Finding {
+/// What it means, and how to mend it.
+#[must_use]
+pub fn judged(door: &Door, platform: Platform) -> Finding {
     let trust = match platform {
         Platform::Windows => {
             "import the vault's certificate authority into the machine's trusted roots (bac2 ca export prints it)"
@@ -356,11 +348,11 @@ fn judged(door: &Door, platform: Platform) -> Finding {
         ),
         Door::NoName => (
             Standing::Missing,
-            "the vault's host name has no address on that machine".to_owned(),
+            "the vault's host name has no address on that machine: give its DNS, or its hosts file, one".to_owned(),
         ),
         Door::NoAnswer => (
             Standing::Missing,
-            "nothing answers at port 443 of the vault's host".to_owned(),
+            "nothing answers at port 443 of the vault's host: start the vault there, and let its port through the firewalls".to_owned(),
         ),
         Door::Unclear(messages) => (
             Standing::Unknown,

@@ -28,7 +28,7 @@ const QUESTION: Duration = Duration::from_secs(60);
 pub struct Limits {
     /// Rows of all results.
     pub rows: usize,
-    /// Bytes of all values, about.
+    /// Bytes of all values, messages and columns' names, about.
     pub bytes: usize,
     /// Messages that are kept. What comes later is counted, and kept only where it decides: errors of up to as many again, and
     /// 3014.
@@ -153,6 +153,7 @@ impl Session {
             outcome: Outcome::default(),
             left: self.limits,
             errors_left: self.limits.messages,
+            is_full: false,
         };
         let ended = self.connection.batch(&request, &mut keeper).await;
         Ran {
@@ -207,17 +208,38 @@ impl Session {
     }
 }
 
+/// Longest text of a message for which there is no room, in bytes.
+const SHORT: usize = 500;
+
+fn truncate(text: &mut String) {
+    let end = text.floor_char_boundary(SHORT);
+    text.truncate(end);
+}
+
 /// Keeps answers within limits.
 struct Keeper {
     outcome: Outcome,
     left: Limits,
     errors_left: usize,
+    /// A result had no room any more.
+    is_full: bool,
 }
 
+/// Bytes of a message or of a column beside its texts, about.
+const FRAME: usize = 64;
+
 impl Sink for Keeper {
-    fn message(&mut self, message: Message) {
+    fn message(&mut self, mut message: Message) {
         let decides = message.number == crate::message::SUCCEEDED;
-        if self.left.messages > 0 {
+        let bytes = FRAME + message.text.len() + message.procedure.len();
+        let has_room = self.left.bytes.checked_sub(bytes);
+        self.left.bytes = has_room.unwrap_or(0);
+        if has_room.is_none() {
+            // What decides is kept all the same, and short.
+            truncate(&mut message.text);
+            truncate(&mut message.procedure);
+        }
+        if self.left.messages > 0 && has_room.is_some() {
             self.left.messages -= 1;
         } else if message.is_error() && self.errors_left > 0 {
             self.errors_left -= 1;
@@ -235,6 +257,12 @@ impl Sink for Keeper {
     }
 
     fn columns(&mut self, columns: Vec<Column>) {
+        let bytes: usize = columns.iter().map(|column| FRAME + column.name.len()).sum();
+        let Some(left) = self.left.bytes.checked_sub(FRAME + bytes) else {
+            self.is_full = true;
+            return;
+        };
+        self.left.bytes = left;
         self.outcome.results.push(Rows {
             columns,
             rows: Vec::new(),
@@ -242,6 +270,9 @@ impl Sink for Keeper {
     }
 
     fn row(&mut self, row: Vec<Value>) -> Result<(), Enough> {
+        if self.is_full {
+            return Err(Enough);
+        }
         let bytes: usize = row.iter().map(Value::weight).sum();
         let result = self.outcome.results.last_mut().ok_or(Enough)?;
         self.left.rows = self.left.rows.checked_sub(1).ok_or(Enough)?;
@@ -255,5 +286,63 @@ impl Sink for Keeper {
         if self.outcome.counts.len() < 10_000 {
             self.outcome.counts.push(count);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keeper(bytes: usize) -> Keeper {
+        Keeper {
+            outcome: Outcome::default(),
+            left: Limits {
+                bytes,
+                ..Limits::default()
+            },
+            errors_left: 2,
+            is_full: false,
+        }
+    }
+
+    fn message(number: i32, class: u8, length: usize) -> Message {
+        Message {
+            number,
+            state: 1,
+            class,
+            line: 1,
+            procedure: String::new(),
+            text: "é".repeat(length / 2),
+        }
+    }
+
+    #[test]
+    fn long_messages_and_empty_results_cost_what_they_take() {
+        let mut keeper = keeper(10_000);
+        for _ in 0..1_000 {
+            keeper.message(message(0, 0, 3_000));
+            keeper.columns(vec![Column {
+                name: "c".repeat(1_000),
+            }]);
+        }
+        assert!(keeper.outcome.messages.len() + keeper.outcome.results.len() < 20);
+        assert!(keeper.outcome.messages_dropped > 900);
+        assert_eq!(keeper.row(Vec::new()), Err(Enough));
+        // What decides is heard all the same, cut.
+        keeper.message(message(3201, 16, 60_000));
+        keeper.message(message(crate::message::SUCCEEDED, 0, 60_000));
+        for number in [3201, crate::message::SUCCEEDED] {
+            let kept = keeper.outcome.find(number).unwrap();
+            assert!((1..=SHORT).contains(&kept.text.len()), "{}", kept.text.len());
+        }
+    }
+
+    #[test]
+    fn the_debug_of_a_request_shows_no_text() {
+        let request = Request {
+            text: "CREATE CREDENTIAL [c] WITH IDENTITY = N'i', SECRET = N'hush'".to_owned(),
+            within: None,
+        };
+        assert!(!format!("{request:?}").contains("hush"));
     }
 }

@@ -110,7 +110,7 @@ impl DateTime {
     #[must_use]
     pub fn millis_since_1970(self) -> i64 {
         let millis = i64::try_from(self.ticks / 10_000).unwrap_or(0);
-        i64::from(self.days - Self::UNIX_EPOCH) * 86_400_000 + millis
+        (i64::from(self.days) - i64::from(Self::UNIX_EPOCH)) * 86_400_000 + millis
     }
 }
 
@@ -270,6 +270,12 @@ mod tests {
         assert_eq!(at(10_230_000).to_string(), "1970-01-01T00:00:01.023");
         assert_eq!(at(1).to_string(), "1970-01-01T00:00:00.0000001");
         assert_eq!(at(10_230_000).millis_since_1970(), 1023);
+        let hostile = DateTime {
+            days: i32::MIN,
+            ticks: 0,
+        };
+        // 2,147,483,648 days before 0001-01-01, and 719,162 more to 1970.
+        assert_eq!(hostile.millis_since_1970(), -2_148_202_810 * 86_400_000);
     }
 
     #[test]

@@ -126,6 +126,31 @@ fn databases_with_names_that_hurt_and_the_backups_of_them() {
 }
 
 #[test]
+fn a_device_that_is_appended_to_for_years_does_not_bring_all_others_with_it() {
+    runtime().block_on(async {
+        let server = Server::start(Version::V2019).await;
+        let mut session = server.session().await;
+        let backup = |file: &str| format!("BACKUP DATABASE model TO DISK = '{file}'");
+        session.execute(&backup("old.bak")).await.unwrap();
+        for number in 0..6 {
+            session
+                .execute(&backup(&format!("new{number}.bak")))
+                .await
+                .unwrap();
+        }
+        session.execute(&backup("old.bak")).await.unwrap();
+        session.execute(&backup("newest.bak")).await.unwrap();
+        let sets = history::after(&mut session, 0).await.unwrap();
+        assert_eq!(sets.len(), 9);
+        // The last two are of the first media set and of the newest: five rows are enough for them.
+        session.limits.rows = 5;
+        let found = history::after(&mut session, sets[6].id).await.unwrap();
+        assert_eq!(found, sets[7..]);
+        assert_eq!(found[0].devices, sets[0].devices);
+    });
+}
+
+#[test]
 fn a_login_without_rights_learns_what_it_lacks() {
     runtime().block_on(async {
         let server = Server::start(Version::V2022).await;

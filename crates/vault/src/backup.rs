@@ -152,7 +152,7 @@ fn role(name: &str, is_system: bool, is_snapshot: bool) -> Role {
 
 /// What the store failed with, as people see it.
 #[allow(clippy::needless_pass_by_value)] // It is what `map_err` gives.
-fn shelf_fault(error: ShelfError) -> Fault {
+pub(crate) fn shelf_fault(error: ShelfError) -> Fault {
     let code = match error {
         ShelfError::ReadOnly(_) => Code::Bac2StoreReadOnly,
         ShelfError::Full => Code::Bac2StoreDiskFull,

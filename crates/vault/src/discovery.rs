@@ -110,7 +110,7 @@ impl Vault {
         if let Ok(Identity::Unmarked) = looked.identity {
             looked.identity = self.mark(server, &mut session).await.map(Identity::Adopt);
         }
-        let probes = looked.probes(&server.name);
+        let mut probes = looked.probes(&server.name);
         let is_another = matches!(
             &looked.identity,
             Err(fault) if fault.code() != Code::UserErrorSQLNoSysadminMembership
@@ -123,11 +123,19 @@ impl Vault {
         }
         begin(doing.as_deref_mut(), "compare").await?;
         self.take_in(server, &looked).await?;
+        begin(doing.as_deref_mut(), "way to the store").await?;
+        let seen = Server {
+            facts: Some(looked.facts.clone()),
+            groups: looked.groups.clone().unwrap_or_else(|| server.groups.clone()),
+            ..server.clone()
+        };
+        probes.extend(self.probe_store(&seen, &mut session).await?);
         let prevented = crate::readiness::prevents(&probes);
+        let before = &server.groups;
         let server = self
             .keep_look(server, &looked, probes, prevented.as_ref())
             .await?;
-        let mut warnings = self.look_after_groups(&server).await?;
+        let mut warnings = self.look_after_groups(&server, before).await?;
         warnings.extend(
             self.look_after_certificates(&server, &looked.certificates)
                 .await?,

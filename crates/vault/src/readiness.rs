@@ -1,11 +1,12 @@
 //! Whether an instance is ready: what the vault needs, probed one by one, each with the T-SQL that mends it.
 //!
-//! `rights` is what the login may, `certificates` what encrypted databases hang on. A probe that fails and keeps the vault from
-//! working makes its instance faulty; the others are warnings. Deliberately absent: the way from the instance to the vault's
-//! store, which only a statement with a URL tries out; each backup does.
+//! `rights` is what the login may, `certificates` what encrypted databases hang on, `store` the way to the vault's door. A probe
+//! that fails and keeps the vault from working makes its instance faulty; the others are warnings, the way to the store too:
+//! each backup tries it anyway.
 
 mod certificates;
 mod rights;
+mod store;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::registration::{Purpose, failed};
 use crate::vault::Vault;
 
 pub(crate) use certificates::{Certificate, certificates, not_backed_up};
+pub(crate) use store::no_way;
 
 /// The first build with BACKUP TO URL: 2012 SP1 CU2 (Microsoft's list of builds).
 const FIRST_BUILD: Build = Build::new(Build::V2012, 0, 3339, 0);
@@ -43,22 +45,19 @@ pub(crate) struct Looked<'l> {
 }
 
 impl Vault {
-    /// Probes an instance, without changing anything in it or in the catalog.
+    /// Probes an instance. What it changes is a credential for the store, as its next backup would.
     ///
     /// # Errors
     /// It cannot be asked at all.
     pub async fn probe(&self, server: &Server) -> Result<Vec<Probe>, Fault> {
         let mut session = self.session(server, Purpose::Backup).await?;
         let looked = self.look(server, &mut session).await?;
-        let marker = looked.identity.as_ref().err();
-        Ok(probes(&Looked {
-            name: &server.name,
-            facts: &looked.facts,
-            rights: &looked.rights,
-            databases: &looked.databases,
-            certificates: &looked.certificates,
-            marker,
-        }))
+        let mut probes = looked.probes(&server.name);
+        if looked.identity.is_ok() {
+            probes.extend(self.probe_store(server, &mut session).await?);
+        }
+        session.close().await;
+        Ok(probes)
     }
 }
 

@@ -206,6 +206,20 @@ impl Vault {
     }
 }
 
+/// Refuses to change what somebody else has changed since a user saw it, at version `seen` (none: whatever it is).
+///
+/// # Errors
+/// `Bac2VersionConflict`.
+pub(crate) fn refuse_changed<R>(found: &Versioned<R>, seen: Option<i64>, target: &str) -> Result<(), Fault> {
+    let version = found.version();
+    match seen {
+        Some(seen) if seen != version => Err(Fault::new(Code::Bac2VersionConflict).at(target).because(
+            &format!("it is version {version} by now, and was seen at version {seen}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// What the catalog failed with, as people see it.
 #[must_use]
 #[allow(clippy::needless_pass_by_value)] // It is what `map_err` gives.

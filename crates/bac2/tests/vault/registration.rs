@@ -217,7 +217,7 @@ fn an_instance_is_let_go_only_when_nothing_of_it_is_protected() {
         assert_eq!(refused.code(), Code::Bac2UnregisterRefused);
         assert!(refused.to_string().contains("Shop"), "{refused}");
         lab.proved(item, schedule::BackupKind::Full).await;
-        vault.unprotect(item, Data::Delete).await.unwrap();
+        vault.unprotect(item, Data::Delete, None).await.unwrap();
         assert_eq!(
             code(vault.unregister(id).await),
             Code::Bac2UnregisterRefused,

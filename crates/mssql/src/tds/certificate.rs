@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use native_tls::{Certificate, HandshakeError, TlsConnector};
+use tokio::time::Instant;
 
 use crate::trust::Fingerprint;
 
@@ -60,7 +61,41 @@ pub(super) struct Voucher<'a> {
     pub(super) host: &'a str,
 }
 
-/// Connects and looks. Blocks, for three times `patience` at most in each step of the handshake.
+/// A socket that is given up at a moment, however slowly bytes come on it.
+struct Hurried {
+    socket: TcpStream,
+    deadline: Instant,
+}
+
+impl Hurried {
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(left)
+    }
+}
+
+impl Read for Hurried {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(self.left()?))?;
+        self.socket.read(bytes)
+    }
+}
+
+impl Write for Hurried {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(self.left()?))?;
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+/// Connects and looks. Blocks for `patience`, and again so long for each address of the host that does not answer.
 pub(super) fn look(
     host: &str,
     port: u16,
@@ -87,7 +122,10 @@ pub(super) fn look(
         .build()
         .map_err(|error| Unseen::NotVouchedFor(error.to_string()))?;
     let socket = dial(host, port, patience)?;
-    let wrapped = greet(socket)?;
+    let wrapped = greet(Hurried {
+        socket,
+        deadline: Instant::now() + patience,
+    })?;
     let name = voucher.map_or(host, |voucher| voucher.host);
     let stream = connector.connect(name, wrapped).map_err(|error| match error {
         HandshakeError::Failure(error) => Unseen::NotVouchedFor(error.to_string()),
@@ -135,11 +173,7 @@ fn dial(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
         match TcpStream::connect_timeout(&address, patience) {
-            Ok(socket) => {
-                socket.set_read_timeout(Some(patience))?;
-                socket.set_write_timeout(Some(patience))?;
-                return Ok(socket);
-            }
+            Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
     }
@@ -147,7 +181,7 @@ fn dial(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
 }
 
 /// PRELOGIN: asks for encryption. The socket comes back ready for the handshake.
-fn greet(mut socket: TcpStream) -> Result<Wrapped<TcpStream>, Unseen> {
+fn greet(mut socket: Hurried) -> Result<Wrapped<Hurried>, Unseen> {
     // VERSION and ENCRYPTION, each with place and length of its value, then the values: six bytes of a version that means
     // nothing, and the wish.
     const QUESTION: [u8; 18] = [

@@ -51,7 +51,7 @@ impl Vault {
     ///
     /// # Errors
     /// The store or the instance refuses; the credential belongs to somebody else; the instance cannot back up to a URL.
-    pub(super) async fn prepare_credential(
+    pub(crate) async fn prepare_credential(
         &self,
         container: &Container,
         server: &Server,

@@ -12,7 +12,7 @@ use crate::vault::Vault;
 
 /// How an instance reaches a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// URL of the container, without a slash at the end.
     pub(super) url: String,
     /// The kind of blob.
@@ -23,7 +23,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// The URLs of blobs in it.
-    pub(super) fn urls(&self, blobs: &[BlobName]) -> Vec<String> {
+    pub(crate) fn urls(&self, blobs: &[BlobName]) -> Vec<String> {
         blobs.iter().map(|blob| format!("{}/{blob}", self.url)).collect()
     }
 
@@ -31,7 +31,7 @@ impl Entry {
     ///
     /// # Errors
     /// SQL Server would take none such; a page blob is one.
-    pub(super) fn devices(&self, urls: &[String]) -> Result<Devices, Fault> {
+    pub(crate) fn devices(&self, urls: &[String]) -> Result<Devices, Fault> {
         let internal = |why: &str| Fault::new(Code::Bac2InternalError).because(why);
         let devices = match (self.mode, urls) {
             (Mode::Block, urls) => Devices::urls(urls),

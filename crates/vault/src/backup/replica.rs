@@ -6,6 +6,8 @@
 //! | secondary only | primary | a secondary |
 //! | prefer secondary | primary | a secondary, else the primary |
 //! | any | primary | any |
+//!
+//! In a basic group all are the primary's. A replica that does not answer is none that can be chosen; the others are asked then.
 
 use catalog::record::{Server, ServerId, ServerState};
 use catalog::{Range, Slot};
@@ -49,9 +51,12 @@ pub(super) fn choose(
             .iter()
             .find(|one| one.is_primary)
             .ok_or("no replica is known to be the primary")?;
-        primary
-            .server
-            .ok_or_else(|| format!("the primary {} is not registered, or not ready", primary.name))
+        primary.server.ok_or_else(|| {
+            format!(
+                "the primary {} is not registered, not ready, or does not answer",
+                primary.name
+            )
+        })
     };
     // The one that was asked before others: its session is open.
     let secondary = || {
@@ -107,7 +112,37 @@ impl Vault {
         Ok(all.into_iter().filter(|one| Some(one.group) == group).collect())
     }
 
-    /// The instance that takes a backup of this kind.
+    /// Another instance of the group that an item's database is in, where it is in one: the one that was the primary last comes
+    /// first. `silent` do not answer.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub(super) async fn another_replica(
+        &self,
+        ground: &Ground,
+        silent: &[ServerId],
+    ) -> Result<Option<Server>, Fault> {
+        let Some(group) = ground.database.group else {
+            return Ok(None);
+        };
+        let primary = |server: &Server| {
+            let seen = server.groups.iter().find(|seen| seen.id == group);
+            seen.map(|seen| seen.is_primary)
+        };
+        let mut others: Vec<Server> = self
+            .list::<Server>(Slot::A, Range::ALL)
+            .await?
+            .into_iter()
+            .map(|server| server.record)
+            .filter(|server| {
+                server.is_registered() && primary(server).is_some() && !silent.contains(&server.id)
+            })
+            .collect();
+        others.sort_by_key(|server| (primary(server) != Some(true), server.name.clone()));
+        Ok(others.into_iter().next())
+    }
+
+    /// The instance that takes a backup of this kind. `silent` do not answer.
     ///
     /// # Errors
     /// `FabricSvcBackupPreferenceCheckFailedUserError` where none can.
@@ -116,6 +151,7 @@ impl Vault {
         ground: &Ground,
         replicas: &[Replica],
         kind: BackupKind,
+        silent: &[ServerId],
     ) -> Result<Server, Fault> {
         let servers: Vec<Server> = self
             .list::<Server>(Slot::A, Range::ALL)
@@ -123,8 +159,12 @@ impl Vault {
             .into_iter()
             .map(|server| server.record)
             .filter(|server| server.state == ServerState::Ready || server.id == ground.server.id)
+            .filter(|server| server.is_registered() && !silent.contains(&server.id))
             .collect();
-        let preference = replicas.first().map_or(Preference::Primary, |one| one.preference);
+        let preference = match replicas.first() {
+            Some(one) if !one.is_basic => one.preference,
+            _ => Preference::Primary,
+        };
         let candidates: Vec<Candidate> = replicas.iter().map(|one| candidate(one, &servers)).collect();
         let refused = |why: &str| {
             Fault::new(Code::FabricSvcBackupPreferenceCheckFailedUserError)
@@ -146,8 +186,11 @@ fn candidate(replica: &Replica, servers: &[Server]) -> Candidate {
             .as_ref()
             .is_some_and(|facts| facts.server_name.eq_ignore_ascii_case(&replica.server_name))
     });
-    // A secondary does not see the roles of others: then what each said of itself last.
+    // A secondary does not see the roles of others, but who the primary is; else what each said of itself last.
     let said = || {
+        if let Some(primary) = &replica.primary {
+            return primary.eq_ignore_ascii_case(&replica.server_name);
+        }
         let groups = server.map(|server| server.groups.as_slice()).unwrap_or_default();
         groups
             .iter()

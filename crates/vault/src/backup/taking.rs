@@ -1,7 +1,7 @@
 //! From the look at the database to SQL Server's last word.
 
 use azblob::names::ContainerName;
-use catalog::record::{Outcome, Server, Work};
+use catalog::record::{Outcome, Server, ServerId, Work};
 use faults::{Code, Fault, Operation};
 use mssql::history::Set;
 use mssql::run::{Runner, RunnerError};
@@ -35,24 +35,34 @@ impl Vault {
         is_protected(&ground.item).map_err(|fault| fault.at(&ground.target()))?;
         self.clean_left(doing).await;
         doing.begin("Look at the database").await?;
+        let clock = Stopwatch(self.world.clock.clone());
+        // Replicas that do not answer, and what the first of them said.
+        let (mut silent, mut silence) = (Vec::new(), None);
         let mut is_moved = false;
         loop {
             let target = self.target(&ground.server, Purpose::Backup).await?;
-            let clock = Stopwatch(self.world.clock.clone());
             let connector = self.world.connector.as_ref();
-            let mut runner = Runner::open(connector, &target, &clock)
-                .await
-                .map_err(|error| no_runner(&ground.server.name, error))?;
+            let mut runner = match Runner::open(connector, &target, &clock).await {
+                Ok(runner) => runner,
+                Err(error) => {
+                    let fault = no_runner(&ground.server.name, error);
+                    silent.push(ground.server.id);
+                    let Some(other) = self.another_replica(ground, &silent).await? else {
+                        return Err(silence.unwrap_or(fault));
+                    };
+                    silence.get_or_insert(fault);
+                    move_to(doing, ground, other).await?;
+                    is_moved = false;
+                    continue;
+                }
+            };
             doing.told.runs(runner.canceller());
-            let taken = self.take_by(doing, ground, &mut runner, is_moved).await;
+            let taken = self.take_by(doing, ground, &mut runner, is_moved, &silent).await;
             doing.told.rests();
             runner.close().await;
             match taken? {
                 Taken::Elsewhere(server) => {
-                    // From here on the job is that instance's: after a crash it is asked there.
-                    let id = server.id;
-                    doing.write(|job| job.server = Some(id)).await?;
-                    ground.server = *server;
+                    move_to(doing, ground, *server).await?;
                     is_moved = true;
                 }
                 taken => return Ok(taken),
@@ -66,8 +76,10 @@ impl Vault {
         ground: &mut Ground,
         runner: &mut Runner<'_>,
         is_moved: bool,
+        silent: &[ServerId],
     ) -> Result<Taken, Fault> {
         let asked = ground::work_of(doing)?.asked;
+        self.refuse_lost(&ground.server, runner.session()).await?;
         let seen = look(runner.session(), ground).await?;
         if seen.name != ground.database.name {
             let why = format!("it is [{}] now", seen.name);
@@ -79,7 +91,7 @@ impl Vault {
         let mut is_secondary = false;
         if seen.replica.is_some() && ground.database.group.is_some() {
             let replicas = self.replicas_of(runner.session(), ground, &seen).await?;
-            let chosen = self.chosen_replica(ground, &replicas, asked).await?;
+            let chosen = self.chosen_replica(ground, &replicas, asked, silent).await?;
             if chosen.id != ground.server.id && !is_moved {
                 return Ok(Taken::Elsewhere(Box::new(chosen)));
             }
@@ -146,6 +158,14 @@ impl Vault {
         doing.statement(&statement).await?;
         doing.begin("Back up").await
     }
+}
+
+/// From here on the job is that instance's: after a crash it is asked there.
+async fn move_to(doing: &mut Doing<'_>, ground: &mut Ground, server: Server) -> Result<(), Fault> {
+    let id = server.id;
+    doing.write(|job| job.server = Some(id)).await?;
+    ground.server = server;
+    Ok(())
 }
 
 /// Keeps warnings in the job, each once.

@@ -10,7 +10,7 @@ use faults::{Code, Fault};
 use jiff::Timestamp;
 use schedule::BackupKind;
 
-use super::compare::{Change, Finding, Former};
+use super::compare::{Change, Finding, Former, SIMPLE};
 use super::seen::{Membership, Seen};
 use crate::notices::About;
 use crate::records::Trouble;
@@ -51,7 +51,8 @@ impl Vault {
     async fn heal_for(&self, database: DatabaseId, changes: &[Change]) -> Result<(), Fault> {
         let reason = changes.iter().find_map(|change| match change {
             Change::RestoredOver => Some(HealingReason::Overwritten),
-            Change::ModelChanged(_) => Some(HealingReason::RecoveryModelChanged),
+            // Back from SIMPLE; under SIMPLE a full would begin no chain.
+            Change::ModelChanged(from) if from == SIMPLE => Some(HealingReason::RecoveryModelChanged),
             _ => None,
         });
         let Some(reason) = reason else {
@@ -98,6 +99,9 @@ impl Vault {
                         found.record.former_names.push((from.clone(), now));
                     }
                 }
+                if found.record.server != server.id {
+                    self.move_item(tx, *id, server.id).await?;
+                }
                 merge(&mut found.record, server.id, seen, now);
                 update(tx, found).await?;
                 if let Some((former, how)) = former {
@@ -130,6 +134,22 @@ impl Vault {
                 && one.created == seen.created
                 && one.group == group_of(seen)
         }))
+    }
+
+    /// The item of a group's database goes with it to the new primary: its next jobs begin there.
+    async fn move_item(
+        &self,
+        tx: &mut dyn Transaction,
+        database: DatabaseId,
+        server: ServerId,
+    ) -> Result<(), Trouble> {
+        let range = Range::exactly(database.to_string());
+        let query = Query::of(Scope::vault(&self.key), Slot::A, range).limit(1);
+        if let Some(mut item) = page::<Item>(tx, &query).await?.records.pop() {
+            item.record.server = server;
+            update(tx, item).await?;
+        }
+        Ok(())
     }
 
     async fn item_that_protects(

@@ -3,13 +3,16 @@
 //! A database is itself by its `database_guid`; where that cannot be had (offline, closed, restoring), by its name with the time
 //! it was created or its number. `family_guid` is its lineage, which copies share: it tells a restore over a database from
 //! another database of the same name, and is never identity by itself. Of an availability group's database there is one record
-//! for all replicas, by group and name; its primary keeps it.
+//! for all replicas, by group and name, with the lineage where that can be had; its primary keeps it.
 
 use std::collections::BTreeMap;
 
 use catalog::record::{Database, DatabaseId, ServerId};
 
 use super::seen::{Membership, Seen};
+
+/// The recovery model without logs, as `sys.databases` names it.
+pub(crate) const SIMPLE: &str = "SIMPLE";
 
 /// What is to be done about one database.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +53,7 @@ pub(crate) enum Change {
     Renamed(String),
     /// It was restored over, or to another point: its log does not follow the old one.
     RestoredOver,
-    /// It had this recovery model.
+    /// It had this recovery model, and one of the two keeps no log.
     ModelChanged(String),
     /// It was missing.
     Returned,
@@ -137,8 +140,17 @@ impl Matching<'_> {
         let Membership::In { group, .. } = seen.group else {
             return None;
         };
-        let mut named = self.named(&seen.name);
-        named.find(|(_, one)| one.group == Some(group)).map(|(at, _)| at)
+        // A database of another lineage was put into the group in its place.
+        let may_be = |one: &Database| match (one.family_guid, seen.family_guid) {
+            (Some(before), Some(now)) => before == now,
+            _ => true,
+        };
+        let named = self
+            .named(&seen.name)
+            .filter(|(_, one)| one.group == Some(group) && may_be(one));
+        named
+            .max_by_key(|(_, one)| (one.gone.is_none(), one.last_seen))
+            .map(|(at, _)| at)
     }
 
     fn of_guid(&self, seen: &Seen) -> Option<usize> {
@@ -292,7 +304,9 @@ fn changes(one: &Database, seen: &Seen, is_kept_here: bool) -> Vec<Change> {
         changes.push(Change::RestoredOver);
     }
     let (before, now) = (&one.state.recovery_model, &seen.state.recovery_model);
-    if !before.is_empty() && !now.is_empty() && before != now {
+    // Between FULL and BULK_LOGGED the chain of logs goes on.
+    let is_chained = |model: &String| model != SIMPLE;
+    if !before.is_empty() && !now.is_empty() && is_chained(before) != is_chained(now) {
         changes.push(Change::ModelChanged(before.clone()));
     }
     changes

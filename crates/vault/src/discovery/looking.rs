@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use catalog::keys::tuple;
 use catalog::record::{
-    Database, Facts, GroupSeen, Probe, Server, ServerId, ServerState, Vault as VaultRecord,
+    Database, Facts, GroupSeen, Probe, Server, ServerId, ServerState, Vault as VaultRecord, name_key,
 };
-use catalog::{Query, Range, Scope, Slot, page};
+use catalog::{Query, Range, Scope, Slot, Transaction, page};
 use faults::{Fault, Operation};
 use mssql::Session;
+use uuid::Uuid;
 
 use super::compare::compare;
 use super::due;
 use super::seen::{self, Membership, Seen};
 use crate::readiness::{Certificate, Looked as Probed, certificates, probes};
-use crate::records::fault;
+use crate::records::{LIST_MAX, Trouble, fault};
 use crate::registration::{Identity, Known, failed, judge, marked};
 use crate::vault::Vault;
 
@@ -114,30 +116,56 @@ impl Vault {
         Ok(found.into_iter().map(|one| one.record).collect())
     }
 
-    /// The records of databases of groups that other replicas keep: found by their lineage, which all replicas share.
+    /// The records of databases of groups that other replicas keep.
     async fn databases_of_groups(&self, here: ServerId, seen: &[Seen]) -> Result<Vec<Database>, Fault> {
         let mut found = Vec::new();
         for one in seen {
-            let (Membership::In { group, .. }, Some(family)) = (one.group, one.family_guid) else {
+            let Membership::In { group, .. } = one.group else {
                 continue;
             };
-            let query = Query::of(
-                Scope::vault(&self.key),
-                Slot::C,
-                Range::exactly(family.to_string()),
-            );
             let mut tx = self.world.catalog.read().await.map_err(fault)?;
-            let relatives = page::<Database>(tx.as_mut(), &query)
+            let replicas = self
+                .of_group_in(tx.as_mut(), group, &one.name, one.family_guid)
                 .await
-                .map_err(fault)?
-                .records;
+                .map_err(Trouble::fault)?;
+            found.extend(replicas.into_iter().filter(|record| record.server != here));
+        }
+        Ok(found)
+    }
+
+    /// The records of a group's database of this name, on whichever replica: by its lineage, which all replicas share, and by the
+    /// replicas, for a secondary that is not for reading may not tell its lineage.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub(crate) async fn of_group_in(
+        &self,
+        tx: &mut dyn Transaction,
+        group: Uuid,
+        name: &str,
+        family: Option<Uuid>,
+    ) -> Result<Vec<Database>, Trouble> {
+        let of = |slot, key: String| Query::of(Scope::vault(&self.key), slot, Range::exactly(key));
+        let mut found = Vec::new();
+        if let Some(family) = family {
             found.extend(
-                relatives
-                    .into_iter()
-                    .map(|relative| relative.record)
-                    .filter(|record| record.group == Some(group) && record.server != here),
+                page::<Database>(tx, &of(Slot::C, family.to_string()))
+                    .await?
+                    .records,
             );
         }
+        let all = Query::of(Scope::vault(&self.key), Slot::A, Range::ALL);
+        for server in catalog::all::<Server>(tx, all, LIST_MAX).await? {
+            if server.record.groups.iter().any(|seen| seen.id == group) {
+                let key = tuple(&[&server.record.id.to_string(), &name_key(name)]);
+                found.extend(page::<Database>(tx, &of(Slot::A, key)).await?.records);
+            }
+        }
+        let is_it =
+            |record: &Database| record.group == Some(group) && name_key(&record.name) == name_key(name);
+        let mut found: Vec<Database> = found.into_iter().map(|one| one.record).filter(is_it).collect();
+        found.sort_by_key(|one| one.id);
+        found.dedup_by_key(|one| one.id);
         Ok(found)
     }
 

@@ -15,7 +15,7 @@ use schedule::{BackupKind, Schedule};
 use super::owed::align;
 use crate::jobs::{DAY, Doing, Ending, Entered, NewJob};
 use crate::notices::About;
-use crate::records::Trouble;
+use crate::records::{Trouble, refuse_changed};
 use crate::vault::Vault;
 
 /// Jobs that are written in one transaction.
@@ -283,10 +283,7 @@ fn is_behind(item: &Item, version: i64) -> bool {
 
 fn may_change(found: &Versioned<Item>, seen: Option<i64>) -> Result<(), Fault> {
     let target = format!("item {}", found.record.id);
-    if seen.is_some_and(|seen| seen != found.version()) {
-        let why = format!("it is version {} by now", found.version());
-        return Err(Fault::new(Code::Bac2VersionConflict).at(&target).because(&why));
-    }
+    refuse_changed(found, seen, &target)?;
     match found.record.protection {
         Protection::Protected | Protection::Suspended { .. } => Ok(()),
         Protection::Stopped { .. } => Err(Fault::new(Code::Bac2NotProtected).at(&target)),

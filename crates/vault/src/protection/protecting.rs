@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::record::{
     Database, DatabaseId, Intent, IntentId, Item, ItemId, Policy, PolicyId, Protection, Server,
-    Vault as VaultRecord, name_key,
+    Vault as VaultRecord,
 };
 use catalog::{Query, Range, Scope, Slot, Transaction, demand, get, insert, page, scoped};
 use faults::{Code, Fault};
@@ -145,22 +145,11 @@ impl Vault {
         database: &Database,
     ) -> Result<Option<Item>, Trouble> {
         let mut same = vec![database.id];
-        if let (Some(group), Some(family)) = (database.group, database.family_guid) {
-            let lineage = Range::exactly(family.to_string());
-            let query = Query::of(Scope::vault(&self.key), Slot::C, lineage);
-            let found = page::<Database>(tx, &query).await?.records;
-            let is_replica = |other: &Database| {
-                other.group == Some(group)
-                    && other.id != database.id
-                    && name_key(&other.name) == name_key(&database.name)
-            };
-            same.extend(
-                found
-                    .iter()
-                    .map(|one| &one.record)
-                    .filter(|one| is_replica(one))
-                    .map(|one| one.id),
-            );
+        if let Some(group) = database.group {
+            let found = self
+                .of_group_in(tx, group, &database.name, database.family_guid)
+                .await?;
+            same.extend(found.iter().map(|one| one.id).filter(|id| *id != database.id));
         }
         for id in same {
             let of = Range::exactly(id.to_string());

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use schedule::{BackupKind, Schedule};
 
 use crate::jobs::NewJob;
-use crate::records::Trouble;
+use crate::records::{Trouble, refuse_changed};
 use crate::scheduler::place_next;
 use crate::vault::Vault;
 
@@ -25,10 +25,11 @@ pub enum Data {
 
 impl Vault {
     /// Ends protection. Jobs of the item that have not ended are cancelled. What is deleted is removed when its time is over.
+    /// `seen` is the version of the item that the user saw (none: whatever it is), as in all deeds here.
     ///
     /// # Errors
-    /// It is not protected; it is deleted already; the catalog cannot be written.
-    pub async fn unprotect(&self, item: ItemId, data: Data) -> Result<Item, Fault> {
+    /// It is not protected; it is deleted already; somebody else changed it; the catalog cannot be written.
+    pub async fn unprotect(&self, item: ItemId, data: Data, seen: Option<i64>) -> Result<Item, Fault> {
         let now = self.now();
         let changed = self
             .transact(move |tx| {
@@ -38,6 +39,7 @@ impl Vault {
                         .record
                         .soft_delete;
                     let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                    refuse_changed(&found, seen, &format!("item {item}"))?;
                     may_stop(&found.record, data)?;
                     found.record.healing = None;
                     found.record.protection = match data {
@@ -64,16 +66,20 @@ impl Vault {
     /// Lets the schedules of an item rest. What waits by schedule is cancelled; what runs, and what a user wants, goes on.
     ///
     /// # Errors
-    /// It is not protected; the catalog cannot be written.
-    pub async fn suspend(&self, item: ItemId) -> Result<Item, Fault> {
+    /// It is not protected; somebody else changed it; the catalog cannot be written.
+    pub async fn suspend(&self, item: ItemId, seen: Option<i64>) -> Result<Item, Fault> {
         let since = self.now();
-        let (changed, ()) = self
-            .change::<Item, _>(item, |item| {
-                if item.protection != Protection::Protected {
-                    return Err(not_possible(item));
-                }
-                item.protection = Protection::Suspended { since };
-                Ok(())
+        let changed = self
+            .transact(move |tx| {
+                scoped(async move {
+                    let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                    refuse_changed(&found, seen, &format!("item {item}"))?;
+                    if found.record.protection != Protection::Protected {
+                        return Err(not_possible(&found.record).into());
+                    }
+                    found.record.protection = Protection::Suspended { since };
+                    Ok(update(tx, found).await?.record)
+                })
             })
             .await?;
         let why = Fault::new(Code::Bac2JobCancelled).because("protection of the database was suspended");
@@ -83,15 +89,15 @@ impl Vault {
             }
         }
         self.bell.ring();
-        Ok(changed.record)
+        Ok(changed)
     }
 
     /// Lets the schedules of a suspended or stopped item run again, from now on: slots in between are not missed. Who owns its
     /// chain by now is asked again, unless a user took it over.
     ///
     /// # Errors
-    /// It is deleted, or was never stopped; the catalog cannot be written.
-    pub async fn resume(&self, item: ItemId) -> Result<Item, Fault> {
+    /// It is deleted, or was never stopped; somebody else changed it; the catalog cannot be written.
+    pub async fn resume(&self, item: ItemId, seen: Option<i64>) -> Result<Item, Fault> {
         let now = self.now();
         let database = self.get::<Item>(item).await?.record.database;
         let unread = &self.read_history_of(database).await?;
@@ -99,6 +105,7 @@ impl Vault {
             .transact(move |tx| {
                 scoped(async move {
                     let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                    refuse_changed(&found, seen, &format!("item {item}"))?;
                     match found.record.protection {
                         Protection::Suspended { .. } | Protection::Stopped { .. } => {}
                         Protection::Protected => {
@@ -138,12 +145,13 @@ impl Vault {
     /// Takes a deletion back. Protection stays stopped; [`Vault::resume`] begins it again.
     ///
     /// # Errors
-    /// It is not deleted, or its time is over; the catalog cannot be written.
-    pub async fn undelete(&self, item: ItemId) -> Result<Item, Fault> {
+    /// It is not deleted, or its time is over; somebody else changed it; the catalog cannot be written.
+    pub async fn undelete(&self, item: ItemId, seen: Option<i64>) -> Result<Item, Fault> {
         let now = self.now();
         self.transact(move |tx| {
             scoped(async move {
                 let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                refuse_changed(&found, seen, &format!("item {item}"))?;
                 let is_in_time = matches!(found.record.protection,
                     Protection::SoftDeleted { until, .. } if now < until);
                 if !is_in_time || !self.take_purge_back_in(tx, &found.record).await? {
@@ -175,26 +183,50 @@ impl Vault {
         Ok(true)
     }
 
-    /// Changes what becomes of deleted data. What is deleted already keeps its time.
+    /// Changes what becomes of deleted data. What is deleted already keeps its time. `seen` is the version of the vault's record.
     ///
     /// # Errors
-    /// Soft deletion is always on, and this would switch it off or shorten it; the days are out of range.
-    pub async fn set_soft_delete(&self, wanted: SoftDelete) -> Result<(), Fault> {
+    /// Soft deletion is always on, and this would switch it off or shorten it; the days are out of range; somebody else changed
+    /// the vault's settings.
+    pub async fn set_soft_delete(&self, wanted: SoftDelete, seen: Option<i64>) -> Result<(), Fault> {
         if !(14..=180).contains(&wanted.days) {
             return Err(Fault::new(Code::Bac2InputInvalid)
                 .at("soft delete")
                 .because(&format!("{} days; 14 to 180 are possible", wanted.days)));
         }
-        self.change::<VaultRecord, _>(self.id, |vault| {
-            let is_less = wanted.mode != SoftDeleteMode::AlwaysOn || wanted.days < vault.soft_delete.days;
-            if vault.soft_delete.mode == SoftDeleteMode::AlwaysOn && is_less {
-                return Err(Fault::new(Code::Bac2SoftDeleteLocked));
-            }
-            vault.soft_delete = wanted;
-            Ok(())
+        self.transact(move |tx| {
+            scoped(async move {
+                let mut found = demand::<VaultRecord>(tx, &self.key, &self.key).await?;
+                refuse_changed(&found, seen, "soft delete")?;
+                let before = found.record.soft_delete;
+                let is_less = wanted.mode != SoftDeleteMode::AlwaysOn || wanted.days < before.days;
+                if before.mode == SoftDeleteMode::AlwaysOn && is_less {
+                    return Err(Fault::new(Code::Bac2SoftDeleteLocked).into());
+                }
+                found.record.soft_delete = wanted;
+                update(tx, found).await?;
+                Ok(())
+            })
         })
-        .await?;
-        Ok(())
+        .await
+    }
+
+    /// The vault's own record and its version.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub async fn settings(&self) -> Result<(VaultRecord, i64), Fault> {
+        let found = self.get::<VaultRecord>(self.id).await?;
+        Ok((found.record.clone(), found.version()))
+    }
+
+    /// An item and its version.
+    ///
+    /// # Errors
+    /// There is none; the catalog does not answer.
+    pub async fn protected(&self, item: ItemId) -> Result<(Item, i64), Fault> {
+        let found = self.get::<Item>(item).await?;
+        Ok((found.record.clone(), found.version()))
     }
 
     /// Open jobs of an item, but the one that removes its data.

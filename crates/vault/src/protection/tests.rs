@@ -27,11 +27,11 @@ enum Deed {
 
 async fn do_it(vault: &Vault, item: ItemId, deed: Deed) -> Result<&'static str, Code> {
     let done = match deed {
-        Deed::Retain => vault.unprotect(item, Data::Retain).await,
-        Deed::Delete => vault.unprotect(item, Data::Delete).await,
-        Deed::Suspend => vault.suspend(item).await,
-        Deed::Resume => vault.resume(item).await,
-        Deed::Undelete => vault.undelete(item).await,
+        Deed::Retain => vault.unprotect(item, Data::Retain, None).await,
+        Deed::Delete => vault.unprotect(item, Data::Delete, None).await,
+        Deed::Suspend => vault.suspend(item, None).await,
+        Deed::Resume => vault.resume(item, None).await,
+        Deed::Undelete => vault.undelete(item, None).await,
     };
     done.map(|item| name(&item)).map_err(|fault| fault.code())
 }
@@ -112,13 +112,13 @@ fn what_is_deleted_keeps_the_time_that_was_in_force_and_is_removed_after_it() {
         let vault = stage.vault().await;
         let days = |mode, days| SoftDelete { mode, days };
         vault
-            .set_soft_delete(days(SoftDeleteMode::Enabled, 30))
+            .set_soft_delete(days(SoftDeleteMode::Enabled, 30), None)
             .await
             .unwrap();
         let (item, rules) = vault.add_item(policy("p")).await;
-        vault.unprotect(item, Data::Delete).await.unwrap();
+        vault.unprotect(item, Data::Delete, None).await.unwrap();
         vault
-            .set_soft_delete(days(SoftDeleteMode::AlwaysOn, 14))
+            .set_soft_delete(days(SoftDeleteMode::AlwaysOn, 14), None)
             .await
             .unwrap();
         let Protection::SoftDeleted { since, until } = vault.item(item).await.protection else {
@@ -133,29 +133,37 @@ fn what_is_deleted_keeps_the_time_that_was_in_force_and_is_removed_after_it() {
         assert_eq!(purge.as_ref().unwrap().run_at, until);
         let again = vault.protect(vault.item(item).await.database, rules).await;
         assert_eq!(again.unwrap_err().code(), Code::Bac2SoftDeleted);
-        vault.undelete(item).await.unwrap();
+        vault.undelete(item, None).await.unwrap();
         let purge = vault.job(purge.unwrap().id).await.unwrap();
         assert_eq!(
             purge.state,
             JobState::Cancelled,
             "what was taken back is not removed"
         );
-        vault.unprotect(item, Data::Delete).await.unwrap();
+        vault.unprotect(item, Data::Delete, None).await.unwrap();
         stage.pass(14 * 86_400 + 1).await;
-        assert_eq!(vault.undelete(item).await.unwrap_err().code(), Code::Bac2NotFound);
+        assert_eq!(
+            vault.undelete(item, None).await.unwrap_err().code(),
+            Code::Bac2NotFound
+        );
         for (wanted, code) in [
             (days(SoftDeleteMode::Disabled, 14), Code::Bac2SoftDeleteLocked),
             (days(SoftDeleteMode::Enabled, 180), Code::Bac2SoftDeleteLocked),
             (days(SoftDeleteMode::AlwaysOn, 13), Code::Bac2InputInvalid),
             (days(SoftDeleteMode::AlwaysOn, 181), Code::Bac2InputInvalid),
         ] {
-            assert_eq!(vault.set_soft_delete(wanted).await.unwrap_err().code(), code);
+            assert_eq!(
+                vault.set_soft_delete(wanted, None).await.unwrap_err().code(),
+                code
+            );
         }
         vault
-            .set_soft_delete(days(SoftDeleteMode::AlwaysOn, 180))
+            .set_soft_delete(days(SoftDeleteMode::AlwaysOn, 180), None)
             .await
             .unwrap();
-        let shorter = vault.set_soft_delete(days(SoftDeleteMode::AlwaysOn, 179)).await;
+        let shorter = vault
+            .set_soft_delete(days(SoftDeleteMode::AlwaysOn, 179), None)
+            .await;
         assert_eq!(shorter.unwrap_err().code(), Code::Bac2SoftDeleteLocked);
     });
 }
@@ -172,7 +180,7 @@ fn stopping_cancels_what_waits_and_suspending_what_waits_by_schedule() {
             .schedule_due(&mut crate::scheduler::Memory::default())
             .await
             .unwrap();
-        vault.suspend(item).await.unwrap();
+        vault.suspend(item, None).await.unwrap();
         let open = |jobs: Vec<catalog::record::Job>| -> Vec<_> {
             jobs.into_iter()
                 .filter(|job| !job.state.is_ended())
@@ -181,11 +189,11 @@ fn stopping_cancels_what_waits_and_suspending_what_waits_by_schedule() {
         };
         assert_eq!(open(vault.all_jobs().await), [asked]);
         assert!(vault.item(item).await.next_due().is_none());
-        vault.unprotect(item, Data::Retain).await.unwrap();
+        vault.unprotect(item, Data::Retain, None).await.unwrap();
         assert!(open(vault.all_jobs().await).is_empty());
         // Slots of the time in between are not missed.
         stage.pass(86_400).await;
-        vault.resume(item).await.unwrap();
+        vault.resume(item, None).await.unwrap();
         stage.pass(900).await;
         vault
             .schedule_due(&mut crate::scheduler::Memory::default())
@@ -401,7 +409,7 @@ fn what_a_user_deletes_does_not_come_back_by_auto_protection() {
         beside(stage.pass(60), vault.run_jobs()).await;
         let items = || vault.list::<Item>(catalog::Slot::Id, catalog::Range::ALL);
         let deleted = items().await.unwrap().remove(0).record;
-        vault.unprotect(deleted.id, Data::Delete).await.unwrap();
+        vault.unprotect(deleted.id, Data::Delete, None).await.unwrap();
         beside(stage.pass(15 * 86_400), vault.run_jobs()).await;
         vault.apply_intents(server).await.unwrap();
         beside(stage.pass(60), vault.run_jobs()).await;
@@ -457,5 +465,57 @@ fn jobs_of_an_auto_protection_that_ends_are_cancelled_with_its_code() {
             10,
             "what it protected stays protected"
         );
+    });
+}
+
+#[test]
+fn an_item_that_somebody_else_changed_is_changed_only_by_who_saw_that() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let (item, _) = vault.add_item(policy("p")).await;
+        let (_, seen) = vault.protected(item).await.unwrap();
+        vault.suspend(item, Some(seen)).await.unwrap();
+        let conflict = Code::Bac2VersionConflict;
+        let stale = Some(seen);
+        let (_, now) = vault.protected(item).await.unwrap();
+        assert!(now > seen);
+        assert_eq!(vault.resume(item, stale).await.unwrap_err().code(), conflict);
+        vault.resume(item, Some(now)).await.unwrap();
+        assert_eq!(vault.suspend(item, Some(now)).await.unwrap_err().code(), conflict);
+        for data in [Data::Retain, Data::Delete] {
+            assert_eq!(
+                vault.unprotect(item, data, Some(now)).await.unwrap_err().code(),
+                conflict
+            );
+        }
+        assert_eq!(name(&vault.item(item).await), "protected");
+        let (_, now) = vault.protected(item).await.unwrap();
+        vault.unprotect(item, Data::Delete, Some(now)).await.unwrap();
+        assert_eq!(
+            vault.undelete(item, Some(now)).await.unwrap_err().code(),
+            conflict
+        );
+        let (_, now) = vault.protected(item).await.unwrap();
+        vault.undelete(item, Some(now)).await.unwrap();
+    });
+}
+
+#[test]
+fn soft_deletion_that_somebody_else_changed_is_changed_only_by_who_saw_that() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let days = |days| SoftDelete {
+            mode: SoftDeleteMode::Enabled,
+            days,
+        };
+        let (_, seen) = vault.settings().await.unwrap();
+        vault.set_soft_delete(days(20), Some(seen)).await.unwrap();
+        let late = vault.set_soft_delete(days(30), Some(seen)).await;
+        assert_eq!(late.unwrap_err().code(), Code::Bac2VersionConflict);
+        let (settings, seen) = vault.settings().await.unwrap();
+        assert_eq!(settings.soft_delete.days, 20);
+        vault.set_soft_delete(days(30), Some(seen)).await.unwrap();
     });
 }

@@ -156,7 +156,7 @@ impl Vault {
             settings: new.settings,
             groups: Vec::new(),
         };
-        self.transact(move |tx| {
+        let kept = self.transact(move |tx| {
             scoped(async move {
                 self.free_name(tx, server).await?;
                 match catalog::get::<Server>(tx, &self.key, &server.id.to_string()).await? {
@@ -170,8 +170,20 @@ impl Vault {
                     None => Ok(insert(tx, &self.key, server.clone()).await?.record),
                 }
             })
-        })
-        .await
+        });
+        let kept = kept.await;
+        if kept.is_err() {
+            self.forget_logins(server).await?;
+        }
+        kept
+    }
+
+    /// Removes the secrets of a registration that did not come to its end.
+    async fn forget_logins(&self, server: &Server) -> Result<(), Fault> {
+        for login in std::iter::once(&server.login).chain(&server.restore_login) {
+            self.forget_login(login).await?;
+        }
+        Ok(())
     }
 
     /// Makes the name free where an unregistered instance still has it: that one's record is kept under a name with a part of its
@@ -203,12 +215,13 @@ impl Vault {
     /// Takes back a registration that did not come to its end.
     async fn forget(&self, id: ServerId) -> Result<(), Fault> {
         let at = self.now();
-        self.change::<Server, _>(id, |server| {
-            server.state = ServerState::Unregistered { at };
-            Ok(())
-        })
-        .await?;
-        Ok(())
+        let (server, ()) = self
+            .change::<Server, _>(id, |server| {
+                server.state = ServerState::Unregistered { at };
+                Ok(())
+            })
+            .await?;
+        self.forget_logins(&server.record).await
     }
 
     /// Writes the marker of a registration, and that it is written. A crash in between is found by the next discovery: the marker
@@ -222,6 +235,12 @@ impl Vault {
         session: &mut Session,
         replace: bool,
     ) -> Result<uuid::Uuid, Fault> {
+        // Until it is known which one is there, none is wanted: a discovery after a crash takes the one it finds.
+        self.change::<Server, _>(server.id, |server| {
+            server.marker = None;
+            Ok(())
+        })
+        .await?;
         let mark = self.world.chance.uuid();
         let marker = Marker {
             vault: self.id,

@@ -1,11 +1,14 @@
 //! Whether the instance that answers is the one that was registered: by what it says of itself and by its marker, never by its
 //! name.
 
-use catalog::record::{Facts, ServerId, VaultId};
+use catalog::record::{Facts, Server, ServerId, ServerState, VaultId};
 use faults::{Code, Fault};
+use mssql::Session;
+use mssql::facts::Rights;
 use uuid::Uuid;
 
-use super::marker::Marked;
+use super::marker::{Marked, marked};
+use crate::vault::Vault;
 
 /// What is known of a registration.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +84,36 @@ pub(crate) fn judge(known: Known<'_>, facts: &Facts, marked: &Marked) -> Result<
         (Marked::No, Some(_)) => of(Code::WorkloadExtensionNotPresent, "its marker is gone"),
         (Marked::No, None) => Ok(Identity::Unmarked),
         (Marked::Unseen, _) => Ok(Identity::Same),
+    }
+}
+
+impl Vault {
+    /// Refuses to work with an instance that somebody else has taken over since it was last looked at. A marker that is gone or
+    /// older is another matter: what discovery makes of it stands in the instance's record.
+    ///
+    /// # Errors
+    /// `Bac2InstanceOfAnotherVault`, `Bac2NameTaken`; the instance cannot be asked.
+    pub(crate) async fn refuse_lost(&self, server: &Server, session: &mut Session) -> Result<(), Fault> {
+        if let ServerState::Faulty { fault, .. } = &server.state
+            && fault.code() == Code::Bac2InstanceChanged
+        {
+            return Err(fault.clone());
+        }
+        let (Some(_), Some(facts)) = (server.marker, &server.facts) else {
+            return Ok(());
+        };
+        let mark = marked(session, &server.name, &Rights::default()).await?;
+        let known = Known {
+            vault: self.id,
+            server: server.id,
+            name: &server.name,
+            facts: None,
+            mark: server.marker,
+        };
+        match judge(known, facts, &mark) {
+            Err(fault) if fault.code() != Code::WorkloadExtensionNotPresent => Err(fault),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Letting an instance go.
 
 use catalog::record::{Database, Host, Intent, Item, Job, Server, ServerId, ServerState};
-use catalog::{Query, Range, Scope, Slot, Transaction, all, delete, demand, get, scoped, update};
+use catalog::{Query, Range, Scope, Slot, Transaction, Versioned, all, delete, demand, get, scoped, update};
 use faults::{Code, Fault};
 
 use super::marker::{self, Marked};
@@ -58,7 +58,8 @@ impl Vault {
                 .into());
         }
         let of_server = |slot| Query::of(Scope::vault(&self.key), slot, Range::exactly(id.to_string()));
-        let items = all::<Item>(tx, of_server(Slot::D), LIST_MAX).await?;
+        let mut items = all::<Item>(tx, of_server(Slot::D), LIST_MAX).await?;
+        items.extend(self.items_of_groups_in(tx, &server.record).await?);
         if !items.is_empty() {
             let mut names = Vec::new();
             for item in items.iter().take(NAMED_MOST) {
@@ -82,6 +83,30 @@ impl Vault {
         server.record.marker = None;
         update(tx, server).await?;
         Ok(())
+    }
+
+    /// Items of the instance's availability groups that are at home on other replicas: their next backup may be this one's.
+    async fn items_of_groups_in(
+        &self,
+        tx: &mut dyn Transaction,
+        server: &Server,
+    ) -> Result<Vec<Versioned<Item>>, Trouble> {
+        let query = |slot, key: String| Query::of(Scope::vault(&self.key), slot, Range::exactly(key));
+        let all_servers = Query::of(Scope::vault(&self.key), Slot::A, Range::ALL);
+        let mut found = Vec::new();
+        for other in all::<Server>(tx, all_servers, LIST_MAX).await? {
+            let shares = |id: uuid::Uuid| server.groups.iter().any(|group| group.id == id);
+            if other.record.id == server.id || !other.record.groups.iter().any(|group| shares(group.id)) {
+                continue;
+            }
+            for item in all::<Item>(tx, query(Slot::D, other.record.id.to_string()), LIST_MAX).await? {
+                let database = get::<Database>(tx, &self.key, &item.record.database.to_string()).await?;
+                if database.is_some_and(|one| one.record.group.is_some_and(shares)) {
+                    found.push(item);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Cancels the jobs of an instance that are open.

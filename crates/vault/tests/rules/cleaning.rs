@@ -173,7 +173,7 @@ fn a_deleted_item_ends_when_its_time_is_over_and_not_before_its_points() {
         let job = vault.back_up(items[0], BackupKind::Full, None).await.unwrap();
         cluster.done(job).await;
         for item in &items {
-            vault.unprotect(*item, Data::Delete).await.unwrap();
+            vault.unprotect(*item, Data::Delete, None).await.unwrap();
         }
         drop(vault);
         cluster.crash_vault();
@@ -200,7 +200,7 @@ fn old_jobs_are_forgotten() {
     cluster.run(async {
         let item = backed_up(&cluster, &server).await;
         let vault = cluster.vault().await;
-        vault.suspend(item).await.unwrap();
+        vault.suspend(item, None).await.unwrap();
         drop(vault);
         cluster.crash_vault();
         cluster.pass(89 * DAY).await;

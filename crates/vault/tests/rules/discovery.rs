@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::record::{Database, Item, Server as ServerRecord, ServerId};
+use catalog::record::{Database, HealingReason, Item, Server as ServerRecord, ServerId};
 use faults::Code;
 use simsql::instance::Version;
 
@@ -120,6 +120,7 @@ fn a_restore_over_and_another_recovery_model_want_healing() {
         sql.go("RESTORE DATABASE [Shop] FROM DISK = '/sql/backup/shop.bak' WITH REPLACE")
             .await;
         sql.go("ALTER DATABASE [Crm] SET RECOVERY SIMPLE").await;
+        sql.make_database("Etl").await;
         vault.start(&cluster, id).await;
         let after = only(&cluster, "Shop").await;
         assert_eq!(after.id, before.id, "it is the same database");
@@ -128,6 +129,36 @@ fn a_restore_over_and_another_recovery_model_want_healing() {
             (before.database_guid, before.recovery_fork)
         );
         assert_eq!(only(&cluster, "Crm").await.state.recovery_model, "SIMPLE");
+        let lsn = codes(&cluster).await;
+        let count = lsn
+            .iter()
+            .filter(|one| **one == Code::UserErrorSQLLSNValidationFailure)
+            .count();
+        assert_eq!(count, 2, "{lsn:?}");
+        let wanted = async |name: &str| {
+            let database = only(&cluster, name).await.id;
+            let items = cluster.records::<Item>().await;
+            let item = items.into_iter().find(|item| item.database == database).unwrap();
+            item.healing.map(|wanted| wanted.reason)
+        };
+        assert_eq!(wanted("Shop").await, Some(HealingReason::Overwritten));
+        // Under SIMPLE a full would begin no chain; after it, it does.
+        assert_eq!(wanted("Crm").await, None);
+        sql.go("ALTER DATABASE [Crm] SET RECOVERY FULL").await;
+        vault.start(&cluster, id).await;
+        assert_eq!(wanted("Crm").await, Some(HealingReason::RecoveryModelChanged));
+        // To BULK_LOGGED and back the chain goes on, and nobody need know.
+        vault
+            .protect(only(&cluster, "Etl").await.id, policy)
+            .await
+            .unwrap();
+        for model in ["BULK_LOGGED", "FULL"] {
+            sql.go(&format!("ALTER DATABASE [Etl] SET RECOVERY {model}"))
+                .await;
+            vault.start(&cluster, id).await;
+            assert_eq!(only(&cluster, "Etl").await.state.recovery_model, model);
+            assert_eq!(wanted("Etl").await, None);
+        }
         let lsn = codes(&cluster).await;
         let count = lsn
             .iter()

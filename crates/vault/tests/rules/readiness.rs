@@ -1,13 +1,14 @@
 //! Readiness: each probe that fails has its code and the T-SQL that mends it, and mended, it passes.
 
-use catalog::record::{Probe, ServerState};
+use catalog::record::{Container, Database, Probe, ServerId, ServerState};
 use faults::Code;
 use mssql::Secret;
 use mssql::statement::login::Account;
 use vault::registration::{NewLogin, Purpose};
 
-use super::registration::{Discovers, fault, of, record};
+use super::registration::{Discovers, fault, of, policy, record};
 use crate::world::Cluster;
+use crate::world::door::Trouble;
 
 fn failed(probes: &[Probe]) -> Vec<(&str, Code)> {
     let missed = probes.iter().filter(|probe| !probe.passed);
@@ -120,28 +121,107 @@ fn clocks_that_differ_and_certificates_without_backup_are_warnings() {
     });
 }
 
+/// The probe of the way to the store.
+async fn way(cluster: &Cluster, id: ServerId) -> Probe {
+    let probes = record(cluster, id).await.readiness;
+    let mut ways = probes.into_iter().filter(|probe| probe.name.starts_with("store"));
+    let found = ways.next().expect("it was tried");
+    assert_eq!(ways.next(), None);
+    found
+}
+
 #[test]
-fn replicas_that_are_not_ready_are_listed() {
-    let cluster = Cluster::new(34);
+fn the_way_to_the_store_is_tried_before_the_first_backup_and_leaves_nothing() {
+    let cluster = Cluster::new(35);
     let server = cluster.server("sql1");
     cluster.run(async {
-        let vault = cluster.vault().await;
+        let vault = cluster.start_vault().await;
+        let trouble = |change: fn(&mut Trouble)| {
+            cluster.door.trouble(|now| {
+                *now = Trouble::default();
+                change(now);
+            })
+        };
+        trouble(|door| door.is_down = true);
+        let id = vault.add_server(of(&server, "sql")).await.unwrap();
+        let down = way(&cluster, id).await;
+        assert_eq!(
+            down.fault.unwrap().code(),
+            Code::UserErrorVMInternetConnectivityIssue
+        );
+        assert!(down.found.contains("port 443"), "{}", down.found);
+        assert!(down.repair.unwrap().starts_with("-- "));
+        // Whatever is wrong between the two, the instance itself is sound.
+        assert_eq!(record(&cluster, id).await.state, ServerState::Ready);
+        trouble(|door| door.is_untrusted = true);
+        vault.start(&cluster, id).await;
+        let untrusted = way(&cluster, id).await;
+        assert_eq!(untrusted.fault.unwrap().code(), Code::Bac2NotReady);
+        assert!(
+            untrusted.found.contains("certificate authority"),
+            "{}",
+            untrusted.found
+        );
+        trouble(|_| {});
+        // By the door's clock the signature has run out long ago.
+        cluster.door.clock.jump(400 * 86_400_000_000);
+        vault.start(&cluster, id).await;
+        let refused = way(&cluster, id).await;
+        assert_eq!(refused.fault.unwrap().code(), Code::Bac2CredentialRefused);
+        cluster.door.clock.jump(-400 * 86_400_000_000);
+        vault.start(&cluster, id).await;
+        assert!(way(&cluster, id).await.passed);
+        let probes = vault.probe(&record(&cluster, id).await).await.unwrap();
+        assert!(probes.iter().all(|probe| probe.passed), "{probes:#?}");
+        // Nothing is left: on the instance the marker alone, in the store a container without blobs that nothing opens.
+        let credentials = cluster
+            .sql(&server)
+            .value("SELECT COUNT(*) FROM sys.credentials")
+            .await;
+        assert_eq!(credentials, simsql::value::Value::Integer(1));
+        let store = cluster.door.store().unwrap();
+        let container = format!("bac2-readiness-{}", &vault.id().0.simple().to_string()[..12]);
+        let container = azblob::names::ContainerName::new(container).unwrap();
+        assert_eq!(
+            store
+                .container_policies(&cluster.door.account, &container)
+                .unwrap(),
+            []
+        );
+        let blobs = vault::shelf::Shelf::list(&*cluster.shelf, &container, None, 10)
+            .await
+            .unwrap();
+        assert!(blobs.is_empty(), "{blobs:?}");
+    });
+}
+
+#[test]
+fn a_credential_that_the_door_refuses_is_given_a_new_secret() {
+    let cluster = Cluster::new(36);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let vault = cluster.start_vault().await;
         let sql = cluster.sql(&server);
         sql.make_database("Shop").await;
-        sql.foreign_backup("DATABASE", "Shop", "shop.bak", "").await;
-        server.fault("group join Shop AG1").await;
         let id = vault.add_server(of(&server, "sql")).await.unwrap();
-        let groups = record(&cluster, id).await.groups;
-        assert_eq!(
-            (groups.len(), groups[0].name.as_str(), groups[0].is_primary),
-            (1, "AG1", true)
-        );
-        let others = groups[0].replicas.iter().filter(|name| *name != "SQL1").count();
-        let raised = cluster.notices().await;
-        let listed = raised
-            .iter()
-            .filter(|one| one.fault.code() == Code::Bac2ReplicaNotReady)
-            .count();
-        assert_eq!(listed, others, "{raised:#?}");
+        let (policy, _) = vault.create_policy(policy()).await.unwrap();
+        let databases = cluster.records::<Database>().await;
+        let shop = databases.iter().find(|one| one.name == "Shop").unwrap();
+        let item = vault.protect(shop.id, policy).await.unwrap();
+        let job = vault.back_up(item, schedule::BackupKind::Full, None).await.unwrap();
+        cluster.done(job).await;
+        let container = cluster.records::<Container>().await.remove(0);
+        let url = cluster.url(&container);
+        sql.go(&format!(
+            "ALTER CREDENTIAL [{url}] WITH IDENTITY = 'SHARED ACCESS SIGNATURE', SECRET = 'sv=2020-08-04&sr=c&si=bac2&sig=AAAA'"
+        ))
+        .await;
+        vault.start(&cluster, id).await;
+        let way = way(&cluster, id).await;
+        assert!(way.passed && way.name.ends_with(&container.name), "{way:#?}");
+        // A backup finds it well.
+        let job = vault.back_up(item, schedule::BackupKind::Full, None).await.unwrap();
+        let job = cluster.done(job).await;
+        assert_eq!(job.attempt, 1, "{job:#?}");
     });
 }

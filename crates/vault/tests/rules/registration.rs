@@ -16,6 +16,7 @@ use vault::protection::Data;
 use vault::registration::{MARKER_NAME, NewLogin, NewServer, ServerChange, many};
 use vault::{Vault, World};
 
+use crate::world::tasks::CrashAfter;
 use crate::world::time::Dice;
 use crate::world::{Cluster, End, PASSWORD, Server};
 
@@ -64,6 +65,11 @@ fn an_instance_is_registered_marked_and_its_databases_are_listed() {
         assert_eq!(names, ["Shop", "master", "model", "msdb", "tempdb"]);
         let again = vault.add_server(of(&server, "second")).await.unwrap_err();
         assert_eq!(again.code(), Code::Bac2NameTaken);
+        // Another instance under a name that is taken: nothing of it is kept, its password least of all.
+        let other = cluster.server("sql2");
+        let taken = vault.add_server(of(&other, "first")).await.unwrap_err();
+        assert_eq!(taken.code(), Code::Bac2NameTaken);
+        assert_eq!(cluster.records::<SecretRecord>().await.len(), 1);
     });
 }
 
@@ -207,6 +213,7 @@ fn one_instance_belongs_to_one_vault_until_another_takes_it_over() {
     let cluster = Cluster::new(4);
     let server = cluster.server("sql1");
     cluster.run(async {
+        cluster.sql(&server).make_database("Shop").await;
         let vault = cluster.vault().await;
         let id = vault.add_server(of(&server, "sql")).await.unwrap();
         let other = another_vault(&cluster).await;
@@ -215,9 +222,23 @@ fn one_instance_belongs_to_one_vault_until_another_takes_it_over() {
             code(other.add_server(new.clone()).await),
             Code::Bac2InstanceOfAnotherVault
         );
+        let (policy, _) = vault.create_policy(policy()).await.unwrap();
+        let databases = cluster.records::<Database>().await;
+        let shop = databases.iter().find(|one| one.name == "Shop").unwrap();
+        let item = vault.protect(shop.id, policy).await.unwrap();
         new.take_over = true;
         other.add_server(new).await.unwrap();
-        // The first vault hears of it, and does not take it back by itself.
+        // The first vault takes no backup of it any more, also while its record still says that all is well.
+        let vault = cluster.start_vault().await;
+        assert_eq!(record(&cluster, id).await.state, ServerState::Ready);
+        let job = vault
+            .back_up(item, schedule::BackupKind::Full, None)
+            .await
+            .unwrap();
+        let job = cluster.ended(job).await;
+        assert_eq!(job.fault.unwrap().code(), Code::Bac2InstanceOfAnotherVault);
+        assert!(cluster.points().await.is_empty());
+        // It hears of it, and does not take it back by itself.
         vault.start(&cluster, id).await;
         assert_eq!(fault(&cluster, id).await, Some(Code::Bac2InstanceOfAnotherVault));
         let again = vault.reregister(id, ServerChange::default()).await;
@@ -318,7 +339,7 @@ fn an_instance_is_let_go_when_nothing_is_protected_and_comes_back_as_itself() {
         let refused = vault.unregister(id).await.unwrap_err();
         assert_eq!(refused.code(), Code::Bac2UnregisterRefused);
         assert!(refused.to_string().contains("Shop"), "{refused}");
-        vault.unprotect(item, Data::Delete).await.unwrap();
+        vault.unprotect(item, Data::Delete, None).await.unwrap();
         assert_eq!(
             code(vault.unregister(id).await),
             Code::Bac2UnregisterRefused,
@@ -495,4 +516,27 @@ fn many_instances_come_from_a_file_and_each_bad_row_is_named() {
         assert_eq!(good, [2, 3], "{results:?}");
         assert_eq!(cluster.records::<ServerRecord>().await.len(), 2);
     });
+}
+
+#[test]
+fn a_crash_while_an_instance_is_registered_again_makes_no_story_of_a_machine_put_back() {
+    for polls in (1..).step_by(7) {
+        let cluster = Cluster::new(12);
+        let server = cluster.server("sql1");
+        let is_over = cluster.run(async {
+            let vault = cluster.vault().await;
+            let id = vault.add_server(of(&server, "sql")).await.unwrap();
+            let again = vault.reregister(id, ServerChange::default());
+            let ended = CrashAfter::new(again, polls).await;
+            drop(vault);
+            cluster.crash_vault();
+            let vault = cluster.start_vault().await;
+            vault.start(&cluster, id).await;
+            assert_eq!(record(&cluster, id).await.state, ServerState::Ready, "{polls}");
+            ended.is_some()
+        });
+        if is_over {
+            break;
+        }
+    }
 }

@@ -393,9 +393,9 @@ impl Actor {
         };
         let vault = self.cluster.vault().await;
         let done = if rests {
-            vault.suspend(item.id).await
+            vault.suspend(item.id, None).await
         } else {
-            vault.resume(item.id).await
+            vault.resume(item.id, None).await
         };
         done.is_ok()
     }

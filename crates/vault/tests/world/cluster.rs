@@ -292,6 +292,12 @@ impl Cluster {
         points
     }
 
+    /// The URL of a container, as instances write it.
+    pub(crate) fn url(&self, container: &catalog::record::Container) -> String {
+        let name = azblob::names::ContainerName::new(container.name.clone()).unwrap();
+        vault::shelf::Shelf::url(&*self.shelf, &name)
+    }
+
     /// Open notices, the oldest first.
     pub(crate) async fn notices(&self) -> Vec<Notice> {
         let mut notices = self.records::<Notice>().await;

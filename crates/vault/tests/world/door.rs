@@ -59,6 +59,8 @@ struct State {
 pub(crate) struct Trouble {
     /// Nothing answers, as where the door's process or its network is gone.
     pub(crate) is_down: bool,
+    /// Instances do not trust its certificate.
+    pub(crate) is_untrusted: bool,
     /// Every request takes so much longer.
     pub(crate) slow: Duration,
     /// So many of the next requests are carried out, and their answers lost.
@@ -261,6 +263,8 @@ impl DoorWire {
 const TIMED_OUT: i32 = 12_002;
 /// WinHTTP: a connection could not be made.
 const CANNOT_CONNECT: i32 = 12_029;
+/// WinHTTP: what TLS meets where the authority is not known.
+const NOT_TRUSTED: i32 = 12_175;
 
 #[async_trait]
 impl Wire for DoorWire {
@@ -277,6 +281,9 @@ impl Wire for DoorWire {
             (state.trouble.clone(), trip)
         };
         door.clock.sleep(trip + trouble.slow).await;
+        if trouble.is_untrusted {
+            return Err(WireError(OsError::new(NOT_TRUSTED)));
+        }
         let store = match (door.store(), door.state().trouble.is_down) {
             (Some(store), false) => store,
             _ => return Err(WireError(OsError::new(CANNOT_CONNECT))),

@@ -126,7 +126,11 @@ impl Group {
             let instance = source.instance().expect("only a running replica worked");
             let state = instance.state();
             let entry = state.database(database).expect("it has the database");
-            entry.files.iter().map(|file| file.path.clone()).collect()
+            entry
+                .files
+                .iter()
+                .map(|file| file.physical_name.clone())
+                .collect()
         };
         for replica in self.running().filter(|one| !Arc::ptr_eq(one, source)) {
             for path in &files {
