@@ -122,34 +122,52 @@ pub async fn after(session: &mut Session, after: i32) -> Result<Vec<Set>, Error>
     with_devices(session, &rows).await
 }
 
-/// After which `backup_set_id` to read on: `known`, the newest that was read, where its row is there still; else what lies before
-/// the last `days` days. A row that is gone was purged, or msdb was put back to an earlier state and counts the same numbers
-/// again.
+/// A row of the history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `backup_set_id`; 0 stands before the first row.
+    pub id: i32,
+    /// BackupSetGUID of that row, where it is known.
+    pub set: Option<Uuid>,
+}
+
+/// After which row to read on: `known`, the newest that was read, where it is there still and the same; else the one before the
+/// last `days` days, or the newest, where all are older. A row that is gone was purged, or msdb was put back to an earlier state;
+/// one of the same number with another BackupSetGUID was written after that, when msdb had counted past it again.
 ///
 /// # Errors
 /// [`Error`]; [`Error::Refused`] without the right to read msdb.
-pub async fn start(session: &mut Session, known: i32, days: u32) -> Result<i32, Error> {
-    let of_backupset = "s.backup_set_id FROM msdb.dbo.backupset AS s";
-    if known > 0 {
-        let text = format!("SELECT {of_backupset} WHERE s.backup_set_id = {known};");
-        if first(session, &text).await?.is_some() {
-            return Ok(known);
+pub async fn start(session: &mut Session, known: Place, days: u32) -> Result<Place, Error> {
+    let of_backupset = "s.backup_set_id, s.backup_set_uuid FROM msdb.dbo.backupset AS s";
+    if known.id > 0 {
+        let text = format!("SELECT {of_backupset} WHERE s.backup_set_id = {};", known.id);
+        let found = first(session, &text).await?;
+        if let Some(found) = found.filter(|found| known.set.is_none() || found.set == known.set) {
+            return Ok(found);
         }
     }
     let text = format!(
         "SELECT TOP (1) {of_backupset} WHERE s.backup_finish_date >= DATEADD(day, -{days}, GETDATE()) ORDER BY s.backup_set_id;"
     );
     if let Some(oldest) = first(session, &text).await? {
-        return Ok(oldest - 1);
+        return Ok(Place {
+            id: oldest.id - 1,
+            set: None,
+        });
     }
     let text = format!("SELECT TOP (1) {of_backupset} ORDER BY s.backup_set_id DESC;");
-    Ok(first(session, &text).await?.unwrap_or(0))
+    Ok(first(session, &text).await?.unwrap_or_default())
 }
 
-async fn first(session: &mut Session, text: &str) -> Result<Option<i32>, Error> {
+async fn first(session: &mut Session, text: &str) -> Result<Option<Place>, Error> {
     let rows = session.query(text).await?;
-    let row = rows.iter().next();
-    row.map(|row| row.get("backup_set_id")).transpose()
+    let Some(row) = rows.iter().next() else {
+        return Ok(None);
+    };
+    Ok(Some(Place {
+        id: row.get("backup_set_id")?,
+        set: row.optional("backup_set_uuid")?,
+    }))
 }
 
 /// The set with this BackupSetGUID; several where it was restored or verified here as well, the first is the oldest row.

@@ -9,13 +9,15 @@
 mod knowing;
 mod owner;
 mod telling;
+#[cfg(test)]
+mod tests;
 
 use catalog::record::{Database, Foreign, ForeignOwner, HealingReason, Item, ItemId, Protection, Server};
 use catalog::{Query, Range, Scope, Slot, Transaction, all, demand, scoped, update};
 use faults::{Code, Fault, Operation};
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
-use mssql::history;
+use mssql::history::{self, Place};
 use schedule::BackupKind;
 
 use crate::records::{LIST_MAX, Trouble};
@@ -42,16 +44,24 @@ impl Vault {
         session: &mut mssql::Session,
     ) -> Result<(), Fault> {
         let asked = |error| failed(Operation::Discovery, &server.name, error);
-        let known = i32::try_from(server.history_read).unwrap_or(0);
-        let mut after = history::start(session, known, OWNER_DAYS).await.map_err(asked)?;
-        let mut read = known;
+        let mut read = Place {
+            id: i32::try_from(server.history_read).unwrap_or(0),
+            set: server.history_set,
+        };
+        let mut after = history::start(session, read, OWNER_DAYS).await.map_err(asked)?;
         for _ in 0..BATCHES_MAX {
-            let sets = history::after(session, after).await.map_err(asked)?;
+            let sets = history::after(session, after.id).await.map_err(asked)?;
             self.keep_foreign(server, &sets).await?;
-            after = sets.last().map_or(after, |last| last.id);
+            if let Some(last) = sets.last() {
+                after = Place {
+                    id: last.id,
+                    set: Some(last.guid),
+                };
+            }
             if after != read {
                 self.change::<Server, _>(server.id, |server| {
-                    server.history_read = i64::from(after);
+                    server.history_read = i64::from(after.id);
+                    server.history_set = after.set;
                     Ok(())
                 })
                 .await?;

@@ -1,12 +1,14 @@
 //! Healing: a chain that broke is anchored again, without a storm of fulls.
 //!
-//! `wanting` notes what an item needs and when that may run, `taking` turns it into jobs, one full of an instance at a time,
-//! `looking` finds items whose full is missing or too old without anybody having met that.
+//! `wanting` notes what an item needs and when that may run, `taking` turns it into jobs, one full of an instance at a time by the
+//! claim of `claiming`, `looking` finds items whose full is missing or too old without anybody having met that.
 //!
 //! Invariants: of an item one healing backup is wanted at most, the stronger of those that were; a database gets one healing full
-//! a day; what is large waits for its policy's window. Log backups go on meanwhile: they keep the server's log from growing, and
+//! a day that SQL Server took, and one that failed is tried again after an hour, doubled with each failure; what is large waits
+//! for its policy's window. Log backups go on meanwhile: they keep the server's log from growing, and
 //! are restorable from the next full on.
 
+mod claiming;
 mod looking;
 mod taking;
 mod wanting;

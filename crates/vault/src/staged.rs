@@ -210,6 +210,7 @@ impl Vault {
             discovered: Some(now),
             discovery_due: now + SignedDuration::from_hours(8_000),
             history_read: 0,
+            history_set: None,
             settings: ServerSettings::default(),
             groups: Vec::new(),
         };

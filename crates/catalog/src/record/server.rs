@@ -56,6 +56,9 @@ pub struct Server {
     pub discovery_due: Timestamp,
     /// The newest `backup_set_id` of its `msdb` that was read.
     pub history_read: i64,
+    /// BackupSetGUID of that row: with another one under its number, `msdb` was put back and has counted past it.
+    #[serde(default)]
+    pub history_set: Option<Uuid>,
     /// What is set for this instance.
     pub settings: ServerSettings,
     /// Availability groups that it takes part in.

@@ -1,7 +1,7 @@
 //! The decision before a backup: the rules of [`super::preflight`] asked of this database now, and the claim to heal.
 
-use catalog::record::{HealingReason, Item, Job, JobId, JobState, Trigger, Work};
-use catalog::{Query, Range, Scope, Slot, demand, page, scoped, update};
+use catalog::record::{HealingReason, Item, Job, JobId, Work};
+use catalog::{Range, Slot, demand, scoped, update};
 use faults::{Code, Fault};
 use jiff::SignedDuration;
 use mssql::databases::Database;
@@ -101,7 +101,7 @@ impl Vault {
         };
         if ground.wanted == Wanted::Scheduled
             && healing == Healing::Now
-            && let Some(other) = self.claim_healing(doing, broken.reason).await?
+            && let Some(other) = self.claim_healing(doing, ground, broken.reason).await?
         {
             healing = Healing::Later(format!("job {other} heals another database of the instance"));
         }
@@ -208,28 +208,16 @@ impl Vault {
     async fn claim_healing(
         &self,
         doing: &mut Doing<'_>,
+        ground: &Ground,
         reason: HealingReason,
     ) -> Result<Option<JobId>, Fault> {
-        let (id, server) = (doing.job.id, doing.job.server);
+        // Healing jobs are kept under the item's instance, whatever replica takes the backup.
+        let (id, server) = (doing.job.id, doing.job.server.unwrap_or(ground.item.server));
         let claimed = self
             .transact(move |tx| {
                 scoped(async move {
-                    let running = Range::members(&[JobState::InProgress.name()]);
-                    let mut query = Query::of(Scope::vault(&self.key), Slot::A, running);
-                    loop {
-                        let found = page::<Job>(tx, &query).await?;
-                        let other = found
-                            .records
-                            .iter()
-                            .map(|job| &job.record)
-                            .find(|job| job.id != id && job.server == server && heals(job));
-                        if let Some(other) = other {
-                            return Ok(Err(other.id));
-                        }
-                        match found.next {
-                            Some(next) => query = query.after(next),
-                            None => break,
-                        }
+                    if let Some(other) = self.claimed_by(tx, server, Some(id)).await? {
+                        return Ok(Err(other));
                     }
                     let mut job = demand::<Job>(tx, &self.key, &id.to_string()).await?;
                     if let Work::Backup(work) = &mut job.record.work {
@@ -247,17 +235,6 @@ impl Vault {
             }
             Err(other) => Ok(Some(other)),
         }
-    }
-}
-
-/// Whether a job takes a full that nobody scheduled.
-fn heals(job: &Job) -> bool {
-    match &job.work {
-        Work::Backup(work) => {
-            work.kind == BackupKind::Full
-                && (work.asked != work.kind || matches!(job.trigger, Trigger::Healing { .. }))
-        }
-        _ => false,
     }
 }
 

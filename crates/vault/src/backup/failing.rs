@@ -159,6 +159,9 @@ impl Vault {
                         let mut item = demand::<Item>(tx, &self.key, &item.to_string()).await?;
                         let failures = item.record.failures.entry(kind).or_default();
                         *failures = failures.saturating_add(1);
+                        if let Work::Backup(work) = &doing.job.work {
+                            self.put_healing_off(&mut item.record, work);
+                        }
                         let mut about = about("failed", &item.record, kind);
                         about.job = Some(job);
                         self.raise_in(tx, &about, told).await?;

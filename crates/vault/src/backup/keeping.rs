@@ -452,6 +452,10 @@ fn advance(item: &mut Item, kept: &Kept, point: PointId, job: catalog::record::J
     if kept.anchors && item.log_end == kept.work.log_end_before {
         item.log_end = None;
     }
+    // One that SQL Server took counts, whatever the vault thinks of its bytes: else it would be taken again each hour.
+    if kept.is_the_vaults && kind == BackupKind::Full {
+        item.healed = Some(kept.point.ended);
+    }
     if kept.point.grade == Grade::Disputed {
         return;
     }
@@ -467,9 +471,6 @@ fn advance(item: &mut Item, kept: &Kept, point: PointId, job: catalog::record::J
     let is_wanted = item.healing.as_ref().map(|healing| healing.kind);
     if kept.heals || is_wanted == Some(kind) {
         item.healing = None;
-    }
-    if kept.anchors && kept.is_the_vaults {
-        item.healed = Some(kept.point.ended);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::record::{BackupWork, Item, ItemId, Job, JobState, Protection, ServerId, Trigger, Work, moment};
+use catalog::record::{BackupWork, Healing, Item, ItemId, Protection, ServerId, Trigger, Work, moment};
 use catalog::{Query, Range, Scope, Slot, Transaction, all, scoped, update};
 use faults::Fault;
 use jiff::{SignedDuration, Timestamp};
@@ -76,6 +76,25 @@ impl Vault {
         Ok(())
     }
 
+    /// A scheduled backup had become a full that heals, and it failed: the next is not the next slot's, it is tried again as any
+    /// healing that came to nothing.
+    pub(crate) fn put_healing_off(&self, item: &mut Item, failed: &BackupWork) {
+        let Some(reason) = failed.converted.filter(|_| failed.kind != failed.asked) else {
+            return;
+        };
+        let now = self.now();
+        let not_before = again(item, failed.kind, now);
+        let failures = item.failures.entry(failed.kind).or_default();
+        *failures = failures.saturating_add(1);
+        let since = item.healing.as_ref().map_or(now, |wanted| wanted.since);
+        item.healing = Some(Healing {
+            kind: failed.kind,
+            reason,
+            since,
+            not_before,
+        });
+    }
+
     /// Items whose wanted healing may begin.
     async fn due_healings(&self, now: Timestamp) -> Result<Vec<Item>, Fault> {
         let range = Range::before(format!("{}\u{1}", moment(now)));
@@ -108,7 +127,7 @@ impl Vault {
         wanted.kind = strength(wanted.kind, item, &case.database);
         let not_before = case.not_before(wanted.kind, now);
         if not_before <= now {
-            if wanted.kind.is_full() && self.is_healing(tx, item.server).await? {
+            if wanted.kind.is_full() && self.claimed_by(tx, item.server, None).await?.is_some() {
                 return Ok(Turn::Busy);
             }
             let new = NewJob {
@@ -130,23 +149,6 @@ impl Vault {
         update(tx, case.item).await?;
         Ok(Turn::Done)
     }
-
-    /// Whether a healing full of an instance is open.
-    async fn is_healing(&self, tx: &mut dyn Transaction, server: ServerId) -> Result<bool, Trouble> {
-        let range = Range::members(&[&server.to_string(), "open"]);
-        let query = Query::of(Scope::vault(&self.key), Slot::D, range);
-        let open = all::<Job>(tx, query, LIST_MAX).await?;
-        Ok(open.iter().any(|job| is_healing_full(&job.record)))
-    }
-}
-
-/// Whether a job is a full that the vault takes by itself, be it as such or in the place of another backup.
-fn is_healing_full(job: &Job) -> bool {
-    let Work::Backup(work) = &job.work else {
-        return false;
-    };
-    let is_own = matches!(job.trigger, Trigger::Healing { .. }) || work.converted.is_some();
-    is_own && work.kind.is_full() && job.state != JobState::Completed
 }
 
 /// When a healing is tried again that comes to nothing.

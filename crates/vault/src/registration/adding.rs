@@ -153,6 +153,7 @@ impl Vault {
             discovered: None,
             discovery_due: crate::discovery::first(now),
             history_read: 0,
+            history_set: None,
             settings: new.settings,
             groups: Vec::new(),
         };
@@ -163,6 +164,7 @@ impl Vault {
                     Some(mut found) => {
                         found.record = Server {
                             history_read: found.record.history_read,
+                            history_set: found.record.history_set,
                             ..server.clone()
                         };
                         Ok(update(tx, found).await?.record)

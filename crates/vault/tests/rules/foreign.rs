@@ -6,7 +6,7 @@ use catalog::record::{
     Database, DatabaseId, Foreign, ItemId, JobState, Notice, Server as ServerRecord, ServerId,
     ServerSettings, Trigger, Trust,
 };
-use catalog::{demand, update};
+use catalog::{delete, demand, update};
 use faults::Code;
 use mssql::Secret;
 use schedule::BackupKind;
@@ -166,6 +166,28 @@ fn a_purged_msdb_or_one_put_back_is_read_again() {
         sql.go("EXEC msdb.dbo.sp_delete_backuphistory '2030-01-01'").await;
         look_again(&cluster, id).await;
         sql.foreign_backup("DATABASE", "Shop", "three.bak", "").await;
+        look_again(&cluster, id).await;
+        assert_eq!(cluster.records::<Foreign>().await.len(), 3);
+        // Put back, it has counted past the known number with other sets: the number is there, and is another's.
+        let known = cluster.records::<Foreign>().await;
+        let last = known
+            .iter()
+            .find(|one| one.device.ends_with("three.bak"))
+            .unwrap();
+        {
+            let catalog = cluster.open_catalog();
+            let mut tx = catalog.begin().await.unwrap();
+            let mut found = demand::<ServerRecord>(tx.as_mut(), &key, &id.to_string())
+                .await
+                .unwrap();
+            found.record.history_set = Some(uuid::Uuid::from_u128(1));
+            update(tx.as_mut(), found).await.unwrap();
+            let kept = demand::<Foreign>(tx.as_mut(), &key, &last.id.to_string())
+                .await
+                .unwrap();
+            delete(tx.as_mut(), &kept).await.unwrap();
+            tx.commit().await.unwrap();
+        }
         look_again(&cluster, id).await;
         assert_eq!(cluster.records::<Foreign>().await.len(), 3);
     });

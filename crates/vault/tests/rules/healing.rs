@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use catalog::record::{HealingReason, Item, ItemId, Job, JobState, Protection, Trigger};
+use azblob::names::ContainerName;
+use catalog::record::{
+    Container, Grade, HealingReason, Item, ItemId, Job, JobState, Protection, Server as ServerRecord,
+    Trigger, Work,
+};
 use faults::Code;
-use schedule::policy::Window;
+use schedule::policy::{Compression, Window};
 use schedule::{BackupKind, Days, Policy, Size};
+use vault::shelf::Shelf as _;
 
 use crate::world::{Cluster, Server};
 
@@ -170,4 +175,186 @@ fn after_an_outage_one_full_heals_and_its_slot_is_kept_by_it() {
         assert_eq!(item.protection, Protection::Protected);
         assert!(item.healing.is_none());
     });
+}
+
+/// Logs every quarter of an hour, and a full so late that healing alone takes one.
+fn with_logs() -> Policy {
+    Policy::from_json(
+        r#"{"version": 1, "name": "logs",
+            "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
+                     "retention": {"weekly": {"count": 4, "days": ["sunday"]}}},
+            "log": {"every": "15m"}, "running": {"jitter": "0s"}}"#,
+    )
+    .unwrap()
+}
+
+fn ran(job: &Job) -> BackupKind {
+    match &job.work {
+        Work::Backup(work) => work.kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_healing_full_that_failed_is_none_of_the_day() {
+    let cluster = Cluster::new(15);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = protected(&cluster, &server, &["Shop"], late()).await[0];
+        let sql = cluster.sql(&server);
+        sql.go("ALTER DATABASE [Shop] SET OFFLINE").await;
+        let begun = cluster.now();
+        let vault = cluster.start_vault().await;
+        vault.take_over_chain(item).await.unwrap();
+        cluster.pass(HOUR / 2).await;
+        let failed = cluster.jobs().await;
+        assert_eq!(failed.len(), 1, "{failed:#?}");
+        assert_eq!(failed[0].state, JobState::Failed);
+        let waits = cluster.item(item).await;
+        assert_eq!(waits.healed, None);
+        let not_before = waits.healing.unwrap().not_before;
+        assert!(
+            not_before >= begun + HOUR && not_before < begun + HOUR + HOUR / 6,
+            "{not_before}"
+        );
+        cluster.pass(HOUR).await;
+        let doubled = cluster.item(item).await.healing.unwrap().not_before;
+        assert!(
+            doubled >= begun + 3 * HOUR && doubled < begun + 3 * HOUR + HOUR / 6,
+            "{doubled}"
+        );
+        sql.go("ALTER DATABASE [Shop] SET ONLINE").await;
+        cluster.pass(2 * HOUR).await;
+        let healed = cluster.item(item).await;
+        assert!(
+            healed.healing.is_none() && healed.healed > Some(doubled),
+            "{healed:#?}"
+        );
+    });
+}
+
+#[test]
+fn a_healing_full_that_is_disputed_is_the_one_of_the_day() {
+    let cluster = Cluster::new(16);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let mut policy = late();
+        policy.writing.compression = Compression::Off;
+        let item = protected(&cluster, &server, &["Shop"], policy).await[0];
+        let vault = cluster.start_vault().await;
+        let sql = cluster.sql(&server);
+        for _ in 0..20 {
+            sql.add_rows("Shop", 100).await;
+        }
+        cluster
+            .door
+            .trouble(|trouble| trouble.slow = Duration::from_secs(1));
+        vault.take_over_chain(item).await.unwrap();
+        // Behind the first block, whose headers a flipped bit makes another format of.
+        let container = ContainerName::new(cluster.records::<Container>().await[0].name.clone()).unwrap();
+        let has_begun = async || {
+            let blobs = cluster.shelf.list(&container, None, 10).await.unwrap_or_default();
+            blobs.iter().any(|blob| blob.arrived > 0)
+        };
+        while !has_begun().await {
+            cluster.pass(Duration::from_millis(100)).await;
+        }
+        cluster.door.trouble(|trouble| {
+            trouble.slow = Duration::ZERO;
+            trouble.blocks_damaged = 100;
+        });
+        cluster.pass(6 * HOUR).await;
+        let fulls = cluster.points().await;
+        let grades: Vec<Grade> = fulls.iter().map(|point| point.grade).collect();
+        assert_eq!(
+            grades,
+            [Grade::Disputed],
+            "one that SQL Server took, not one each hour"
+        );
+        let waits = cluster.item(item).await;
+        assert_eq!(waits.healed, Some(fulls[0].ended));
+        assert_eq!(waits.healing.unwrap().not_before, fulls[0].ended + 24 * HOUR);
+    });
+}
+
+#[test]
+fn a_log_that_became_a_full_and_failed_is_a_log_again_at_the_next_slot() {
+    let cluster = Cluster::new(17);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = protected(&cluster, &server, &["Shop"], with_logs()).await[0];
+        let vault = cluster.start_vault().await;
+        for kind in [BackupKind::Full; 8].into_iter().chain([BackupKind::Log]) {
+            let job = vault.back_up(item, kind, None).await.unwrap();
+            cluster.done(job).await;
+        }
+        let sql = cluster.sql(&server);
+        sql.add_rows("Shop", 3).await;
+        sql.foreign_backup("LOG", "Shop", "a.trn", "").await;
+        // Room for logs, and none for fulls: a bit less than a tenth.
+        cluster.door.set_free(Some(cluster.door.disk.used() * 2 / 21));
+        cluster.pass(HOUR).await;
+        let jobs = cluster.jobs().await;
+        let kinds: Vec<(BackupKind, JobState)> = jobs.iter().map(|job| (ran(job), job.state)).collect();
+        let (log, warned) = (BackupKind::Log, JobState::CompletedWithWarnings);
+        assert_eq!(kinds[9], (BackupKind::Full, JobState::Failed), "{jobs:#?}");
+        assert_eq!(
+            kinds[9..],
+            [(log, warned), (log, warned), (log, warned)],
+            "{jobs:#?}"
+        );
+        let waits = cluster.item(item).await;
+        assert_eq!((waits.healed, waits.failures[&BackupKind::Full]), (None, 1));
+        cluster.door.set_free(None);
+        cluster.pass(HOUR).await;
+        let healed = cluster.item(item).await;
+        assert!(healed.healing.is_none() && healed.healed.is_some(), "{healed:#?}");
+    });
+}
+
+#[test]
+fn a_healing_full_that_waits_keeps_its_instance_from_another() {
+    let cluster = Cluster::new(18);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        // One has no logs, so that nothing but the healing full is about it.
+        let first = protected(&cluster, &server, &["One"], late()).await[0];
+        let second = second_of(&cluster, &server).await;
+        let vault = cluster.start_vault().await;
+        cluster.pass(Duration::from_secs(14 * 60 + 40)).await;
+        // It is tried again half a minute later: past the slot of the other's log.
+        cluster
+            .door
+            .trouble(|trouble| trouble.slow = Duration::from_secs(2));
+        server.lose_next("BACKUP DATABASE [One] TO", Duration::from_secs(3));
+        vault.take_over_chain(first).await.unwrap();
+        cluster.pass(Duration::from_secs(25)).await;
+        cluster.door.trouble(|trouble| trouble.slow = Duration::ZERO);
+        let jobs = cluster.jobs().await;
+        let of = |item: ItemId| jobs.iter().find(|job| job.item == Some(item)).unwrap();
+        assert_eq!(of(first).state, JobState::Queued, "{jobs:#?}");
+        assert_eq!(
+            (ran(of(second)), of(second).state),
+            (BackupKind::Log, JobState::Failed)
+        );
+        let why = of(second).fault.as_ref().unwrap().detail();
+        assert!(
+            why.contains(&format!("job {} heals another", of(first).id)),
+            "{why}"
+        );
+        cluster.pass(HOUR / 4).await;
+        for item in [first, second] {
+            assert!(cluster.item(item).await.healed.is_some());
+        }
+    });
+}
+
+/// Another database of an instance that is known, with logs.
+async fn second_of(cluster: &Cluster, server: &Server) -> ItemId {
+    let servers: Vec<ServerRecord> = cluster.records().await;
+    cluster.sql(server).make_database("Two").await;
+    let vault = cluster.vault().await;
+    let database = cluster.enrol_database(server, servers[0].id, "Two").await;
+    let policy = vault.create_policy(with_logs()).await.unwrap().0;
+    vault.protect(database, policy).await.unwrap()
 }

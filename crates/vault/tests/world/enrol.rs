@@ -36,6 +36,25 @@ impl Cluster {
         (record.id, databases)
     }
 
+    /// Writes another database of an instance down that is enrolled.
+    pub(crate) async fn enrol_database(
+        &self,
+        server: &servers::Server,
+        id: ServerId,
+        name: &str,
+    ) -> DatabaseId {
+        let databases = self.databases_of(server, id).await;
+        let database = databases.into_iter().find(|one| one.name == name).unwrap();
+        let found = database.id;
+        let catalog = self.open_catalog();
+        let mut tx = catalog.begin().await.unwrap();
+        insert(tx.as_mut(), &self.vault_id().to_string(), database)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        found
+    }
+
     /// The password of `sa`, sealed.
     pub(crate) fn password(&self) -> (SecretRecord, SecretId) {
         let id = SecretId(self.dice.uuid());
@@ -66,6 +85,7 @@ impl Cluster {
             discovered: Some(now),
             discovery_due: now + year,
             history_read: 0,
+            history_set: None,
             settings: ServerSettings::default(),
             groups: Vec::new(),
         }

@@ -106,6 +106,7 @@ impl Stand {
                 discovered: None,
                 discovery_due: now + Duration::from_secs(400 * 86_400),
                 history_read: 0,
+                history_set: None,
                 settings: ServerSettings::default(),
                 groups: Vec::new(),
             },
