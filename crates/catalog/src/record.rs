@@ -29,7 +29,7 @@ pub use point::{Grade, Point, SetFacts};
 pub use policy::{Intent, Policy};
 pub use secret::Secret;
 pub use server::{Facts, GroupSeen, Host, Login, Probe, Server, ServerSettings, ServerState, Trust};
-pub use vault::{Daily, SoftDelete, SoftDeleteMode, Spent, Vault};
+pub use vault::{Daily, Keeping, SoftDelete, SoftDeleteMode, Spent, Tidied, Vault};
 
 use jiff::Timestamp;
 

@@ -1,7 +1,8 @@
 //! What interrupted backups leave behind, and what a crash of the vault left between catalog and store.
 //!
 //! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `blobs` removes
-//! what interrupted backups wrote; `purging` ends deleted items; `pruning` forgets old jobs and notices.
+//! what interrupted backups wrote; `purging` ends deleted items; `pruning` forgets old jobs and notices, `tidying`
+//! shortens those of which there is nothing to say.
 //!
 //! Invariants: the store is believed; nothing that is sealed or complete is ever removed here, nothing that a connection uses, and
 //! nothing that a job that is not over names. Every sweep goes by pages and can be dropped at any await.
@@ -12,7 +13,9 @@ mod agreeing;
 mod blobs;
 mod pruning;
 mod purging;
+mod tidying;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use azblob::names::ContainerName;
@@ -43,6 +46,7 @@ impl Vault {
     pub(crate) async fn run_cleaning(&self) {
         let mut seen = blobs::Seen::default();
         let mut compared: Option<Duration> = None;
+        let mut unnamed = BTreeSet::new();
         loop {
             let uptime = self.world.clock.uptime();
             if compared.is_none_or(|compared| uptime.saturating_sub(compared) >= COMPARE_EVERY)
@@ -53,7 +57,9 @@ impl Vault {
             // What fails now is tried again by the next sweep.
             let _ = self.sweep(&mut seen).await;
             let _ = self.purge_due().await;
+            let _ = self.forget_unnamed(&mut unnamed).await;
             let _ = self.prune().await;
+            let _ = self.tidy_jobs().await;
             let left = SWEEP_EVERY.saturating_sub(self.world.clock.uptime().saturating_sub(uptime));
             self.world.clock.sleep(left.max(LOOK_EVERY)).await;
         }

@@ -11,11 +11,15 @@
 mod claiming;
 mod looking;
 mod taking;
+#[cfg(test)]
+mod tests;
 mod wanting;
 
 use std::time::Duration;
 
 use crate::vault::{LOOK_EVERY, Vault};
+
+pub(crate) use wanting::disabled_matter;
 
 /// How often all items are looked at for fulls that are missing or too old.
 const LOOK_AT_ALL_EVERY: Duration = Duration::from_secs(3_600);

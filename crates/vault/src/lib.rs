@@ -32,6 +32,7 @@ pub mod readiness;
 pub mod records;
 pub mod registration;
 pub mod scheduler;
+mod secrets;
 pub mod selection;
 pub mod shelf;
 #[cfg(test)]

@@ -1,7 +1,31 @@
 //! Notices: what people should know, one open notice for each matter.
 //!
 //! The same matter raised again is the same notice, counted; resolved, it is over, and the next time is a new one. Success is no
-//! matter for a notice.
+//! matter for a notice. What ends one, by the first word of its matter, and beside that for each: who acknowledges it
+//! ([`Vault::acknowledge`]), and the end of its item's protection or of its instance's registration:
+//!
+//! | matter | over when |
+//! |---|---|
+//! | `missed`, `failed` | a backup of that kind, or what was taken in its place, succeeds |
+//! | `unsupported` | a slot finds the kind supported, or the policy does not want it |
+//! | `unscheduled` | the item can be scheduled |
+//! | `stuck` | the job is over |
+//! | `timedOut`, `adopted` | nothing of the kind happened for a week: they tell of what is past |
+//! | `clock`, `limit` | the same for a day |
+//! | `inconsistent` | no item is behind the policy |
+//! | `disputed` | a sound full; a sound one of the kind, but for logs, which a differential anchors anew |
+//! | `lostBlobs` | the recovery point is no more |
+//! | `setRecord` | the record can be read, or is no more |
+//! | `strangeBlobs` | a sweep finds none |
+//! | `restored`, `model`, `renamed`, `foreignBackup` | the vault's next full: the chain, and the name, are its own from there on |
+//! | `recreated`, `moved` | protection of what the item stood for ends: it is not there to be backed up |
+//! | `foreignOwner` | the chain is taken over, or is nobody else's when a healing backup is wanted next |
+//! | `healingDisabled` | a healing backup may be taken, or a full was |
+//! | `faulty`, `host`, `replica`, `certificate` | a look finds it mended |
+
+mod ending;
+#[cfg(test)]
+mod tests;
 
 use catalog::keys::text;
 use catalog::record::{ItemId, JobId, Notice, NoticeId, ServerId};
@@ -108,24 +132,6 @@ impl Vault {
             .into_iter()
             .map(|notice| notice.record.about)
             .collect())
-    }
-
-    /// All open matters of an item are over: nobody waits for its backups any more.
-    ///
-    /// # Errors
-    /// The catalog cannot be read or written.
-    pub(crate) async fn resolve_item_in(
-        &self,
-        tx: &mut dyn Transaction,
-        item: ItemId,
-    ) -> Result<(), Trouble> {
-        for matter in ["missed", "failed", "unsupported"] {
-            for kind in BackupKind::ALL {
-                self.resolve_in(tx, &format!("{matter}/{item}/{}", kind.name()))
-                    .await?;
-            }
-        }
-        Ok(())
     }
 
     async fn open_notice(

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::record::{Daily, SoftDelete, Vault as VaultRecord, VaultId};
+use catalog::record::{Daily, Keeping, SoftDelete, Tidied, Vault as VaultRecord, VaultId};
 use catalog::{Slot, page};
 use faults::Fault;
 use futures::future::{Either, select};
@@ -46,10 +46,12 @@ impl Vault {
             soft_delete: SoftDelete::default(),
             limits: schedule::Limits::default(),
             discovery_minutes: 480,
-            jobs_at_once: 64,
+            jobs_at_once: None,
             databases_max: 2_000,
             daily: Daily::default(),
             spent: Vec::new(),
+            keeping: Keeping::default(),
+            tidied: Tidied::default(),
         };
         let vault = Self::over(world, id);
         vault.insert(record).await?;

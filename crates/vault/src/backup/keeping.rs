@@ -420,6 +420,8 @@ impl Vault {
                 .at(&ground.target())
                 .because(&kept.point.reasons.join("; "));
             self.raise_in(tx, &about, &fault).await?;
+        } else {
+            self.resolve_after_in(tx, &item.record, kept.point.kind).await?;
         }
         update(tx, item).await?;
         Ok(())

@@ -4,8 +4,10 @@
 //! without points: the points are made again, each once by its container and BackupSetGUID. A point whose blobs are gone or
 //! changed stays, and its grade says so.
 
+use std::collections::BTreeSet;
+
 use catalog::keys::tuple;
-use catalog::record::{Container, ContainerId, Grade, HealingReason, Item, LastBackup, Point, PointId};
+use catalog::record::{Container, ContainerId, Grade, HealingReason, Item, LastBackup, Point};
 use catalog::{Query, Range, Scope, Slot, Transaction, demand, get, insert, page, scoped, update};
 use faults::{Code, Fault};
 use schedule::BackupKind;
@@ -17,6 +19,9 @@ use crate::notices::About;
 use crate::records::{Trouble, fault};
 use crate::shelf::{Blob, ShelfError};
 use crate::vault::Vault;
+
+/// What matters of points whose blobs are not what they were begin with.
+const LOST: &str = "lostBlobs/";
 
 /// Why a point's blobs are not what they were.
 enum Lost {
@@ -35,6 +40,7 @@ impl Vault {
             let name = name_of(&container)?;
             let mut adopted = 0_u64;
             let mut after = None;
+            let mut unreadable = BTreeSet::new();
             loop {
                 let records = match self.world.shelf.records(&name, after.as_ref(), PAGE).await {
                     Ok(records) => records,
@@ -49,14 +55,21 @@ impl Vault {
                         }
                         Ok(_) => {}
                         Err(fault) => {
-                            let about = about(format!("setRecord/{}/{record}", container.id), None);
-                            self.raise(about, fault.at(record.as_str())).await?;
+                            let matter = format!("setRecord/{}/{record}", container.id);
+                            self.raise(about(matter.clone(), None), fault.at(record.as_str()))
+                                .await?;
+                            unreadable.insert(matter);
                         }
                     }
                 }
                 match records.last() {
                     Some((last, _)) if records.len() == PAGE => after = Some(last.clone()),
                     _ => break,
+                }
+            }
+            for matter in self.open_matters(&format!("setRecord/{}/", container.id)).await? {
+                if !unreadable.contains(&matter) {
+                    self.resolve(&matter).await?;
                 }
             }
             if adopted > 0 {
@@ -75,6 +88,17 @@ impl Vault {
 
     /// Makes a point of a record; false where it is there, or its item is no more.
     async fn adopt(&self, set: &SetRecord, container: ContainerId) -> Result<bool, Fault> {
+        {
+            // Nearly all are there: they must not hold up who writes.
+            let mut tx = self.world.catalog.read().await.map_err(fault)?;
+            if self
+                .has_point_of(tx.as_mut(), set, container)
+                .await
+                .map_err(Trouble::fault)?
+            {
+                return Ok(false);
+            }
+        }
         self.transact(move |tx| scoped(async move { self.adopt_in(tx, set, container).await }))
             .await
     }
@@ -85,12 +109,7 @@ impl Vault {
         set: &SetRecord,
         container: ContainerId,
     ) -> Result<bool, Trouble> {
-        let key = tuple(&[&container.to_string(), &set.set.guid.to_string()]);
-        let by_set = Query::of(Scope::vault(&self.key), Slot::B, Range::exactly(key)).limit(1);
-        let is_there = !page::<Point>(tx, &by_set).await?.records.is_empty()
-            || get::<Point>(tx, &self.key, &set.point.to_string())
-                .await?
-                .is_some();
+        let is_there = self.has_point_of(tx, set, container).await?;
         // Without its item nobody would see it; what retention removed goes with its record.
         let item = get::<Item>(tx, &self.key, &set.item.to_string()).await?;
         let (false, Some(mut item)) = (is_there, item) else {
@@ -103,11 +122,34 @@ impl Vault {
         Ok(true)
     }
 
+    /// Whether a record's point is there, by its set or by its id.
+    async fn has_point_of(
+        &self,
+        tx: &mut dyn Transaction,
+        set: &SetRecord,
+        container: ContainerId,
+    ) -> Result<bool, Trouble> {
+        let key = tuple(&[&container.to_string(), &set.set.guid.to_string()]);
+        let by_set = Query::of(Scope::vault(&self.key), Slot::B, Range::exactly(key)).limit(1);
+        if !page::<Point>(tx, &by_set).await?.records.is_empty() {
+            return Ok(true);
+        }
+        Ok(get::<Point>(tx, &self.key, &set.point.to_string())
+            .await?
+            .is_some())
+    }
+
     /// Holds every point against its blobs.
     ///
     /// # Errors
     /// The catalog or the store does not answer.
     pub(super) async fn look_for_lost_blobs(&self) -> Result<(), Fault> {
+        for matter in self.open_matters(LOST).await? {
+            let id = matter.strip_prefix(LOST).unwrap_or_default();
+            if self.find::<Point>(id).await?.is_none() {
+                self.resolve(&matter).await?;
+            }
+        }
         for container in self.list::<Container>(Slot::Id, Range::ALL).await? {
             let prefix = Range::members(&[&container.record.id.to_string()]);
             let page_size = u32::try_from(PAGE).unwrap_or(1_000);
@@ -196,35 +238,52 @@ impl Vault {
         };
         let (id, item, why) = (point.id, point.item, &why);
         let fault = &Fault::new(code).at(&format!("recovery point {id}")).because(why);
-        let is_base = self
+        let wanted = self
             .transact(move |tx| {
                 scoped(async move {
                     let mut found = demand::<Point>(tx, &self.key, &id.to_string()).await?;
                     if found.record.grade == Grade::Disputed && found.record.reasons.contains(why) {
-                        return Ok(false);
+                        return Ok(None);
                     }
                     found.record.grade = Grade::Disputed;
                     found.record.reasons.push(why.clone());
                     update(tx, found).await?;
-                    let about = about(format!("lostBlobs/{id}"), Some(item));
+                    let about = about(format!("{LOST}{id}"), Some(item));
                     self.raise_in(tx, &about, fault).await?;
-                    let item = get::<Item>(tx, &self.key, &item.to_string()).await?;
-                    Ok(item.is_some_and(|item| stands_on(&item.record, id)))
+                    let Some(mut item) = get::<Item>(tx, &self.key, &item.to_string()).await? else {
+                        return Ok(None);
+                    };
+                    let wanted = heals(&item.record, point);
+                    if item.record.base == Some(point.set.guid) {
+                        // No differential stands on it from now on.
+                        item.record.base = None;
+                        update(tx, item).await?;
+                    }
+                    Ok(wanted)
                 })
             })
             .await?;
-        if is_base {
-            self.want_healing(item, BackupKind::Full, HealingReason::FullMissing)
-                .await?;
+        if let Some((kind, reason)) = wanted {
+            self.want_healing(item, kind, reason).await?;
         }
         Ok(())
     }
 }
 
-fn stands_on(item: &Item, point: PointId) -> bool {
-    item.last
-        .get(&BackupKind::Full)
-        .is_some_and(|last| last.point == point)
+/// What puts the living chain right that a point was part of; nothing where newer ones stand without it.
+fn heals(item: &Item, point: &Point) -> Option<(BackupKind, HealingReason)> {
+    let is_last = |kind| item.last.get(&kind).is_some_and(|last| last.point == point.id);
+    let is_behind = |kind| item.last.get(&kind).is_none_or(|last| last.at < point.ended);
+    match point.kind {
+        BackupKind::Full if is_last(BackupKind::Full) => Some((BackupKind::Full, HealingReason::FullMissing)),
+        BackupKind::Differential if is_last(BackupKind::Differential) => {
+            Some((BackupKind::Differential, HealingReason::LogLost))
+        }
+        BackupKind::Log if is_behind(BackupKind::Full) && is_behind(BackupKind::Differential) => {
+            Some((BackupKind::Differential, HealingReason::LogLost))
+        }
+        _ => None,
+    }
 }
 
 /// What a point that is made again changes of its item, where that knows of no newer one.

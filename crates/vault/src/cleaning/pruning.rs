@@ -1,15 +1,12 @@
 //! Forgetting what is over and too old to be of use: ended jobs and resolved notices, in steps.
 
-use catalog::record::{Job, Notice, moment};
-use catalog::{Query, Range, Record, Scope, Slot, Versioned, delete, page, scoped};
+use catalog::record::{Job, Notice, Vault as VaultRecord, moment};
+use catalog::{Query, Range, Record, Scope, Slot, Versioned, delete, scoped};
 use faults::Fault;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::records::{Trouble, fault};
+use crate::records::{Trouble, fault, readable};
 use crate::vault::Vault;
-
-/// For how many days an ended job or a resolved notice is kept.
-pub(super) const KEPT_DAYS: i64 = 90;
 
 /// Records that one sweep removes at most, of each kind.
 const REMOVED_MAX: usize = 5_000;
@@ -23,13 +20,14 @@ impl Vault {
     /// # Errors
     /// The catalog cannot be read or written.
     pub(super) async fn prune(&self) -> Result<(), Fault> {
-        let kept = SignedDuration::from_hours(24 * KEPT_DAYS);
-        let before = self.now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+        let keeping = self.get::<VaultRecord>(self.id).await?.record.keeping;
+        let before = days_before(self.now(), keeping.days);
         let range = Range::before(moment(before));
         self.prune_of::<Job>(Slot::C, range, |job| {
             job.state.is_ended() && job.ended.is_none_or(|ended| ended < before)
         })
         .await?;
+        self.end_events().await?;
         let range = Range::between(
             catalog::keys::tuple(&["resolved", ""]),
             catalog::keys::tuple(&["resolved", &moment(before)]),
@@ -52,7 +50,7 @@ impl Vault {
         loop {
             let found = {
                 let mut tx = self.world.catalog.read().await.map_err(fault)?;
-                page::<R>(tx.as_mut(), &query).await.map_err(fault)?
+                readable::<R>(tx.as_mut(), &query).await.map_err(fault)?
             };
             let over: Vec<Versioned<R>> = found
                 .records
@@ -77,4 +75,10 @@ impl Vault {
             }
         }
     }
+}
+
+/// So many days before a moment.
+pub(super) fn days_before(now: Timestamp, days: u16) -> Timestamp {
+    let hours = SignedDuration::from_hours(24 * i64::from(days));
+    now.checked_sub(hours).unwrap_or(Timestamp::MIN)
 }

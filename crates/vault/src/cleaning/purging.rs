@@ -70,6 +70,7 @@ impl Vault {
                     return Ok(Purged::HasPoints);
                 }
                 self.leave_out_in(tx, &found.record).await?;
+                self.resolve_item_in(tx, item).await?;
                 delete(tx, &found).await?;
                 Ok(Purged::Gone)
             })

@@ -1,6 +1,8 @@
 //! Noting that an item needs a backup that heals, and when it may run.
 
-use catalog::record::{Database, Healing, HealingReason, Item, ItemId, Policy, Protection, Server};
+use catalog::record::{
+    Database, Healing, HealingReason, Item, ItemId, LastBackup, Policy, Protection, Server,
+};
 use catalog::{Transaction, Versioned, demand, scoped, update};
 use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
@@ -59,7 +61,9 @@ impl Vault {
         if let Some((about, fault)) = case.refusal(reason) {
             return self.raise_in(tx, &about, &fault).await;
         }
-        self.resolve_in(tx, &disabled_matter(item)).await?;
+        for matter in [disabled_matter(item), owner_matter(item)] {
+            self.resolve_in(tx, &matter).await?;
+        }
         let now = self.now();
         let kind = strength(kind, &case.item.record, &case.database);
         let wanted = case.item.record.healing.as_ref();
@@ -148,13 +152,17 @@ impl Case {
 }
 
 /// The matter of a notice that healing is off.
-pub(super) fn disabled_matter(item: ItemId) -> String {
+pub(crate) fn disabled_matter(item: ItemId) -> String {
     format!("healingDisabled/{item}")
 }
 
-/// What heals: a differential only where the database's differential base is a full of this vault.
+/// What heals: a differential only where the database's differential base is a full of this vault, by the last look, or because the
+/// vault took it after that; the job looks again.
 pub(super) fn strength(kind: BackupKind, item: &Item, database: &Database) -> BackupKind {
-    let is_base_ours = item.base.is_some() && item.base == database.state.differential_base;
+    let is_newer = |last: &LastBackup| last.at > database.last_seen;
+    let is_base_ours = item.base.is_some()
+        && (item.base == database.state.differential_base
+            || item.last.get(&BackupKind::Full).is_some_and(is_newer));
     match kind {
         BackupKind::Differential if is_base_ours => BackupKind::Differential,
         _ => BackupKind::Full,

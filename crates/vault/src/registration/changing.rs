@@ -1,7 +1,7 @@
 //! Changing a registration: another login, trust or address, and the marker written anew. Recovery points stay as they are.
 
-use catalog::record::{Login, Secret as SecretRecord, Server, ServerId, ServerSettings, Trust};
-use catalog::{delete, get, scoped};
+use catalog::record::{Server, ServerId, ServerSettings, Trust};
+use catalog::{demand, scoped, update};
 use faults::{Code, Fault, Operation};
 use mssql::{Authentication, Session};
 
@@ -147,44 +147,26 @@ impl Vault {
             }
             None => None,
         };
-        let (changed, ()) = self
-            .change::<Server, _>(before.id, |server| {
-                if let Some(login) = &login {
-                    server.login = login.clone();
-                }
-                if let Some(login) = &restore_login {
-                    server.restore_login.clone_from(login);
-                }
-                if let Some(address) = &change.address {
-                    server.address.clone_from(address);
-                }
-                if let Some(trust) = &change.trust {
-                    server.trust = trust.clone();
-                }
-                Ok(())
-            })
-            .await?;
-        for login in &old {
-            self.forget_login(login).await?;
-        }
-        Ok(changed.record)
-    }
-
-    /// Removes the secret of a login that nothing uses any more.
-    ///
-    /// # Errors
-    /// The catalog cannot be written.
-    pub(super) async fn forget_login(&self, login: &Login) -> Result<(), Fault> {
-        let (Login::Sql { password: id, .. } | Login::Entra { secret: id, .. }) = login else {
-            return Ok(());
-        };
-        let id = &id.to_string();
+        let (old, login, restore_login, change) =
+            (&old, &login, &restore_login, (&change.address, &change.trust));
         self.transact(move |tx| {
             scoped(async move {
-                if let Some(found) = get::<SecretRecord>(tx, &self.key, id).await? {
-                    delete(tx, &found).await?;
+                let mut found = demand::<Server>(tx, &self.key, &before.id.to_string()).await?;
+                let server = &mut found.record;
+                if let Some(login) = login {
+                    server.login = login.clone();
                 }
-                Ok(())
+                if let Some(login) = restore_login {
+                    server.restore_login.clone_from(login);
+                }
+                if let Some(address) = change.0 {
+                    server.address.clone_from(address);
+                }
+                if let Some(trust) = change.1 {
+                    server.trust = trust.clone();
+                }
+                self.forget_logins_in(tx, old).await?;
+                Ok(update(tx, found).await?.record)
             })
         })
         .await

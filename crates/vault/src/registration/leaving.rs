@@ -1,12 +1,14 @@
 //! Letting an instance go.
 
-use catalog::record::{Database, Host, Intent, Item, Job, Server, ServerId, ServerState};
+use azblob::names::ContainerName;
+use catalog::record::{Container, Database, Host, Intent, Item, Job, Login, Server, ServerId, ServerState};
 use catalog::{Query, Range, Scope, Slot, Transaction, Versioned, all, delete, demand, get, scoped, update};
 use faults::{Code, Fault};
 
 use super::marker::{self, Marked};
 use super::{Purpose, marked};
 use crate::records::{LIST_MAX, Trouble};
+use crate::shelf::ShelfError;
 use crate::vault::Vault;
 
 /// The most databases that a refusal names.
@@ -24,15 +26,12 @@ impl Vault {
         // While its secret is there. Nothing is written in the instance before the catalog says that it goes.
         let session = self.session(&before, Purpose::Backup).await;
         let at = self.now();
-        self.transact(move |tx| scoped(async move { self.unregister_in(tx, id, at).await }))
+        let containers = self
+            .transact(move |tx| scoped(async move { self.unregister_in(tx, id, at).await }))
             .await?;
         self.cancel_waiting(id).await?;
-        for login in std::iter::once(&before.login).chain(&before.restore_login) {
-            self.forget_login(login).await?;
-        }
-        self.resolve(&format!("faulty/{id}")).await?;
         self.look_after_host(&before).await?;
-        let mut warnings = Vec::new();
+        let mut warnings = self.revoke(&containers).await;
         let removed = match session {
             Ok(mut session) => self.remove_marker(&before, &mut session).await,
             Err(fault) => Err(fault),
@@ -49,7 +48,7 @@ impl Vault {
         tx: &mut dyn Transaction,
         id: ServerId,
         at: jiff::Timestamp,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Vec<Container>, Trouble> {
         let mut server = demand::<Server>(tx, &self.key, &id.to_string()).await?;
         if !server.record.is_registered() {
             return Err(Fault::new(Code::Bac2NotFound)
@@ -81,8 +80,37 @@ impl Vault {
         }
         server.record.state = ServerState::Unregistered { at };
         server.record.marker = None;
+        let logins: Vec<Login> = std::iter::once(server.record.login.clone())
+            .chain(server.record.restore_login.clone())
+            .collect();
+        self.forget_logins_in(tx, &logins).await?;
+        self.resolve_server_in(tx, id).await?;
         update(tx, server).await?;
-        Ok(())
+        self.forget_grants_in(tx, id).await
+    }
+
+    /// Takes back in the store what its credentials showed. Gives what people should know: where that did not go, they are good
+    /// until their signatures run out.
+    async fn revoke(&self, containers: &[Container]) -> Vec<Fault> {
+        let mut warnings = Vec::new();
+        for container in containers {
+            let Ok(name) = ContainerName::new(container.name.clone()) else {
+                continue;
+            };
+            match self.world.shelf.revoke(&name, &container.access_policy).await {
+                // It is made in the store by its first backup.
+                Ok(()) | Err(ShelfError::Missing(_)) => {}
+                Err(error) => {
+                    let why = format!("its signature could not be revoked: {error}");
+                    warnings.push(
+                        Fault::new(Code::Bac2InternalError)
+                            .at(&container.name)
+                            .because(&why),
+                    );
+                }
+            }
+        }
+        warnings
     }
 
     /// Items of the instance's availability groups that are at home on other replicas: their next backup may be this one's.

@@ -11,6 +11,9 @@ use faults::{Code, Fault};
 use crate::notices::About;
 use crate::vault::Vault;
 
+/// What matters of jobs that take too long begin with.
+const STUCK: &str = "stuck/";
+
 /// After this time a job of no policy is called stuck: what a policy has by default.
 const STUCK_AFTER: Duration = Duration::from_secs(4 * 3_600);
 
@@ -24,6 +27,17 @@ impl Vault {
             let jobs = self.list_readable::<Job>(Slot::A, Range::members(&[state.name()]));
             for job in jobs.await? {
                 self.watch_job(&job.record).await?;
+            }
+        }
+        // One that ended right after a start was not watched by it.
+        for matter in self.open_matters(STUCK).await? {
+            let id = matter.strip_prefix(STUCK).unwrap_or_default();
+            let is_open = self
+                .find::<Job>(id)
+                .await?
+                .is_some_and(|job| !job.record.state.is_ended());
+            if !is_open {
+                self.resolve(&matter).await?;
             }
         }
         Ok(())

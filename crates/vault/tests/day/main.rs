@@ -221,8 +221,6 @@ fn judge(cluster: &Cluster, paper: &Paper) {
             at(99),
             told.late.last()
         );
-        // Fulls of all databases within five minutes are more than the vault's 64 seats hold: where they are in the hours that are
-        // played, this bar is not reached yet.
         worst = worst.max(told.late.last().copied().unwrap_or(0));
     }
     // In the first hour each database gets its first full, one at a time on an instance; logs fail until theirs is there.

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use azblob::names::{BlobName, ContainerName};
-use catalog::record::{Container, Grade, Item, ItemId, Job, Point, Protection};
-use catalog::{Record, delete, demand, update};
+use catalog::record::{Container, Grade, Item, ItemId, Job, JobState, Point, Protection, Trigger};
+use catalog::{Kind, Record, delete, demand, update};
 use faults::Code;
 use mssql::{Address, Authentication, Secret, Session, Target, Trust};
 use schedule::BackupKind;
 use vault::protection::Data;
 use vault::shelf::Shelf;
 
-use super::healing::{late, protected};
+use super::healing::{late, protected, with_logs};
 use crate::world::{Cluster, End, PASSWORD, Server};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -164,6 +164,40 @@ fn a_point_whose_blobs_are_gone_or_changed_says_so() {
 }
 
 #[test]
+fn a_log_of_the_living_chain_that_is_gone_is_healed_by_a_differential() {
+    let cluster = Cluster::new(27);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = backed_up(&cluster, &server).await;
+        let vault = cluster.vault().await;
+        for _ in 0..2 {
+            cluster.sql(&server).add_rows("Shop", 3).await;
+            let job = vault.back_up(item, BackupKind::Log, None).await.unwrap();
+            cluster.done(job).await;
+        }
+        drop(vault);
+        let points = cluster.points().await;
+        cluster.crash_vault();
+        by_hand::<Point>(&cluster, points[1].id.to_string(), |point| {
+            point.blobs = vec!["shop/gone.trn".to_owned()];
+        })
+        .await;
+        cluster.start_vault().await;
+        cluster.pass(30 * MINUTE).await;
+        let points = cluster.points().await;
+        assert_eq!(
+            (points[1].kind, points[1].grade),
+            (BackupKind::Log, Grade::Disputed)
+        );
+        assert_eq!(points.len(), 4, "{points:#?}");
+        assert_eq!(
+            (points[3].kind, points[3].grade, points[3].set.base_guid),
+            (BackupKind::Differential, Grade::Proved, Some(points[0].set.guid))
+        );
+    });
+}
+
+#[test]
 fn a_deleted_item_ends_when_its_time_is_over_and_not_before_its_points() {
     let cluster = Cluster::new(24);
     let server = cluster.server("sql1");
@@ -213,5 +247,85 @@ fn old_jobs_are_forgotten() {
         cluster.pass(MINUTE).await;
         assert!(cluster.records::<Job>().await.is_empty());
         assert_eq!(cluster.points().await.len(), 1);
+    });
+}
+
+/// The bodies of a kind of record, as they lie in the catalog.
+fn bodies(cluster: &Cluster, kind: Kind) -> Vec<usize> {
+    let rows = cluster.catalog.rows().into_iter();
+    rows.filter(|row| row.kind == kind)
+        .map(|row| row.body.len())
+        .collect()
+}
+
+fn mean(bytes: &[usize]) -> usize {
+    bytes.iter().sum::<usize>() / bytes.len()
+}
+
+#[test]
+fn plain_scheduled_jobs_are_shortened_after_two_days_and_those_of_logs_go_after_fourteen() {
+    let cluster = Cluster::new(26);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = protected(&cluster, &server, &["Shop"], with_logs()).await[0];
+        let vault = cluster.start_vault().await;
+        let full = vault.back_up(item, BackupKind::Full, None).await.unwrap();
+        cluster.done(full).await;
+        cluster.pass(12 * 15 * MINUTE).await;
+        vault.suspend(item).await.unwrap();
+        drop(vault);
+        let is_log = |job: &Job| matches!(job.trigger, Trigger::Scheduled { .. });
+        let before = cluster.jobs().await;
+        let logs = before.iter().filter(|job| is_log(job)).count();
+        assert!(logs >= 11, "{logs}");
+        assert!(
+            before
+                .iter()
+                .all(|job| job.state == JobState::Completed && !job.tasks.is_empty())
+        );
+        let whole = mean(&bodies(&cluster, Kind::Job));
+        let later = async |days: u32| {
+            cluster.crash_vault();
+            cluster.pass(days * DAY).await;
+            cluster.start_vault().await;
+            cluster.pass(MINUTE).await;
+        };
+        later(2).await;
+        let after = cluster.jobs().await;
+        assert_eq!(after.len(), before.len());
+        for (old, new) in before.iter().zip(&after) {
+            // What a user asked for is as it was.
+            let is_short = new.tasks.is_empty() && new.said.is_empty() && new.statements.is_empty();
+            assert_eq!(is_short, is_log(new));
+            let told = |job: &Job| {
+                (
+                    job.state,
+                    job.started,
+                    job.ended,
+                    job.bytes,
+                    job.point,
+                    job.run_at,
+                )
+            };
+            assert_eq!(told(old), told(new));
+            assert!(is_log(new) || old == new);
+        }
+        let of_logs: Vec<usize> = after
+            .iter()
+            .filter(|job| is_log(job))
+            .map(|job| serde_json::to_string(job).unwrap().len())
+            .collect();
+        let (short, point) = (mean(&of_logs), mean(&bodies(&cluster, Kind::Point)));
+        println!("bytes of JSON: a job {whole}, shortened {short}; a point {point}");
+        // 2,000 databases with logs every 15 minutes, by default: two days whole, twelve shortened.
+        let sum = 192_000 * (2 * whole + 12 * short);
+        println!("192,000 jobs a day for 14 days: {} MB", sum / 1_000_000);
+        assert!(whole < 2_000 && short < 800 && sum < 2_500_000_000);
+        later(11).await;
+        assert_eq!(cluster.jobs().await.len(), before.len());
+        later(2).await;
+        let left = cluster.jobs().await;
+        assert_eq!(left, before[..1], "the full that a user asked for");
+        assert_eq!(cluster.points().await.len(), logs + 1, "points are none of this");
     });
 }

@@ -14,4 +14,5 @@ mod healing;
 mod readiness;
 mod registration;
 mod scheduler;
+mod secrets;
 mod world_itself;
