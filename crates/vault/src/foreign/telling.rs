@@ -19,7 +19,7 @@ use crate::vault::Vault;
 /// The most backups of other tools that are kept of one database and one class: the newest, which say who owns what.
 const KEPT_MAX: usize = 64;
 
-/// The most that are kept of databases that an instance does not hold (any more), at one reading.
+/// The most that are kept of databases that an instance does not hold (any more), of each class.
 const STRANGE_MAX: usize = 1_000;
 
 /// Letters of a name, a login or a device that are kept: SQL Server's own have at most 260 (`physical_device_name`).
@@ -96,6 +96,42 @@ impl Vault {
                 scoped(async move {
                     for (database, group) in some {
                         self.keep_of(tx, *database, group, since).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        if groups.iter().any(|(database, _)| database.is_none()) {
+            self.forget_strange(server, since).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes sets of databases that an instance does not hold, as those of others: what is too old, and what is beyond the number
+    /// that is kept.
+    async fn forget_strange(&self, server: &Server, since: DateTime) -> Result<(), Fault> {
+        let found = self
+            .list::<Foreign>(Slot::B, Range::members(&[&server.id.to_string()]))
+            .await?;
+        let mut strange: Vec<_> = found
+            .into_iter()
+            .filter(|one| one.record.database.is_none())
+            .collect();
+        strange.sort_by_key(|one| std::cmp::Reverse((one.record.finished, one.record.set)));
+        let mut kept: BTreeMap<Class, usize> = BTreeMap::new();
+        strange.retain(|one| {
+            let count = kept
+                .entry(Class::of(one.record.kind, one.record.is_copy_only))
+                .or_default();
+            *count += 1;
+            *count > STRANGE_MAX || one.record.finished < since
+        });
+        for some in strange.chunks(DATABASES_AT_ONCE) {
+            self.transact(move |tx| {
+                scoped(async move {
+                    for one in some {
+                        delete(tx, one).await?;
                     }
                     Ok(())
                 })

@@ -50,6 +50,9 @@ const COLUMNS: [&str; 32] = [
     "compressed_backup_size",
 ];
 
+/// 100 ns.
+const TICKS: u64 = 10_000_000;
+
 /// An instance whose `msdb` has so many rows, the newest last.
 #[derive(Clone)]
 struct Historian {
@@ -68,7 +71,8 @@ impl Historian {
     fn row(&self, id: i64) -> Vec<Value> {
         let at = Value::DateTime(DateTime {
             days: 739_616,
-            ticks: 0,
+            // A second after the other.
+            ticks: u64::try_from(id).unwrap() * TICKS,
         });
         let mut row = vec![
             Value::Integer(id),
@@ -130,24 +134,22 @@ impl Connection for Historian {
                 &["backup_set_id", "backup_set_uuid"],
                 id.map(row).into_iter(),
             );
-        } else if let Some((_, list)) = text.split_once("media_set_id IN (") {
-            let ids = list
-                .split_once(')')
-                .unwrap()
-                .0
-                .split(", ")
-                .map(|id| id.parse().unwrap());
+        } else if text.contains("backupmediafamily") {
             let columns = [
                 "media_set_id",
                 "family_sequence_number",
                 "physical_device_name",
                 "device_type",
             ];
+            let ranges = text.split("media_set_id BETWEEN ").skip(1).flat_map(|range| {
+                let least = number(&format!("{range} "), "").unwrap();
+                least..=number(range, " AND ").unwrap()
+            });
             let row = |id: i64| {
                 let name = Value::Text(format!("{id}.trn"));
                 vec![Value::Integer(id), Value::Integer(1), name, Value::Integer(2)]
             };
-            answer(sink, &columns, ids.map(row));
+            answer(sink, &columns, ranges.map(row));
         }
         Ok(())
     }
@@ -231,5 +233,32 @@ fn histories_of_many_pages_are_read_to_their_end_and_again_where_msdb_was_put_ba
             of_line(kept) > 1,
             "what lies before the known number was read again"
         );
+    });
+}
+
+#[test]
+fn of_databases_that_are_not_there_a_bounded_number_of_sets_is_kept() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let id = vault.enrol("sql1").await;
+        for line in 1..=2 {
+            let historian = Historian {
+                rows: 6_000,
+                line,
+                database: Uuid::from_u128(7),
+            };
+            let address: Address = "sql1".parse().unwrap();
+            let login = Authentication::Windows { service: None };
+            let target = Target::new(address, login, mssql::Trust::Anyone);
+            let mut session = Session::open(&historian, &target).await.unwrap();
+            let server = vault.get::<Server>(id).await.unwrap().record;
+            vault.read_history(&server, &mut session).await.unwrap();
+            let kept = vault
+                .list::<Foreign>(Slot::Id, catalog::Range::ALL)
+                .await
+                .unwrap();
+            assert_eq!(kept.len(), 1_000);
+        }
     });
 }

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use catalog::record::{Database, HealingReason, Item, Policy, PolicyId, Protection};
-use catalog::{Query, Range, Scope, Slot, page};
+use catalog::{Query, Range, Scope, Slot};
 use faults::Fault;
 use jiff::{SignedDuration, Timestamp};
 use schedule::BackupKind;
 use schedule::policy::Mode;
 
-use crate::records::fault;
+use crate::records::{fault, readable};
 use crate::vault::Vault;
 
 impl Vault {
@@ -27,20 +27,24 @@ impl Vault {
         loop {
             let found = {
                 let mut tx = self.world.catalog.read().await.map_err(fault)?;
-                page::<Item>(tx.as_mut(), &query).await.map_err(fault)?
+                readable::<Item>(tx.as_mut(), &query).await.map_err(fault)?
             };
             for item in found.records.into_iter().map(|item| item.record) {
                 let policy = match policies.get(&item.policy) {
                     Some(known) => known,
-                    None => {
-                        let read = self.get::<Policy>(item.policy).await?.record;
-                        &*policies.entry(item.policy).or_insert(read)
-                    }
+                    None => match self.find::<Policy>(item.policy).await {
+                        Ok(Some(read)) => &*policies.entry(item.policy).or_insert(read.record),
+                        // It holds up no other; the scheduler tells people of it.
+                        _ => continue,
+                    },
                 };
                 let Some(reason) = broken(&item, policy, now) else {
                     continue;
                 };
-                let database = self.get::<Database>(item.database).await?.record;
+                let Ok(Some(database)) = self.find::<Database>(item.database).await else {
+                    continue;
+                };
+                let database = database.record;
                 // What is gone or offline heals when it is back.
                 if database.gone.is_none() && database.state.state == "ONLINE" {
                     self.want_healing(item.id, BackupKind::Full, reason).await?;

@@ -2,19 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use catalog::record::{BackupWork, Healing, Item, ItemId, Protection, ServerId, Trigger, Work, moment};
-use catalog::{Query, Range, Scope, Slot, Transaction, all, scoped, update};
+use catalog::record::{BackupWork, Healing, Item, ItemId, Job, Protection, ServerId, Trigger, Work, moment};
+use catalog::{Query, Range, Scope, Slot, Transaction, scoped, update};
 use faults::Fault;
 use jiff::{SignedDuration, Timestamp};
 use schedule::BackupKind;
 
 use super::wanting::strength;
 use crate::jobs::NewJob;
-use crate::records::{LIST_MAX, Trouble, fault};
+use crate::records::{Trouble, fault, readable};
 use crate::vault::Vault;
 
 /// Over how long healings that waited for the vault are spread.
 const STAGGER: SignedDuration = SignedDuration::from_hours(1);
+
+/// A vault that did nothing for so long was out.
+const OUTAGE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Among so many of the newest jobs a sign of life is looked for: more than run at a time on most vaults.
+const LIFE_AMONG: u32 = 200;
 
 /// So long after a job that healed nothing the next is tried; doubled with each failure, up to a day.
 const AGAIN_AFTER_HOURS: i64 = 1;
@@ -34,6 +40,9 @@ impl Vault {
     /// The catalog cannot be read or written.
     pub(super) async fn stagger_healing(&self) -> Result<(), Fault> {
         let now = self.now();
+        if !self.is_after_outage(now).await? {
+            return Ok(());
+        }
         let due = self.due_healings(now).await?;
         let ids: Vec<String> = due.iter().map(|item| item.id.to_string()).collect();
         for (id, at) in schedule::due::stagger(ids.iter().map(String::as_str), now, STAGGER) {
@@ -56,6 +65,7 @@ impl Vault {
         let mut due = self.due_healings(self.now()).await?;
         due.sort_by_key(|item| (item.healing.as_ref().map(|healing| healing.since), item.id));
         let mut busy: BTreeSet<ServerId> = BTreeSet::new();
+        let mut failed = Ok(());
         for item in due {
             let is_full = item
                 .healing
@@ -67,13 +77,29 @@ impl Vault {
             let id = item.id;
             let turn = self
                 .transact(move |tx| scoped(async move { self.take_healing_in(tx, id).await }))
-                .await?;
+                .await;
             match turn {
-                Turn::Busy => drop(busy.insert(item.server)),
-                Turn::Done => self.bell.ring(),
+                Ok(Turn::Busy) => drop(busy.insert(item.server)),
+                Ok(Turn::Done) => self.bell.ring(),
+                // One whose policy or database cannot be read holds up no other; the scheduler tells people of it.
+                Err(fault) => failed = Err(fault),
             }
         }
-        Ok(())
+        failed
+    }
+
+    /// Whether the vault did nothing for some time before this start: no job was made, begun or over.
+    async fn is_after_outage(&self, now: Timestamp) -> Result<bool, Fault> {
+        let query = Query::of(Scope::vault(&self.key), Slot::C, Range::ALL)
+            .descending()
+            .limit(LIFE_AMONG);
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        let newest = readable::<Job>(tx.as_mut(), &query).await.map_err(fault)?;
+        let signs = newest.records.iter().flat_map(|job| {
+            let job = &job.record;
+            [Some(job.created), job.started, job.ended].into_iter().flatten()
+        });
+        Ok(signs.max().is_none_or(|last| now.duration_since(last) > OUTAGE))
     }
 
     /// A scheduled backup had become a full that heals, and it failed: the next is not the next slot's, it is tried again as any
@@ -98,15 +124,22 @@ impl Vault {
     /// Items whose wanted healing may begin.
     async fn due_healings(&self, now: Timestamp) -> Result<Vec<Item>, Fault> {
         let range = Range::before(format!("{}\u{1}", moment(now)));
-        let query = Query::of(Scope::vault(&self.key), Slot::B, range);
+        let mut query = Query::of(Scope::vault(&self.key), Slot::B, range);
         let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        let due = all::<Item>(tx.as_mut(), query, LIST_MAX).await.map_err(fault)?;
         let is_due = |item: &Item| {
             item.healing
                 .as_ref()
                 .is_some_and(|healing| healing.not_before <= now)
         };
-        Ok(due.into_iter().map(|item| item.record).filter(is_due).collect())
+        let mut due = Vec::new();
+        loop {
+            let page = readable::<Item>(tx.as_mut(), &query).await.map_err(fault)?;
+            due.extend(page.records.into_iter().map(|item| item.record).filter(is_due));
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(due),
+            }
+        }
     }
 
     async fn take_healing_in(&self, tx: &mut dyn Transaction, id: ItemId) -> Result<Turn, Trouble> {

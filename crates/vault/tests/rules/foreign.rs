@@ -17,7 +17,7 @@ use crate::world::{Cluster, PASSWORD, Server};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn registered(cluster: &Cluster, server: &Server) -> (ServerId, DatabaseId) {
+pub(crate) async fn registered(cluster: &Cluster, server: &Server) -> (ServerId, DatabaseId) {
     let vault = cluster.vault().await;
     let new = NewServer {
         name: "sql1".to_owned(),
@@ -36,7 +36,7 @@ async fn registered(cluster: &Cluster, server: &Server) -> (ServerId, DatabaseId
     (id, databases.iter().find(|one| one.name == "Shop").unwrap().id)
 }
 
-async fn protected(cluster: &Cluster, database: DatabaseId) -> ItemId {
+pub(crate) async fn protected(cluster: &Cluster, database: DatabaseId) -> ItemId {
     let vault = cluster.vault().await;
     let policy = vault.create_policy(late()).await.unwrap().0;
     vault.protect(database, policy).await.unwrap()
@@ -129,6 +129,10 @@ fn backups_of_others_that_break_a_chain_are_told_once() {
             cluster.item(item).await.foreign_owner.is_none(),
             "decided when it was protected"
         );
+        // From a full of its own on the chain is the vault's again.
+        let own = vault.back_up(item, BackupKind::Full, None).await.unwrap();
+        cluster.done(own).await;
+        assert!(seen(&cluster).await.is_empty());
     });
 }
 
