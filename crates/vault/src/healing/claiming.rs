@@ -11,6 +11,9 @@ use schedule::BackupKind;
 use crate::records::Trouble;
 use crate::vault::Vault;
 
+/// Open jobs that are read at a time.
+const AT_ONCE: u32 = 32;
+
 impl Vault {
     /// The open job that holds the claim of an instance, where it is another one than `own`.
     ///
@@ -23,7 +26,8 @@ impl Vault {
         own: Option<JobId>,
     ) -> Result<Option<JobId>, Trouble> {
         let open = Range::members(&[&server.to_string(), "open"]);
-        let mut query = Query::of(Scope::vault(&self.key), Slot::D, open);
+        // The oldest first: whoever holds it was there before the logs of this slot.
+        let mut query = Query::of(Scope::vault(&self.key), Slot::D, open).limit(AT_ONCE);
         loop {
             let found = page::<Job>(tx, &query).await?;
             let jobs = found.records.iter().map(|job| &job.record);

@@ -182,10 +182,10 @@ impl Vault {
 
     /// Removes the secrets of a registration that did not come to its end.
     async fn forget_logins(&self, server: &Server) -> Result<(), Fault> {
-        for login in std::iter::once(&server.login).chain(&server.restore_login) {
-            self.forget_login(login).await?;
-        }
-        Ok(())
+        let logins = std::iter::once(server.login.clone()).chain(server.restore_login.clone());
+        let logins = &logins.collect::<Vec<_>>();
+        self.transact(move |tx| scoped(async move { self.forget_logins_in(tx, logins).await }))
+            .await
     }
 
     /// Makes the name free where an unregistered instance still has it: that one's record is kept under a name with a part of its

@@ -272,7 +272,7 @@ fn plain_scheduled_jobs_are_shortened_after_two_days_and_those_of_logs_go_after_
         let full = vault.back_up(item, BackupKind::Full, None).await.unwrap();
         cluster.done(full).await;
         cluster.pass(12 * 15 * MINUTE).await;
-        vault.suspend(item).await.unwrap();
+        vault.suspend(item, None).await.unwrap();
         drop(vault);
         let is_log = |job: &Job| matches!(job.trigger, Trigger::Scheduled { .. });
         let before = cluster.jobs().await;

@@ -285,7 +285,7 @@ fn a_log_that_became_a_full_and_failed_is_a_log_again_at_the_next_slot() {
         let items = protected(&cluster, &server, &["Shop", "Ballast"], with_logs()).await;
         let item = items[0];
         let vault = cluster.start_vault().await;
-        vault.suspend(items[1]).await.unwrap();
+        vault.suspend(items[1], None).await.unwrap();
         for (item, kind, count) in [
             (items[1], BackupKind::Full, 9),
             (item, BackupKind::Full, 9),
