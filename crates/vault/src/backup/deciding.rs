@@ -108,7 +108,7 @@ impl Vault {
         let full = self.open_full(ground).await?;
         if full.is_some() && ground.wanted == Wanted::Scheduled && !broken.can_go_on {
             // A full is under way already: what stands on it waits for it.
-            let again = look_again_for_full(&doing.job, self.now());
+            let again = look_again_for_full(doing.job.created, self.now());
             let slot = ground.item.due.get(&super::ground::work_of(doing)?.asked);
             if let Some(at) = again.filter(|at| slot.is_none_or(|slot| at < slot)) {
                 return Ok(Decision::End(Ending::Again(broken.fault.clone().at(&target), at)));

@@ -48,8 +48,8 @@ pub(super) fn next_attempt(
 }
 
 /// When a job looks again whether the full is over that it waits for: the longer it has waited, the later.
-pub(super) fn look_again_for_full(job: &Job, now: Timestamp) -> Option<Timestamp> {
-    let waited = now.duration_since(job.created) / 4;
+pub(super) fn look_again_for_full(created: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let waited = now.duration_since(created) / 4;
     now.checked_add(waited.clamp(WAIT_MIN, WAIT_MAX)).ok()
 }
 
@@ -200,10 +200,8 @@ async fn note_failure(doing: &mut Doing<'_>, code: Code) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use catalog::record::{BackupWork, Job, JobId, JobState, Trigger, Work};
     use faults::Code;
     use jiff::Timestamp;
-    use schedule::BackupKind;
 
     use super::{look_again_for_full, next_attempt};
 
@@ -217,6 +215,19 @@ mod tests {
         assert_eq!(next_attempt(transient, 1, at(0), None), Some(at(30)));
         assert_eq!(next_attempt(transient, 2, at(0), None), Some(at(120)));
         assert_eq!(next_attempt(transient, 3, at(0), None), None);
+    }
+
+    #[test]
+    fn who_waits_for_a_full_looks_the_more_seldom_the_longer_it_has_waited() {
+        for (waited, pause) in [(0, 30), (100, 30), (400, 100), (3_600, 600), (100_000, 600)] {
+            assert_eq!(
+                look_again_for_full(at(0), at(waited)),
+                Some(at(waited + pause)),
+                "{waited}"
+            );
+        }
+        // The clock went back.
+        assert_eq!(look_again_for_full(at(1_000), at(0)), Some(at(30)));
     }
 
     #[test]

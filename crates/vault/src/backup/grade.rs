@@ -179,10 +179,10 @@ mod tests {
 
     use azblob::names::BlobName;
     use bak::{Media, Verdict};
-    use catalog::record::Grade;
+    use catalog::record::{ContainerId, DatabaseId, Grade, ItemId, Point, PointId, PolicyId, SetFacts};
     use uuid::Uuid;
 
-    use super::{Judged, Judgement, judge};
+    use super::{Judged, Judgement, Regrade, judge, regrade};
     use crate::shelf::{Blob, Lease, Proof};
 
     fn media(number: u16, count: u16) -> Media {
@@ -251,6 +251,94 @@ mod tests {
         let damaged = done(&[stripe(1, 2), blob(Some(Verdict::Damaged), media(2, 2))]);
         assert_eq!(damaged.reasons, ["stripe 2: a page is damaged"]);
         assert!(done(&[None]).is_lost);
+    }
+
+    fn point(grade: Grade, reasons: &[&str]) -> Point {
+        let at = jiff::civil::date(2026, 1, 1).at(0, 0, 0, 0);
+        Point {
+            id: PointId(Uuid::from_u128(1)),
+            item: ItemId(Uuid::from_u128(2)),
+            database: DatabaseId(Uuid::from_u128(3)),
+            job: None,
+            policy: PolicyId(Uuid::from_u128(4)),
+            container: ContainerId(Uuid::from_u128(5)),
+            blobs: vec!["a".to_owned()],
+            kind: schedule::BackupKind::Full,
+            set: SetFacts {
+                guid: Uuid::from_u128(6),
+                first_lsn: "1".to_owned(),
+                last_lsn: "2".to_owned(),
+                checkpoint_lsn: "1".to_owned(),
+                database_backup_lsn: None,
+                database_guid: None,
+                family_guid: None,
+                fork: Uuid::nil(),
+                first_fork: None,
+                fork_point: None,
+                base_guid: None,
+                base_lsn: None,
+                started: at,
+                finished: at,
+                offset_minutes: None,
+                last_restorable: None,
+                recovery_model: "FULL".to_owned(),
+                is_bulk_logged: false,
+                is_copy_only: false,
+                begins_log_chain: false,
+                families: 1,
+                software_version: "15.0.4102".to_owned(),
+                thumbprint: None,
+                log: None,
+            },
+            grade,
+            reasons: reasons.iter().map(|&reason| reason.to_owned()).collect(),
+            ended: "2026-01-01T00:00:00Z".parse().unwrap(),
+            bytes: 10,
+            keep_until: None,
+        }
+    }
+
+    #[test]
+    fn a_point_follows_the_verifier() {
+        let late = ["not judged after 6 h: a stripe is leased"];
+        let one = |verdict| [blob(Some(verdict), media(1, 1))];
+        let judged = |grade, reasons: &[&str], verdict| regrade(&point(grade, reasons), &one(verdict));
+        // Nobody had judged it in time.
+        assert_eq!(
+            judged(Grade::Accepted, &late, Verdict::Ok),
+            Regrade::Judged(Grade::Proved, Vec::new())
+        );
+        let unreadable = judged(Grade::Accepted, &late, Verdict::CannotVerify);
+        assert!(matches!(unreadable, Regrade::Judged(Grade::Accepted, reasons) if !reasons.is_empty()));
+        // Damage is damage, whatever was thought before.
+        for grade in [Grade::Proved, Grade::EngineVerified, Grade::Accepted] {
+            for verdict in [Verdict::Damaged, Verdict::Truncated] {
+                assert!(
+                    matches!(judged(grade, &[], verdict), Regrade::Damaged(_)),
+                    "{grade:?}"
+                );
+            }
+        }
+        // What SQL Server vouches for, and what is disputed already, stays.
+        for (grade, verdict) in [
+            (Grade::Proved, Verdict::Ok),
+            (Grade::EngineVerified, Verdict::CannotVerify),
+            (Grade::Accepted, Verdict::CannotVerify),
+            (Grade::Disputed, Verdict::Ok),
+        ] {
+            assert_eq!(judged(grade, &[], verdict), Regrade::Stays, "{grade:?}");
+        }
+    }
+
+    #[test]
+    fn a_proved_stripe_is_not_damaged_because_it_has_others() {
+        let stripe = |number| blob(Some(Verdict::Incomplete), media(number, 2));
+        let proved = point(Grade::Proved, &[]);
+        assert_eq!(regrade(&proved, &[stripe(1), stripe(2)]), Regrade::Stays);
+        assert!(matches!(
+            regrade(&proved, &[stripe(1), stripe(1)]),
+            Regrade::Damaged(_)
+        ));
     }
 
     #[test]

@@ -395,16 +395,14 @@ impl Stored {
         let is_locked = view.lease_view.status == LeaseStatus::Locked;
         let arrived = match view.kind {
             BlobKind::Block => {
-                let blocks = store
-                    .get_block_list(&path, &Permit::lease(view.lease.id()))
-                    .map_err(fail)?;
+                let blocks = store.get_block_list(&path, &Permit::NONE).map_err(fail)?;
                 let waiting = blocks.uncommitted.iter().map(|(_, size)| size);
                 waiting.fold(view.size, |sum, size| sum.saturating_add(*size))
             }
             // Of its size nothing is there before it is written.
             BlobKind::Page => {
                 let written = store
-                    .page_ranges(&path, 0..view.size, usize::MAX, &Permit::lease(view.lease.id()))
+                    .page_ranges(&path, 0..view.size, usize::MAX, &Permit::NONE)
                     .map_err(fail)?;
                 written.ranges.iter().map(|range| range.end - range.start).sum()
             }

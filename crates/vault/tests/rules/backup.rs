@@ -1,5 +1,6 @@
 //! One backup: what is taken, what is refused with which code, what a broken chain becomes, and what is kept of it.
 
+mod keeping;
 mod pages;
 mod stand;
 

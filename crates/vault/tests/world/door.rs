@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azblob::error::{ErrorCode, Refusal};
-use azblob::lease::LeaseId;
+use azblob::lease::{LeaseAction, LeaseId};
 use azblob::names::{AccountName, ContainerName};
 use azblob::request::{Address, BlobOperation, Operation, Request, Target};
 use azblob::response::{Stamp, success_status};
@@ -69,6 +69,14 @@ pub(crate) struct Trouble {
     pub(crate) keeps_key: bool,
     /// So many of the next blocks are changed by one bit before they arrive.
     pub(crate) blocks_damaged: u32,
+    /// So many of the next answers to reading are changed by one bit.
+    pub(crate) reads_damaged: u32,
+    /// So many of the next leases that are given back are not: the holder hears that they are.
+    pub(crate) releases_forgotten: u32,
+    /// The verifier comes to no end.
+    pub(crate) verifier_rests: bool,
+    /// The vault's own writes are refused: the store is read-only to it.
+    pub(crate) is_read_only: bool,
 }
 
 impl Door {
@@ -102,6 +110,11 @@ impl Door {
     /// Whether the vault may give instances the key of its account.
     pub(crate) fn gives_key(&self) -> bool {
         !self.state().trouble.keeps_key
+    }
+
+    /// Whether the vault's own writes are refused.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.state().trouble.is_read_only
     }
 
     /// Requests so far.
@@ -173,6 +186,9 @@ impl Door {
     /// Whether the verifier had its time for what was last changed then.
     pub(crate) fn may_be_judged(&self, changed: UnixMillis) -> bool {
         let since = self.now().0 - changed.0;
+        if self.state().trouble.verifier_rests {
+            return false;
+        }
         since < 0 || since >= i64::try_from(VERIFIES.as_millis()).unwrap_or(0)
     }
 
@@ -224,11 +240,46 @@ impl Door {
             body = self.damaged(body);
         }
         self.uses().used(holder, &path, self.uptime());
+        if self.forgets(&operation) {
+            return Ok(Response::new(Bytes::new()));
+        }
+        let is_read = matches!(operation, BlobOperation::Get(_));
         let mut response = deeds::carry_out(store, &path, operation, parsed.version, &body)?;
+        if is_read {
+            let body = std::mem::take(response.body_mut());
+            *response.body_mut() = self.misread(body);
+        }
         if response.status() != StatusCode::PARTIAL_CONTENT {
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
         }
         Ok(response)
+    }
+
+    /// Whether a lease that is given back is kept nevertheless.
+    fn forgets(&self, operation: &BlobOperation) -> bool {
+        let BlobOperation::Lease { action, .. } = operation else {
+            return false;
+        };
+        let left = &mut self.state().trouble.releases_forgotten;
+        let forgets = *left > 0 && matches!(action, LeaseAction::Release { .. });
+        *left -= u32::from(forgets);
+        forgets
+    }
+
+    /// With one bit in each piece behind the headers changed, where so many answers are to be misread.
+    fn misread(&self, body: Bytes) -> Bytes {
+        let left = &mut self.state().trouble.reads_damaged;
+        if *left == 0 || body.is_empty() {
+            return body;
+        }
+        *left -= 1;
+        let mut bytes = body.to_vec();
+        bytes
+            .iter_mut()
+            .skip(70_000)
+            .step_by(2_000)
+            .for_each(|byte| *byte ^= 1);
+        bytes.into()
     }
 
     fn damaged(&self, body: Bytes) -> Bytes {
@@ -284,9 +335,11 @@ impl Wire for DoorWire {
         if trouble.is_untrusted {
             return Err(WireError(OsError::new(NOT_TRUSTED)));
         }
-        let store = match (door.store(), door.state().trouble.is_down) {
-            (Some(store), false) => store,
-            _ => return Err(WireError(OsError::new(CANNOT_CONNECT))),
+        let is_down = door.state().trouble.is_down;
+        let Some(store) = door.store().filter(|_| !is_down) else {
+            // What was open is closed with it.
+            door.forget_holder(&self.holder);
+            return Err(WireError(OsError::new(CANNOT_CONNECT)));
         };
         let stamp = Stamp::of_headers(
             request.headers(),

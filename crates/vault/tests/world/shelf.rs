@@ -57,6 +57,13 @@ impl Shelves {
         store.ok_or_else(|| ShelfError::Failed("the store is not open".to_owned()))
     }
 
+    fn is_writable(&self) -> Result<(), ShelfError> {
+        match self.door.is_read_only() {
+            true => Err(ShelfError::ReadOnly("its disk failed".to_owned())),
+            false => Ok(()),
+        }
+    }
+
     /// Makes the verdict on a blob where its time has come.
     fn verify(&self, store: &Store, path: &BlobPath, view: &BlobView) -> Result<(), ShelfError> {
         let is_locked = view.lease_view.status == LeaseStatus::Locked;
@@ -99,8 +106,7 @@ fn judge(store: &Store, path: &BlobPath, view: &BlobView) -> Result<(), StoreErr
 }
 
 fn verify(store: &Store, path: &BlobPath, view: &BlobView) -> Result<Report, StoreError> {
-    let permit = Permit::lease(view.lease.id());
-    let reader = store.open_blob(path, &permit)?;
+    let reader = store.open_blob(path, &Permit::NONE)?;
     let mut verifier = Verifier::new();
     let mut at = 0;
     while at < reader.size() {
@@ -181,6 +187,7 @@ impl Shelf for Shelves {
     }
 
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
+        self.is_writable()?;
         self.stored.seal(&*self.store().await?, container, blob)
     }
 
@@ -200,6 +207,7 @@ impl Shelf for Shelves {
         name: &BlobName,
         body: Vec<u8>,
     ) -> Result<(), ShelfError> {
+        self.is_writable()?;
         let store = self.store().await?;
         self.stored.put_record(&store, container, name, &body)
     }
