@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bak::{Lsn, RecoveryModel};
 use chain::{
-    Clock, DifferentialBase, Families, Fork, Grade, Kind, Ledger, Moment, Set, SetId, Target, Terms,
+    Clock, DifferentialBase, Families, Fork, Grade, Grain, Kind, Ledger, Moment, Set, SetId, Target, Terms,
 };
 use jiff::civil::{DateTime, date};
 use jiff::{Span, Timestamp};
@@ -278,6 +278,7 @@ fn set(id: u64, kind: Kind, minute: u64, minutes: u64) -> Set {
         clock: Clock {
             start: local(minute),
             finish: local(minute + minutes),
+            grain: Grain::Second,
             offset_minutes: Some(OFFSET_MINUTES),
             last_restorable: None,
         },

@@ -142,7 +142,7 @@ fn a_moment_between_two_logs(lab: &Path) -> Result<(), Failed> {
     for (member, expected) in [
         ("fromLsn", "25000000013200001"),
         ("toLsn", "25000000022000001"),
-        ("fromTime", "2017-06-01T12:59:12+02:00"),
+        ("fromTime", "2017-06-01T12:59:13+02:00"),
         ("toTime", "2017-06-01T13:29:13+02:00"),
     ] {
         equal(member, &coverage[0][member].as_str(), &Some(expected))?;

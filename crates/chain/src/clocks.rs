@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::branches::{Branches, ends_at};
 use crate::coverage::BranchId;
 use crate::moments::Span;
-use crate::set::Set;
+use crate::set::{Grain, Set};
 
 /// A branch's stretch of time in which the clock runs forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,15 +23,17 @@ pub(crate) struct Reading {
     pub(crate) era: Era,
     /// The clock went back in this log.
     pub(crate) is_step: bool,
-    /// Up to this moment all is known once the set is restored whole: of a log its start, of a data backup its finish. An empty log
-    /// behind it may tell more, see [`reaches`].
+    /// Up to this moment all is known once the set is restored whole: of a log its start. Of a data backup too, unless its times are
+    /// told exactly: then its finish. An empty log behind it may tell more, see [`reaches`].
     pub(crate) reach: i64,
     /// From this moment on the set, restored whole, holds nothing too new.
     pub(crate) bound: i64,
     /// A log that comes from another branch says nothing of its own branch before this moment, its start: nobody knows when the restore
     /// or the return to a snapshot happened.
     pub(crate) start: i64,
-    /// When it was over at the latest.
+    /// The earliest that its start can have been.
+    pub(crate) earliest: i64,
+    /// The last moment at which it may still have been written.
     pub(crate) finish: i64,
 }
 
@@ -44,14 +46,15 @@ pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Rea
                 number: 0,
             },
             is_step: false,
-            reach: if sets[index].is_log() {
-                spans[index].reach
-            } else {
-                spans[index].finish_latest
+            reach: match (sets[index].is_log(), sets[index].clock.grain) {
+                (true, _) => spans[index].reach,
+                (false, Grain::Exact) => spans[index].over,
+                (false, Grain::Second) => spans[index].start_earliest,
             },
             bound: bound(&sets[index], &spans[index], false, false),
-            start: spans[index].start_latest,
-            finish: spans[index].finish_latest,
+            start: spans[index].begun,
+            earliest: spans[index].start_earliest,
+            finish: spans[index].last,
         })
         .collect();
     let mut by_branch: BTreeMap<BranchId, Vec<usize>> = BTreeMap::new();
@@ -67,9 +70,9 @@ pub(crate) fn read(sets: &[Set], spans: &[Span], branches: &Branches) -> Vec<Rea
 /// What is restored with the set is no newer than this. Where a log cannot be stopped in, its finish.
 fn bound(set: &Set, span: &Span, is_step: bool, crosses: bool) -> i64 {
     if !set.is_log() || set.is_bulk_logged || is_step {
-        span.finish_latest
+        span.over
     } else if crosses {
-        span.reach.max(span.start_latest)
+        span.reach.max(span.begun)
     } else {
         span.reach
     }
@@ -145,7 +148,7 @@ fn era_of_log(sets: &[Set], spans: &[Span], logs: &[usize], readings: &[Reading]
     }
     // Its last record later than its finish: the clock went back while it was written. Where it did so in a log beside it too, that is
     // the same event.
-    let is_step = spans[*log].reach > spans[*log].finish_latest;
+    let is_step = spans[*log].reach > spans[*log].last;
     let is_known = beside
         .iter()
         .any(|other| readings[*other].is_step && sets[*other].last > sets[*log].first);

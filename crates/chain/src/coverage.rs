@@ -33,7 +33,7 @@ pub struct Branch {
 pub struct TimeSpan {
     /// First restorable moment.
     pub from: Timestamp,
-    /// Last restorable moment; equal to `from` for a lone data backup.
+    /// Last restorable moment.
     pub to: Timestamp,
 }
 
@@ -46,8 +46,11 @@ pub struct Span {
     pub from: Lsn,
     /// The last one.
     pub to: Lsn,
-    /// The moments in it; none where the server's clock was turned back inside, so that only LSNs name a point.
+    /// The moments in it. None where only LSNs name a point: the server's clock was turned back inside, or nothing but a data backup
+    /// leads there, whose state is that of no known moment.
     pub times: Option<TimeSpan>,
+    /// Of a span without moments that a data backup makes: its state is that of some moment between these two.
+    pub within: Option<TimeSpan>,
 }
 
 /// Why nothing in a hole can be restored.
@@ -91,8 +94,9 @@ pub struct Hole {
 pub struct Coverage {
     /// The branches, by number.
     pub branches: Vec<Branch>,
-    /// By branch, then by LSN. Within a branch they do not overlap, but that a data backup whose finish no log serves is a point of its
-    /// own, with that moment, even inside a longer span. What a branch shares with its parent is listed with the parent.
+    /// By branch, then by LSN. Within a branch they do not overlap, but that a data backup that stands for moments which no log serves
+    /// is a point of its own, with those moments, even inside a longer span. What a branch shares with its parent is listed with the
+    /// parent.
     pub spans: Vec<Span>,
     /// By branch, then by LSN.
     pub holes: Vec<Hole>,

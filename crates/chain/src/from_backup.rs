@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use uuid::Uuid;
 
 use crate::grade::Grade;
-use crate::set::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Kind, Set, SetId};
+use crate::set::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grain, Kind, Set, SetId};
 
 /// No clock on Earth is further from UTC, in minutes.
 const OFFSET_MAX: i16 = 840;
@@ -172,6 +172,7 @@ fn clock(backup: &BackupSet) -> Result<Clock, Unplannable> {
     Ok(Clock {
         start,
         finish,
+        grain: Grain::Second,
         offset_minutes: offset.filter(|minutes| (-OFFSET_MAX..=OFFSET_MAX).contains(minutes)),
         last_restorable: None,
     })

@@ -103,7 +103,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::{Clock, Families, Fork, Grade, Kind, Target, Terms};
+    use crate::{Clock, Families, Fork, Grade, Grain, Kind, Target, Terms};
 
     fn set(id: u64, kind: Kind, first: u32, last: u32) -> Set {
         let at = |block| Lsn {
@@ -127,6 +127,7 @@ mod tests {
             clock: Clock {
                 start: taken,
                 finish: taken,
+                grain: Grain::Exact,
                 offset_minutes: Some(60),
                 last_restorable: None,
             },

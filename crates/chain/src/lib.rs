@@ -35,5 +35,5 @@ pub use from_backup::{Known, Unplannable};
 pub use grade::Grade;
 pub use ledger::Ledger;
 pub use plan::{Plan, Plans, Reason, Refusal, Restorable, Step, Stop};
-pub use set::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Kind, Set, SetId};
+pub use set::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grain, Kind, Set, SetId};
 pub use target::{Moment, Target, Terms};

@@ -57,6 +57,7 @@ fn piece(
         from,
         to,
         times: times.map(|(from, to)| TimeSpan { from, to }),
+        within: span.within,
     }
 }
 

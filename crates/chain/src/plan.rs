@@ -4,7 +4,7 @@ use bak::Lsn;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
-use crate::coverage::BranchId;
+use crate::coverage::{BranchId, TimeSpan};
 use crate::grade::Grade;
 use crate::set::{Kind, SetId};
 use crate::target::Moment;
@@ -78,6 +78,8 @@ pub struct Restorable {
     pub lsn: Option<Lsn>,
     /// Its moment, where it has one.
     pub at: Option<Timestamp>,
+    /// Where it has none: the moments between which its state was that of the database, where they are known.
+    pub within: Option<TimeSpan>,
 }
 
 /// Why there is no plan.

@@ -283,6 +283,7 @@ fn point(span: &crate::coverage::Span, at_end: bool) -> Restorable {
         branch: span.branch,
         lsn: Some(if at_end { span.to } else { span.from }),
         at: span.times.map(|times| if at_end { times.to } else { times.from }),
+        within: span.within,
     }
 }
 

@@ -53,6 +53,31 @@ pub struct Fork {
     pub origin: Option<ForkOrigin>,
 }
 
+/// How finely times are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Grain {
+    /// To the millisecond, and of what was read at its finish: a data backup told so holds what was committed up to then.
+    Exact,
+    /// Cut to whole seconds, as all dates in the header of a backup are: it happened then or less than a second later. In 43 backups
+    /// by real servers, idle otherwise, the checkpoint that begins them logs a time from 0.0 to 1.0 s after the start date, all of
+    /// that range alike: cut, and not rounded, or half of them would have been before it.
+    ///
+    /// A data backup told so stands for no moment: what it holds ends at some time between its start and the end of the second that
+    /// its finish names.
+    Second,
+}
+
+impl Grain {
+    /// By how much the true moment may be later at the most, in milliseconds.
+    #[must_use]
+    pub fn milliseconds(self) -> i64 {
+        match self {
+            Self::Exact => 0,
+            Self::Second => 1000,
+        }
+    }
+}
+
 /// The times of a set, on the clock of the server that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Clock {
@@ -60,6 +85,8 @@ pub struct Clock {
     pub start: DateTime,
     /// BackupFinishDate.
     pub finish: DateTime,
+    /// How finely these two are told.
+    pub grain: Grain,
     /// Minutes that the server's clock was ahead of UTC when the backup began; `None` where it was not recorded. From -840 to 840.
     pub offset_minutes: Option<i16>,
     /// `last_valid_restore_time` of `msdb.dbo.backupset` (2022 and later), where known: the time of the last record in a log.

@@ -15,7 +15,10 @@ use crate::ways::Ways;
 struct Addition {
     from: Lsn,
     to: Lsn,
+    /// The moments in it, both ends included. Where the last is before the first: none yet, but what follows goes on from the first.
     times: Option<(i64, i64)>,
+    /// Its state is that of some moment between these, where it has none of its own.
+    within: Option<(i64, i64)>,
 }
 
 /// What all usable sets together reach, by branch and LSN; and for each set whether a plan gets to its end.
@@ -38,20 +41,33 @@ pub(crate) fn reached(graph: &Graph<'_>, readings: &[Reading], usable: &[bool]) 
             from: set.last,
             to: set.last,
             times,
+            within: None,
         };
         if !set.is_log() {
-            let serves = (readings[index].bound, reaches[index]);
+            let reading = &readings[index];
+            let serves = Some((reading.bound, reaches[index])).filter(|(from, to)| from <= to);
             reached
                 .entry(graph.owner(index, set.last))
                 .or_default()
                 .points
-                .push(at_end(Some(serves)));
+                .push(Addition {
+                    within: Some((reading.earliest, reading.bound)),
+                    ..at_end(serves)
+                });
         } else if set.is_bulk_logged {
             reached.entry(branch).or_default().untimed.push(at_end(None));
         } else {
             let times = walk.times_in(index, &low);
+            let within = times
+                .filter(|(from, to)| to < from)
+                .map(|_| walk.written_within(index));
             for (owner, from, to) in graph.branches.owners(branch, walk.entry(index), set.last) {
-                let addition = Addition { from, to, times };
+                let addition = Addition {
+                    from,
+                    to,
+                    times,
+                    within,
+                };
                 let reached = reached.entry(owner).or_default();
                 if owner == branch {
                     reached.logs.push(addition);
@@ -59,6 +75,7 @@ pub(crate) fn reached(graph: &Graph<'_>, readings: &[Reading], usable: &[bool]) 
                     // What a fork's log tells of its parent's time is the parent's to tell.
                     reached.untimed.push(Addition {
                         times: None,
+                        within: None,
                         ..addition
                     });
                 }
@@ -166,14 +183,33 @@ impl Walk<'_> {
         if from <= reach {
             return Some((from, reach));
         }
-        // All of the log lies before the data backup below it was finished: only that very moment is served, by the data backup alone.
-        let befores = self
-            .graph
-            .before_log(log)
-            .filter(|before| self.ways[*before].is_some());
-        let mut data = befores.filter(|before| !self.graph.sets[*before].is_log());
-        data.any(|data| self.readings[data].bound == from)
-            .then_some((from, from))
+        // All of the log lies before the data backup below it was surely over. Where that stands for the moment by itself, this very
+        // moment is served; else none is, and the next log goes on from there.
+        let mut data = self
+            .data_below(log)
+            .filter(|data| self.readings[*data].bound == from);
+        let first = data.next()?;
+        let stands = std::iter::once(first)
+            .chain(data)
+            .any(|data| self.reaches[data] >= from);
+        Some((from, if stands { from } else { from.saturating_sub(1) }))
+    }
+
+    /// The data backups that lead into a log.
+    fn data_below(&self, log: usize) -> impl Iterator<Item = usize> + '_ {
+        let befores = self.graph.before_log(log);
+        befores.filter(|before| self.ways[*before].is_some() && !self.graph.sets[*before].is_log())
+    }
+
+    /// Between which moments a log and the data backups that lead into it were written.
+    fn written_within(&self, log: usize) -> (i64, i64) {
+        let reading = &self.readings[log];
+        let begun = self
+            .data_below(log)
+            .map(|data| self.readings[data].earliest)
+            .min();
+        let begun = begun.map_or(reading.earliest, |begun| begun.min(reading.earliest));
+        (begun, reading.finish.saturating_add(1))
     }
 }
 
@@ -198,13 +234,14 @@ impl Reached {
         }
         let mut alone: Vec<Addition> = Vec::new();
         for point in self.points {
+            // Without moments of its own it adds nothing where its LSN is reached already.
             let is_told = |span: &Addition| {
                 let around = span.from <= point.from && point.from <= span.to;
-                around
-                    && span
-                        .times
-                        .zip(point.times)
-                        .is_some_and(|(span, point)| span.0 <= point.0 && point.1 <= span.1)
+                let tells = |point: (i64, i64)| {
+                    let of_span = span.times;
+                    of_span.is_some_and(|span| span.0 <= point.0 && point.1 <= span.1)
+                };
+                around && point.times.is_none_or(tells)
             };
             if !spans.iter().chain(&alone).any(is_told) {
                 alone.push(point);
@@ -224,20 +261,25 @@ impl Reached {
 
 impl Addition {
     fn on(self, branch: BranchId) -> Span {
+        let span = |(from, to)| TimeSpan {
+            from: timestamp(from),
+            to: timestamp(to),
+        };
+        let times = self.times.filter(|(from, to)| from <= to);
         Span {
             branch,
             from: self.from,
             to: self.to,
-            times: self.times.map(|(from, to)| TimeSpan {
-                from: timestamp(from),
-                to: timestamp(to),
-            }),
+            times: times.map(span),
+            within: self.within.filter(|_| times.is_none()).map(span),
         }
     }
 
     fn touches_in_time(&self, other: &Self) -> bool {
+        // Where there are no moments yet, the first that there may be counts.
+        let last = |times: (i64, i64)| times.0.max(times.1);
         match (self.times, other.times) {
-            (Some(a), Some(b)) => b.0 <= a.1 && a.0 <= b.1,
+            (Some(a), Some(b)) => b.0 <= last(a) && a.0 <= last(b),
             (None, None) => true,
             _ => false,
         }
@@ -260,6 +302,10 @@ fn join(spans: &mut Vec<Addition>, next: Addition) {
             times: next
                 .times
                 .zip(last.times)
+                .map(|(a, b)| (a.0.min(b.0), a.1.max(b.1))),
+            within: next
+                .within
+                .zip(last.within)
                 .map(|(a, b)| (a.0.min(b.0), a.1.max(b.1))),
         };
     }

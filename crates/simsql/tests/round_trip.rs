@@ -5,9 +5,8 @@
 //! `BAC2_SIMSQL_FIRST=N` leaves out those below N, `BAC2_SIMSQL_SEED=N` runs one alone; a failure prints its seed and all its
 //! statements.
 //!
-//! What a target must give comes from the workload's own record. Two things are left open: what a data backup holds of the second
-//! it ended in, which its header does not tell, and whether a commit counts whose block an LSN of another line of history falls
-//! into.
+//! What a target must give comes from the workload's own record. One thing is left open: whether a commit counts whose block an LSN of
+//! another line of history falls into.
 #![allow(missing_docs, clippy::unwrap_used, clippy::type_complexity)]
 
 #[path = "round_trip/database.rs"]

@@ -4,7 +4,9 @@
 //! and no plan says why in `refusal`, with the nearest points that can be had.
 
 use bak::Lsn;
-use chain::{Coverage, Grade, Hole, Kind, Plan, Plans, Reason, Refusal, Restorable, Span, Step, Target};
+use chain::{
+    Coverage, Grade, Hole, Kind, Plan, Plans, Reason, Refusal, Restorable, Span, Step, Target, TimeSpan,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -63,6 +65,26 @@ pub(super) struct SpanAnswer {
     from_time: Option<String>,
     to_time: Option<String>,
     fork: u32,
+    /// Where there are no moments: between which two the state was that of the database, where that is known.
+    #[serde(flatten)]
+    taken: Option<TakenAnswer>,
+}
+
+/// Of what a data backup alone holds: it was taken between these moments, and nobody knows at which.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TakenAnswer {
+    taken_after: String,
+    taken_before: String,
+}
+
+impl TakenAnswer {
+    fn of(within: TimeSpan, face: &Clockface) -> Self {
+        Self {
+            taken_after: face.exact(within.from),
+            taken_before: face.exact(within.to),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -137,6 +159,8 @@ struct PointAnswer {
     fork: u32,
     /// What to type for it.
     option: String,
+    #[serde(flatten)]
+    taken: Option<TakenAnswer>,
 }
 
 /// What deleting files would cost.
@@ -218,6 +242,7 @@ impl SpanAnswer {
             from_time: span.times.map(|times| face.exact(times.from)),
             to_time: span.times.map(|times| face.exact(times.to)),
             fork: shown(span.branch),
+            taken: span.within.map(|within| TakenAnswer::of(within, face)),
         }
     }
 }
@@ -316,6 +341,7 @@ impl RefusalAnswer {
             time: point.at.map(|at| view.face.exact(at)),
             fork: shown(point.branch),
             option: option(target, point, view),
+            taken: point.within.map(|within| TakenAnswer::of(within, view.face)),
         };
         Self {
             reason: words::refusal(kin, refusal, view.face),

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use chain::{Coverage, Kind};
+use chain::{Coverage, Kind, Span};
 
 use super::aim::shown;
+use super::clockface::Clockface;
 use super::excerpt::{Part, excerpt};
 use super::library::Kin;
 use super::{Judged, loss, steps, timeline, words};
@@ -146,15 +147,7 @@ fn spans(one: &Judged, coverage: &Coverage, console: &Console) -> String {
                 continue;
             }
         };
-        let times = span.times.map(|times| {
-            let to = if times.from == times.to {
-                "that moment only".to_owned()
-            } else {
-                one.face.plain(times.to)
-            };
-            (one.face.plain(times.from), to)
-        });
-        let (from, to) = times.unwrap_or_else(|| ("by LSN only".to_owned(), String::new()));
+        let (from, to) = moments(span, &one.face);
         let mut row = vec![
             toned(Tone::Good, &from),
             toned(Tone::Good, &to),
@@ -168,6 +161,19 @@ fn spans(one: &Judged, coverage: &Coverage, console: &Console) -> String {
     }
     only_break(&mut rows, &[]);
     format!("\n  restorable\n{}", indented(&rows))
+}
+
+/// The moments of a span in two columns. What a data backup alone holds is the state of one that nobody knows.
+fn moments(span: &Span, face: &Clockface) -> (String, String) {
+    match (span.times, span.within) {
+        (Some(times), _) if times.from == times.to => (face.plain(times.from), "that moment only".to_owned()),
+        (Some(times), _) => (face.plain(times.from), face.plain(times.to)),
+        (None, Some(within)) => (
+            format!("between {}", face.plain(within.from)),
+            format!("and {}", face.plain(within.to)),
+        ),
+        (None, None) => ("by LSN only".to_owned(), String::new()),
+    }
 }
 
 fn holes(one: &Judged, console: &Console) -> String {
@@ -254,15 +260,21 @@ fn lost(one: &Judged, loss: &loss::Loss, console: &Console) -> String {
     loss + &useless
 }
 
-/// How to get a plan, with a moment that can be had.
+/// How to get a plan, with a moment that can be had, or else a point.
 fn hint(judged: &[Judged]) -> String {
+    let database = if judged.len() > 1 { " --database NAME" } else { "" };
     let Some((one, times)) = judged
         .iter()
         .find_map(|one| Some((one, one.coverage.spans.iter().rev().find_map(|span| span.times)?)))
     else {
-        return String::new();
+        let newest = judged.iter().find_map(|one| one.coverage.spans.last());
+        return newest.map_or_else(String::new, |span| {
+            format!(
+                "\na plan for a point: the same with{database} --lsn {} (or --latest); --tsql prints its script\n",
+                span.to
+            )
+        });
     };
-    let database = if judged.len() > 1 { " --database NAME" } else { "" };
     format!(
         "\na plan for a moment: the same with{database} --at {} (or --latest); --tsql prints its script\n",
         one.face.exact(times.to)

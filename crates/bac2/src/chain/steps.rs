@@ -41,7 +41,11 @@ pub(super) fn plan(one: &Judged, aimed: &Aimed, console: &Console) -> String {
             for (side, point) in [("before", refusal.before), ("after", refusal.after)] {
                 if let Some(point) = point {
                     let option = answer::option(&aimed.target, &point, &one.view());
-                    writeln!(out, "  the nearest point {side} it: {option}").expect("a string grows");
+                    let taken = point.within.map_or_else(String::new, |within| {
+                        let (after, before) = (one.face.plain(within.from), one.face.plain(within.to));
+                        format!(" (what a backup holds that was taken between {after} and {before})")
+                    });
+                    writeln!(out, "  the nearest point {side} it: {option}{taken}").expect("a string grows");
                 }
             }
             out

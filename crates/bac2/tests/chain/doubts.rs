@@ -39,7 +39,8 @@ fn a_missing_log_is_a_hole_and_the_nearest_points_can_be_had() {
         assert_eq!(there.code, Some(0), "{option}: {}", there.complaint);
     }
     assert_eq!(database["refusal"]["before"]["time"], "2026-03-15T02:15:00+01:00");
-    assert_eq!(database["refusal"]["after"]["time"], "2026-03-15T02:40:00+01:00");
+    // Headers have whole seconds: the full may have ended at any moment of 02:40:00.
+    assert_eq!(database["refusal"]["after"]["time"], "2026-03-15T02:40:01+01:00");
     for (moment, code) in [
         ("2026-03-15T01:00:00", "[BeforeFirstRestorable]"),
         ("2026-03-15T09:00:00", "[AfterLastRestorable]"),
@@ -49,6 +50,39 @@ fn a_missing_log_is_a_hole_and_the_nearest_points_can_be_had() {
         assert!(refused.complaint.contains(code), "{}", refused.complaint);
         assert!(refused.complaint.contains("next: "), "{}", refused.complaint);
     }
+}
+
+#[test]
+fn a_full_alone_is_a_point_between_two_moments_and_its_option_plans_it() {
+    let folder = TempDir::new().expect("a folder");
+    Story::of("Sales").write(&folder);
+    for log in ["log1.trn", "log2.trn", "log3.trn"] {
+        fs::remove_file(folder.path().join(log)).expect("it was there");
+    }
+    // It ended somewhere in 02:00:00, and what was committed in the rest of that second is not in it.
+    for (moment, side) in [
+        ("2026-03-15T02:00:00", "after"),
+        ("2026-03-15T02:00:01", "before"),
+        ("2026-03-15T12:00:00", "before"),
+    ] {
+        let ran = chain(&[".", "--at", moment], folder.path());
+        assert_eq!(ran.code, Some(1), "{moment}");
+        let database = ran.database();
+        let span = &database["coverage"][0];
+        assert_eq!((&span["fromTime"], &span["toTime"]), (&Value::Null, &Value::Null));
+        assert_eq!(span["takenBefore"], "2026-03-15T02:00:01+01:00");
+        let point = &database["refusal"][side];
+        assert_eq!(point["takenBefore"], "2026-03-15T02:00:01+01:00", "{moment}");
+        assert_eq!(point["option"], format!("--lsn {}", number(40, 110)), "{moment}");
+    }
+    for option in [&["--lsn", &number(40, 110)][..], &["--latest"]] {
+        let there = chain(&[&["."], option].concat(), folder.path());
+        assert_eq!(there.code, Some(0), "{option:?}: {}", there.complaint);
+        assert_eq!(files(&there.database()), ["full.bak"]);
+    }
+    let shown = chain(&[".", "-o", "table"], folder.path()).text;
+    assert!(shown.contains("and 2026-03-15 02:00:01 +01:00"), "{shown}");
+    assert!(shown.contains("--lsn") && shown.contains("--latest"), "{shown}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn coverage_and_plan_say_what_the_contract_says() {
     let span = &database["coverage"][0];
     assert_eq!(span["fromLsn"], number(40, 110).as_str());
     assert_eq!(span["toLsn"], number(40, 250).as_str());
-    assert_eq!(span["fromTime"], "2026-03-15T02:00:00+01:00");
+    assert_eq!(span["fromTime"], "2026-03-15T02:00:01+01:00");
     assert_eq!(span["toTime"], "2026-03-15T02:45:00+01:00");
     assert_eq!(files(&database), ["full.bak", "log1.trn", "log2.trn"]);
     let steps = &database["plan"]["steps"];

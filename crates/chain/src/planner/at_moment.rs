@@ -1,7 +1,8 @@
 //! Plans that end at a moment.
 //!
-//! A log serves a moment as the last step where it is stopped by STOPAT and everything before it is surely older; a lone data backup
-//! serves its finish, where no log does. The moment is looked for in each branch and era of its own.
+//! A log serves a moment as the last step where it is stopped by STOPAT and everything before it is surely older. A lone data backup
+//! serves one, where no log does, only if it is known that nothing happened between its finish and the moment: its header tells but
+//! a bracket of what it holds. The moment is looked for in each branch and era of its own.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Final, Found, Planner, point, refusal, whole_step};
 use crate::clocks::Era;
-use crate::coverage::{BranchId, Coverage, Hole};
+use crate::coverage::{BranchId, Coverage, Hole, TimeSpan};
 use crate::database::each;
 use crate::graph::Way;
 use crate::plan::{Plans, Reason, Refusal, Restorable, Stop};
@@ -343,6 +344,7 @@ impl Planner<'_> {
             branch,
             lsn: None,
             at: Some(at),
+            within: None,
         };
         (
             beside(*first).0.map(at).or(before),
@@ -382,16 +384,24 @@ fn why_not(
     }
 }
 
-/// The nearest restorable moments on both sides.
+/// The nearest restorable points on both sides. What a data backup alone holds counts as that of the latest moment it can be.
 fn nearest(
     coverage: &Coverage,
     wanted: impl Fn(BranchId, Lsn) -> bool,
     at: Timestamp,
 ) -> (Option<Restorable>, Option<Restorable>) {
     let spans = || coverage.spans.iter().filter(|span| wanted(span.branch, span.to));
-    let timed = || spans().filter_map(|span| Some((span, span.times?)));
+    let timed = || {
+        spans().filter_map(|span| {
+            let at_the_latest = span.within.map(|within| TimeSpan {
+                from: within.to,
+                ..within
+            });
+            Some((span, span.times.or(at_the_latest)?))
+        })
+    };
     let before = timed()
-        .filter(|(_, times)| times.to < at)
+        .filter(|(span, times)| times.to < at || span.times.is_none() && times.to == at)
         .max_by_key(|(_, times)| times.to);
     let after = timed()
         .filter(|(_, times)| times.from > at)

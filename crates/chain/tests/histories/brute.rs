@@ -5,7 +5,7 @@
 //! fingerprints. Nothing here is clever, so that it can be held against something that is.
 
 use bak::{LogAgreement, Lsn};
-use chain::{Grade, Kind, Set, SetId};
+use chain::{Grade, Grain, Kind, Set, SetId};
 use uuid::Uuid;
 
 use crate::world::{Made, World};
@@ -34,7 +34,7 @@ pub(crate) struct Way {
     pub(crate) cost: Cost,
     /// The moments that its last log serves, in milliseconds of UTC.
     pub(crate) moments: Option<(i64, i64)>,
-    /// The moment of a data backup at its end.
+    /// The moment of a data backup at its end, where its times are told exactly.
     pub(crate) nominal: Option<i64>,
     /// Before this moment nothing can be stopped at behind its end.
     low: i64,
@@ -139,11 +139,11 @@ impl<'w> Brute<'w> {
             fork: fork_at(&last.set, end),
             cost: self.cost(sets.iter().copied()),
             moments: None,
-            nominal: Some(last.finish),
-            low: last.finish,
+            nominal: Some(last.finish).filter(|_| last.set.clock.grain == Grain::Exact),
+            low: last.over(),
             upper: None,
-            before: (last.finish, None),
-            perhaps: self.quiet_after(last, end).map(|to| (last.finish, to)),
+            before: (last.over(), None),
+            perhaps: self.quiet_after(last, end).map(|to| (last.over(), to)),
         }
     }
 
@@ -224,9 +224,9 @@ impl<'w> Brute<'w> {
         if let Some(before) = way.upper.filter(|_| !crosses) {
             low = low.max(before);
         }
-        let from = if crosses { low.max(made.start) } else { low };
+        let from = if crosses { low.max(made.begun()) } else { low };
         // A last record behind its own finish was written before the clock went back.
-        let is_set_back = made.last_restorable.is_some_and(|at| made.finish < at);
+        let is_set_back = made.last_restorable.is_some_and(|at| made.last() < at);
         let went_back = is_set_back
             || !crosses && way.upper.is_some() && {
                 let before = &self.world.made[way.legs[way.legs.len() - 1].made];
@@ -239,7 +239,7 @@ impl<'w> Brute<'w> {
             .origin
             .is_some_and(|origin| set.first <= origin.point && origin.point < set.last);
         let bound = if crosses_at_all {
-            upper.max(made.start)
+            upper.max(made.begun())
         } else {
             upper
         };
@@ -251,7 +251,7 @@ impl<'w> Brute<'w> {
             moments: serves.then_some((from, upper)),
             nominal: None,
             low: if set.is_bulk_logged {
-                from.max(made.finish)
+                from.max(made.over())
             } else {
                 from
             },
@@ -280,7 +280,7 @@ impl<'w> Brute<'w> {
         (cut.low, cut.upper) = (whole.before.0, None);
         // A log that is cut can stop nowhere else, so that none before it may have to.
         for leg in &whole.legs[..whole.legs.len() - 1] {
-            cut.low = cut.low.max(self.world.made[leg.made].finish);
+            cut.low = cut.low.max(self.world.made[leg.made].over());
         }
         self.follows(&cut, cut.end, cut.fork, forked).then_some(cut)
     }

@@ -1,10 +1,11 @@
 //! Plays a random history of one database on its servers.
 //!
-//! Time is in milliseconds. Backups begin and end at whole seconds, as headers say them, and no record is committed at one: so that
-//! "up to and including this second" has one meaning. What a backup holds ends no later than its finish.
+//! Time is in milliseconds. In most histories backups begin and end at whole seconds and are told so exactly, and no record is committed
+//! at one: so that "up to and including this second" has one meaning. What a backup holds ends no later than its finish. In the others
+//! they begin and end at any time, and the planner is told the second, as headers do; truth stays what it is.
 
 use bak::{Lsn, RecoveryModel};
-use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Kind, Set, SetId};
+use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Grain, Kind, Set, SetId};
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
@@ -15,6 +16,8 @@ use crate::world::{
 };
 
 const SECOND: i64 = 1000;
+/// One history in so many tells its times cut to whole seconds.
+const CUT_EVERY: u64 = 3;
 /// Sets that are taken at most: brute force stays small.
 const SETS_MAX: usize = 11;
 
@@ -55,6 +58,8 @@ struct Moods {
     recorded: bool,
     fingerprints: u64,
     repeats_origin: bool,
+    /// Headers cut their times to whole seconds.
+    is_cut: bool,
 }
 
 struct Maker {
@@ -105,6 +110,11 @@ fn whole_second(milliseconds: i64) -> i64 {
     (milliseconds + SECOND - 1).div_euclid(SECOND) * SECOND
 }
 
+/// The second that a moment lies in.
+fn cut(milliseconds: i64) -> i64 {
+    milliseconds.div_euclid(SECOND) * SECOND
+}
+
 impl Maker {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
@@ -138,7 +148,11 @@ impl Maker {
             recorded: chance.percent(30),
             fingerprints: chance.pick(&[0, 60, 100, 100]),
             repeats_origin: chance.percent(70),
+            is_cut: seed.is_multiple_of(CUT_EVERY),
         };
+        if moods.is_cut {
+            features.add(Feature::Cut);
+        }
         let server = Server {
             line: 0,
             fork: Fork {
@@ -205,6 +219,13 @@ impl Maker {
             87..92 => self.restored(server),
             92..97 => self.snapshot(server),
             _ => self.step(server),
+        }
+    }
+
+    /// Where times are told exactly, backups begin and end on whole seconds.
+    fn reach_the_second(&mut self) {
+        if !self.moods.is_cut {
+            self.now = whole_second(self.now);
         }
     }
 
@@ -319,7 +340,7 @@ impl Maker {
 
     /// A full or a differential. Others go on while it runs.
     fn data(&mut self, server: usize, kind: Kind, is_copy_only: bool) {
-        self.now = whole_second(self.now);
+        self.reach_the_second();
         let start = self.now + self.servers[server].skew;
         let checkpoint = lsn(self.servers[server].next);
         self.write(server, false, false);
@@ -347,7 +368,7 @@ impl Maker {
         self.write(server, false, false);
         let to = self.world.lines[line].records.len();
         let last = lsn(self.servers[server].next);
-        self.now = whole_second(self.now);
+        self.reach_the_second();
         let is_full = kind == Kind::Full;
         self.world.features.add(match (is_full, is_copy_only) {
             (true, true) => Feature::CopyOnly,
@@ -381,7 +402,7 @@ impl Maker {
         let Some(first) = self.servers[server].log_start else {
             return;
         };
-        self.now = whole_second(self.now);
+        self.reach_the_second();
         let start = self.now + self.servers[server].skew;
         if self.chance.percent(20) {
             self.wait(2);
@@ -401,7 +422,7 @@ impl Maker {
             self.wait(1);
             self.write(server, true, false);
         }
-        self.now = whole_second(self.now);
+        self.reach_the_second();
         let is_copy_only = first < last && self.chance.percent(6);
         if is_copy_only {
             self.world.features.add(Feature::CopyOnlyLog);
@@ -429,6 +450,11 @@ impl Maker {
         let guid = self.identity();
         let home = self.servers[server].clone();
         let finish = self.now + home.skew;
+        let (start, finish, grain) = if self.moods.is_cut {
+            (cut(start), cut(finish), Grain::Second)
+        } else {
+            (start, finish, Grain::Exact)
+        };
         let held = &self.world.lines[home.line].records[from..to];
         let is_bulk_logged = kind == Kind::Log && held.iter().any(|record| record.is_bulk);
         let last_commit = held.iter().rev().find_map(|record| record.at);
@@ -459,6 +485,7 @@ impl Maker {
             clock: Clock {
                 start: civil(start + self.offset(start)),
                 finish: civil(finish + self.offset(finish)),
+                grain,
                 offset_minutes: i16::try_from(offset_minutes).ok(),
                 last_restorable: recorded.map(|at| civil(at.local)),
             },

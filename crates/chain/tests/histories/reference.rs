@@ -56,7 +56,7 @@ fn plan(trial: &Trial<'_>, ask: Ask, way: &Way, stop: Option<&Stop>) -> (Plan, V
             Ask::Universal(moment) if set.is_log() && !set.is_bulk_logged => {
                 let offset = i64::from(set.clock.offset_minutes.unwrap_or_default()) * 60_000;
                 // A log may hold records behind its start; and where one was stopped, so are those that follow.
-                may_hold_later |= is_last || world.made[leg.made].finish >= moment;
+                may_hold_later |= is_last || world.made[leg.made].last() >= moment;
                 may_hold_later.then(|| Stop::At(civil(moment + offset)))
             }
             _ => None,

@@ -43,7 +43,7 @@ pub(crate) fn moments(trial: &Trial<'_>) -> Vec<i64> {
             .into_iter()
             .flatten()
         {
-            all.extend([at - 1000, at - 1, at, at + 1, at + 60_000]);
+            all.extend([at - 1000, at - 1, at, at + 1, at + 999, at + 1000, at + 60_000]);
         }
     }
     all.into_iter().collect()

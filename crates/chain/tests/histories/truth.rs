@@ -1,7 +1,7 @@
 //! Whether a plan leads to what the database truly was.
 
 use bak::Lsn;
-use chain::{Plan, SetId, Stop};
+use chain::{Grain, Plan, SetId, Stop};
 use uuid::Uuid;
 
 use crate::engine::{Engine, after};
@@ -106,6 +106,8 @@ fn end_of(trial: &Trial<'_>, id: SetId) -> Option<Lsn> {
 /// that second.
 fn is_finish(trial: &Trial<'_>, ask: Ask, last: &Made) -> bool {
     match ask {
+        // Of what it holds by then its header says nothing.
+        _ if last.set.clock.grain == Grain::Second => false,
         Ask::Universal(at) => last.finish == at || !trial.world.has_plain_time,
         Ask::Local(at) => crate::world::from_civil(last.set.clock.finish) == at,
         _ => false,

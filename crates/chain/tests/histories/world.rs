@@ -85,10 +85,27 @@ pub(crate) struct Made {
     pub(crate) to: usize,
     /// For a differential, the backup it is relative to.
     pub(crate) base: Option<u32>,
-    /// Milliseconds of UTC on the server's clock.
+    /// Milliseconds of UTC on the server's clock, as they are told.
     pub(crate) start: i64,
     pub(crate) finish: i64,
     pub(crate) last_restorable: Option<i64>,
+}
+
+impl Made {
+    /// It had surely begun by then.
+    pub(crate) fn begun(&self) -> i64 {
+        self.start + self.set.clock.grain.milliseconds()
+    }
+
+    /// It was surely over by then.
+    pub(crate) fn over(&self) -> i64 {
+        self.finish + self.set.clock.grain.milliseconds()
+    }
+
+    /// The last millisecond that it may have been written in.
+    pub(crate) fn last(&self) -> i64 {
+        self.finish.max(self.over() - 1)
+    }
 }
 
 /// A history.
@@ -155,6 +172,7 @@ pub(crate) enum Feature {
     NoGuid,
     LastRestorable,
     NoFingerprint,
+    Cut,
 }
 
 /// A set of features.
@@ -162,7 +180,7 @@ pub(crate) enum Feature {
 pub(crate) struct Features(u32);
 
 impl Features {
-    pub(crate) const ALL: [Feature; 27] = [
+    pub(crate) const ALL: [Feature; 28] = [
         Feature::Full,
         Feature::CopyOnly,
         Feature::CopyOnlyLog,
@@ -190,6 +208,7 @@ impl Features {
         Feature::NoGuid,
         Feature::LastRestorable,
         Feature::NoFingerprint,
+        Feature::Cut,
     ];
 
     pub(crate) fn add(&mut self, feature: Feature) {

@@ -12,7 +12,8 @@
 //! `base=a` or `base=?105` (a base whose GUID the header lacks) or `base=!x@105` (a base that is not here), `fork=B from A at 150`
 //! (later just `fork=B`; with `silent` behind it, the header does not say where the fork came from), `stripes 2 missing 2`,
 //! `grade=disputed`, `bytes=500`, `restorable=10:14`, `began=100` (where the header says that the log chain began), `copy_of=a`
-//! (another copy of one backup), `log=x` (what its log blocks hold), `offset=+60` or `offset=?`.
+//! (another copy of one backup), `cut` (its times are cut to whole seconds, as a header's are), `log=x` (what its log blocks hold),
+//! `offset=+60` or `offset=?`.
 //!
 //! An LSN is a block number of virtual log file 1, or all three parts as `21:153:37`. A time is `10:15`, `10:15:30`, `3/10:15` (on
 //! the third of the month), or written out. Lines of other kinds: `day 2026-10-25` (the day that times are on, 2026-03-02 if not

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bak::{LogFingerprint, Lsn, RecoveryModel};
-use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Kind, Mark, Set, SetId, Terms};
+use chain::{
+    Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Grain, Kind, Mark, Set, SetId, Terms,
+};
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::{Offset, TimeZone};
@@ -171,6 +173,7 @@ impl Reader {
             clock: Clock {
                 start: at,
                 finish: at,
+                grain: Grain::Exact,
                 offset_minutes: self.offset,
                 last_restorable: None,
             },
@@ -200,6 +203,7 @@ impl Reader {
             (times_of, "") if times_of.starts_with('@') => {
                 (set.clock.start, set.clock.finish) = times(&times_of[1..], day);
             }
+            ("cut", "") => set.clock.grain = Grain::Second,
             ("bulk", "") => {
                 set.is_bulk_logged = true;
                 set.model = RecoveryModel::BulkLogged;

@@ -60,6 +60,9 @@ impl History {
         if let Some(at) = point.at {
             told.push_str(&format!(" @{}", self.told_moment(at)));
         }
+        if let Some(within) = point.within {
+            told.push_str(&format!(" {}", self.told_bracket(within)));
+        }
         told
     }
 
@@ -85,10 +88,11 @@ impl History {
 
     pub(super) fn told_spans(&self, coverage: &Coverage) -> String {
         join(coverage.spans.iter().map(|span| {
-            let times = match span.times {
-                None => "no time".into(),
-                Some(TimeSpan { from, to }) if from == to => format!("@{}", self.told_moment(from)),
-                Some(TimeSpan { from, to }) => {
+            let times = match (span.times, span.within) {
+                (None, None) => "no time".into(),
+                (None, Some(within)) => self.told_bracket(within),
+                (Some(TimeSpan { from, to }), _) if from == to => format!("@{}", self.told_moment(from)),
+                (Some(TimeSpan { from, to }), _) => {
                     format!("@{}-{}", self.told_moment(from), self.told_moment(to))
                 }
             };
@@ -158,6 +162,11 @@ impl History {
     pub(super) fn name(&self, id: SetId) -> String {
         let found = self.names.iter().find(|(_, named)| **named == id);
         found.map_or_else(|| format!("set {}", id.0), |(name, _)| name.clone())
+    }
+
+    fn told_bracket(&self, within: TimeSpan) -> String {
+        let (from, to) = (self.told_moment(within.from), self.told_moment(within.to));
+        format!("within {from}-{to}")
     }
 
     fn told_moment(&self, at: Timestamp) -> String {

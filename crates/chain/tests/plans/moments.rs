@@ -190,3 +190,113 @@ fn long_before_and_long_behind_are_too_early_and_too_late() {
         "no: too late; before A 140 @10:45; after none"
     );
 }
+
+/// As headers tell them: what began or ended within a second is told with the second's beginning.
+const CUT: &str = "
+    F full 100..110 @10:00-10:05 cut
+    L l1   100..120 @10:15-10:15:20 cut
+    L l2   120..130 @10:30-10:30:02 cut";
+
+#[test]
+fn a_data_backup_may_hold_all_of_the_second_that_it_finished_in() {
+    // Finished somewhere in 10:05:00: what was committed at 10:05:00.900 may be in it, and nothing of 10:05:01 is.
+    let h = history(CUT);
+    assert_eq!(h.spans(), "A: 110..130 @10:05:01-10:30");
+    for early in ["10:05", "10:05:00.500", "10:05:00.997"] {
+        assert_eq!(h.at(early), "no: too early; before none; after A 110 @10:05:01");
+    }
+    assert_eq!(h.at("10:05:01"), "full l1@10:05:01");
+}
+
+#[test]
+fn a_data_backup_alone_stands_for_no_moment_and_is_a_point() {
+    // What it holds ends at some moment from 10:00:00 to 10:05:01: whoever asks for one is told of the point.
+    let h = history(
+        "F a 100..110 @10:00-10:05 cut simple
+         F b 200..210 @12:00-12:05 cut simple",
+    );
+    assert_eq!(
+        h.spans(),
+        "A: 110..110 within 10:00-10:05:01; A: 210..210 within 12:00-12:05:01"
+    );
+    let (a, b) = ("A 110 within 10:00-10:05:01", "A 210 within 12:00-12:05:01");
+    for early in ["09:00", "10:00", "10:03", "10:05", "10:05:00.997"] {
+        assert_eq!(
+            h.at(early),
+            format!("no: too early; before none; after {a}"),
+            "{early}"
+        );
+    }
+    for between in ["10:05:01", "11:00", "12:05:00.500"] {
+        assert_eq!(
+            h.at(between),
+            format!("no: hole A: 110..210 switched to simple; before {a}; after {b}"),
+            "{between}"
+        );
+    }
+    assert_eq!(h.at("12:05:01"), format!("no: too late; before {b}; after none"));
+    assert_eq!(h.lsn("110"), "a");
+    assert_eq!(h.latest(), "b");
+}
+
+#[test]
+fn a_log_of_the_same_second_gives_a_data_backup_no_moment_and_the_next_does() {
+    let one = "F full 100..110 @10:00-10:05 cut
+         L l1   100..120 @10:05 cut";
+    // All that l1 is known to hold was committed before 10:05:00, and the full may hold more.
+    let h = history(one);
+    assert_eq!(h.spans(), "A: 110..120 within 10:00-10:05:01");
+    assert_eq!(
+        h.at("10:05"),
+        "no: too early; before none; after A 110 within 10:00-10:05:01"
+    );
+    assert_eq!(
+        h.at("10:30"),
+        "no: too late; before A 120 within 10:00-10:05:01; after none"
+    );
+    assert_eq!(h.latest(), "full l1");
+    let h = history(&format!("{one}\nL l2 120..130 @10:15 cut"));
+    assert_eq!(h.spans(), "A: 110..130 @10:05:01-10:15");
+    assert_eq!(
+        h.at("10:05:00.997"),
+        "no: too early; before none; after A 110 @10:05:01"
+    );
+    assert_eq!(h.at("10:05:01"), "full l1 l2@10:05:01");
+}
+
+#[test]
+fn nothing_in_the_log_behind_a_data_backup_gives_it_moments() {
+    let h = history(
+        "F full 100..110 @10:00-10:05 cut
+         L l1   110..110 @10:15 cut",
+    );
+    assert_eq!(h.spans(), "A: 110..110 @10:05:01-10:15");
+    assert_eq!(h.at("10:10"), "full");
+}
+
+#[test]
+fn a_moment_in_the_second_that_a_data_backup_ended_in_takes_an_earlier_one() {
+    let h = history(
+        "F a  100..110 @09:00-09:05 cut
+         L l1 100..150 @10:05 cut
+         F b  120..160 @10:00-10:05 cut
+         L l2 150..170 @10:15 cut",
+    );
+    assert_eq!(h.spans(), "A: 110..170 @09:05:01-10:15");
+    assert_eq!(h.at("10:05:00.500"), "a l1@10:05:00.5 l2@10:05:00.5");
+    assert_eq!(h.at("10:05:01"), "b l2@10:05:01");
+}
+
+#[test]
+fn a_log_may_go_on_to_the_end_of_the_second_that_it_finished_in() {
+    let h = history(CUT);
+    // Begun in 10:15:00, so that it holds all that was committed before; and up to when more, its finish tells: 10:15:20.999.
+    assert_eq!(h.at("10:15"), "full l1@10:15");
+    assert_eq!(h.at("10:15:20.997"), "full l1@10:15:20.997 l2@10:15:20.997");
+    assert_eq!(h.at("10:15:21"), "full l1 l2@10:15:21");
+    // The last second of all is not promised.
+    assert_eq!(
+        h.at("10:30:00.500"),
+        "no: too late; before A 130 @10:30; after none"
+    );
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bak::{BackupSet, Lsn, RecoveryModel, Report, Verifier};
-use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Kind, Known, Set, SetId};
+use chain::{Clock, DifferentialBase, Families, Fork, ForkOrigin, Grade, Grain, Kind, Known, Set, SetId};
 use jiff::civil::DateTime;
 use serde_json::Value;
 use uuid::Uuid;
@@ -160,6 +160,7 @@ impl Chain {
             clock: Clock {
                 start: time(&told["start"]),
                 finish: time(&told["finish"]),
+                grain: Grain::Second,
                 offset_minutes: Some(other_clock.map_or(self.ahead, |(_, ahead)| *ahead)),
                 last_restorable: None,
             },

@@ -30,7 +30,8 @@ fn double_diffing(h: &History) {
     assert_eq!(h.lsn("24:134:1"), "full diff2");
     assert_eq!(
         h.spans(),
-        "A: 24:109:1..24:109:1 @11:26:31; A: 24:132:1..24:132:1 @11:26:31; A: 24:134:1..24:134:1 @11:26:31"
+        "A: 24:109:1..24:109:1 within 11:26:31-11:26:32; A: 24:132:1..24:132:1 within 11:26:31-11:26:32; \
+         A: 24:134:1..24:134:1 within 11:26:31-11:26:32"
     );
     // The database was in the full model, and its logs are not here.
     assert_eq!(
@@ -39,7 +40,9 @@ fn double_diffing(h: &History) {
     );
     let told = h.lsn("24:120:1");
     assert!(
-        told.starts_with("no: hole A: 24:109:1..24:132:1 missing log; before A 24:109:1 @11:26:31"),
+        told.starts_with(
+            "no: hole A: 24:109:1..24:132:1 missing log; before A 24:109:1 within 11:26:31-11:26:32"
+        ),
         "{told}"
     );
     assert_eq!(h.without("full").spans(), "");
@@ -70,12 +73,22 @@ pub(crate) const SIMPLE_RECOVERY: Chain = Chain {
 // diff2   21:189:5  .. 21:192:1   10:40:32   of full
 fn simple_recovery(h: &History) {
     assert_eq!(h.latest(), "full diff2");
-    assert_eq!(h.at("10:30:32"), "full");
-    assert_eq!(h.at("10:35:32"), "full diff1");
-    assert_eq!(h.at("10:40:32"), "full diff2");
+    let [full, diff1, diff2] = [
+        "A 21:140:1 within 10:30:32-10:30:33",
+        "A 21:179:1 within 10:35:32-10:35:33",
+        "A 21:192:1 within 10:40:32-10:40:33",
+    ];
     assert_eq!(
         h.spans(),
-        "A: 21:140:1..21:140:1 @10:30:32; A: 21:179:1..21:179:1 @10:35:32; A: 21:192:1..21:192:1 @10:40:32"
+        "A: 21:140:1..21:140:1 within 10:30:32-10:30:33; A: 21:179:1..21:179:1 within 10:35:32-10:35:33; \
+         A: 21:192:1..21:192:1 within 10:40:32-10:40:33"
+    );
+    assert_eq!(h.lsn("21:140:1"), "full");
+    assert_eq!(h.lsn("21:179:1"), "full diff1");
+    // No data backup alone is the state of a moment.
+    assert_eq!(
+        h.at("10:30:32"),
+        format!("no: too early; before none; after {full}")
     );
     assert_eq!(
         h.holes(),
@@ -85,12 +98,12 @@ fn simple_recovery(h: &History) {
     let told = h.at("10:37:44");
     assert!(told.starts_with("no: hole A: 21:179:1..21:192:1"), "{told}");
     assert!(
-        told.ends_with("; before A 21:179:1 @10:35:32; after A 21:192:1 @10:40:32"),
+        told.ends_with(&format!("; before {diff1}; after {diff2}")),
         "{told}"
     );
     assert_eq!(
         h.at("10:40:33"),
-        "no: too late; before A 21:192:1 @10:40:32; after none"
+        format!("no: too late; before {diff2}; after none")
     );
 }
 
@@ -174,23 +187,25 @@ pub(crate) const DB2: Chain = Chain {
 // diff   22:349:34 .. 22:364:1   04:18:19   of full
 fn db2(h: &History) {
     assert_eq!(h.latest(), "full diff");
-    assert_eq!(
-        h.at("04:17:38"),
-        "no: too early; before none; after A 22:342:1 @04:17:39"
+    let (full, diff) = (
+        "A 22:342:1 within 04:17:38-04:17:40",
+        "A 22:364:1 within 04:18:19-04:18:20",
     );
-    assert_eq!(h.at("04:17:39"), "full");
-    assert_eq!(h.at("04:18:19"), "full diff");
+    assert_eq!(
+        h.at("04:17:39"),
+        format!("no: too early; before none; after {full}")
+    );
     assert_eq!(
         h.spans(),
-        "A: 22:342:1..22:342:1 @04:17:39; A: 22:364:1..22:364:1 @04:18:19"
+        "A: 22:342:1..22:342:1 within 04:17:38-04:17:40; A: 22:364:1..22:364:1 within 04:18:19-04:18:20"
     );
     assert_eq!(h.holes(), "A: 22:342:1..22:364:1 missing log");
     let told = h.at("04:18");
     assert!(
-        told.ends_with("; before A 22:342:1 @04:17:39; after A 22:364:1 @04:18:19"),
+        told.ends_with(&format!("; before {full}; after {diff}")),
         "{told}"
     );
-    assert_eq!(h.losing("diff"), "A: 22:364:1..22:364:1 @04:18:19");
+    assert_eq!(h.losing("diff"), "A: 22:364:1..22:364:1 within 04:18:19-04:18:20");
     assert_eq!(h.losing("full"), h.spans());
 }
 

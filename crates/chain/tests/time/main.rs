@@ -11,7 +11,7 @@ mod random;
 
 use bak::{Lsn, RecoveryModel};
 use chain::time::{NoLiteral, OffsetUnknown, Readings, Timeline, literal, sql_literal};
-use chain::{Clock, Families, Fork, Grade, Kind, Moment, Set, SetId};
+use chain::{Clock, Families, Fork, Grade, Grain, Kind, Moment, Set, SetId};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -52,6 +52,7 @@ fn set(kind: Kind, number: u64, start: &str, finish: &str, offset: Option<i16>) 
         clock: Clock {
             start: local(start),
             finish: local(finish),
+            grain: Grain::Exact,
             offset_minutes: offset,
             last_restorable: None,
         },

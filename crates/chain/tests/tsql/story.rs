@@ -3,7 +3,8 @@
 use bak::{Lsn, RecoveryModel};
 use chain::tsql::{Device, Options, Order, Source, Unwritable, script};
 use chain::{
-    BranchId, Clock, DifferentialBase, Families, Fork, Grade, Kind, Plan, Set, SetId, Step, Stop, Target,
+    BranchId, Clock, DifferentialBase, Families, Fork, Grade, Grain, Kind, Plan, Set, SetId, Step, Stop,
+    Target,
 };
 use jiff::civil::{DateTime, date};
 use uuid::Uuid;
@@ -127,6 +128,7 @@ fn set(number: u32, kind: Kind) -> Set {
         clock: Clock {
             start: at(10, 0, 0, 0),
             finish: at(10, 1, 0, 0),
+            grain: Grain::Exact,
             offset_minutes: None,
             last_restorable: None,
         },

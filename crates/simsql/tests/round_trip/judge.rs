@@ -9,10 +9,6 @@ use crate::library::{Library, Shelf, report};
 use crate::story::Story;
 use crate::workload::State;
 
-/// A header tells the second in which a backup ended, not the part of it: what a backup of data holds of that second is unknown
-/// (microseconds).
-const SECOND: i64 = 1_000_000;
-
 /// How many targets were asked for, and how many were restored and found right.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -200,13 +196,7 @@ fn expected(
                 Aim::Universal(time) => Moment(time.as_microsecond()),
                 Aim::Local(time) => on_clock(story, *time),
             };
-            let (sure, possible) = history.at(line, moment);
-            let finish = data_finish(story, shelf, plan);
-            if finish.0 <= moment.0 && moment.0 < finish.0 + SECOND {
-                (sure, history.at(line, Moment(finish.0 + SECOND)).1)
-            } else {
-                (sure, possible)
-            }
+            history.at(line, moment)
         }
         Target::BeforeLsn(lsn) => {
             let count = history.before(line, *lsn);
@@ -242,13 +232,6 @@ fn on_clock(story: &Story, time: jiff::civil::DateTime) -> Moment {
     let minutes = simsql::world::Clock::offset_minutes(clock.as_ref(), story.place.now());
     let offset = Offset::from_seconds(i32::from(minutes) * 60).unwrap();
     Moment(offset.to_timestamp(time).unwrap().as_microsecond())
-}
-
-/// When the last backup of data in a plan ended, by its header.
-fn data_finish(story: &Story, shelf: &Shelf, plan: &Plan) -> Moment {
-    let data = plan.steps.iter().rev().map(|step| &shelf.held(step.set).set);
-    let data = data.into_iter().find(|set| !set.is_log());
-    on_clock(story, data.expect("a plan begins with data").clock.finish)
 }
 
 fn difference(expected: &State, found: &State) -> String {
