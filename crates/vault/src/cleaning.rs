@@ -21,6 +21,7 @@ use std::time::Duration;
 use azblob::names::ContainerName;
 use catalog::record::Container;
 use faults::{Code, Fault};
+use futures::future::{Either, select};
 
 use crate::vault::{LOOK_EVERY, Vault};
 
@@ -30,16 +31,25 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often every recovery point is held against its blobs.
 const COMPARE_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
+/// For how long a start waits until catalog and store agree. A crash leaves at most a few records without points, whose jobs make
+/// them by themselves; it is a catalog from an older copy that lacks many.
+const RECONCILE_MAX: Duration = Duration::from_secs(60);
+
 /// Blobs, records or rows that one step takes up.
 const PAGE: usize = 500;
 
 impl Vault {
     /// Makes catalog and store agree after a start: what the store has a record of is a recovery point, before a schedule looks
-    /// for the newest one. The other way, points whose blobs are gone, is the first sweep's, since it may take long and nothing
-    /// waits for it.
+    /// for the newest one. Schedules wait for that no longer than [`RECONCILE_MAX`]: 2,000 databases with logs for 15 days have
+    /// 2.9 million records, and the first sweep begins with the same. The other way, points whose blobs are gone, is the sweep's
+    /// alone.
     pub(crate) async fn reconcile(&self) {
-        // A store or a catalog that fails now is met again by the first sweep, which begins with the same.
-        let _ = self.adopt_records().await;
+        let adopting = Box::pin(self.adopt_records());
+        let enough = self.world.clock.sleep(RECONCILE_MAX);
+        match select(adopting, enough).await {
+            // A store or a catalog that fails now is met again by the first sweep.
+            Either::Left((_, _)) | Either::Right(((), _)) => {}
+        }
     }
 
     /// Finds and removes blobs of interrupted backups, and what is too old to be of use, for ever.
@@ -75,4 +85,26 @@ fn name_of(container: &Container) -> Result<ContainerName, Fault> {
     ContainerName::new(container.name.clone()).map_err(|_| {
         Fault::new(Code::Bac2InternalError).because(&format!("{} is no name of a container", container.name))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::RECONCILE_MAX;
+    use crate::staged::{Stage, policy};
+
+    #[test]
+    fn a_start_does_not_wait_for_a_store_for_ever() {
+        let stage = Stage::new();
+        stage.run(async {
+            let vault = stage.vault().await;
+            // Its container is one whose records never come.
+            vault.add_item(policy("one")).await;
+            let before = vault.world.clock.uptime();
+            vault.reconcile().await;
+            assert_eq!(vault.world.clock.uptime() - before, RECONCILE_MAX);
+            assert!(RECONCILE_MAX <= Duration::from_secs(60), "schedules wait for it");
+        });
+    }
 }

@@ -17,7 +17,7 @@
 //! | `lostBlobs` | the recovery point is no more |
 //! | `setRecord` | the record can be read, or is no more |
 //! | `strangeBlobs` | a sweep finds none |
-//! | `restored`, `model`, `renamed`, `foreignBackup` | the vault's next full: the chain, and the name, are its own from there on |
+//! | `restored`, `putBack`, `model`, `renamed`, `foreignBackup` | the vault's next full: the chain, and the name, are its own from there on |
 //! | `recreated`, `moved` | protection of what the item stood for ends: it is not there to be backed up |
 //! | `foreignOwner` | the chain is taken over, or is nobody else's when a healing backup is wanted next |
 //! | `healingDisabled` | a healing backup may be taken, or a full was |

@@ -1,4 +1,5 @@
-//! A world for tests of what is not public: a catalog in memory and a clock that tests move; no instance answers, and no store.
+//! A world for tests of what is not public: a catalog in memory and a clock that tests move; no instance answers, and no store: it
+//! refuses, but for its records, for which who asks waits for ever.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -117,7 +118,7 @@ impl Shelf for Nothing {
         _: Option<&BlobName>,
         _: usize,
     ) -> Result<Vec<(BlobName, Vec<u8>)>, ShelfError> {
-        nothing()
+        std::future::pending().await
     }
     async fn space(&self) -> Result<Space, ShelfError> {
         nothing()

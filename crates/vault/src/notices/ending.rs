@@ -45,8 +45,13 @@ impl Vault {
             self.resolve_in(tx, &format!("foreignBackup/{}/{class}", item.id))
                 .await?;
         }
-        self.resolve_in(tx, &crate::healing::disabled_matter(item.id))
-            .await
+        for matter in [
+            format!("putBack/{}/full", item.id),
+            crate::healing::disabled_matter(item.id),
+        ] {
+            self.resolve_in(tx, &matter).await?;
+        }
+        Ok(())
     }
 
     /// All open matters of an item are over: nobody waits for its backups any more.

@@ -52,6 +52,7 @@ fn a_sound_backup_ends_what_it_puts_right_and_nothing_else() {
             format!("foreignBackup/{id}/log"),
             format!("healingDisabled/{id}"),
             format!("model/{}", item.database),
+            format!("putBack/{id}/full"),
             format!("renamed/{}", item.database),
             format!("restored/{}", item.database),
         ];
@@ -71,9 +72,9 @@ fn a_sound_backup_ends_what_it_puts_right_and_nothing_else() {
                 .unwrap();
             open(&vault).await
         };
-        assert_eq!(after(BackupKind::Log).await.len(), 10, "a log anchors nothing");
+        assert_eq!(after(BackupKind::Log).await.len(), 11, "a log anchors nothing");
         let left = after(BackupKind::Differential).await;
-        assert_eq!(left.len(), 8);
+        assert_eq!(left.len(), 9);
         assert!(!left.contains(&matters[0]) && !left.contains(&matters[2]));
         assert_eq!(after(BackupKind::Full).await, [stays]);
     });
