@@ -244,7 +244,7 @@ fn of_databases_that_are_not_there_a_bounded_number_of_sets_is_kept() {
         let id = vault.enrol("sql1").await;
         for line in 1..=2 {
             let historian = Historian {
-                rows: 6_000,
+                rows: 1_001,
                 line,
                 database: Uuid::from_u128(7),
             };
