@@ -8,6 +8,7 @@
 //! kill after 1048576 bytes to vault.example        the instance dies there, its lease stays; `kill` alone: now
 //! disk slow PATH 50ms                              every write below PATH takes longer
 //! disk fail PATH 1117                              every write below PATH fails with this error of the operating system
+//! disk unreadable PATH 1117                        every read below PATH fails with this error of the operating system
 //! disk full PATH                                   whatever grows below PATH fails with 112
 //! disk well PATH
 //! log full DATABASE / log well DATABASE            there is no room for its log to grow

@@ -106,6 +106,38 @@ fn a_failing_disk_fails_with_its_own_number() {
 }
 
 #[test]
+fn a_disk_that_cannot_be_read_fails_what_reads_it_and_nothing_is_lost() {
+    let mut place = Place::new();
+    // Nothing of it is in memory then.
+    place.ok("ALTER DATABASE Shop SET OFFLINE");
+    place.ok("ALTER DATABASE Shop SET ONLINE");
+    place.fault("disk unreadable /sql/data/Shop 1117");
+    let transcript = place.run("SELECT COUNT(*) FROM Shop.dbo.t");
+    let first = transcript.errors().next().unwrap();
+    assert_eq!((first.number, first.class), (823, 24));
+    assert!(
+        first.text.contains("error 1117") && first.text.contains("/sql/data/Shop"),
+        "{}",
+        first.text
+    );
+    // An error of that class ends its session.
+    place.session = place.instance.attach("sa").unwrap();
+    place.fault("disk well /sql/data/Shop");
+    place.ok("BACKUP DATABASE Shop TO DISK = '/sql/backup/read.bak'");
+    // Its maps are in memory now, and what they map is read from the disk by every backup.
+    place.fault("disk unreadable /sql/data/Shop 1117");
+    let backup = place.run("BACKUP DATABASE Shop TO DISK = '/sql/backup/unread.bak'");
+    let numbers: Vec<i32> = backup.errors().map(|message| message.number).collect();
+    assert_eq!(numbers, [3203, 3013], "{backup:?}");
+    place.fault("disk well /sql/data/Shop");
+    assert_eq!(place.value("SELECT COUNT(*) FROM Shop.dbo.t"), Value::Integer(3));
+    place.fault("disk unreadable /sql/backup 23");
+    let verified = place.run("RESTORE VERIFYONLY FROM DISK = '/sql/backup/read.bak'");
+    let numbers: Vec<i32> = verified.errors().map(|message| message.number).collect();
+    assert_eq!(numbers, [3203, 3013], "{verified:?}");
+}
+
+#[test]
 fn a_slow_disk_makes_statements_longer() {
     let mut place = Place::new();
     let before = place.memory.clock.uptime();

@@ -261,6 +261,33 @@ fn a_database_in_standby_comes_online_again() {
 }
 
 #[test]
+fn the_undo_file_of_another_database_is_not_written_over() {
+    let mut bench = shop();
+    copy_of(&mut bench, "full.bak");
+    let mut standby = end("Copy");
+    standby.options.standby = Some(word(UNDO));
+    bench.does(&standby);
+    let mut other = restore(RestoreWhat::Database, "Other", "full.bak");
+    for (logical, extension) in [("Shop", "mdf"), ("Shop_log", "ldf")] {
+        let path = format!("/sim/data/other.{extension}");
+        other.options.moves.push((word(logical), word(&path)));
+    }
+    bench.does(&other);
+    let mut stands_by = end("Other");
+    // However it is written.
+    for path in [UNDO, "/sim/./DATA/undo"] {
+        stands_by.options.standby = Some(word(path));
+        assert_eq!(bench.fails(&stands_by), [5123, 3013], "{path}");
+    }
+    stands_by.options.standby = Some(word("/sim/data/undo2"));
+    bench.does(&stands_by);
+    // Its own it may write anew, and goes on from it.
+    bench.does(&standby);
+    bench.does(&end("Copy"));
+    assert_eq!(bench.rows("Copy").len(), 20);
+}
+
+#[test]
 fn a_stop_before_the_end_of_a_copy_only_backup_is_too_early() {
     let mut bench = shop();
     let before = bench.time();

@@ -32,6 +32,10 @@ pub(super) async fn apply(instance: &Arc<Instance>, deed: &Deed) -> Result<(), F
             let error = crate::world::OsError::new(*number);
             switches.path(path, |path| path.error = Some(error));
         }
+        Deed::DiskUnreadable(path, number) => {
+            let error = crate::world::OsError::new(*number);
+            switches.path(path, |path| path.unreadable = Some(error));
+        }
         Deed::DiskWell(path) => switches.path(path, |path| *path = Default::default()),
         Deed::LogFull(database, is_full) => log_full(instance, database, *is_full)?,
         Deed::ClockJump(micros) => switches.jump(*micros),

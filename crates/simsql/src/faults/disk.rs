@@ -91,6 +91,7 @@ impl FaultyFile {
 
 impl DiskFile for FaultyFile {
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<(), OsError> {
+        self.switches.read(&self.path)?;
         self.inner.read_at(offset, bytes)
     }
 

@@ -24,6 +24,8 @@ pub enum Deed {
     DiskSlow(String, Duration),
     /// Writes below a path fail with an error of the operating system.
     DiskFail(String, i32),
+    /// Reads below a path fail with an error of the operating system.
+    DiskUnreadable(String, i32),
     /// All is well below a path.
     DiskWell(String),
     /// A database's log is full (true), or may grow again.
@@ -166,6 +168,7 @@ fn deed(words: &[&str]) -> Option<Deed> {
         ["kill", "after", bytes, "bytes", "to", host] => Deed::Kill(Some((bytes.parse().ok()?, own(host)))),
         ["disk", "slow", path, time] => Deed::DiskSlow(own(path), duration(time)?),
         ["disk", "fail", path, number] => Deed::DiskFail(own(path), number.parse().ok()?),
+        ["disk", "unreadable", path, number] => Deed::DiskUnreadable(own(path), number.parse().ok()?),
         ["disk", "full", path] => Deed::DiskFail(own(path), 112),
         ["disk", "well", path] => Deed::DiskWell(own(path)),
         ["log", "full", database] => Deed::LogFull(own(database), true),
@@ -335,6 +338,10 @@ mod tests {
                 login: "app login".to_owned(),
                 deny: true
             })
+        );
+        assert_eq!(
+            deed("disk unreadable /d 1117"),
+            Some(Deed::DiskUnreadable("/d".to_owned(), 1117))
         );
         assert_eq!(deed("clock jump -1h"), Some(Deed::ClockJump(-3_600_000_000)));
         for wrong in [

@@ -19,10 +19,14 @@ pub(super) struct HostTrouble {
     pub(super) kill_after: Option<u64>,
 }
 
-/// What happens to writes below a path.
+/// What happens to writes and reads below a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PathTrouble {
+    /// Every write fails so.
     pub(super) error: Option<OsError>,
+    /// Every read fails so.
+    pub(super) unreadable: Option<OsError>,
+    /// Every write takes longer.
     pub(super) slow: Duration,
 }
 
@@ -148,6 +152,11 @@ impl Switches {
         std::mem::take(&mut self.inner().owed)
     }
 
+    /// What becomes of a read below `path`.
+    pub(super) fn read(&self, path: &str) -> Result<(), OsError> {
+        unreadable(&self.inner(), path).map_or(Ok(()), Err)
+    }
+
     /// What becomes of a write below `path`: how long it takes longer, or its error.
     pub(super) fn write(&self, path: &str) -> Result<Duration, OsError> {
         let inner = self.inner();
@@ -167,6 +176,15 @@ impl Switches {
         }
         Ok(slow)
     }
+}
+
+/// The error of a read below `path`, where one is switched on.
+fn unreadable(inner: &Inner, path: &str) -> Option<OsError> {
+    let mut above = inner
+        .paths
+        .iter()
+        .filter(|(prefix, _)| path.starts_with(prefix.as_str()));
+    above.find_map(|(_, trouble)| trouble.unreadable.clone())
 }
 
 /// ERROR_WINHTTP_CONNECTION_ERROR.

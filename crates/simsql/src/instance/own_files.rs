@@ -19,6 +19,16 @@ impl Instance {
         undo_files.any(|known| is_same(known, path)) || self.keeps(&state, path)
     }
 
+    /// Whether a path is that of the undo file which another database than `name` stands by with.
+    pub(crate) fn undoes_another(state: &State, name: &str, path: &str) -> bool {
+        let others = state.databases.values();
+        let mut others = others.filter(|entry| !entry.name.eq_ignore_ascii_case(name));
+        others.any(|entry| {
+            let undo_file = entry.standby.as_deref();
+            undo_file.is_some_and(|known| is_same(known, path))
+        })
+    }
+
     /// Whether a path is that of a database's file or of the instance's own record, however it is written.
     pub(crate) fn keeps(&self, state: &State, path: &str) -> bool {
         let of_databases = state.databases.values().flat_map(|entry| {

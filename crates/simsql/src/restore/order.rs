@@ -75,14 +75,15 @@ impl Order {
         }
         let devices = statement.devices.iter().map(|name| device(session, name));
         let devices = devices.collect::<Result<_, _>>()?;
+        let database = optional(session, statement.database.as_ref())?.unwrap_or_default();
         Ok(Self {
             what: statement.what,
-            database: optional(session, statement.database.as_ref())?.unwrap_or_default(),
+            finish: finish(session, &database, options)?,
+            database,
             devices,
             credential: optional(session, options.credential.as_ref())?,
             position: position(session, options)?,
             moves: moves(session, options)?,
-            finish: finish(session, options)?,
             stop: stop(session, statement)?,
             replace: options.replace,
             restricted_user: options.restricted_user,
@@ -184,12 +185,18 @@ fn moves(session: &Session, options: &RestoreOptions) -> Result<Vec<(String, Str
     Ok(moves)
 }
 
-fn finish(session: &Session, options: &RestoreOptions) -> Result<Finish, Failure> {
+/// Whether the undo file of `database` would be written over a file that the instance has open: a database's, the undo file of another one
+/// in standby, which could never go on without it, or the instance's record.
+fn is_in_use(session: &Session, database: &str, path: &str) -> bool {
+    let state = session.instance.state();
+    session.instance.keeps(&state, path) || Instance::undoes_another(&state, database, path)
+}
+
+fn finish(session: &Session, database: &str, options: &RestoreOptions) -> Result<Finish, Failure> {
     Ok(match &options.standby {
         Some(word) => match text(session, word)? {
             path if path.is_empty() => return Err(Failure::new(3170, &[])),
-            // The undo file would be written over a database's file, or over the instance's record.
-            path if session.instance.keeps(&session.instance.state(), &path) => {
+            path if is_in_use(session, database, &path) => {
                 return Err(Failure::new(5123, &[&OsError::new(IN_USE), &path]));
             }
             path => Finish::Standby(path),
