@@ -9,6 +9,7 @@
 //! - [`Application`] tells which types of backup run for a database, [`rpo_target`] how old its newest moment may be.
 //! - [`Comparison`] tells what another policy would change, above all whether anything would be kept for a shorter time.
 
+mod as_text;
 pub mod calendar;
 pub mod compare;
 pub mod database;
