@@ -3,6 +3,9 @@
 //! A value carries what was on the wire and no more: times are on the clock of the server that sent them, and only
 //! `datetimeoffset` says how that clock stood to UTC. Deliberately absent: `xml`, `json`, `vector` and user types, which no
 //! catalog that is read here uses.
+//!
+//! The simulated server has types of the same shape, on purpose not these: one side reads a wire that the other writes, and what
+//! both shared, both would get wrong alike.
 
 use std::fmt;
 

@@ -137,7 +137,7 @@ impl Vault {
             .await?;
         let mut warnings = self.look_after_groups(&server, before).await?;
         warnings.extend(
-            self.look_after_certificates(&server, &looked.certificates)
+            self.look_after_certificates(&server, looked.certificates.as_deref().unwrap_or_default())
                 .await?,
         );
         warnings.extend(self.look_after_host(&server).await?);

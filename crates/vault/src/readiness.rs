@@ -38,8 +38,8 @@ pub(crate) struct Looked<'l> {
     pub(crate) rights: &'l mssql::facts::Rights,
     /// Its databases.
     pub(crate) databases: &'l [Seen],
-    /// Certificates that encrypt databases.
-    pub(crate) certificates: &'l [Certificate],
+    /// Certificates that encrypt databases; none where they cannot be seen.
+    pub(crate) certificates: Option<&'l [Certificate]>,
     /// Why its marker is not as it must be.
     pub(crate) marker: Option<&'l Fault>,
 }

@@ -58,6 +58,11 @@ pub fn script(
     line(format!(
         "GRANT {state} TO {login}; -- progress of backups, who blocks whom"
     ));
+    if build.major >= Build::V2022 {
+        line(format!(
+            "GRANT VIEW SERVER SECURITY STATE TO {login}; -- which certificates encrypt databases"
+        ));
+    }
     line(format!(
         "GRANT VIEW ANY DEFINITION TO {login}; -- files, certificates, availability groups"
     ));

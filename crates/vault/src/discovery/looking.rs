@@ -30,7 +30,8 @@ pub(crate) struct Looked {
     pub(crate) databases: Vec<Seen>,
     /// None where the login may not see them.
     pub(crate) groups: Option<Vec<GroupSeen>>,
-    pub(crate) certificates: Vec<Certificate>,
+    /// None where the login may not see them.
+    pub(crate) certificates: Option<Vec<Certificate>>,
 }
 
 impl Looked {
@@ -41,7 +42,7 @@ impl Looked {
             facts: &self.facts,
             rights: &self.rights,
             databases: &self.databases,
-            certificates: &self.certificates,
+            certificates: self.certificates.as_deref(),
             marker: self.identity.as_ref().err(),
         })
     }

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use catalog::record::Probe;
 use faults::{Code, Fault, Operation};
-use mssql::Session;
 use mssql::quoting::{Identifier, Literal};
+use mssql::{Build, Session};
 
-use super::{Looked, missed, passed, rows_or_none};
+use super::{Looked, login, missed, passed, rows_or_none};
+use crate::discovery::seen::build;
 use crate::registration::failed;
+
+/// The most databases that a probe names.
+const NAMED_MOST: usize = 20;
 
 const QUESTION: &str = "SELECT c.name, CONVERT(varchar(100), c.thumbprint, 2) AS thumbprint, c.pvt_key_last_backup_date AS backed_up,
  d.name AS database_name FROM master.sys.certificates AS c
@@ -28,13 +32,16 @@ pub(crate) struct Certificate {
     pub(crate) databases: Vec<String>,
 }
 
-/// Asks; nothing where the login may not see them.
+/// Asks; `None` where the login may not see them.
 ///
 /// # Errors
 /// The instance cannot be asked.
-pub(crate) async fn certificates(session: &mut Session, target: &str) -> Result<Vec<Certificate>, Fault> {
+pub(crate) async fn certificates(
+    session: &mut Session,
+    target: &str,
+) -> Result<Option<Vec<Certificate>>, Fault> {
     let Some(rows) = rows_or_none(session, target, QUESTION).await? else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let mut found: BTreeMap<String, Certificate> = BTreeMap::new();
     for row in rows.iter() {
@@ -59,11 +66,44 @@ pub(crate) async fn certificates(session: &mut Session, target: &str) -> Result<
         });
         one.databases.push(database);
     }
-    Ok(found.into_values().collect())
+    Ok(Some(found.into_values().collect()))
 }
 
 pub(super) fn probes(looked: &Looked<'_>) -> Vec<Probe> {
-    looked.certificates.iter().map(|one| probe(looked, one)).collect()
+    match looked.certificates {
+        Some(certificates) => certificates.iter().map(|one| probe(looked, one)).collect(),
+        None => untold(looked).into_iter().collect(),
+    }
+}
+
+/// What cannot be told is not well: databases are encrypted, and by what is not to be seen.
+fn untold(looked: &Looked<'_>) -> Option<Probe> {
+    let mut encrypted: Vec<&str> = looked
+        .databases
+        .iter()
+        .filter(|one| one.state.is_encrypted && !one.name.eq_ignore_ascii_case("tempdb"))
+        .map(|one| one.name.as_str())
+        .collect();
+    if encrypted.is_empty() {
+        return None;
+    }
+    let more = encrypted.len().saturating_sub(NAMED_MOST);
+    encrypted.truncate(NAMED_MOST);
+    let mut found = format!(
+        "the login may not see which certificates encrypt {}",
+        encrypted.join(", ")
+    );
+    if more > 0 {
+        found.push_str(&format!(" and {more} more"));
+    }
+    let right = if build(looked.facts).major >= Build::V2022 {
+        "VIEW SERVER SECURITY STATE"
+    } else {
+        "VIEW SERVER STATE"
+    };
+    let repair = format!("USE [master];\nGRANT {right} TO {};", login(looked));
+    let fault = Fault::new(Code::Bac2NotReady).at(looked.name).because(&found);
+    Some(missed("certificates", &found, Some(repair), fault))
 }
 
 fn probe(looked: &Looked<'_>, one: &Certificate) -> Probe {

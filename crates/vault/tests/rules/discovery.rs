@@ -266,6 +266,24 @@ fn instances_are_discovered_every_eight_hours_and_not_all_at_once() {
 }
 
 #[test]
+fn a_clock_that_showed_next_year_for_a_minute_does_not_end_discovery() {
+    let cluster = Cluster::new(28);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let vault = cluster.start_vault().await;
+        let id = vault.add_server(of(&server, "sql")).await.unwrap();
+        let year = 365 * 86_400_000_000;
+        cluster.clock.jump(year);
+        vault.start(&cluster, id).await;
+        cluster.clock.jump(-year);
+        cluster.sql(&server).make_database("Late").await;
+        cluster.pass(Duration::from_secs(9 * 3_600)).await;
+        assert!(only(&cluster, "Late").await.gone.is_none());
+        assert!(discovered(&cluster, id).await <= cluster.now());
+    });
+}
+
+#[test]
 fn a_faulty_instance_is_asked_again_and_clears_by_itself() {
     let cluster = Cluster::new(27);
     let server = cluster.server("sql1");

@@ -7,14 +7,27 @@ use mssql::statement::login::Account;
 use vault::registration::{NewLogin, Purpose};
 
 use super::registration::{Discovers, fault, of, policy, record};
-use crate::world::Cluster;
 use crate::world::door::Trouble;
+use crate::world::{Cluster, Sql};
 
 fn failed(probes: &[Probe]) -> Vec<(&str, Code)> {
     let missed = probes.iter().filter(|probe| !probe.passed);
     missed
         .map(|probe| (probe.name.as_str(), probe.fault.as_ref().unwrap().code()))
         .collect()
+}
+
+/// Encrypts a database by a certificate `tde` that nobody has backed up.
+async fn encrypt(sql: &Sql, name: &str) {
+    sql.go(
+        "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'p4ssW0rd!'; CREATE CERTIFICATE tde WITH SUBJECT = 'abc'",
+    )
+    .await;
+    sql.go(&format!(
+        "USE {name}; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER CERTIFICATE tde;
+         ALTER DATABASE {name} SET ENCRYPTION ON"
+    ))
+    .await;
 }
 
 #[test]
@@ -71,6 +84,7 @@ fn the_script_for_backups_gives_all_that_is_probed_and_not_more() {
             .await
             .unwrap();
         assert!(!script.contains("sysadmin"), "{script}");
+        encrypt(&sql, "Shop").await;
         sql.go(&script.replace("<put a strong password here>", "Correct-Horse-2"))
             .await;
         let change = vault::registration::ServerChange {
@@ -81,9 +95,25 @@ fn the_script_for_backups_gives_all_that_is_probed_and_not_more() {
             ..Default::default()
         };
         let changed = vault.reregister(id, change).await.unwrap();
+        // It sees the certificate that nobody has backed up; without that right it says that it cannot tell.
         assert_eq!(
             (failed(&changed.readiness), changed.state),
-            (Vec::new(), ServerState::Ready)
+            (
+                vec![("certificate tde", Code::Bac2CertificateNotBackedUp)],
+                ServerState::Ready
+            )
+        );
+        sql.go("REVOKE VIEW SERVER SECURITY STATE FROM bk").await;
+        vault.start(&cluster, id).await;
+        let blind = record(&cluster, id).await.readiness;
+        assert_eq!(failed(&blind), [("certificates", Code::Bac2NotReady)]);
+        let repair = blind.iter().find_map(|probe| probe.repair.as_deref()).unwrap();
+        sql.go(repair).await;
+        vault.start(&cluster, id).await;
+        let seeing = record(&cluster, id).await.readiness;
+        assert_eq!(
+            failed(&seeing),
+            [("certificate tde", Code::Bac2CertificateNotBackedUp)]
         );
         assert!(
             vault
@@ -102,13 +132,15 @@ fn clocks_that_differ_and_certificates_without_backup_are_warnings() {
         let vault = cluster.vault().await;
         let sql = cluster.sql(&server);
         sql.make_database("Shop").await;
-        sql.go("CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'p4ssW0rd!'; CREATE CERTIFICATE tde WITH SUBJECT = 'abc'").await;
-        sql.go("USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER CERTIFICATE tde; ALTER DATABASE Shop SET ENCRYPTION ON").await;
+        encrypt(&sql, "Shop").await;
         server.clock.set_offset(120);
         let id = vault.add_server(of(&server, "sql")).await.unwrap();
         let probes = record(&cluster, id).await.readiness;
         // Local time is no error of the clock.
-        assert_eq!(failed(&probes), [("certificate tde", Code::Bac2CertificateNotBackedUp)]);
+        assert_eq!(
+            failed(&probes),
+            [("certificate tde", Code::Bac2CertificateNotBackedUp)]
+        );
         let repair = probes.iter().find_map(|probe| probe.repair.as_deref()).unwrap();
         assert!(repair.contains("BACKUP CERTIFICATE [tde]"), "{repair}");
         let notices = cluster.notices().await;
