@@ -166,6 +166,6 @@ impl Shelf for StoreShelf {
     }
 
     async fn space(&self) -> Result<Space, ShelfError> {
-        self.call(|stored, store| stored.space(store)).await
+        self.call(Stored::space).await
     }
 }

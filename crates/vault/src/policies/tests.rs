@@ -89,25 +89,25 @@ type Change = (&'static str, BackupKind, fn(&mut schedule::Policy));
 fn a_slot_within_its_jitter_outlives_every_change() {
     let changes: [Change; 7] = [
         ("retention", BackupKind::Log, |rules| {
-            rules.log.as_mut().unwrap().retention = Days(20)
+            rules.log.as_mut().unwrap().retention = Days(20);
         }),
         ("a shorter jitter", BackupKind::Log, |rules| {
-            rules.running.jitter = Period::minutes(12)
+            rules.running.jitter = Period::minutes(12);
         }),
         ("no jitter", BackupKind::Log, |rules| {
-            rules.running.jitter = Period::default()
+            rules.running.jitter = Period::default();
         }),
         ("another interval", BackupKind::Log, |rules| {
-            rules.log.as_mut().unwrap().every = Period::minutes(20)
+            rules.log.as_mut().unwrap().every = Period::minutes(20);
         }),
         ("another offset", BackupKind::Log, |rules| {
-            rules.log.as_mut().unwrap().offset = Period::minutes(5)
+            rules.log.as_mut().unwrap().offset = Period::minutes(5);
         }),
         ("an earlier time", BackupKind::Full, |rules| {
             rules.full.schedule.times = vec![LocalTime::new(21, 30).unwrap()];
         }),
         ("a longer jitter", BackupKind::Full, |rules| {
-            rules.running.jitter = Period::minutes(60)
+            rules.running.jitter = Period::minutes(60);
         }),
     ];
     for (what, kind, change) in changes {

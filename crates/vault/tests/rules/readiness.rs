@@ -172,7 +172,7 @@ fn the_way_to_the_store_is_tried_before_the_first_backup_and_leaves_nothing() {
             cluster.door.trouble(|now| {
                 *now = Trouble::default();
                 change(now);
-            })
+            });
         };
         trouble(|door| door.is_down = true);
         let id = vault.add_server(of(&server, "sql")).await.unwrap();

@@ -78,7 +78,7 @@ impl Shelves {
 /// The verdict on a committed blob, which is made now where there is none.
 fn judge(store: &Store, path: &BlobPath, view: &BlobView) -> Result<(), StoreError> {
     if store.proof_state(path)?.is_none() {
-        let report = verify(store, path, view)?;
+        let report = verify(store, path)?;
         let proof = match report.foreign() {
             Some(_) => blobstore::Proof::default(),
             None => blobstore::Proof {
@@ -105,7 +105,7 @@ fn judge(store: &Store, path: &BlobPath, view: &BlobView) -> Result<(), StoreErr
     Ok(())
 }
 
-fn verify(store: &Store, path: &BlobPath, view: &BlobView) -> Result<Report, StoreError> {
+fn verify(store: &Store, path: &BlobPath) -> Result<Report, StoreError> {
     let reader = store.open_blob(path, &Permit::NONE)?;
     let mut verifier = Verifier::new();
     let mut at = 0;

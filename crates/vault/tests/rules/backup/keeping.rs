@@ -573,7 +573,7 @@ fn a_blob_that_a_connection_uses_waits_until_it_does_not() {
         // The instance's connections to the door idle on for a while.
         let seen = stand.blob(&name).await.unwrap();
         assert!(seen.lease.unwrap().connections > 0, "{seen:?}");
-        assert_eq!(work(&job).left, [name.clone()]);
+        assert_eq!(work(&job).left, std::slice::from_ref(&name));
         stand
             .cluster
             .door
