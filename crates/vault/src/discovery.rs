@@ -1,7 +1,8 @@
 //! Discovery: which databases an instance holds, and what became of those that were known.
 //!
 //! `seen` is what an instance answers, as records keep it; `compare` finds out what changed, and is pure; `applying` writes it
-//! down with all that follows; `looking` asks; `groups` looks after replicas; `due` says when.
+//! down with all that follows; `looking` asks; `groups` looks after replicas; `due` says when; `forgetting` removes what is
+//! gone for long.
 //!
 //! Invariants: an instance that is faulty is asked again by itself, ever more seldom; its state clears by itself; no other
 //! instance waits for it. A database that cannot be asked keeps what was known of it.
@@ -9,6 +10,7 @@
 mod applying;
 mod compare;
 mod due;
+mod forgetting;
 mod groups;
 mod looking;
 pub(crate) mod seen;
@@ -16,6 +18,7 @@ pub(crate) mod seen;
 use catalog::record::{Job, JobId, Server, ServerId, ServerState, Trigger, Work};
 use catalog::{Range, Slot};
 use faults::{Code, Fault};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::jobs::{Doing, Ending, Entered, NewJob};
 use crate::notices::About;
@@ -23,7 +26,10 @@ use crate::registration::{Identity, Purpose};
 use crate::vault::Vault;
 
 pub use applying::TEST_COPY_PREFIX;
-pub(crate) use due::first;
+pub(crate) use due::{first, next};
+
+/// After so long an instance that cannot be reached is told of as one: three of the usual rounds of discovery.
+const UNREACHED_LONG: SignedDuration = SignedDuration::from_hours(24);
 
 impl Vault {
     /// Lists the databases of an instance now, by a job; where one is open already, that is the one.
@@ -130,16 +136,17 @@ impl Vault {
             ..server.clone()
         };
         probes.extend(self.probe_store(&seen, &mut session).await?);
+        probes.extend(self.probe_restore_login(&seen).await);
         let prevented = crate::readiness::prevents(&probes);
         let before = &server.groups;
         let server = self
             .keep_look(server, &looked, probes, prevented.as_ref())
             .await?;
         let mut warnings = self.look_after_groups(&server, before).await?;
-        warnings.extend(
-            self.look_after_certificates(&server, looked.certificates.as_deref().unwrap_or_default())
-                .await?,
-        );
+        // Where they cannot be seen, nothing is said of those that were.
+        if let Some(certificates) = &looked.certificates {
+            warnings.extend(self.look_after_certificates(&server, certificates).await?);
+        }
         warnings.extend(self.look_after_host(&server).await?);
         if looked.rights.sysadmin || looked.rights.read_history {
             begin(doing.as_deref_mut(), "history").await?;
@@ -182,9 +189,24 @@ impl Vault {
             server: Some(server.id),
             ..About::default()
         };
-        self.raise(about, fault.clone()).await?;
+        self.raise(about, as_told(fault, &changed.record, now)).await?;
         self.look_after_host(&changed.record).await?;
         Ok(())
+    }
+}
+
+/// What people are told: an instance that is not reached for so long is no trouble of the moment.
+fn as_told(fault: &Fault, server: &Server, now: Timestamp) -> Fault {
+    match &server.state {
+        ServerState::Faulty { since, .. }
+            if fault.code() == Code::UserErrorOpeningSQLConnection
+                && now.duration_since(*since) >= UNREACHED_LONG =>
+        {
+            Fault::new(Code::WorkloadExtensionNotReachable)
+                .at(&server.name)
+                .because(&format!("not since {since}: {}", fault.happened()))
+        }
+        _ => fault.clone(),
     }
 }
 

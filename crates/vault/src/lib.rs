@@ -34,6 +34,7 @@ pub mod registration;
 pub mod scheduler;
 mod secrets;
 pub mod selection;
+pub mod settings;
 pub mod shelf;
 #[cfg(test)]
 mod staged;

@@ -91,6 +91,9 @@ impl Vault {
                 })
             })
             .await?;
+        if !comparison.concerns_items() {
+            self.carry_over(id, seen, version).await?;
+        }
         // The change stands. Where its items cannot all be reached now, the vault repairs it later.
         let reached = self.repair_policy(id).await.unwrap_or_default();
         Ok(PolicyChanged {

@@ -1,10 +1,12 @@
 //! Whether an instance is ready: what the vault needs, probed one by one, each with the T-SQL that mends it.
 //!
-//! `rights` is what the login may, `certificates` what encrypted databases hang on, `store` the way to the vault's door. A probe
+//! `rights` is what the login may, `certificates` what encrypted databases hang on, `store` the way to the vault's door,
+//! `restoring` the login for restores. A probe
 //! that fails and keeps the vault from working makes its instance faulty; the others are warnings, the way to the store too:
 //! each backup tries it anyway.
 
 mod certificates;
+mod restoring;
 mod rights;
 mod store;
 
@@ -55,6 +57,7 @@ impl Vault {
         let mut probes = looked.probes(&server.name);
         if looked.identity.is_ok() {
             probes.extend(self.probe_store(server, &mut session).await?);
+            probes.extend(self.probe_restore_login(server).await);
         }
         session.close().await;
         Ok(probes)
@@ -113,8 +116,8 @@ fn missed(name: &str, found: &str, repair: Option<String>, fault: Fault) -> Prob
 }
 
 /// The login as a name between brackets.
-fn login(looked: &Looked<'_>) -> Identifier {
-    Identifier::new(&looked.rights.login)
+fn login(rights: &mssql::facts::Rights) -> Identifier {
+    Identifier::new(&rights.login)
         .unwrap_or_else(|_| Identifier::new("login").expect("five letters are a name"))
 }
 

@@ -472,6 +472,18 @@ mod tests {
             };
             assert_eq!(code(&taken_over), None);
         }
+        let unknown = ForeignOwner {
+            is_unknown: true,
+            ..owner(true, true)
+        };
+        let codes = [Full, CopyOnlyFull, Differential, Log].map(|kind| {
+            code(&Case {
+                foreign: Some(&unknown),
+                ..plain(kind)
+            })
+        });
+        let waits = Some(Code::Bac2NotReady);
+        assert_eq!(codes, [None, None, waits, waits], "until somebody knows");
         let shipped = Case {
             is_log_shipped: true,
             ..plain(Log)

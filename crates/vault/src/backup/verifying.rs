@@ -88,7 +88,7 @@ impl Vault {
             devices,
             position: 1,
         };
-        let target = self.target(&ground.server, Purpose::Backup).await?;
+        let target = self.target(&ground.server, Purpose::Restore).await?;
         let clock = Stopwatch(self.world.clock.clone());
         let mut runner = Runner::open(self.world.connector.as_ref(), &target, &clock)
             .await

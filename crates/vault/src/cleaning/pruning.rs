@@ -20,6 +20,7 @@ impl Vault {
     /// # Errors
     /// The catalog cannot be read or written.
     pub(super) async fn prune(&self) -> Result<(), Fault> {
+        self.forget_gone().await?;
         let keeping = self.get::<VaultRecord>(self.id).await?.record.keeping;
         let before = days_before(self.now(), keeping.days);
         let range = Range::before(moment(before));

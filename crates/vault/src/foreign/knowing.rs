@@ -57,7 +57,18 @@ impl Vault {
             session.close().await;
             Ok::<(), Fault>(())
         };
-        Ok(read.await.err())
+        let Err(fault) = read.await else {
+            return Ok(None);
+        };
+        // As soon as it can be asked again, and not only at the next discovery by its time.
+        let now = self.now();
+        self.change::<Server, _>(server.id, |server| {
+            server.discovery_due = server.discovery_due.min(now);
+            Ok(())
+        })
+        .await?;
+        self.bell.ring();
+        Ok(Some(fault))
     }
 
     /// Who else owns the chain of a database; somebody, where the history could not be read.

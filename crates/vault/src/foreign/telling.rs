@@ -6,12 +6,12 @@ use catalog::keys::tuple;
 use catalog::record::{Database, DatabaseId, Foreign, ForeignId, Item, Point, Protection, Server};
 use catalog::{Query, Range, Scope, Slot, Transaction, all, delete, insert, page, scoped};
 use faults::{Code, Fault};
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use mssql::history::Set;
 
 use super::owner::{Class, describe};
 use super::{local, oldest};
+use crate::discovery::seen::civil;
 use crate::notices::About;
 use crate::records::{LIST_MAX, Trouble};
 use crate::vault::Vault;
@@ -79,13 +79,10 @@ impl Vault {
             if database.is_none() && is_elsewhere(set, server) {
                 continue;
             }
-            let Some(foreign) = self
-                .foreign(server, database, set)
-                .filter(|one| one.finished >= since)
-            else {
-                continue;
-            };
-            by_database.entry(database).or_default().push(foreign);
+            let foreign = self.foreign(server, database, set);
+            if foreign.finished >= since {
+                by_database.entry(database).or_default().push(foreign);
+            }
         }
         for group in by_database.values_mut() {
             newest_only(group);
@@ -141,10 +138,10 @@ impl Vault {
         Ok(())
     }
 
-    fn foreign(&self, server: &Server, database: Option<DatabaseId>, set: &Set) -> Option<Foreign> {
+    fn foreign(&self, server: &Server, database: Option<DatabaseId>, set: &Set) -> Foreign {
         let device = set.devices.first();
         let words = |text: Option<&String>| text.map_or_else(|| "?".to_owned(), |text| short(text));
-        Some(Foreign {
+        Foreign {
             id: ForeignId(self.world.chance.uuid()),
             server: server.id,
             database,
@@ -152,13 +149,13 @@ impl Vault {
             set: set.guid,
             kind: set.kind,
             is_copy_only: set.is_copy_only,
-            finished: civil(set.finished)?,
+            finished: civil(set.finished),
             first_lsn: set.first_lsn.map(|lsn| lsn.to_string()),
             last_lsn: set.last_lsn.map(|lsn| lsn.to_string()),
             user: words(set.user_name.as_ref()),
             device: words(device.and_then(|device| device.name.as_ref())),
             device_type: device.and_then(|device| device.kind).unwrap_or(0),
-        })
+        }
     }
 
     async fn keep_of(
@@ -299,10 +296,4 @@ fn newest_only(group: &mut Vec<Foreign>) {
 
 fn short(text: &str) -> String {
     text.chars().take(WORDS_MAX).collect()
-}
-
-/// The server's own time, of no zone.
-fn civil(time: mssql::value::DateTime) -> Option<DateTime> {
-    let at = Timestamp::from_millisecond(time.millis_since_1970()).ok()?;
-    Some(at.to_zoned(jiff::tz::TimeZone::UTC).datetime())
 }

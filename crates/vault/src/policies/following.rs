@@ -76,6 +76,32 @@ impl Vault {
         })
     }
 
+    /// Notes for the items of a policy's version that they follow the next one, which asks nothing else of them.
+    pub(super) async fn carry_over(&self, id: PolicyId, from: i64, to: i64) -> Result<(), Fault> {
+        let items = self
+            .list_readable::<Item>(Slot::C, Range::exactly(id.to_string()))
+            .await?;
+        let ids: Vec<ItemId> = items.iter().map(|item| item.record.id).collect();
+        for lot in ids.chunks(AT_ONCE) {
+            self.transact(move |tx| {
+                scoped(async move {
+                    for item in lot {
+                        let Some(mut found) = get::<Item>(tx, &self.key, &item.to_string()).await? else {
+                            continue;
+                        };
+                        if found.record.policy == id && found.record.policy_version == from {
+                            found.record.policy_version = to;
+                            update(tx, found).await?;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
     /// Queues the jobs of a lot; gives how many of them wait for the limit.
     async fn bring(&self, lot: &[Item], policy: PolicyId, before: usize) -> Result<usize, Fault> {
         self.transact(move |tx| {
@@ -152,13 +178,14 @@ impl Vault {
         item: ItemId,
         policy: PolicyId,
     ) -> Ending {
-        let told = &doing.told;
+        let (told, job) = (&doing.told, &doing.job);
         let done = self
             .transact(move |tx| {
                 scoped(async move {
                     if told.is_cancelled() {
                         return Ok(None);
                     }
+                    self.spend_late_in(tx, job).await?;
                     let policy = demand::<Policy>(tx, &self.key, &policy.to_string()).await?;
                     let mut item = demand::<Item>(tx, &self.key, &item.to_string()).await?;
                     self.bring_in(tx, &mut item.record, &policy).await?;

@@ -167,6 +167,40 @@ fn what_the_new_policy_does_not_take_is_owed_no_more() {
     });
 }
 
+/// A policy of another retention.
+fn other(name: &str) -> schedule::Policy {
+    let mut rules = policy(name);
+    rules.log.as_mut().unwrap().retention = Days(20);
+    rules
+}
+
+#[test]
+fn a_new_name_or_description_asks_nothing_of_items() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let (item, rules) = vault.add_item(policy("p")).await;
+        let mut told = policy("another name");
+        told.description = "for the shop".to_owned();
+        let changed = vault.change_policy(rules, 1, told).await.unwrap();
+        assert_eq!((changed.items, changed.put_off), (0, 0));
+        assert!(vault.inconsistent_items(rules).await.unwrap().is_empty());
+        assert_eq!(vault.item(item).await.policy_version, changed.version);
+        assert!(vault.all_jobs().await.is_empty() && vault.open_notices().await.is_empty());
+        // One that is behind already does not come by what it missed.
+        let behind = vault.change::<Item, _>(item, |item| {
+            item.policy_version = 0;
+            Ok(())
+        });
+        behind.await.unwrap();
+        let changed = vault
+            .change_policy(rules, changed.version, policy("p"))
+            .await
+            .unwrap();
+        assert_eq!(changed.items, 1);
+    });
+}
+
 #[test]
 fn more_than_a_day_allows_waits_for_the_next_and_a_user_is_refused() {
     let stage = Stage::new();
@@ -186,21 +220,24 @@ fn more_than_a_day_allows_waits_for_the_next_and_a_user_is_refused() {
             .await
             .unwrap();
         let scenario = async {
-            let changed = vault.change_policy(rules, 1, policy("q")).await.unwrap();
+            let changed = vault.change_policy(rules, 1, other("q")).await.unwrap();
             assert_eq!((changed.items, changed.put_off), (5, 2), "5 were protected today");
             let told = vault.open_notices().await;
             assert!(
                 told.iter()
                     .any(|notice| notice.fault.code() == Code::CloudDosAbsoluteLimitReachedWithRetry)
             );
-            let other = vault.add_database(server, "other", |_| ()).await;
-            let refused = vault.protect(other, rules).await.unwrap_err();
+            let late = vault.add_database(server, "late", |_| ()).await;
+            let refused = vault.protect(late, rules).await.unwrap_err();
             assert_eq!(refused.code(), Code::CloudDosAbsoluteLimitReached);
             stage.pass(600).await;
             assert_eq!(vault.inconsistent_items(rules).await.unwrap().len(), 2);
             stage.pass(86_400).await;
             assert!(vault.inconsistent_items(rules).await.unwrap().is_empty());
-            vault.protect(other, rules).await.unwrap();
+            vault.protect(late, rules).await.unwrap();
+            let spent = vault.get::<VaultRecord>(vault.id()).await.unwrap().record.spent;
+            let spent: u32 = spent.iter().map(|one| one.configurations).sum();
+            assert_eq!(spent, 3, "what was put off counts on the day on which it is done");
         };
         beside(scenario, vault.run_jobs()).await;
     });
@@ -222,7 +259,7 @@ fn an_item_gets_another_policy_and_only_what_nobody_follows_is_removed() {
         let stale = vault.change_item_policy(item, two, Some(99)).await.unwrap_err();
         assert_eq!(stale.code(), Code::Bac2VersionConflict);
         // What waits to follow the old one gives way.
-        vault.change_policy(one, 1, policy("one more")).await.unwrap();
+        vault.change_policy(one, 1, other("one more")).await.unwrap();
         let job = vault.change_item_policy(item, two, None).await.unwrap();
         beside(stage.pass(60), vault.run_jobs()).await;
         assert_eq!(vault.job(job).await.unwrap().state, JobState::Completed);

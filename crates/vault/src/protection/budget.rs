@@ -3,7 +3,7 @@
 //!
 //! What was done is counted by hour in the vault's record.
 
-use catalog::record::{Spent, Vault as VaultRecord};
+use catalog::record::{Job, Spent, Vault as VaultRecord};
 use catalog::{Transaction, demand, update};
 use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
@@ -80,6 +80,17 @@ impl Vault {
             put_off: wanted - now,
             a_day,
         })
+    }
+
+    /// Counts a configuration that was put off to this day, on this day.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written.
+    pub(crate) async fn spend_late_in(&self, tx: &mut dyn Transaction, job: &Job) -> Result<(), Trouble> {
+        if job.attempt == 1 && job.run_at.duration_since(job.created) >= DAY {
+            self.spend_in(tx, 1).await?;
+        }
+        Ok(())
     }
 
     /// One configuration that a user wants.

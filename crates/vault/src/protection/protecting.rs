@@ -50,7 +50,7 @@ impl Vault {
                 return crate::jobs::tried_again(doing, &fault, self.now()).unwrap_or(Ending::Failed(fault));
             }
         };
-        let (told, unread) = (&doing.told, unread.as_ref());
+        let (told, job, unread) = (&doing.told, &doing.job, unread.as_ref());
         let done = self
             .transact(move |tx| {
                 scoped(async move {
@@ -64,6 +64,7 @@ impl Vault {
                             return Ok(None);
                         }
                     }
+                    self.spend_late_in(tx, job).await?;
                     self.protect_in(tx, database, policy, unread).await.map(Some)
                 })
             })

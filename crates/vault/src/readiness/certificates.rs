@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use catalog::record::Probe;
 use faults::{Code, Fault, Operation};
+use mssql::Session;
 use mssql::quoting::{Identifier, Literal};
-use mssql::{Build, Session};
+use mssql::statement::login::security_state;
 
 use super::{Looked, login, missed, passed, rows_or_none};
 use crate::discovery::seen::build;
@@ -96,12 +97,8 @@ fn untold(looked: &Looked<'_>) -> Option<Probe> {
     if more > 0 {
         found.push_str(&format!(" and {more} more"));
     }
-    let right = if build(looked.facts).major >= Build::V2022 {
-        "VIEW SERVER SECURITY STATE"
-    } else {
-        "VIEW SERVER STATE"
-    };
-    let repair = format!("USE [master];\nGRANT {right} TO {};", login(looked));
+    let right = security_state(build(looked.facts));
+    let repair = format!("USE [master];\nGRANT {right} TO {};", login(looked.rights));
     let fault = Fault::new(Code::Bac2NotReady).at(looked.name).because(&found);
     Some(missed("certificates", &found, Some(repair), fault))
 }

@@ -2,9 +2,8 @@
 
 use catalog::record::Probe;
 use faults::{Code, Fault};
-use mssql::Build;
 use mssql::quoting::Identifier;
-use mssql::statement::login::sysadmin;
+use mssql::statement::login::{member, performance_state, sysadmin};
 
 use super::{Looked, login, missed, passed};
 use crate::discovery::seen::build;
@@ -28,11 +27,7 @@ pub(super) fn probes(looked: &Looked<'_>) -> Vec<Probe> {
             &format!("{} is a member of sysadmin", held.login),
         )];
     }
-    let state = if build(looked.facts).major >= Build::V2022 {
-        "VIEW SERVER PERFORMANCE STATE"
-    } else {
-        "VIEW SERVER STATE"
-    };
+    let state = performance_state(build(looked.facts));
     let rights = [
         Right {
             name: "credentials",
@@ -70,7 +65,11 @@ fn server_right(looked: &Looked<'_>, right: &Right) -> Probe {
         return passed(right.name, &format!("{} is granted", right.grant));
     }
     let found = format!("{} is not granted: {}", right.grant, right.why);
-    let repair = format!("USE [master];\nGRANT {} TO {};", right.grant, login(looked));
+    let repair = format!(
+        "USE [master];\nGRANT {} TO {};",
+        right.grant,
+        login(looked.rights)
+    );
     missed(right.name, &found, Some(repair), lacks(looked, &found))
 }
 
@@ -89,7 +88,7 @@ fn history(looked: &Looked<'_>) -> Probe {
     missed(
         "history",
         found,
-        Some(member(&login(looked), &msdb, "db_datareader")),
+        Some(member(&login(looked.rights), &msdb, "db_datareader")),
         lacks(looked, found),
     )
 }
@@ -110,7 +109,7 @@ fn backups(looked: &Looked<'_>) -> Probe {
         not.len(),
         looked.databases.len()
     );
-    let who = login(looked);
+    let who = login(looked.rights);
     let mut repair: Vec<String> = not
         .iter()
         .take(NAMED_MOST)
@@ -123,11 +122,4 @@ fn backups(looked: &Looked<'_>) -> Probe {
     repair.push(format!("-- or all rights: {}", sysadmin(&who)));
     let fault = Fault::new(Code::Bac2NotReady).at(looked.name).because(&found);
     missed("backups", &found, Some(repair.join("\n")), fault)
-}
-
-fn member(login: &Identifier, database: &Identifier, role: &str) -> String {
-    let name = login.literal();
-    format!(
-        "USE {database};\nIF USER_ID({name}) IS NULL CREATE USER {login} FOR LOGIN {login};\nALTER ROLE [{role}] ADD MEMBER {login};"
-    )
 }

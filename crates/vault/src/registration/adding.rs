@@ -330,8 +330,21 @@ pub(super) fn authentication(name: &str, login: &NewLogin) -> Result<Authenticat
             })
         }
         NewLogin::Windows => Ok(Authentication::Windows { service: None }),
-        NewLogin::Entra { .. } => Err(Fault::new(Code::Bac2AuthenticationUnavailable)
-            .at(name)
-            .because("tokens of Microsoft Entra ID")),
+        NewLogin::Entra {
+            client,
+            tenant,
+            secret,
+        } => {
+            if client.is_empty() || tenant.is_empty() {
+                return Err(Fault::new(Code::Bac2InputInvalid)
+                    .at(name)
+                    .because("a service principal has a client id and a tenant"));
+            }
+            Ok(Authentication::ServicePrincipal {
+                tenant: tenant.clone(),
+                client: client.clone(),
+                secret: secret.clone(),
+            })
+        }
     }
 }

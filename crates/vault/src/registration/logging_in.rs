@@ -41,12 +41,15 @@ impl Vault {
                 password: self.reveal(*password).await?,
             },
             Login::Windows => Authentication::Windows { service: None },
-            // The vault gets no token for a service principal by itself yet; the mode is refused when it is registered.
-            Login::Entra { .. } => {
-                return Err(Fault::new(Code::Bac2AuthenticationUnavailable)
-                    .at(&server.name)
-                    .because("tokens of Microsoft Entra ID"));
-            }
+            Login::Entra {
+                client,
+                tenant,
+                secret,
+            } => Authentication::ServicePrincipal {
+                tenant: tenant.clone(),
+                client: client.clone(),
+                secret: self.reveal(*secret).await?,
+            },
         };
         self.target_of(&server.name, &server.address, authentication, &server.trust)
     }

@@ -177,7 +177,8 @@ fn row(
     };
     let from_file = |name: &str| {
         let file = needed(name)?;
-        secret(&file).map_err(|why| wrong(name, &format!("{file}: {why}")))
+        // Not what stands there: it may be the secret itself, by mistake.
+        secret(&file).map_err(|why| wrong(name, &format!("the file that {name} names cannot be read: {why}")))
     };
     let login = match field("auth").to_lowercase().as_str() {
         "" | "sql" => NewLogin::Sql {

@@ -207,6 +207,10 @@ fn the_recovery_model_is_compared_where_it_can_be_told() {
         told(&one, vec![with(a.clone(), |one| one.state = state("SIMPLE"))]),
         ["1 model"]
     );
+    let bulk = vec![with(a.clone(), |one| one.state = state("BULK_LOGGED"))];
+    assert_eq!(told(&one, bulk), ["1 same"], "the log goes on");
+    let simple = [known(1, &with(a.clone(), |one| one.state = state("SIMPLE")))];
+    assert_eq!(told(&simple, vec![a.clone()]), ["1 model"]);
     assert_eq!(told(&one, vec![with(a, |one| one.state = state(""))]), ["1 same"]);
 }
 
