@@ -184,7 +184,7 @@ mod tests {
                 let rows = section
                     .lines()
                     .filter(|line| line.starts_with("| `") && !line.contains(other));
-                let told = rows
+                let told: std::collections::BTreeSet<String> = rows
                     .map(|line| line.split('`').nth(1).unwrap().to_owned())
                     .collect();
                 let script = script(&login, Account::Sql, purpose, build.parse().unwrap(), &shop);
