@@ -5,9 +5,19 @@
 //! - `slots`: every slot is one job or one report.
 //! - `sets`: nothing is called proved or accepted that is not; catalog and store agree.
 //! - `chains`: what is called a chain restores, and what broke was made whole.
+//! - `msdb`: no success of SQL Server is forgotten, and none is had twice.
+//! - `healing`: fulls that heal come one at a time on an instance, and once a day to a database.
+//! - `seats`: never more at once than is allowed.
+//! - `notices`: what is over is told no more.
+//! - `protection`: what is to be protected is, and what rests rests.
 
 mod chains;
+mod healing;
 mod jobs;
+mod msdb;
+mod notices;
+mod protection;
+mod seats;
 mod sets;
 mod slots;
 
@@ -36,6 +46,8 @@ pub(crate) struct Seen {
 pub(crate) struct Findings {
     pub(crate) wrong: Vec<String>,
     pub(crate) counted: BTreeMap<&'static str, u64>,
+    /// Notices that are open at the end, by their matter.
+    pub(crate) open: BTreeMap<String, u64>,
 }
 
 impl Findings {
@@ -47,6 +59,15 @@ impl Findings {
 
     pub(crate) fn count(&mut self, what: &'static str, number: u64) {
         *self.counted.entry(what).or_default() += number;
+    }
+
+    fn most(&mut self, what: &'static str, number: u64) {
+        let most = self.counted.entry(what).or_default();
+        *most = number.max(*most);
+    }
+
+    fn count_open(&mut self, matter: &str) {
+        *self.open.entry(matter.to_owned()).or_default() += 1;
     }
 }
 
@@ -84,6 +105,11 @@ pub(crate) async fn judge(actor: &Actor) -> Findings {
     slots::judge(actor, &seen, &mut findings);
     sets::judge(actor, &seen, &mut findings).await;
     chains::judge(actor, &seen, &mut findings).await;
+    msdb::judge(actor, &seen, &mut findings).await;
+    healing::judge(actor, &mut findings);
+    seats::judge(actor, &seen, &mut findings);
+    notices::judge(actor, &seen, &mut findings).await;
+    protection::judge(actor, &seen, &mut findings).await;
     secrets(actor, &mut findings);
     findings
 }

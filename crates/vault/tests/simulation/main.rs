@@ -10,6 +10,7 @@ mod world;
 
 mod actor;
 mod judge;
+mod step;
 mod story;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actor::Actor;
+use step::Step;
 
 /// Seeds that are played where nobody says how many.
 const SEEDS: u64 = 12;
@@ -26,6 +28,9 @@ struct Played {
     wrong: Vec<String>,
     done: BTreeMap<String, u32>,
     counted: BTreeMap<&'static str, u64>,
+    /// What events met, and which notices were open at the end.
+    met: BTreeMap<String, BTreeMap<Step, u32>>,
+    open: BTreeMap<String, u64>,
 }
 
 fn play(seed: u64, is_told: bool) -> Played {
@@ -38,6 +43,8 @@ fn play(seed: u64, is_told: bool) -> Played {
         wrong: findings.wrong,
         done: actor.truth.done,
         counted: findings.counted,
+        met: actor.truth.met,
+        open: findings.open,
     }
 }
 
@@ -61,7 +68,13 @@ fn play_all(seeds: &[u64], is_told: bool) -> BTreeMap<u64, Played> {
                             wrong: vec![format!("panicked: {}", told(panic.as_ref()))],
                             done: BTreeMap::new(),
                             counted: BTreeMap::new(),
+                            met: BTreeMap::new(),
+                            open: BTreeMap::new(),
                         });
+                    // At once, for whoever waits for many.
+                    for sentence in &one.wrong {
+                        println!("seed {seed}: {sentence}");
+                    }
                     played.lock().unwrap().insert(seed, one);
                 }
             });
@@ -122,26 +135,47 @@ fn a_vault_keeps_its_promises_whatever_happens() {
     if let [seed] = seeds[..] {
         println!("{:#?}", story::Story::of(seed));
     }
-    let (mut done, mut counted, mut failed) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-    for (seed, played) in play_all(&seeds, is_told) {
-        for (word, count) in played.done {
-            *done.entry(word).or_insert(0) += count;
-        }
-        for (word, count) in played.counted {
-            *counted.entry(word).or_insert(0) += count;
-        }
-        for sentence in &played.wrong {
-            println!("seed {seed}: {sentence}");
-        }
-        if !played.wrong.is_empty() {
-            failed.push(seed);
-        }
-    }
-    println!("done: {done:?}\nlooked at: {counted:?}");
+    let played = play_all(&seeds, is_told);
+    coverage(&played);
+    let failed = played.iter().filter(|(_, played)| !played.wrong.is_empty());
+    let failed: Vec<u64> = failed.map(|(seed, _)| *seed).collect();
     assert!(
         failed.is_empty(),
         "seeds that failed: {failed:?}; BAC2_VAULT_SEED=S plays one again"
     );
+}
+
+/// What happened, in all seeds together.
+fn coverage(played: &BTreeMap<u64, Played>) {
+    let (mut done, mut counted, mut open) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut met: BTreeMap<&str, BTreeMap<Step, u32>> = BTreeMap::new();
+    for played in played.values() {
+        for (word, count) in &played.done {
+            *done.entry(word.as_str()).or_insert(0) += count;
+        }
+        for (word, count) in &played.counted {
+            let all = counted.entry(*word).or_insert(0);
+            *all = if word.contains("most") {
+                *count.max(all)
+            } else {
+                *all + count
+            };
+        }
+        for (matter, count) in &played.open {
+            *open.entry(matter.as_str()).or_insert(0) += count;
+        }
+        for (word, steps) in &played.met {
+            for (step, count) in steps {
+                *met.entry(word).or_default().entry(*step).or_default() += count;
+            }
+        }
+    }
+    println!("done: {done:?}\nlooked at: {counted:?}\nopen notices: {open:?}");
+    println!("backup jobs that events met, by step {:?}:", Step::ALL);
+    for (word, steps) in met {
+        let counts = Step::ALL.map(|step| steps.get(&step).copied().unwrap_or(0));
+        println!("  {word:24} {counts:?}");
+    }
 }
 
 fn told(panic: &(dyn std::any::Any + Send)) -> String {

@@ -181,6 +181,19 @@ impl Cluster {
         }
     }
 
+    /// What a second vault is given: the same world, and a catalog of its own.
+    pub(crate) fn other_world(&self) -> World {
+        let catalog = MemoryStore::new(self.seed ^ 0x07E2);
+        World {
+            clock: Arc::clone(&self.clock) as Arc<_>,
+            chance: Dice::new(self.seed ^ uptime_of(&self.clock) ^ 0x07E3),
+            connector: Arc::clone(&self.network) as Arc<_>,
+            shelf: Arc::clone(&self.shelf) as Arc<_>,
+            catalog: Arc::new(catalog.open().expect("nobody has it")),
+            keyring: Arc::clone(&self.keyring),
+        }
+    }
+
     /// The open vault; it is made or opened where it is not.
     pub(crate) async fn vault(&self) -> Arc<Vault> {
         self.try_vault().await.unwrap()
@@ -227,6 +240,11 @@ impl Cluster {
     pub(crate) fn vault_runs(&self) -> bool {
         let run = self.process.lock().unwrap().run;
         run.is_some_and(|task| self.tasks.is_running(task))
+    }
+
+    /// Whether its process has it open, running or not.
+    pub(crate) fn is_vault_open(&self) -> bool {
+        self.process.lock().unwrap().vault.is_some()
     }
 
     /// The vault's process ends where it stands. Drop your own `Arc<Vault>` as well.
@@ -331,6 +349,10 @@ impl Cluster {
         assert!(is_done, "{job:#?}");
         job
     }
+}
+
+fn uptime_of(clock: &MachineClock) -> u64 {
+    u64::try_from(clock.uptime().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Runs scenarios.

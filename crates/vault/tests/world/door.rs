@@ -5,21 +5,22 @@
 //! commit), and of connections the door knows one for each instance and blob, which idles out.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use azblob::error::{ErrorCode, Refusal};
 use azblob::lease::{LeaseAction, LeaseId};
-use azblob::names::{AccountName, ContainerName};
+use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::request::{Address, BlobOperation, Operation, Request, Target};
 use azblob::response::{Stamp, success_status};
 use azblob::sas::{Presented, Token};
 use azblob::shared_key::{self, Secret};
 use azblob::time::UnixMillis;
 use blobstore::disk::simulated::{Crash, SimulatedDisk};
-use blobstore::{BlobPath, Options, Store, StoreError};
+use blobstore::disk::{Access, Disk as _};
+use blobstore::{BlobPath, Options, Permit, Store, StoreError};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use simsql::world::{OsError, Wire, WireError};
@@ -181,6 +182,41 @@ impl Door {
             container: container.clone(),
             blob: blob.clone(),
         }
+    }
+
+    /// Changes a byte of a blob's file, at so many thousandths of it, and lets somebody read the blob. False where it cannot be
+    /// read or found at all.
+    pub(crate) fn rot(&self, container: &str, blob: &str, place: u64) -> bool {
+        let Some(store) = self.store() else { return false };
+        let name = format!("\"name\":\"{blob}\"");
+        let found = files(&self.disk, &PathBuf::from("/data"))
+            .into_iter()
+            .find(|file| {
+                let mut birth = vec![0; 8192];
+                let opened = self.disk.open(file, Access::Read);
+                let read = opened.and_then(|opened| opened.read_at(&mut birth, 0));
+                read.is_ok() && String::from_utf8_lossy(&birth).contains(&name)
+            });
+        let Some(file) = found else { return false };
+        let length = self
+            .disk
+            .open(&file, Access::Read)
+            .and_then(|file| file.len())
+            .unwrap_or(0);
+        // Not the file's head: that is read again only when the store is opened.
+        let offset = (length / 4 + length / 2 * place / 1000).min(length.saturating_sub(1));
+        if self.disk.rot(&file, offset, 1).is_err() {
+            return false;
+        }
+        let (container, blob) = (
+            ContainerName::new(container).unwrap(),
+            BlobName::new(blob).unwrap(),
+        );
+        let Ok(reader) = store.open_blob(&self.path(&container, &blob), &Permit::NONE) else {
+            return false;
+        };
+        let mut bytes = vec![0; usize::try_from(reader.size()).unwrap()];
+        reader.read_at(0, &mut bytes).is_err()
     }
 
     /// Whether the verifier had its time for what was last changed then.
@@ -364,6 +400,19 @@ impl Wire for DoorWire {
         }
         Ok(response)
     }
+}
+
+/// All files below a directory.
+fn files(disk: &SimulatedDisk, directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in disk.list(directory).unwrap_or_default() {
+        let path = directory.join(&entry.name);
+        match entry.is_dir {
+            true => found.extend(files(disk, &path)),
+            false => found.push(path),
+        }
+    }
+    found
 }
 
 fn refused(refused: &deeds::Refused, is_head: bool, lines: &str) -> Response<Bytes> {

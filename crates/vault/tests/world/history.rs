@@ -2,12 +2,14 @@
 //! it.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use catalog::{
     Catalog, CatalogError, Info, Kind, NewRow, Query, Range, Row, RowPage, Scope, Slot, Transaction,
 };
+use futures::task::AtomicWaker;
 
 use super::time::MachineClock;
 
@@ -32,12 +34,16 @@ pub(crate) struct Write {
 
 /// All writes of jobs, notices and points, in the order of their commits.
 #[derive(Default)]
-pub(crate) struct History(Mutex<Vec<Write>>);
+pub(crate) struct History {
+    writes: Mutex<Vec<Write>>,
+    /// Of who waits for a write.
+    waits: AtomicWaker,
+}
 
 impl History {
     /// The writes of a kind.
     pub(crate) fn of(&self, kind: Kind) -> Vec<Write> {
-        let writes = self.0.lock().unwrap();
+        let writes = self.writes.lock().unwrap();
         writes
             .iter()
             .filter(|write| write.kind == kind)
@@ -47,7 +53,27 @@ impl History {
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.writes.lock().unwrap().len()
+    }
+
+    /// Waits for a write, committed from now on, of which `finds` makes something. One waits at a time.
+    pub(crate) async fn until<T>(&self, finds: impl Fn(&Write) -> Option<T>) -> T {
+        let mut from = self.len();
+        std::future::poll_fn(move |context| {
+            self.waits.register(context.waker());
+            let writes = self.writes.lock().unwrap();
+            let new = &writes[from..];
+            if let Some(found) = new.iter().filter(|write| write.is_sure).find_map(&finds) {
+                return Poll::Ready(found);
+            }
+            // What is not committed yet is looked at again.
+            from += new
+                .iter()
+                .take_while(|write| write.is_sure || write.version < 0)
+                .count();
+            Poll::Pending
+        })
+        .await
     }
 }
 
@@ -155,14 +181,14 @@ impl Transaction for Watching {
         let this = *self;
         let at = vault::world::Clock::uptime(&*this.clock);
         let (from, to) = {
-            let mut history = this.history.0.lock().unwrap();
+            let mut history = this.history.writes.lock().unwrap();
             let from = history.len();
             history.extend(this.writes.into_iter().map(|write| Write { at, ..write }));
             (from, history.len())
         };
         // Dropped from here on, the writes are there or not.
         let done = this.inner.commit().await;
-        let mut history = this.history.0.lock().unwrap();
+        let mut history = this.history.writes.lock().unwrap();
         match &done {
             Ok(()) => history[from..to]
                 .iter_mut()
@@ -170,6 +196,8 @@ impl Transaction for Watching {
             Err(CatalogError::CommitUnknown { .. }) => {}
             Err(_) => history[from..to].iter_mut().for_each(|write| write.version = -1),
         }
+        drop(history);
+        this.history.waits.wake();
         done
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::record::{Item, Point, Protection};
+use catalog::record::{Grade, Item, Point, Protection};
 use schedule::BackupKind;
 use simsql::instance::Version;
 use simsql::value::Value;
@@ -76,7 +76,8 @@ pub(super) async fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
         if item.protection != Protection::Protected || is_gone || is_recreated {
             continue;
         }
-        let points: Vec<&Point> = seen.points.iter().filter(|point| point.item == item.id).collect();
+        let of_item = seen.points.iter().filter(|point| point.item == item.id);
+        let points: Vec<&Point> = of_item.filter(|point| point.grade != Grade::Disputed).collect();
         let Some(chain) = newest(&points) else {
             findings
                 .wrong
@@ -95,13 +96,13 @@ fn is_fresh(actor: &Actor, item: &Item, seen: &Seen, chain: &Chain<'_>, findings
     let database = seen.databases.iter().find(|one| one.id == item.database);
     let is_simple = database.is_some_and(|one| one.state.recovery_model.eq_ignore_ascii_case("SIMPLE"));
     let stage = &actor.story.stage;
-    let wait = if is_simple && stage.differential_at.is_some() {
-        // Differentials on Thursdays and Saturdays, fulls on Fridays.
-        2 * 24 * 3600
-    } else if is_simple {
-        24 * 3600 + stage.jitter_minutes * 60 + 1800
-    } else {
-        (2 * stage.log_minutes + stage.jitter_minutes) * 60 + 600
+    let terms = stage.terms;
+    let wait = match (is_simple, stage.differential_at, stage.is_long) {
+        // Nothing from Saturday until the fulls of next week; in a short calm there is a full.
+        (true, Some(_), true) => 6 * 24 * 3600,
+        (true, Some(_), false) => (uptime(&actor.cluster) - actor.truth.calm_since).as_secs() as i64,
+        (true, None, _) => 24 * 3600 + terms.jitter_minutes * 60 + 1800,
+        (false, ..) => (2 * terms.log_minutes + terms.jitter_minutes) * 60 + 600,
     };
     // A log of a database that nobody wrote to ends where the one before it did.
     let end = &chain.newest().set.last_lsn;
@@ -174,7 +175,7 @@ fn within(actor: &Actor, item: &Item, seen: &Seen, chain: &Chain<'_>, rows: i64,
     let Some(((server, _), truth)) = of_name else {
         return;
     };
-    if actor.truth.rewound.contains(server) || actor.truth.vault_clock_jumped {
+    if actor.truth.rewound.contains(server) || actor.truth.vault_clock_wrong.is_some() {
         return;
     }
     let newest = chain.newest();

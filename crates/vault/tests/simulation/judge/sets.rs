@@ -73,9 +73,14 @@ fn bytes(actor: &Actor, point: &Point, paths: &[BlobPath], findings: &mut Findin
         });
         let mut bytes = vec![0; reader.size() as usize];
         if reader.read_at(0, &mut bytes).is_err() {
-            findings
-                .wrong
-                .push(format!("point {}: {path:?} cannot be read", point.id));
+            findings.count("rotten", 1);
+            findings.demand(point.grade == Grade::Disputed, || {
+                let grade = grade(point.grade);
+                format!(
+                    "point {} is called {grade}, and {path:?} cannot be read",
+                    point.id
+                )
+            });
             return;
         }
         size += bytes.len() as u64;
@@ -125,6 +130,17 @@ fn bytes(actor: &Actor, point: &Point, paths: &[BlobPath], findings: &mut Findin
 
 /// What the families of a set come to.
 fn together(reports: &[Report]) -> Verdict {
+    // A set is as sure as the stripe of which least is known.
+    let worst = |wanted: &[Verdict]| {
+        reports
+            .iter()
+            .map(|report| report.verdict)
+            .find(|one| wanted.contains(one))
+    };
+    if let Some(verdict) = worst(&[Verdict::Damaged, Verdict::Truncated]).or(worst(&[Verdict::CannotVerify]))
+    {
+        return verdict;
+    }
     let families: Vec<Family> = reports.iter().filter_map(Family::of).collect();
     match (reports, families.first()) {
         ([only], None) => only.verdict,
