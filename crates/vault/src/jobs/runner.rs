@@ -43,6 +43,25 @@ impl Deeds for Own {
 /// Jobs under way; each gives its seat back.
 type AtWork<'v> = FuturesUnordered<BoxFuture<'v, Seat>>;
 
+/// Waits for the runner's own work while the jobs go on. Without that, a job that has the catalog's one writer and is not polled
+/// would keep the runner waiting for it.
+async fn beside<T>(at_work: &mut AtWork<'_>, seats: &mut Seats, own: impl Future<Output = T> + Send) -> T {
+    let mut own = Box::pin(own);
+    loop {
+        if at_work.is_empty() {
+            return own.await;
+        }
+        match select(own.as_mut(), at_work.next()).await {
+            Either::Left((done, _)) => return done,
+            Either::Right((seat, _)) => {
+                if let Some(seat) = seat {
+                    seats.free(seat);
+                }
+            }
+        }
+    }
+}
+
 impl Vault {
     /// Runs jobs, for ever.
     pub(crate) async fn run_jobs(&self) {
@@ -61,7 +80,11 @@ impl Vault {
                     self.go_on(job, &mut seats, &mut at_work, deeds);
                 }
             }
-            if is_looked_back && self.read_waiting(&mut waiting, heard).await.is_ok() {
+            let is_read = is_looked_back && {
+                let read = self.read_waiting(&mut waiting, heard);
+                beside(&mut at_work, &mut seats, read).await.is_ok()
+            };
+            if is_read {
                 self.take_up_unsure(&mut waiting, &mut seats, &mut at_work, deeds)
                     .await;
                 self.begin_all(&mut waiting, &mut seats, &mut at_work, deeds)
@@ -106,7 +129,7 @@ impl Vault {
     ) {
         while let Some((id, seat)) = waiting.take(seats) {
             let told = self.running.begin(id, self.world.clock.uptime());
-            match self.begin_job(id).await {
+            match beside(at_work, seats, self.begin_job(id)).await {
                 Ok(Some(job)) => {
                     seats.take(seat);
                     at_work.push(Box::pin(self.work(job, seat, told, deeds)));
@@ -135,7 +158,7 @@ impl Vault {
         deeds: &'v dyn Deeds,
     ) {
         for id in std::mem::take(&mut waiting.unsure) {
-            match self.find::<Job>(id).await {
+            match beside(at_work, seats, self.find::<Job>(id)).await {
                 Ok(Some(job)) if matches!(job.record.state, JobState::InProgress | JobState::Cancelling) => {
                     if self.running.ran(id, self.world.clock.uptime()).is_none() {
                         self.go_on(job.record, seats, at_work, deeds);
