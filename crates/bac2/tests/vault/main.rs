@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backup;
+mod codes;
 mod discovery;
 mod first;
 mod lab;

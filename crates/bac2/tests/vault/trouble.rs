@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use catalog::record::JobState;
 use faults::Code;
-use mssql::Value;
 use schedule::BackupKind::{Full, Log};
 use vault::shelf::{Blob, Shelf as _, ShelfError};
 
@@ -76,17 +75,7 @@ fn a_session_that_is_killed_and_a_connection_that_is_lost() {
         }
         server.fault("network slow vault.example 1500ms").await;
         let job = lab.vault().back_up(item, Full, None).await.unwrap();
-        let session = "SELECT session_id AS n FROM sys.dm_exec_requests WHERE command LIKE 'BACKUP%'";
-        let session = lab
-            .until("the backup runs", || async {
-                let mut asking = server.session().await;
-                let rows = asking.query(session).await.unwrap();
-                match rows.rows.first().map(|row| row[0].clone()) {
-                    Some(Value::Integer(id)) => Some(id),
-                    _ => None,
-                }
-            })
-            .await;
+        let session = lab.until("the backup runs", || server.backup_session()).await;
         server.sql(&format!("KILL {session}")).await;
         server.fault("network back vault.example").await;
         lab.until("the attempt is over", || async {

@@ -18,6 +18,7 @@ use vault::shelf::Lease;
 use vault::shelf::stored::Witness;
 
 use super::clock::{LabClock, StoreClock};
+use super::disk::Roomy;
 
 /// What instances call the door. SQL Server backs up to port 443 of it, which `--host-at` of `bac2 sim` leads here.
 pub(crate) const HOST: &str = "vault.example";
@@ -44,7 +45,7 @@ pub(crate) struct Door {
 impl Door {
     pub(super) async fn open(data: &Path, clock: &Arc<LabClock>) -> Self {
         std::fs::create_dir_all(data).unwrap();
-        Self::over(Arc::new(RealDisk), &Options::new(data), data, clock).await
+        Self::over(Arc::new(Roomy(RealDisk)), &Options::new(data), data, clock).await
     }
 
     pub(super) async fn simulated(data: &Path, clock: &Arc<LabClock>) -> Self {

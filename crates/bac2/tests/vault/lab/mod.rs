@@ -13,8 +13,10 @@
 
 mod asking;
 mod clock;
+mod disk;
 mod door;
 mod server;
+mod way;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -37,6 +39,7 @@ pub(crate) use asking::code;
 pub(crate) use clock::LabClock;
 pub(crate) use door::Door;
 pub(crate) use server::{PASSWORD, Release, Server, Start, quoted};
+pub(crate) use way::Way;
 
 /// One full a week, and nothing else: what a test wants, it asks for.
 pub(crate) const QUIET: &str = r#"{"version": 1, "name": "quiet",
@@ -81,6 +84,7 @@ pub(crate) fn run<F: Future<Output = ()>>(scenario: impl FnOnce() -> F + Send) {
 pub(crate) struct Lab {
     pub(crate) clock: Arc<LabClock>,
     pub(crate) door: Door,
+    pub(crate) way: Arc<Way>,
     keyring: Arc<Keyring>,
     process: Mutex<Process>,
     servers: Mutex<u32>,
@@ -120,6 +124,7 @@ impl Lab {
         let lab = Self {
             clock,
             door,
+            way: Arc::default(),
             keyring: Arc::new(Keyring::new(&key)),
             process: Mutex::default(),
             servers: Mutex::default(),
@@ -140,7 +145,7 @@ impl Lab {
         World {
             clock: Arc::clone(&self.clock) as Arc<_>,
             chance: Arc::new(MachineChance),
-            connector: Arc::new(mssql::tds::Tds::default()),
+            connector: Arc::clone(&self.way) as Arc<_>,
             shelf: Arc::clone(&self.door.shelf) as Arc<_>,
             catalog: catalog.expect("the vault has its catalog open"),
             keyring: Arc::clone(&self.keyring),

@@ -244,6 +244,18 @@ impl Server {
         .await;
     }
 
+    /// The session that takes a backup now.
+    pub(crate) async fn backup_session(&self) -> Option<i64> {
+        let asked = "SELECT session_id AS n FROM sys.dm_exec_requests WHERE command LIKE 'BACKUP%'";
+        let mut session = self.session().await;
+        let rows = session.query(asked).await.unwrap();
+        session.close().await;
+        match rows.rows.first()?.first()? {
+            Value::Integer(id) => Some(*id),
+            other => panic!("the number of a session: {other:?}"),
+        }
+    }
+
     /// How many rows `dbo.Orders` has.
     pub(crate) async fn rows(&self, name: &str) -> i64 {
         match self

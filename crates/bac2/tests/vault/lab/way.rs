@@ -1,0 +1,116 @@
+//! The vault's way to instances: the real connector, whose connections a test can cut, and whose patience with locks it can
+//! shorten.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use mssql::connection::{Request, Sink};
+use mssql::tds::Tds;
+use mssql::{Canceller, ConnectError, Connection, Connector, Fault, Target};
+use tokio::sync::Notify;
+
+/// How long a statement waits for locks where a test is impatient, in place of the product's minute.
+const IMPATIENT: &str = "SET LOCK_TIMEOUT 300;";
+
+/// The way.
+#[derive(Default)]
+pub(crate) struct Way {
+    tds: Tds,
+    cut: Arc<Mutex<Option<Cut>>>,
+    is_impatient: Arc<AtomicBool>,
+}
+
+/// A cut that is to come.
+#[derive(Clone)]
+struct Cut {
+    /// Of the connection whose batch begins so.
+    begins: String,
+    now: Arc<Notify>,
+}
+
+impl Way {
+    /// Has no statement wait for locks for longer than a moment.
+    pub(crate) fn be_impatient(&self) {
+        self.is_impatient.store(true, Ordering::Relaxed);
+    }
+
+    /// Cuts the connection whose next batch begins so, when what is returned is notified.
+    pub(crate) fn cut(&self, begins: &str) -> Arc<Notify> {
+        let now = Arc::new(Notify::new());
+        *self.cut.lock().unwrap() = Some(Cut {
+            begins: begins.to_owned(),
+            now: Arc::clone(&now),
+        });
+        now
+    }
+}
+
+#[async_trait]
+impl Connector for Way {
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>, ConnectError> {
+        let inner = self.tds.connect(target).await?;
+        Ok(Box::new(Link {
+            canceller: inner.canceller(),
+            inner: Some(inner),
+            cut: Arc::clone(&self.cut),
+            is_impatient: Arc::clone(&self.is_impatient),
+        }))
+    }
+}
+
+struct Link {
+    inner: Option<Box<dyn Connection>>,
+    canceller: Canceller,
+    cut: Arc<Mutex<Option<Cut>>>,
+    is_impatient: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Connection for Link {
+    async fn batch(&mut self, request: &Request, sink: &mut dyn Sink) -> Result<(), Fault> {
+        let lost = || Fault::Lost {
+            reason: "the test cut it".to_owned(),
+        };
+        let inner = self.inner.as_mut().ok_or_else(lost)?;
+        let is_locks = request.text.starts_with("SET LOCK_TIMEOUT");
+        let request = match is_locks && self.is_impatient.load(Ordering::Relaxed) {
+            true => Request {
+                text: IMPATIENT.to_owned(),
+                within: request.within,
+            },
+            false => request.clone(),
+        };
+        let cut = {
+            let mut cut = self.cut.lock().unwrap();
+            let is_this = cut
+                .as_ref()
+                .is_some_and(|cut| request.text.starts_with(&cut.begins));
+            if is_this { cut.take() } else { None }
+        };
+        let Some(cut) = cut else {
+            return inner.batch(&request, sink).await;
+        };
+        let done = tokio::select! {
+            done = inner.batch(&request, sink) => Some(done),
+            () = cut.now.notified() => None,
+        };
+        match done {
+            Some(done) => done,
+            None => {
+                self.inner = None;
+                Err(lost())
+            }
+        }
+    }
+
+    fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    async fn close(&mut self) {
+        if let Some(inner) = self.inner.as_mut() {
+            inner.close().await;
+        }
+    }
+}
