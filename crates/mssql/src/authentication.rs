@@ -50,4 +50,13 @@ pub enum Authentication {
     },
     /// Microsoft Entra, with a token that somebody else acquired. Has not been tried against a real server.
     EntraToken(Secret),
+    /// Microsoft Entra, as a service principal: a token is acquired by its secret. Has not been tried against a real tenant.
+    ServicePrincipal {
+        /// Tenant: its id or a name of its domain.
+        tenant: String,
+        /// Application (client) id.
+        client: String,
+        /// Its secret.
+        secret: Secret,
+    },
 }

@@ -12,6 +12,8 @@
 //! What cannot be had: the order of information and errors within one statement (it keeps two lists; information comes first
 //! here), and messages while a statement runs.
 //!
+//! A token of a service principal is acquired by Microsoft's identity library (`token.rs`).
+//!
 //! Not proved against anything real: logins by Kerberos, SSPI and Entra. TDS 8 (`Strict`) is not used, since it is of 2022 and
 //! later alone.
 
@@ -21,6 +23,7 @@ mod clock;
 mod connecting;
 mod convert;
 mod talking;
+mod token;
 
 use std::net::SocketAddr;
 

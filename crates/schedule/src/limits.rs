@@ -26,6 +26,11 @@ impl<T: PartialOrd> Range<T> {
     pub fn holds(&self, value: &T) -> bool {
         (&self.min..=&self.max).contains(&value)
     }
+
+    /// Whether no value is allowed.
+    pub fn is_empty(&self) -> bool {
+        self.min > self.max
+    }
 }
 
 impl<T: fmt::Display> fmt::Display for Range<T> {
@@ -127,6 +132,46 @@ const COUNT_MAX: u32 = 365_250;
 const YEARS_MAX: u32 = 1000;
 
 impl Limits {
+    /// What of them cannot be: bounds that nobody can move, and ranges that hold nothing. Named as in the document.
+    #[must_use]
+    pub fn impossible(&self) -> Vec<String> {
+        let json =
+            |limits: &Self| serde_json::to_value(limits).expect("limits have no keys that are no strings");
+        let (wanted, possible) = (json(self), json(&self.tamed()));
+        let fields = wanted.as_object().into_iter().flatten();
+        let mut wrong: Vec<String> = fields
+            .filter(|(name, value)| possible.get(name.as_str()) != Some(value))
+            .map(|(name, value)| {
+                format!(
+                    "limits.{name} is {value}, and {} is possible",
+                    possible[name.as_str()]
+                )
+            })
+            .collect();
+        let mut empty = |name: &str, is_empty: bool| {
+            if is_empty {
+                wrong.push(format!("limits.{name} begins after its end"));
+            }
+        };
+        empty("nameLength", self.name_length.is_empty());
+        empty("logInterval", self.log_interval.is_empty());
+        empty("logRetention", self.log_retention.is_empty());
+        empty("differentialRetention", self.differential_retention.is_empty());
+        empty("dailyCount", self.daily_count.is_empty());
+        empty("weeklyCount", self.weekly_count.is_empty());
+        empty("monthlyCount", self.monthly_count.is_empty());
+        empty("yearlyCount", self.yearly_count.is_empty());
+        empty("onDemandRetention", self.on_demand_retention.is_empty());
+        empty("concurrencyPerInstance", self.concurrency_per_instance.is_empty());
+        empty("timeout", self.timeout.is_empty());
+        empty("stuckAfter", self.stuck_after.is_empty());
+        empty("rpoTarget", self.rpo_target.is_empty());
+        empty("fullAge", self.full_age.is_empty());
+        empty("stripeSize", self.stripe_size.is_empty());
+        empty("stripeCount", self.stripe_count.is_empty());
+        wrong
+    }
+
     /// These limits without what nobody can raise: at least a minute and at most 24 hours between logs, as each day has its own
     /// anchor; counts that stay in the calendar; and what SQL Server takes, 64 stripes.
     #[must_use]

@@ -49,18 +49,14 @@ pub fn script(
     line(format!(
         "IF SUSER_ID({exists}) IS NULL CREATE LOGIN {login} {how};"
     ));
-    // From 2022 on the smaller of the two rights that VIEW SERVER STATE was split into shows sys.dm_exec_requests.
-    let state = if build.major >= Build::V2022 {
-        "VIEW SERVER PERFORMANCE STATE"
-    } else {
-        "VIEW SERVER STATE"
-    };
     line(format!(
-        "GRANT {state} TO {login}; -- progress of backups, who blocks whom"
+        "GRANT {} TO {login}; -- progress of backups, who blocks whom",
+        performance_state(build)
     ));
-    if build.major >= Build::V2022 {
+    if purpose == Purpose::Backup && security_state(build) != performance_state(build) {
         line(format!(
-            "GRANT VIEW SERVER SECURITY STATE TO {login}; -- which certificates encrypt databases"
+            "GRANT {} TO {login}; -- which certificates encrypt databases",
+            security_state(build)
         ));
     }
     line(format!(
@@ -71,6 +67,9 @@ pub fn script(
     ));
     match purpose {
         Purpose::Backup => {
+            line(format!(
+                "GRANT ALTER ANY CONNECTION TO {login}; -- ends a backup of its own whose session was lost"
+            ));
             for database in databases {
                 line(member(login, database, "db_backupoperator"));
             }
@@ -84,6 +83,26 @@ pub fn script(
     let msdb = Identifier::new("msdb").expect("a name of four letters");
     line(member(login, &msdb, "db_datareader"));
     script
+}
+
+/// The right that shows `sys.dm_exec_requests`: from 2022 on a part of what it was before.
+#[must_use]
+pub fn performance_state(build: Build) -> &'static str {
+    if build.major >= Build::V2022 {
+        "VIEW SERVER PERFORMANCE STATE"
+    } else {
+        "VIEW SERVER STATE"
+    }
+}
+
+/// The right that shows `sys.dm_database_encryption_keys`: from 2022 on the other part.
+#[must_use]
+pub fn security_state(build: Build) -> &'static str {
+    if build.major >= Build::V2022 {
+        "VIEW SERVER SECURITY STATE"
+    } else {
+        "VIEW SERVER STATE"
+    }
 }
 
 /// A user of the login in a database, member of a role there.
@@ -118,10 +137,59 @@ mod tests {
         let backup = of(Purpose::Backup, "15.0.4415.0");
         assert!(backup.contains("IF SUSER_ID(N'bac2]''x') IS NULL CREATE LOGIN [bac2]]'x] WITH PASSWORD"));
         assert!(backup.contains("USE [shop];\n") && backup.contains("[db_backupoperator]"));
-        assert!(backup.contains("GRANT VIEW SERVER STATE TO") && !backup.contains("dbcreator"));
+        assert!(
+            backup.matches("VIEW SERVER").count() == 1
+                && backup.contains("GRANT VIEW SERVER STATE TO")
+                && !backup.contains("dbcreator")
+        );
         assert!(!backup.contains("sysadmin"));
+        let newer = of(Purpose::Backup, "16.0.4175.0");
+        assert!(
+            newer.contains("VIEW SERVER PERFORMANCE STATE") && newer.contains("VIEW SERVER SECURITY STATE")
+        );
         let restore = of(Purpose::Restore, "16.0.4175.0");
         assert!(restore.contains("[dbcreator]") && !restore.contains("db_backupoperator"));
         assert!(restore.contains("VIEW SERVER PERFORMANCE STATE"));
+    }
+
+    /// Rights that a text grants or names: after GRANT, in brackets after ROLE, or in the first column of a table.
+    fn granted(script: &str) -> std::collections::BTreeSet<String> {
+        let rights = script.lines().filter_map(|line| {
+            let grant = line
+                .strip_prefix("GRANT ")
+                .and_then(|rest| rest.split_once(" TO "));
+            let role = line
+                .split_once(" ROLE [")
+                .and_then(|(_, rest)| rest.split_once(']'));
+            grant.or(role).map(|(right, _)| right.to_owned())
+        });
+        rights.collect()
+    }
+
+    #[test]
+    fn the_document_names_what_the_script_gives_and_nothing_else() {
+        const DOCUMENT: &str = include_str!("../../../../docs/permissions.md");
+        let login = Identifier::new("bac2").unwrap();
+        let shop = [Identifier::new("shop").unwrap()];
+        for (purpose, title) in [
+            (Purpose::Backup, "## The login for backups"),
+            (Purpose::Restore, "## The login for restores"),
+        ] {
+            let (_, section) = DOCUMENT.split_once(title).unwrap();
+            let section = section.split("\n## ").next().unwrap();
+            for (build, other) in [
+                ("15.0.4415.0", "SQL Server 2022 and later"),
+                ("16.0.4175.0", "to SQL Server 2019"),
+            ] {
+                let rows = section
+                    .lines()
+                    .filter(|line| line.starts_with("| `") && !line.contains(other));
+                let told: std::collections::BTreeSet<String> = rows
+                    .map(|line| line.split('`').nth(1).unwrap().to_owned())
+                    .collect();
+                let script = script(&login, Account::Sql, purpose, build.parse().unwrap(), &shop);
+                assert_eq!(granted(&script), told, "{title} {build}");
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use tracing::subscriber::NoSubscriber;
 
 use super::certificate::{self, Seen, Unseen, Voucher};
 use super::talking::Talking;
-use super::{Tds, browser, convert};
+use super::{Tds, browser, convert, token};
 use crate::authentication::{Authentication, USER_MAX};
 use crate::connection::{ConnectError, Connection, Target};
 use crate::trust::Trust;
@@ -45,7 +45,16 @@ async fn attempt(tds: &Tds, target: &Target, deadline: Instant) -> Result<TdsCli
         None => ask_browser(tds, target, deadline).await?,
     };
     let judged = judge(target, port, deadline).await?;
-    let context = context(target, &judged)?;
+    let mut context = context(target, &judged)?;
+    if let Authentication::ServicePrincipal {
+        tenant,
+        client,
+        secret,
+    } = &target.authentication
+    {
+        let token = token::of_principal(tenant, client, secret).await?;
+        context.access_token = Some(token.reveal().to_owned());
+    }
     let host = target.address.host();
     let place = if host.contains(':') {
         // An IPv6 address; the client takes a protocol before it for a part of it.
@@ -176,7 +185,7 @@ async fn look(
 ) -> Result<Seen, ConnectError> {
     let host = target.address.host().to_owned();
     let voucher = voucher.map(|(authorities, host)| (authorities.to_owned(), host.to_owned()));
-    // The thread cannot be stopped; its socket's own time-outs let it go soon after the deadline.
+    // The thread cannot be stopped; its socket's own deadline lets it go by then.
     let patience = deadline
         .saturating_duration_since(Instant::now())
         .max(Duration::from_millis(1));
@@ -230,6 +239,10 @@ fn context(target: &Target, judged: &Judged) -> Result<ClientContext, ConnectErr
         Authentication::EntraToken(token) => {
             context.tds_authentication_method = TdsAuthenticationMethod::AccessToken;
             context.access_token = Some(token.reveal().to_owned());
+        }
+        // Its token is acquired when all that can be refused without it was looked at.
+        Authentication::ServicePrincipal { .. } => {
+            context.tds_authentication_method = TdsAuthenticationMethod::AccessToken;
         }
     }
     Ok(context)

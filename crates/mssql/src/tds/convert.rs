@@ -10,6 +10,9 @@ use crate::value::{DateTime, Decimal, Moment, TICKS_PER_SECOND, Value};
 /// Days from 0001-01-01 to 1900-01-01, where `datetime` begins to count.
 const DAYS_TO_1900: i32 = 693_595;
 
+/// Days from 0001-01-01 to 9999-12-31, the last date of every type: 9,999 years of 365 days, and 2,424 leap days, less one.
+const DAYS_MOST: i32 = 3_652_058;
+
 /// A value, or what kind it is that this crate does not know.
 pub(super) fn value(value: ColumnValues) -> Result<Value, &'static str> {
     Ok(match value {
@@ -38,15 +41,15 @@ pub(super) fn value(value: ColumnValues) -> Result<Value, &'static str> {
         ColumnValues::Json(json) => Value::Text(String::from_utf8_lossy(&json.bytes).into_owned()),
         ColumnValues::Bytes(bytes) => Value::Bytes(bytes),
         ColumnValues::Uuid(guid) => Value::Guid(guid),
-        ColumnValues::Date(date) => Value::Date(days(date.get_days())),
+        ColumnValues::Date(date) => Value::Date(days(date.get_days().into())?),
         ColumnValues::Time(time) => Value::Time(time.time_nanoseconds),
-        ColumnValues::DateTime2(moment) => Value::DateTime(moment_of(&moment)),
+        ColumnValues::DateTime2(moment) => Value::DateTime(moment_of(&moment)?),
         ColumnValues::DateTimeOffset(moment) => Value::Moment(Moment {
-            utc: moment_of(&moment.datetime2),
+            utc: moment_of(&moment.datetime2)?,
             offset_minutes: moment.offset,
         }),
         ColumnValues::DateTime(moment) => Value::DateTime(DateTime {
-            days: moment.days.saturating_add(DAYS_TO_1900),
+            days: days(i64::from(moment.days) + i64::from(DAYS_TO_1900))?,
             // Three hundredths of a second, to the nearest millisecond as SQL Server shows them.
             ticks: (u64::from(moment.time) * 10 + 1) / 3 * 10_000,
         }),
@@ -85,16 +88,20 @@ fn whole(money: &SqlMoney) -> i64 {
     (i64::from(money.msb_part) << 32) | i64::from(money.lsb_part.cast_unsigned())
 }
 
-fn days(days: u32) -> i32 {
-    i32::try_from(days).unwrap_or(i32::MAX)
+/// Days since 0001-01-01 of a date that SQL Server can hold.
+fn days(days: i64) -> Result<i32, &'static str> {
+    let days = i32::try_from(days)
+        .ok()
+        .filter(|days| (0..=DAYS_MOST).contains(days));
+    days.ok_or("date beyond the years 1 to 9999")
 }
 
-fn moment_of(moment: &SqlDateTime2) -> DateTime {
-    DateTime {
-        days: days(moment.days),
+fn moment_of(moment: &SqlDateTime2) -> Result<DateTime, &'static str> {
+    Ok(DateTime {
+        days: days(moment.days.into())?,
         // Whatever its name says, the client counts in units of 100 ns.
         ticks: moment.time.time_nanoseconds,
-    }
+    })
 }
 
 /// Information.
@@ -164,5 +171,26 @@ mod tests {
         assert_eq!(shown(2), "1900-01-01T00:00:00.007");
         assert_eq!(shown(299), "1900-01-01T00:00:00.997");
         assert_eq!(shown(300), "1900-01-01T00:00:01");
+    }
+
+    #[test]
+    fn dates_that_no_calendar_has_are_refused() {
+        let of = |days| value(ColumnValues::DateTime(SqlDateTime { days, time: 0 }));
+        for hostile in [
+            i32::MIN,
+            -DAYS_TO_1900 - 1,
+            DAYS_MOST - DAYS_TO_1900 + 1,
+            i32::MAX,
+        ] {
+            assert!(of(hostile).is_err(), "{hostile}");
+        }
+        let Value::DateTime(first) = of(-DAYS_TO_1900).unwrap() else {
+            panic!("a datetime")
+        };
+        assert_eq!(first.date(), (1, 1, 1));
+        let Value::DateTime(last) = of(DAYS_MOST - DAYS_TO_1900).unwrap() else {
+            panic!("a datetime")
+        };
+        assert_eq!(last.date(), (9999, 12, 31));
     }
 }

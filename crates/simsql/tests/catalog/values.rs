@@ -179,6 +179,7 @@ fn rows_are_counted() {
 fn put_group(server: &crate::server::Server, role: ReplicaRole, preference: u8) {
     let mut state = server.instance.state();
     let group = AvailabilityGroup {
+        replica_id: Uuid::from_u128(2),
         role,
         preference,
         replicas: BTreeMap::from([("OTHER".to_owned(), 50)]),

@@ -83,7 +83,7 @@ fn auto_protection_takes_up_what_is_new_and_never_a_test_copy() {
         let id = vault.add_server(of(&server, "sql")).await.unwrap();
         let (policy, _) = vault.create_policy(policy()).await.unwrap();
         vault
-            .auto_protect(id, policy, vec!["m%".to_owned()])
+            .auto_protect(id, policy, vec!["mod%".to_owned(), "msdb".to_owned()])
             .await
             .unwrap();
         let sql = cluster.sql(&server);
@@ -92,8 +92,11 @@ fn auto_protection_takes_up_what_is_new_and_never_a_test_copy() {
         vault.start(&cluster, id).await;
         cluster.pass(Duration::from_secs(60)).await;
         let items = cluster.records::<Item>().await;
-        assert_eq!(items.len(), 1);
-        assert_eq!(items[0].database, only(&cluster, "New").await.id);
+        let mut protected: Vec<_> = items.iter().map(|item| item.database).collect();
+        protected.sort();
+        let mut expected = vec![only(&cluster, "New").await.id, only(&cluster, "master").await.id];
+        expected.sort();
+        assert_eq!(protected, expected, "system databases too, tempdb never");
     });
 }
 
@@ -299,6 +302,13 @@ fn a_faulty_instance_is_asked_again_and_clears_by_itself() {
         cluster.pass(Duration::from_secs(3_600)).await;
         let asked = cluster.jobs().await.len();
         assert!((4..=8).contains(&asked), "{asked} attempts in an hour");
+        assert_eq!(codes(&cluster).await, [Code::UserErrorOpeningSQLConnection]);
+        cluster.pass(Duration::from_secs(25 * 3_600)).await;
+        assert_eq!(
+            codes(&cluster).await,
+            [Code::WorkloadExtensionNotReachable],
+            "it is no trouble of the moment"
+        );
         server.start();
         cluster.pass(Duration::from_secs(3_700)).await;
         assert_eq!(fault(&cluster, id).await, None);

@@ -13,7 +13,7 @@ use schedule::BackupKind;
 use vault::registration::{NewLogin, NewServer};
 
 use super::healing::late;
-use crate::world::{Cluster, PASSWORD, Server};
+use crate::world::{Cluster, End, PASSWORD, Server};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -194,5 +194,51 @@ fn a_purged_msdb_or_one_put_back_is_read_again() {
         }
         look_again(&cluster, id).await;
         assert_eq!(cluster.records::<Foreign>().await.len(), 3);
+    });
+}
+
+#[test]
+fn a_tool_that_began_after_the_last_look_is_seen_when_a_database_is_protected() {
+    let cluster = Cluster::new(34);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let sql = cluster.sql(&server);
+        sql.make_database("Shop").await;
+        let (_, database) = registered(&cluster, &server).await;
+        cluster.pass(2 * MINUTE).await;
+        sql.foreign_backup("DATABASE", "Shop", "late.bak", "").await;
+        let item = protected(&cluster, database).await;
+        let owner = cluster.item(item).await.foreign_owner.unwrap();
+        assert!(
+            owner.owns_base && !owner.owns_log && !owner.is_unknown,
+            "{owner:?}"
+        );
+    });
+}
+
+#[test]
+fn while_nobody_can_tell_who_owns_a_chain_it_is_somebodys() {
+    let cluster = Cluster::new(35);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let sql = cluster.sql(&server);
+        sql.make_database("Shop").await;
+        let (_, database) = registered(&cluster, &server).await;
+        cluster.pass(2 * MINUTE).await;
+        cluster.end(&server, End::Stop);
+        let item = protected(&cluster, database).await;
+        let owner = cluster.item(item).await.foreign_owner.unwrap();
+        assert!(owner.is_unknown && owner.owns_log && owner.owns_base, "{owner:?}");
+        server.start();
+        let vault = cluster.start_vault().await;
+        cluster.pass(10 * MINUTE).await;
+        assert!(
+            cluster.item(item).await.foreign_owner.is_none(),
+            "it was asked as soon as it answered"
+        );
+        let full = vault.back_up(item, BackupKind::Full, None).await.unwrap();
+        cluster.done(full).await;
+        let log = vault.back_up(item, BackupKind::Log, None).await.unwrap();
+        cluster.done(log).await;
     });
 }

@@ -257,3 +257,46 @@ fn a_credential_that_the_door_refuses_is_given_a_new_secret() {
         assert_eq!(job.attempt, 1, "{job:#?}");
     });
 }
+
+#[test]
+fn the_login_for_restores_is_opened_before_it_is_needed() {
+    let cluster = Cluster::new(37);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let vault = cluster.start_vault().await;
+        let sql = cluster.sql(&server);
+        let id = vault.add_server(of(&server, "sql")).await.unwrap();
+        let script = vault.login_script(id, Purpose::Restore, "rs", Account::Sql);
+        let script = script.await.unwrap();
+        sql.go(&script.replace("<put a strong password here>", "Correct-Horse-2"))
+            .await;
+        let change = vault::registration::ServerChange {
+            restore_login: Some(Some(NewLogin::Sql {
+                user: "rs".to_owned(),
+                password: Secret::new("Correct-Horse-2".to_owned()),
+            })),
+            ..Default::default()
+        };
+        let ready = vault.reregister(id, change).await.unwrap().readiness;
+        assert_eq!(failed(&ready), []);
+        assert!(
+            ready.iter().any(|probe| probe.name == "restore login"),
+            "{ready:?}"
+        );
+        sql.go("ALTER SERVER ROLE [dbcreator] DROP MEMBER [rs]").await;
+        vault.start(&cluster, id).await;
+        let without = record(&cluster, id).await;
+        assert_eq!(
+            failed(&without.readiness),
+            [("restore login", Code::Bac2NotReady)]
+        );
+        assert_eq!(without.state, ServerState::Ready, "a warning");
+        sql.go("ALTER LOGIN [rs] WITH PASSWORD = 'Another-Horse-3'").await;
+        vault.start(&cluster, id).await;
+        let refused = record(&cluster, id).await.readiness;
+        assert_eq!(
+            failed(&refused),
+            [("restore login", Code::UserErrorOpeningSQLConnection)]
+        );
+    });
+}

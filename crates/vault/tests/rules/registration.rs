@@ -188,6 +188,57 @@ fn what_cannot_be_registered_is_refused_with_a_code_and_leaves_nothing() {
 }
 
 #[test]
+fn a_name_that_is_taken_leaves_no_secret() {
+    let cluster = Cluster::new(12);
+    let (server, other) = (cluster.server("sql1"), cluster.server("sql2"));
+    cluster.run(async {
+        let vault = cluster.vault().await;
+        vault.add_server(of(&server, "sql")).await.unwrap();
+        let secrets = cluster.records::<SecretRecord>().await.len();
+        let taken = vault.add_server(of(&other, "SQL")).await;
+        assert_eq!(code(taken), Code::Bac2NameTaken);
+        assert_eq!(cluster.records::<SecretRecord>().await.len(), secrets);
+        assert_eq!(cluster.records::<ServerRecord>().await.len(), 1);
+    });
+}
+
+/// Polls a deed so often at most; none where it was not done by then, and is dropped in the middle.
+async fn within_polls<T>(deed: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let (mut deed, mut left) = (Box::pin(deed), polls);
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return std::task::Poll::Ready(None);
+        }
+        left -= 1;
+        deed.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[test]
+fn a_crash_while_registering_again_makes_no_instance_a_stranger() {
+    let cluster = Cluster::new(13);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let vault = cluster.vault().await;
+        let id = vault.add_server(of(&server, "sql")).await.unwrap();
+        for polls in 1.. {
+            let change = ServerChange {
+                login: Some(of(&server, "sql").login),
+                ..ServerChange::default()
+            };
+            let done = within_polls(vault.reregister(id, change), polls).await;
+            vault.start(&cluster, id).await;
+            assert_eq!(fault(&cluster, id).await, None, "after {polls} polls");
+            if done.is_some() {
+                assert!(polls > 5, "it was broken off somewhere");
+                break;
+            }
+        }
+    });
+}
+
+#[test]
 fn names_may_hold_what_people_write() {
     let cluster = Cluster::new(3);
     let server = cluster.server("sql1");

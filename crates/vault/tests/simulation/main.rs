@@ -21,7 +21,7 @@ use actor::Actor;
 use step::Step;
 
 /// Seeds that are played where nobody says how many.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 
 /// What came of a seed.
 struct Played {
