@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod choice;
+pub mod compression;
 pub mod credential;
 pub mod devices;
 pub mod login;
@@ -13,5 +14,6 @@ pub mod restore;
 
 pub use backup::Backup;
 pub use choice::{Choice, Circumstances, Wishes};
+pub use compression::{Codec, Compression};
 pub use devices::Devices;
 pub use restore::Restore;

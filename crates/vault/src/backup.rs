@@ -16,6 +16,7 @@ mod credential;
 mod deciding;
 mod disputing;
 mod entry;
+mod explaining;
 mod facts;
 mod failing;
 mod grade;

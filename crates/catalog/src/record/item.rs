@@ -157,4 +157,6 @@ pub enum HealingReason {
     LogLost,
     /// The host was put back to a snapshot.
     SnapshotPutBack,
+    /// The database's log is full, and waits for a log backup.
+    LogFull,
 }

@@ -176,6 +176,9 @@ pub struct BackupWork {
     /// Why it became another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converted: Option<HealingReason>,
+    /// The chain of logs was broken before this full, and begins anew with it.
+    #[serde(default)]
+    pub anchors: bool,
     /// Days to keep it, where the user said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_days: Option<u32>,
@@ -216,6 +219,7 @@ impl BackupWork {
             asked: kind,
             kind,
             converted: None,
+            anchors: false,
             keep_days: None,
             blobs: Vec::new(),
             marker: None,
@@ -296,6 +300,7 @@ mod tests {
             asked: BackupKind::Log,
             kind: BackupKind::Full,
             converted: None,
+            anchors: false,
             keep_days: Some(7),
             blobs: vec!["shop/one.bak".to_owned()],
             marker: None,

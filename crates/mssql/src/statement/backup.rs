@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::compression::Compression;
 use super::devices::Devices;
 use crate::quoting::{Identifier, Literal, QuotingError};
 
@@ -103,7 +104,7 @@ pub struct Backup {
     /// Where to.
     pub devices: Devices,
     /// COMPRESSION or NO_COMPRESSION.
-    pub compression: bool,
+    pub compression: Compression,
     /// ENCRYPTION.
     pub encryption: Option<Encryption>,
     /// Sizes; not for page blobs.
@@ -130,7 +131,7 @@ impl Backup {
             database,
             kind,
             devices,
-            compression: false,
+            compression: Compression::Off,
             encryption: None,
             transfer: Transfer::default(),
             name: Literal::of("backup's name", name, NAME_MAX)?,
@@ -153,11 +154,7 @@ impl Backup {
             }
         }
         flag("CHECKSUM");
-        flag(if self.compression {
-            "COMPRESSION"
-        } else {
-            "NO_COMPRESSION"
-        });
+        flag(&self.compression.to_string());
         options.extend(self.devices.credential());
         if let Some(Encryption {
             algorithm,
@@ -215,7 +212,7 @@ mod tests {
             Kind::Full,
             Devices::urls(&["https://v/c/1", "https://v/c/2"]).unwrap(),
         );
-        full.compression = true;
+        full.compression = Compression::On;
         full.transfer = Transfer {
             block_size: Some(65_536),
             max_transfer_size: Some(4_194_304),

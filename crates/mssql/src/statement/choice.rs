@@ -13,6 +13,7 @@
 use std::fmt;
 
 use super::backup::Transfer;
+use super::compression::{Codec, Compression};
 use crate::build::{Build, Edition};
 
 const GIB: u64 = 1 << 30;
@@ -66,6 +67,8 @@ pub struct Circumstances {
 pub struct Wishes {
     /// Compression.
     pub compression: bool,
+    /// By which algorithm; none: the server's own.
+    pub codec: Option<Codec>,
     /// Encryption by SQL Server.
     pub encryption: bool,
     /// Stripes, where the user says how many.
@@ -80,7 +83,7 @@ pub struct Choice {
     /// How many blobs, 1 to 64.
     pub stripes: u8,
     /// COMPRESSION.
-    pub compression: bool,
+    pub compression: Compression,
     /// Sizes.
     pub transfer: Transfer,
     /// Where it is not as wished, and why.
@@ -105,6 +108,8 @@ pub enum Reason {
     TdeDoesNotCompress,
     /// This build's compressed backups of TDE databases cannot be trusted; this build or a later one can.
     TdeCompressionBroken(Build),
+    /// This version has no such algorithm: the server's own is taken.
+    NoSuchCodec(Codec),
     /// Page blobs cannot be striped.
     PageBlobHasNoStripes,
     /// The memory that backups may take is not enough for large transfers.
@@ -121,6 +126,10 @@ impl fmt::Display for Reason {
             Self::TdeCompressionBroken(good) => write!(
                 f,
                 "compressed backups of encrypted databases may not restore from this build; update to {good} or later"
+            ),
+            Self::NoSuchCodec(codec) => write!(
+                f,
+                "this version does not compress with {codec}, so it does with the algorithm of its own"
             ),
             Self::PageBlobHasNoStripes => {
                 f.write_str("before SQL Server 2016 a backup to a URL has one blob")
@@ -169,14 +178,7 @@ pub fn choose(here: &Circumstances, wishes: &Wishes) -> Result<Choice, Refusal> 
         return Err(Refusal::NoEncryption);
     }
     let mut reasons = Vec::new();
-    let compression = wishes.compression
-        && match against_compression(here) {
-            None => true,
-            Some(reason) => {
-                reasons.push(reason);
-                false
-            }
-        };
+    let compression = compression(here, wishes, &mut reasons);
     if mode == Mode::Page {
         if here.estimated_bytes > PAGE_BLOB_MAX {
             return Err(Refusal::TooLarge(here.estimated_bytes));
@@ -192,7 +194,7 @@ pub fn choose(here: &Circumstances, wishes: &Wishes) -> Result<Choice, Refusal> 
             reasons,
         });
     }
-    let large = here.estimated_bytes >= LARGE || (here.tde && compression);
+    let large = here.estimated_bytes >= LARGE || (here.tde && compression != Compression::Off);
     let transfer = if large {
         large_transfer(here, &mut reasons)
     } else {
@@ -212,6 +214,24 @@ pub fn choose(here: &Circumstances, wishes: &Wishes) -> Result<Choice, Refusal> 
         transfer,
         reasons,
     })
+}
+
+fn compression(here: &Circumstances, wishes: &Wishes, reasons: &mut Vec<Reason>) -> Compression {
+    if !wishes.compression {
+        return Compression::Off;
+    }
+    if let Some(reason) = against_compression(here) {
+        reasons.push(reason);
+        return Compression::Off;
+    }
+    match wishes.codec {
+        None => Compression::On,
+        Some(codec) if here.build.major >= codec.since() => codec.on(here.build),
+        Some(codec) => {
+            reasons.push(Reason::NoSuchCodec(codec));
+            Compression::On
+        }
+    }
 }
 
 fn against_compression(here: &Circumstances) -> Option<Reason> {
@@ -252,6 +272,7 @@ fn large_transfer(here: &Circumstances, reasons: &mut Vec<Reason>) -> Transfer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement::compression::Level;
 
     fn on(build: &str) -> Circumstances {
         Circumstances {
@@ -266,13 +287,66 @@ mod tests {
 
     const COMPRESSED: Wishes = Wishes {
         compression: true,
+        codec: None,
         encryption: false,
         stripes: None,
     };
 
+    #[test]
+    fn an_algorithm_is_said_where_the_version_has_it() {
+        let chosen = |build, codec| {
+            let wishes = Wishes {
+                codec: Some(codec),
+                ..COMPRESSED
+            };
+            let choice = choose(&on(build), &wishes).unwrap();
+            (choice.compression, choice.reasons)
+        };
+        let zstd = Codec::Zstd(Some(Level::High));
+        for (build, codec, expected, is_refused) in [
+            ("15.0.4415.0", Codec::MsXpress, Compression::On, false),
+            (
+                "16.0.4175.0",
+                Codec::MsXpress,
+                Compression::By(Codec::MsXpress),
+                false,
+            ),
+            ("12.0.6024.0", Codec::QatDeflate, Compression::On, true),
+            ("15.0.4415.0", Codec::QatDeflate, Compression::On, true),
+            (
+                "16.0.4175.0",
+                Codec::QatDeflate,
+                Compression::By(Codec::QatDeflate),
+                false,
+            ),
+            ("16.0.4175.0", zstd, Compression::On, true),
+            ("17.0.1000.7", zstd, Compression::By(zstd), false),
+        ] {
+            let reasons: Vec<Reason> = is_refused
+                .then_some(Reason::NoSuchCodec(codec))
+                .into_iter()
+                .collect();
+            assert_eq!(chosen(build, codec), (expected, reasons), "{build} {codec}");
+        }
+        // Where nothing is compressed, no algorithm is said and none is missed.
+        let express = Circumstances {
+            edition: Edition::Express,
+            ..on("16.0.4175.0")
+        };
+        let wishes = Wishes {
+            codec: Some(zstd),
+            ..COMPRESSED
+        };
+        let choice = choose(&express, &wishes).unwrap();
+        assert_eq!(
+            (choice.compression, choice.reasons),
+            (Compression::Off, vec![Reason::EditionDoesNotCompress])
+        );
+    }
+
     fn compression(build: &str, tde: bool) -> (bool, Vec<Reason>) {
         let choice = choose(&Circumstances { tde, ..on(build) }, &COMPRESSED).unwrap();
-        (choice.compression, choice.reasons)
+        (choice.compression != Compression::Off, choice.reasons)
     }
 
     #[test]

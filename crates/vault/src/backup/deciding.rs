@@ -5,6 +5,7 @@ use catalog::{Range, Slot, demand, scoped, update};
 use faults::{Code, Fault};
 use jiff::SignedDuration;
 use mssql::databases::Database;
+use schedule::database::supports;
 use schedule::{BackupKind, Size};
 
 use super::failing::look_again_for_full;
@@ -42,7 +43,7 @@ pub(super) fn room(space: &Space, kind: BackupKind) -> Result<(), Code> {
 
 impl Vault {
     /// Decides what is taken of a database. `is_secondary`: the instance is a secondary replica, whose word on the chain does not
-    /// count.
+    /// count; `is_put_back`: see [`Vault::is_put_back`].
     ///
     /// # Errors
     /// Why nothing can be taken.
@@ -53,6 +54,7 @@ impl Vault {
         seen: &Database,
         asked: BackupKind,
         is_secondary: bool,
+        is_put_back: bool,
     ) -> Result<Decision, Fault> {
         let target = ground.target();
         match refusal(&case(ground, seen, asked)) {
@@ -66,16 +68,17 @@ impl Vault {
             Some(Barred::Failed(fault)) => return Err(fault.at(&target)),
         }
         let space = self.world.shelf.space().await.map_err(super::shelf_fault)?;
-        let chain = self.chain(ground, seen).await?;
+        let chain = self.chain(ground, seen, is_put_back).await?;
         let kind = match broken(asked, &chain).filter(|_| !is_secondary) {
             None => {
                 // A full puts right what is broken for the log, whoever wanted it; its logs then stand on it alone.
-                let before = broken(BackupKind::Log, &chain).filter(|_| asked.is_full() && !is_secondary);
-                self.note_kind(doing, asked, before.map(|broken| broken.reason))
-                    .await?;
+                let takes_logs = supports(BackupKind::Log, &facts_of(seen, &ground.database)).is_ok();
+                let is_broken = broken(BackupKind::Log, &chain).is_some();
+                let anchors = asked.is_full() && takes_logs && is_broken && !is_secondary;
+                self.note_kind(doing, asked, None, anchors).await?;
                 asked
             }
-            Some(broken) => match self.answer(doing, ground, seen, &broken).await? {
+            Some(broken) => match self.answer(doing, ground, seen, &broken, &space).await? {
                 Decision::Take(kind) => kind,
                 end => return Ok(end),
             },
@@ -93,12 +96,24 @@ impl Vault {
         ground: &Ground,
         seen: &Database,
         broken: &Broken,
+        space: &Space,
     ) -> Result<Decision, Fault> {
         let target = ground.target();
         let mut healing = match ground.wanted {
             Wanted::Scheduled => self.may_heal(ground, seen).await?,
             _ => Healing::Off,
         };
+        if healing == Healing::Now && room(space, BackupKind::Full).is_err() {
+            // The log may have room, and keeps the server's log from growing.
+            healing = Healing::Later("the store has no room for a full".to_owned());
+        }
+        if broken.reason == HealingReason::SnapshotPutBack {
+            let put_back = Fault::new(Code::Bac2SnapshotPutBack)
+                .at(&target)
+                .because(broken.fault.detail());
+            self.raise(about("putBack", &ground.item, BackupKind::Full), put_back)
+                .await?;
+        }
         if ground.wanted == Wanted::Scheduled
             && healing == Healing::Now
             && let Some(other) = self.claim_healing(doing, ground, broken.reason).await?
@@ -121,7 +136,7 @@ impl Vault {
                     .because(&broken.fault.happened());
                 let put_back = (broken.reason == HealingReason::SnapshotPutBack)
                     .then(|| Fault::new(Code::Bac2SnapshotPutBack).at(&target));
-                self.note_kind(doing, BackupKind::Full, Some(broken.reason))
+                self.note_kind(doing, BackupKind::Full, Some(broken.reason), true)
                     .await?;
                 warn(doing, [Some(warning), put_back]).await?;
                 Ok(Decision::Take(BackupKind::Full))
@@ -150,9 +165,10 @@ impl Vault {
         doing: &mut Doing<'_>,
         kind: BackupKind,
         converted: Option<HealingReason>,
+        anchors: bool,
     ) -> Result<(), Fault> {
         let is_so = |job: &Job| match &job.work {
-            Work::Backup(work) => work.kind == kind && work.converted == converted,
+            Work::Backup(work) => (work.kind, work.converted, work.anchors) == (kind, converted, anchors),
             _ => true,
         };
         if is_so(&doing.job) {
@@ -163,6 +179,7 @@ impl Vault {
                 if let Work::Backup(work) = &mut job.work {
                     work.kind = kind;
                     work.converted = converted;
+                    work.anchors = anchors;
                 }
             })
             .await

@@ -73,12 +73,19 @@ impl Vault {
             // What is not known or not written yet is found again, and nothing is sent meanwhile.
             return Ending::Again(fault, now + LOOK_AGAIN);
         }
+        let (fault, is_helped) = self.explain(doing, fault).await;
         let result = format!("{}: {}", fault.code(), fault.happened());
         let next_slot = match doing.job.item {
             Some(item) => self.next_slot(item, work.asked).await,
             None => None,
         };
-        let again = next_attempt(fault.code(), work.failed.len() + 1, now, next_slot);
+        // What stood in the way is being removed: then it is as if it passed by itself.
+        let code = if is_helped {
+            Code::Bac2JobInterrupted
+        } else {
+            fault.code()
+        };
+        let again = next_attempt(code, work.failed.len() + 1, now, next_slot);
         let noted = async {
             doing.end(&result).await?;
             note_failure(doing, fault.code()).await

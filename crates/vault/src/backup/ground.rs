@@ -2,14 +2,16 @@
 
 use bak::Lsn;
 use catalog::record::{
-    BackupWork, Container, Database, Item, Point, Policy, PolicyId, Protection, Server, Trigger, Work,
+    BackupWork, Container, Database, Grade, Item, Point, Policy, PolicyId, Protection, Server, Trigger, Work,
 };
 use faults::{Code, Fault, Operation};
 use mssql::databases;
 use mssql::quoting::Identifier;
 use mssql::{Build, Edition, Session};
 use schedule::BackupKind;
+use uuid::Uuid;
 
+use super::facts::civil;
 use super::preflight::{Chain, Wanted};
 use crate::jobs::Doing;
 use crate::registration::failed;
@@ -76,37 +78,85 @@ impl Vault {
         })
     }
 
-    /// The greatest LastLSN of an item's fulls and differentials.
+    /// Up to where a log may begin that is the first after a full: the LastLSN of the full that is the base, or of the newest
+    /// differential of it. What stands on another line of history, or is disputed, anchors nothing, however great its LSNs are.
     ///
     /// # Errors
     /// The catalog does not answer.
     pub(super) async fn anchor(&self, item: &Item) -> Result<Option<Lsn>, Fault> {
         let mut anchor = None;
-        for kind in [
-            BackupKind::Full,
-            BackupKind::CopyOnlyFull,
-            BackupKind::Differential,
-        ] {
+        for kind in [BackupKind::Full, BackupKind::Differential] {
             let Some(last) = item.last.get(&kind) else {
                 continue;
             };
-            if let Some(point) = self.find::<Point>(last.point).await? {
+            if let Some(point) = self.find::<Point>(last.point).await?
+                && anchors(item, &point.record)
+            {
                 anchor = anchor.max(lsn(&point.record.set.last_lsn));
             }
         }
         Ok(anchor)
     }
 
+    /// Whether the host was put back to a time before the newest full: the server knows another base, and its history, which goes
+    /// further back, has never had that full. LSNs alone do not tell where no log was taken since. Who may not read the history
+    /// cannot tell either.
+    pub(super) async fn is_put_back(
+        &self,
+        session: &mut Session,
+        ground: &Ground,
+        seen: &databases::Database,
+    ) -> Result<bool, Fault> {
+        let item = &ground.item;
+        let server_base = seen
+            .files
+            .iter()
+            .find(|file| file.id == 1)
+            .and_then(|file| file.differential_base_guid);
+        let (Some(base), Some(last)) = (item.base, item.last.get(&BackupKind::Full)) else {
+            return Ok(false);
+        };
+        if seen.chain.is_none() || server_base == Some(base) {
+            return Ok(false);
+        }
+        let Some(full) = self
+            .find::<Point>(last.point)
+            .await?
+            .filter(|full| full.record.set.guid == base)
+        else {
+            return Ok(false);
+        };
+        let began = full.record.set.started.strftime("%Y-%m-%dT%H:%M:%S");
+        let text = format!(
+            "SELECT CASE WHEN EXISTS (SELECT 1 FROM msdb.dbo.backupset WHERE backup_set_uuid = '{base}') THEN 0
+ WHEN EXISTS (SELECT 1 FROM msdb.dbo.backupset WHERE backup_finish_date < '{began}') THEN 1 ELSE 0 END AS is_put_back;"
+        );
+        let Ok(rows) = session.query(&text).await else {
+            return Ok(false);
+        };
+        let value = rows.first().map(|row| row.get::<i64>("is_put_back"));
+        Ok(matches!(value, Some(Ok(1))))
+    }
+
     /// Where the chain of an item stands, by the vault's records and what the server says.
     ///
     /// # Errors
     /// The catalog does not answer.
-    pub(super) async fn chain(&self, ground: &Ground, seen: &databases::Database) -> Result<Chain, Fault> {
+    pub(super) async fn chain(
+        &self,
+        ground: &Ground,
+        seen: &databases::Database,
+        is_put_back: bool,
+    ) -> Result<Chain, Fault> {
         let item = &ground.item;
         let known = seen.chain.as_ref();
         let base_file = seen.files.iter().find(|file| file.id == 1);
-        let fork_before = ground.database.recovery_fork;
-        let fork = known.and_then(|chain| chain.recovery_fork);
+        let is_other = |before: Option<Uuid>, now: Option<Uuid>| matches!((before, now), (Some(before), Some(now)) if before != now);
+        let is_restored = |known: &databases::Chain| {
+            let is_of_group = ground.database.group.is_some();
+            is_other(ground.database.recovery_fork, known.recovery_fork)
+                || !is_of_group && is_other(ground.database.database_guid, known.database_guid)
+        };
         Ok(Chain {
             full_age: item
                 .last
@@ -119,9 +169,19 @@ impl Vault {
             is_known: known.is_some(),
             next_log: known.and_then(|chain| chain.last_log_backup_lsn),
             server_base: base_file.and_then(|file| file.differential_base_guid),
-            is_overwritten: matches!((fork_before, fork), (Some(before), Some(now)) if before != now),
+            is_overwritten: known.is_some_and(is_restored),
+            is_put_back,
         })
     }
+}
+
+/// Whether logs stand on a point.
+fn anchors(item: &Item, point: &Point) -> bool {
+    let base = match point.kind {
+        BackupKind::Full => Some(point.set.guid),
+        _ => point.set.base_guid,
+    };
+    point.grade != Grade::Disputed && base.is_some() && base == item.base
 }
 
 /// An LSN of a record; none for zero.
@@ -167,7 +227,7 @@ pub(super) async fn look(session: &mut Session, ground: &Ground) -> Result<datab
         .map_err(|error| Fault::new(Code::Bac2InternalError).because(&error.to_string()))?;
     let by_name = databases::ask_named(session, &name).await.map_err(fault)?;
     if let Some(found) = &by_name
-        && is_same(ground, found)
+        && likeness(ground, found) == Likeness::Same
     {
         return Ok(found.clone());
     }
@@ -178,21 +238,40 @@ pub(super) async fn look(session: &mut Session, ground: &Ground) -> Result<datab
     });
     match (renamed, by_name) {
         (Some(found), _) => Ok(found),
+        (None, Some(found)) if likeness(ground, &found) == Likeness::RestoredOver => Ok(found),
         (None, Some(_)) => Err(Fault::new(Code::Bac2DatabaseRecreated).at(&target)),
         (None, None) => Err(Fault::new(Code::UserErrorSQLPODoesNotExist).at(&target)),
     }
 }
 
-/// Whether a database of the right name is the item's. On replicas of a group each has a GUID of its own, and the name is the
-/// group's.
-fn is_same(ground: &Ground, found: &databases::Database) -> bool {
-    if ground.database.group.is_some() {
-        return true;
+/// What a database of the right name is to the item's.
+#[derive(PartialEq, Eq)]
+enum Likeness {
+    Same,
+    /// Of its family, and made by a restore: RESTORE gives a database a GUID of its own.
+    RestoredOver,
+    Another,
+}
+
+/// On replicas of a group each has a GUID of its own, and the name is the group's. Where the GUID cannot be read, because nobody
+/// has opened the database, the moment of its creation decides.
+fn likeness(ground: &Ground, found: &databases::Database) -> Likeness {
+    let known = &ground.database;
+    if known.group.is_some() {
+        return Likeness::Same;
     }
-    let guid = found.chain.as_ref().and_then(|chain| chain.database_guid);
-    match (ground.database.database_guid, guid) {
-        (Some(before), Some(now)) => before == now,
-        _ => true,
+    let family = found.chain.as_ref().and_then(|chain| chain.family_guid);
+    match (
+        known.database_guid,
+        found.chain.as_ref().and_then(|chain| chain.database_guid),
+    ) {
+        (Some(before), Some(now)) if before == now => Likeness::Same,
+        (Some(_), Some(_)) if family.is_some() && family == known.family_guid => Likeness::RestoredOver,
+        (Some(_), Some(_)) => Likeness::Another,
+        _ if civil(found.created) == Some(known.created) => Likeness::Same,
+        // It was never looked at while it was open.
+        (None, Some(_)) if known.family_guid.is_none() || known.family_guid == family => Likeness::Same,
+        _ => Likeness::Another,
     }
 }
 

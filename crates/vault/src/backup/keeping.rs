@@ -111,7 +111,7 @@ impl Vault {
         self.put_set_record(ground, &container, &point).await?;
         let is_usable = point.grade != Grade::Disputed;
         let by_healing = matches!(doing.job.trigger, Trigger::Healing { .. });
-        let is_healing = by_healing || work.converted.is_some();
+        let is_healing = by_healing || work.anchors;
         let kept = Kept {
             anchors: is_usable && point.kind.is_full() && is_healing,
             is_the_vaults: by_healing || (work.converted.is_some() && work.asked != work.kind),
@@ -231,7 +231,7 @@ impl Vault {
             ..now.clone()
         };
         // What was converted, or heals, does not continue what is broken. What another full put right meanwhile is right.
-        if work.converted.is_none()
+        if !work.anchors
             && let Some(gap) = gap(work.kind, set, &when_sent)
             && super::meeting::gap(work.kind, set, &now).is_some()
         {
@@ -413,6 +413,10 @@ impl Vault {
                     .await?;
             }
         }
+        if kept.anchors {
+            let put_back = about("putBack", &item.record, BackupKind::Full);
+            self.resolve_in(tx, &put_back.matter).await?;
+        }
         if kept.point.grade == Grade::Disputed {
             let mut about = about("disputed", &item.record, kept.point.kind);
             about.job = Some(job);
@@ -430,12 +434,18 @@ impl Vault {
     /// A full begins anew on the line of history that the database is on now.
     async fn keep_fork(&self, tx: &mut dyn Transaction, ground: &Ground, kept: &Kept) -> Result<(), Trouble> {
         let set = &kept.point.set;
-        if !kept.point.kind.is_full() || set.family_guid == Some(set.fork) {
+        if kept.point.kind != BackupKind::Full {
             return Ok(());
         }
         let mut database = demand::<Database>(tx, &self.key, &ground.database.id.to_string()).await?;
-        if database.record.recovery_fork != Some(set.fork) {
-            database.record.recovery_fork = Some(set.fork);
+        let record = &mut database.record;
+        let before = (record.recovery_fork, record.database_guid);
+        record.recovery_fork = Some(set.fork);
+        // Replicas of a group have one each, and a database that was restored over has a new one.
+        if record.group.is_none() && set.family_guid == record.family_guid {
+            record.database_guid = set.database_guid.or(record.database_guid);
+        }
+        if before != (record.recovery_fork, record.database_guid) {
             update(tx, database).await?;
         }
         Ok(())

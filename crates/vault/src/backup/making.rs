@@ -5,10 +5,10 @@ use catalog::record::Job;
 use faults::{Code, Fault};
 use mssql::databases::Database;
 use mssql::quoting::Identifier;
-use mssql::statement::Backup;
 use mssql::statement::backup::Kind;
 use mssql::statement::choice::{self, Choice, Circumstances, Reason, Wishes};
-use schedule::policy::Compression;
+use mssql::statement::{Backup, Codec, compression};
+use schedule::policy::{Algorithm, Compression, Level};
 use schedule::{BackupKind, Size};
 
 use super::entry::{Entry, refused};
@@ -81,6 +81,11 @@ impl Vault {
                     .at(&target)
                     .because(&reason.to_string()),
             ),
+            Reason::NoSuchCodec(_) => Some(
+                Fault::new(Code::Bac2UnsupportedVersionOrEdition)
+                    .at(&target)
+                    .because(&reason.to_string()),
+            ),
             _ => None,
         });
         Ok(Made {
@@ -118,10 +123,23 @@ fn choose(job: &Job, ground: &Ground, seen: &Database, kind: BackupKind) -> Resu
     };
     let wishes = Wishes {
         compression: writing.compression != Compression::Off,
+        codec: writing.algorithm.map(|algorithm| codec(algorithm, writing.level)),
         encryption: false,
         stripes: Some(stripes),
     };
     choice::choose(&here, &wishes).map_err(refused)
+}
+
+fn codec(algorithm: Algorithm, level: Option<Level>) -> Codec {
+    match algorithm {
+        Algorithm::MsXpress => Codec::MsXpress,
+        Algorithm::QatDeflate => Codec::QatDeflate,
+        Algorithm::Zstd => Codec::Zstd(level.map(|level| match level {
+            Level::Low => compression::Level::Low,
+            Level::Medium => compression::Level::Medium,
+            Level::High => compression::Level::High,
+        })),
+    }
 }
 
 /// The most that a backup will be, in bytes and uncompressed: its files.

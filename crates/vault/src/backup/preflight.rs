@@ -136,6 +136,8 @@ pub(super) struct Chain {
     pub(super) server_base: Option<Uuid>,
     /// It was restored over: another line of history than the vault knows.
     pub(super) is_overwritten: bool,
+    /// The host was put back to a time before the vault's newest full.
+    pub(super) is_put_back: bool,
 }
 
 /// How a chain is broken.
@@ -190,6 +192,13 @@ pub(super) fn broken(kind: BackupKind, chain: &Chain) -> Option<Broken> {
             "the database was restored over".to_owned(),
         );
     }
+    if chain.is_put_back {
+        return is(
+            HealingReason::SnapshotPutBack,
+            mismatch,
+            "the host was put back to a time before the vault's newest full, which SQL Server knows nothing of".to_owned(),
+        );
+    }
     match kind {
         BackupKind::Differential if chain.server_base.is_none() => {
             let why = "SQL Server knows no base of a differential".to_owned();
@@ -238,7 +247,9 @@ fn log_differs(chain: &Chain) -> Option<(HealingReason, String)> {
     match (chain.log_end, chain.anchor) {
         (Some(end), _) if next < end => Some((
             HealingReason::SnapshotPutBack,
-            format!("the next log begins at {next}, before {end} where the vault's newest ends"),
+            format!(
+                "the host was put back to an earlier time: the next log begins at {next}, before {end} where the vault's newest ends"
+            ),
         )),
         (Some(end), _) if next > end => Some((
             HealingReason::LsnValidation,
@@ -279,7 +290,12 @@ pub(super) fn respond(broken: &Broken, wanted: Wanted, healing: &Healing) -> Res
     let fault = broken.fault.clone();
     match (wanted, healing) {
         (Wanted::OnDemand, _) => Response::Fail(fault, false),
-        (Wanted::Healing, _) | (Wanted::Scheduled, Healing::Now) => Response::Convert,
+        (Wanted::Scheduled, Healing::Now) => Response::Convert,
+        // Only a full heals this: it is wanted, and begins when window, day and instance allow it.
+        (Wanted::Healing, _) => match broken.can_go_on {
+            true => Response::GoOn(fault, true),
+            false => Response::Fail(fault, true),
+        },
         (Wanted::Scheduled, Healing::Later(why)) => {
             let detail = format!("{}; a full is wanted, but {why}", fault.detail());
             let fault = fault.because(&detail);
@@ -510,6 +526,7 @@ mod tests {
             next_log: lsn(5_000_000_001_000_001),
             server_base: Some(OURS),
             is_overwritten: false,
+            is_put_back: false,
         }
     }
 
@@ -636,10 +653,11 @@ mod tests {
         for healing in [Healing::Now, later.clone(), Healing::Off] {
             let response = respond(&broken(true), Wanted::OnDemand, &healing);
             assert!(matches!(response, Response::Fail(_, false)), "{response:?}");
-            assert_eq!(
-                respond(&broken(false), Wanted::Healing, &healing),
-                Response::Convert
-            );
+            // A full that heals waits for its turn, also where it is a healing backup that finds out.
+            let response = respond(&broken(false), Wanted::Healing, &healing);
+            assert!(matches!(response, Response::Fail(_, true)), "{response:?}");
+            let response = respond(&broken(true), Wanted::Healing, &healing);
+            assert!(matches!(response, Response::GoOn(_, true)), "{response:?}");
         }
         assert_eq!(
             respond(&broken(false), Wanted::Scheduled, &Healing::Now),

@@ -97,7 +97,11 @@ impl Vault {
             }
             is_secondary = replica::is_secondary(&replicas);
         }
-        let kind = match self.decide(doing, ground, &seen, asked, is_secondary).await? {
+        let is_put_back = !is_secondary && self.is_put_back(runner.session(), ground, &seen).await?;
+        let decision = self
+            .decide(doing, ground, &seen, asked, is_secondary, is_put_back)
+            .await?;
+        let kind = match decision {
             Decision::Take(kind) => kind,
             Decision::End(ending) => return Ok(Taken::Ended(ending)),
         };

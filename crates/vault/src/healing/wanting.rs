@@ -178,6 +178,7 @@ fn describe(reason: HealingReason) -> &'static str {
         HealingReason::Overwritten => "the database was restored over",
         HealingReason::RecoveryModelChanged => "the recovery model changed",
         HealingReason::LogLost => "a log backup is lost",
+        HealingReason::LogFull => "the log is full",
         HealingReason::SnapshotPutBack => "the database was put back to an earlier state",
     }
 }

@@ -1,8 +1,12 @@
 //! One backup: what is taken, what is refused with which code, what a broken chain becomes, and what is kept of it.
 
+mod chains;
+mod grades;
 mod keeping;
 mod pages;
 mod stand;
+mod stripes;
+mod trouble;
 
 use std::time::Duration;
 
@@ -513,20 +517,6 @@ fn a_stream_that_is_damaged_on_the_way_is_disputed() {
                 .iter()
                 .any(|one| one.fault.code() == Code::Bac2StreamDisputed)
         );
-    });
-}
-
-#[test]
-fn stripes_are_proved_together() {
-    let stand = Stand::new(37);
-    stand.run(async {
-        let policy = QUIET.replace(
-            "\"running\"",
-            "\"writing\": {\"stripes\": {\"sizeMax\": \"1GiB\", \"countMax\": 4}}, \"running\"",
-        );
-        let (vault, item) = stand.protect(&policy).await;
-        let job = stand.back_up(&vault, item, Full).await;
-        assert_eq!(job.state, JobState::Completed, "{job:#?}");
     });
 }
 

@@ -155,6 +155,11 @@ impl Connection for Link {
             self.session = Some(session);
             return Err(Fault::Cancelled);
         }
+        if let Some(messages) = self.server.refusal_of(&request.text) {
+            messages.into_iter().for_each(|message| sink.message(message));
+            self.session = Some(session);
+            return Ok(());
+        }
         self.stop.reset();
         let pipe = Pipe::default();
         let (text, mut into) = (request.text.clone(), pipe.clone());

@@ -68,6 +68,10 @@ pub(crate) struct Trouble {
     pub(crate) answers_lost: u32,
     /// The vault gives no instance the key of its account.
     pub(crate) keeps_key: bool,
+    /// The verifier can read nothing of what it judges, as of backups that SQL Server encrypted.
+    pub(crate) is_unreadable: bool,
+    /// A blob takes no more blocks than this.
+    pub(crate) blocks_max: Option<usize>,
     /// So many of the next blocks are changed by one bit before they arrive.
     pub(crate) blocks_damaged: u32,
     /// So many of the next answers to reading are changed by one bit.
@@ -116,6 +120,11 @@ impl Door {
     /// Whether the vault's own writes are refused.
     pub(crate) fn is_read_only(&self) -> bool {
         self.state().trouble.is_read_only
+    }
+
+    /// Whether the verifier can read what it judges.
+    pub(crate) fn reads(&self) -> bool {
+        !self.state().trouble.is_unreadable
     }
 
     /// Requests so far.
@@ -274,6 +283,16 @@ impl Door {
         let mut body = request.body().clone();
         if let BlobOperation::PutBlock(_) | BlobOperation::PutPage(_) = &operation {
             body = self.damaged(body);
+        }
+        if let BlobOperation::PutBlock(ask) = &operation
+            && let Some(most) = self.state().trouble.blocks_max
+            && store
+                .get_block_list(&path, &Permit::lease(ask.lease_id))?
+                .uncommitted
+                .len()
+                >= most
+        {
+            return Err(StoreError::Misuse("no more blocks").into());
         }
         self.uses().used(holder, &path, self.uptime());
         if self.forgets(&operation) {

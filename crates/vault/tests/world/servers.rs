@@ -57,6 +57,8 @@ struct State {
     goes_on: bool,
     /// Texts of batches whose connection is to be lost, after a while.
     to_lose: Vec<(String, Duration)>,
+    /// Texts of batches that are refused, and with what.
+    to_refuse: Vec<(String, Vec<mssql::Message>)>,
     links: Vec<Weak<LinkState>>,
     /// Statements without a client.
     orphans: Vec<TaskId>,
@@ -190,6 +192,21 @@ impl Server {
         self.state().to_lose.push((text.to_owned(), after));
     }
 
+    /// The next batch whose text contains `text` is not run, and fails with these messages: what simsql has no cause for.
+    pub(crate) fn refuse_next(&self, text: &str, messages: Vec<mssql::Message>) {
+        self.state().to_refuse.push((text.to_owned(), messages));
+    }
+
+    /// What a batch that begins now is refused with.
+    pub(crate) fn refusal_of(&self, text: &str) -> Option<Vec<mssql::Message>> {
+        let mut state = self.state();
+        let refused = &mut state.to_refuse;
+        let at = refused
+            .iter()
+            .position(|(part, _)| text.contains(part.as_str()))?;
+        Some(refused.remove(at).1)
+    }
+
     /// Whether a statement whose client is gone goes on to its end; else the instance notices and cancels it.
     pub(crate) fn goes_on_without_client(&self, goes_on: bool) {
         self.state().goes_on = goes_on;
@@ -281,6 +298,7 @@ impl Network {
                 is_cut_off: false,
                 goes_on: false,
                 to_lose: Vec::new(),
+                to_refuse: Vec::new(),
                 links: Vec::new(),
                 orphans: Vec::new(),
             }),

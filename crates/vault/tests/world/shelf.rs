@@ -13,7 +13,7 @@ use blobstore::{BlobKind, BlobPath, BlobView, Permit, Store, StoreError};
 use jiff::Timestamp;
 use mssql::Secret;
 use vault::shelf::stored::{Stored, Witness};
-use vault::shelf::{Account, Blob, Lease, Shelf, ShelfError, Space};
+use vault::shelf::{Account, Blob, Lease, Proof, Shelf, ShelfError, Space};
 use vault::world::Clock as _;
 
 use super::door::{ACCOUNT, Door, HOST, KEY};
@@ -72,6 +72,21 @@ impl Shelves {
             return Ok(());
         }
         judge(store, path, view).map_err(|error| ShelfError::Failed(error.to_string()))
+    }
+
+    /// What the verifier makes of a blob that it cannot read.
+    fn as_read(&self, blob: Blob) -> Blob {
+        if self.door.reads() || blob.proof == Proof::Pending {
+            return blob;
+        }
+        let proof = Proof::Judged {
+            verdict: Some(Verdict::CannotVerify),
+            reasons: vec!["it is encrypted".to_owned()],
+            sets: Vec::new(),
+            logs: Vec::new(),
+            media: None,
+        };
+        Blob { proof, ..blob }
     }
 }
 
@@ -166,7 +181,8 @@ impl Shelf for Shelves {
         if let Some(view) = self.stored.view(&store, container, blob)? {
             self.verify(&store, &self.door.path(container, blob), &view)?;
         }
-        self.stored.look(&store, container, blob)
+        let found = self.stored.look(&store, container, blob)?;
+        Ok(found.map(|blob| self.as_read(blob)))
     }
 
     async fn list(
@@ -183,7 +199,8 @@ impl Shelf for Shelves {
         for (name, view) in self.stored.views(&store, container, after, limit)? {
             self.verify(&store, &self.door.path(container, &name), &view)?;
         }
-        self.stored.list(&store, container, after, limit)
+        let found = self.stored.list(&store, container, after, limit)?;
+        Ok(found.into_iter().map(|blob| self.as_read(blob)).collect())
     }
 
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {

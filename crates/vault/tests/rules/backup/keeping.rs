@@ -39,7 +39,7 @@ impl Stand {
     }
 
     /// Waits until a job says so of itself.
-    async fn until(&self, id: JobId, is_so: impl Fn(&Job) -> bool) -> Job {
+    pub(super) async fn until(&self, id: JobId, is_so: impl Fn(&Job) -> bool) -> Job {
         for _ in 0..36_000 {
             let job = self.cluster.job(id).await;
             if is_so(&job) {

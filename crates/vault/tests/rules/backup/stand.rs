@@ -236,7 +236,7 @@ pub(super) fn record_of(
         family_guid: chain.family_guid,
         recovery_fork: chain.recovery_fork,
         number: seen.id,
-        created: jiff::civil::date(2026, 1, 1).at(0, 0, 0, 0),
+        created: seen.created.to_string().parse().unwrap(),
         state: DatabaseState {
             state: "ONLINE".to_owned(),
             recovery_model: match seen.recovery_model {
