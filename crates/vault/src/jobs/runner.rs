@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use catalog::record::{Job, JobId, JobState, Work};
+use catalog::record::{Job, JobId, JobState, PolicyId, Work};
 use faults::Fault;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Either, select};
@@ -74,10 +74,10 @@ impl Vault {
         let mut is_looked_back = false;
         loop {
             let heard = self.bell.rings();
-            if !is_looked_back && let Ok(left) = self.interrupted().await {
+            if !is_looked_back && let Ok(left) = self.left_behind().await {
                 is_looked_back = true;
-                for job in left {
-                    self.go_on(job, &mut seats, &mut at_work, deeds);
+                for (job, policy) in left {
+                    self.go_on(job, policy, &mut seats, &mut at_work, deeds);
                 }
             }
             let is_read = is_looked_back && {
@@ -87,8 +87,11 @@ impl Vault {
             if is_read {
                 self.take_up_unsure(&mut waiting, &mut seats, &mut at_work, deeds)
                     .await;
-                self.begin_all(&mut waiting, &mut seats, &mut at_work, deeds)
-                    .await;
+                // One that may run already has its seat before others take theirs.
+                if waiting.unsure.is_empty() {
+                    self.begin_all(&mut waiting, &mut seats, &mut at_work, deeds)
+                        .await;
+                }
             }
             let mut is_freed = false;
             while let Some(Some(seat)) = at_work.next().now_or_never() {
@@ -107,13 +110,30 @@ impl Vault {
         }
     }
 
+    /// Jobs that an earlier start left in progress, each with the policy whose seat it takes.
+    async fn left_behind(&self) -> Result<Vec<(Job, Option<PolicyId>)>, Fault> {
+        let mut left = Vec::new();
+        for job in self.interrupted().await? {
+            let policy = self.policy_of_running(&job).await?;
+            left.push((job, policy));
+        }
+        Ok(left)
+    }
+
     /// Takes a job up that is in progress by its record: its work finds out how far it came.
-    fn go_on<'v>(&'v self, job: Job, seats: &mut Seats, at_work: &mut AtWork<'v>, deeds: &'v dyn Deeds) {
+    fn go_on<'v>(
+        &'v self,
+        job: Job,
+        policy: Option<PolicyId>,
+        seats: &mut Seats,
+        at_work: &mut AtWork<'v>,
+        deeds: &'v dyn Deeds,
+    ) {
         let told = self.running.begin(job.id, self.world.clock.uptime());
         let seat = Seat {
             class: class_of(&job),
             server: job.server,
-            policy: None,
+            policy,
         };
         seats.take(seat);
         at_work.push(Box::pin(self.work(job, seat, told, deeds)));
@@ -160,8 +180,14 @@ impl Vault {
         for id in std::mem::take(&mut waiting.unsure) {
             match beside(at_work, seats, self.find::<Job>(id)).await {
                 Ok(Some(job)) if matches!(job.record.state, JobState::InProgress | JobState::Cancelling) => {
-                    if self.running.ran(id, self.world.clock.uptime()).is_none() {
-                        self.go_on(job.record, seats, at_work, deeds);
+                    if self.running.ran(id, self.world.clock.uptime()).is_some() {
+                        continue;
+                    }
+                    match self.policy_of_running(&job.record).await {
+                        Ok(policy) => self.go_on(job.record, policy, seats, at_work, deeds),
+                        Err(_) => {
+                            waiting.unsure.insert(id);
+                        }
                     }
                 }
                 Ok(_) => {}

@@ -10,7 +10,7 @@ use catalog::record::{
     Item, Job, JobId, JobState, Policy, PolicyId, Server, ServerId, ServerSettings, Vault as VaultRecord,
     Work, moment,
 };
-use catalog::{Kind, Query, Range, Scope, Slot, Transaction, get};
+use catalog::{Kind, Query, Range, Record, Scope, Slot, Transaction, decode};
 use faults::Fault;
 use jiff::{SignedDuration, Timestamp};
 use schedule::BackupKind;
@@ -190,8 +190,9 @@ impl Vault {
         loop {
             let page = readable::<Job>(tx.as_mut(), &query).await.map_err(fault)?;
             for job in page.records.into_iter().map(|job| job.record) {
-                if waiting.known.insert(job.id) {
-                    let policy = self.policy_of(tx.as_mut(), &job).await;
+                if !waiting.known.contains(&job.id) {
+                    let policy = self.policy_of(tx.as_mut(), &job).await?;
+                    waiting.known.insert(job.id);
                     waiting.add(&job, policy);
                 }
             }
@@ -211,13 +212,30 @@ impl Vault {
         Ok(())
     }
 
-    async fn policy_of(&self, tx: &mut dyn Transaction, job: &Job) -> Option<PolicyId> {
+    /// The policy whose seat a backup takes.
+    ///
+    /// # Errors
+    /// The catalog does not answer: without an answer a job would take a seat that its policy does not have.
+    async fn policy_of(&self, tx: &mut dyn Transaction, job: &Job) -> Result<Option<PolicyId>, Fault> {
         let (Work::Backup(_), Some(item)) = (&job.work, job.item) else {
-            return None;
+            return Ok(None);
         };
+        let row = tx
+            .get(Item::KIND, &self.key, &item.to_string())
+            .await
+            .map_err(fault)?;
         // One that cannot be read has no policy whose limit could hold; its job says what is wrong.
-        let item = get::<Item>(tx, &self.key, &item.to_string()).await.ok()??;
-        Some(item.record.policy)
+        let item = row.and_then(|row| decode::<Item>(row).ok());
+        Ok(item.map(|item| item.record.policy))
+    }
+
+    /// The policy whose seat a job takes that runs already.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub(super) async fn policy_of_running(&self, job: &Job) -> Result<Option<PolicyId>, Fault> {
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        self.policy_of(tx.as_mut(), job).await
     }
 
     /// How many backups may run at a time over all instances.
