@@ -1,4 +1,5 @@
 //! Every code is one that people can meet: by what SQL Server says, by the product's own sources, or as `known_only`.
+#![allow(clippy::unwrap_used)] // A source that cannot be read shall fail loudly.
 
 use std::fs;
 use std::path::{Path, PathBuf};

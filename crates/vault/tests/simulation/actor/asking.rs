@@ -143,7 +143,7 @@ impl Actor {
     /// The registration of an instance.
     pub(super) async fn server_record(&self, server: &Server) -> Option<ServerRecord> {
         let records: Vec<ServerRecord> = self.cluster.records().await;
-        let mut found = records.into_iter().filter(|one| one.is_registered());
+        let mut found = records.into_iter().filter(ServerRecord::is_registered);
         found.find(|one| one.address == server.address)
     }
 
