@@ -23,8 +23,8 @@ pub(crate) struct Reading {
     pub(crate) era: Era,
     /// The clock went back in this log.
     pub(crate) is_step: bool,
-    /// Up to this moment all is known once the set is restored whole: of a log its start. Of a data backup too, unless its times are
-    /// told exactly: then its finish. An empty log behind it may tell more, see [`reaches`].
+    /// Up to this moment all is known once the set is restored whole: of a log see [`Span::reach`]. Of a data backup its start, unless
+    /// its times are told exactly: then its finish. An empty log behind it may tell more, see [`reaches`].
     pub(crate) reach: i64,
     /// From this moment on the set, restored whole, holds nothing too new.
     pub(crate) bound: i64,

@@ -202,7 +202,7 @@ impl Database {
             let sets: Vec<&Set> = members.iter().map(|index| &self.sets[*index]).collect();
             let timeline = Timeline::of(&sets, self.zone.as_ref());
             for (index, times) in members.iter().zip(timeline.all()) {
-                spans[*index] = Span::of(times, self.sets[*index].clock.grain);
+                spans[*index] = Span::of(times, &self.sets[*index].clock);
             }
         }
         spans

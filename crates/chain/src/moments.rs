@@ -4,14 +4,16 @@
 //! its start can have been, since records after it may not exist although the log's finish time says so.
 //!
 //! The header of a backup tells its times cut to whole seconds ([`Grain::Second`]). For a start that is the safe side: all that was
-//! committed before the second it names is in the log. A finish may lie up to a second later, so that a data backup may hold, and a log
-//! may go on to, what was committed in all of that second: it counts as over at the next one ([`Span::over`]). Likewise nothing is known
-//! to have begun on a new fork before the second after its log's start ([`Span::begun`]). Where two such times are compared with each
-//! other, nothing is added: of two that were cut alike, the earlier is the earlier.
+//! committed before the second it names is in the log. What was committed in that second need not be, not even at its first
+//! millisecond: a log that began at it may lack a commit of the same millisecond. So a log reaches to the millisecond before
+//! ([`Span::reach`]), and a moment in that second takes the next log too. A finish may lie up to a second later, so that a data backup
+//! may hold, and a log may go on to, what was committed in all of that second: it counts as over at the next one ([`Span::over`]).
+//! Likewise nothing is known to have begun on a new fork before the second after its log's start ([`Span::begun`]). Where two such times
+//! are compared with each other, nothing is added: of two that were cut alike, the earlier is the earlier.
 
 use jiff::Timestamp;
 
-use crate::set::Grain;
+use crate::set::{Clock, Grain};
 use crate::time::Times;
 
 /// The times of one set, in milliseconds of UTC (or of the server's clock where no offset is known).
@@ -29,12 +31,16 @@ pub(crate) struct Span {
     pub(crate) over: i64,
     /// The last moment at which it may still have been written.
     pub(crate) last: i64,
-    /// The last moment that a log surely tells all about.
+    /// The last moment that a log surely tells all about: the time of its last record where that is known, else the last before its
+    /// start; that start itself where it is told exactly.
     pub(crate) reach: i64,
 }
 
 impl Span {
-    pub(crate) fn of(times: &Times, grain: Grain) -> Self {
+    pub(crate) fn of(times: &Times, clock: &Clock) -> Self {
+        let grain = clock.grain;
+        let reach = times.reach.as_millisecond();
+        let is_start_cut = grain == Grain::Second && clock.last_restorable.is_none();
         let start_latest = times.start.latest.as_millisecond();
         let finish_latest = times.finish.latest.as_millisecond();
         Self {
@@ -44,7 +50,7 @@ impl Span {
             begun: start_latest.saturating_add(grain.milliseconds()),
             over: finish_latest.saturating_add(grain.milliseconds()),
             last: finish_latest.saturating_add((grain.milliseconds() - 1).max(0)),
-            reach: times.reach.as_millisecond(),
+            reach: reach.saturating_sub(i64::from(is_start_cut)),
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Step {
     pub grade: Grade,
     /// Where it stops; `None` where it is applied whole.
     pub stop: Option<Stop>,
+    /// Set on a log behind one that stops at a moment too: its FirstLSN. The log before may get to that moment already, nobody can tell
+    /// beforehand: the database then stands before this LSN, has what was asked for, and SQL Server refuses this log with message
+    /// 4305. So it is left out where `redo_start_lsn` of file 1 in `sys.master_files` is less, and applied everywhere else.
+    pub only_from: Option<Lsn>,
 }
 
 /// Sets to restore in this order, each WITH NORECOVERY, and then recovery.

@@ -154,6 +154,7 @@ impl<'a> Planner<'a> {
         let early = timeline.map_or(Some(Vec::new()), |timeline| {
             self.early_stops(last, path, timeline)
         })?;
+        let mut may_have_stopped = false;
         let steps = path.iter().enumerate().map(|(number, (index, cut))| {
             let set = &self.graph.sets[*index];
             cost = cost.plus(Cost::of(set));
@@ -163,11 +164,14 @@ impl<'a> Planner<'a> {
                 let early = early.iter().find(|(log, _)| log == index);
                 cut.map(Stop::BeforeLsn).or(early.map(|(_, stop)| stop.clone()))
             };
+            let only_from = Some(set.first).filter(|_| may_have_stopped && set.is_log());
+            may_have_stopped |= matches!(stop, Some(Stop::At(_)));
             Step {
                 set: set.id,
                 kind: set.kind,
                 grade: set.grade,
                 stop,
+                only_from,
             }
         });
         let steps = steps.collect();

@@ -5,6 +5,9 @@
 //! own at the end. No time zone of the server that runs it takes part: a STOPAT is on the clock of the server that wrote the log, in the
 //! form `YYYY-MM-DDThh:mm:ss.mmm`, which no language setting reads differently.
 //!
+//! A log behind one in which the restore may have stopped ([`Step::only_from`](crate::Step::only_from)) stands in a block of its own, which
+//! is left out where the database says that it stands before that log.
+//!
 //! MOVE: a full or differential names every file that shall lie elsewhere; a log only those that no step before it showed, since on
 //! RESTORE LOG the option is for files that were added in that very log. Options that SQL Server refuses beside NORECOVERY
 //! (KEEP_REPLICATION, KEEP_CDC, RESTRICTED_USER, Service Broker) stand at the recovery. Deliberately absent: BLOCKSIZE, BUFFERCOUNT and

@@ -133,6 +133,9 @@ struct StepAnswer {
     stop_at: Option<String>,
     /// STOPAT, STOPATMARK or STOPBEFOREMARK.
     stop_option: Option<&'static str>,
+    /// Left out where the database, restoring, stands before this LSN: a step before has then got to the moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only_from_lsn: Option<Lsn>,
     grade: Grade,
     remark: Option<String>,
     backup_set_guid: Option<Uuid>,
@@ -325,6 +328,7 @@ fn step_answer(step: &Step, held: &Held) -> StepAnswer {
         last_lsn: held.set.last,
         stop_at: step.stop.as_ref().map(words::stop_literal),
         stop_option: step.stop.as_ref().map(words::stop_option),
+        only_from_lsn: step.only_from,
         grade: step.grade,
         remark: held.remark.clone(),
         backup_set_guid: held.set.guid,

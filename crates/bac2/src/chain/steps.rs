@@ -105,6 +105,9 @@ fn steps_lines(one: &Judged, plan: &Plan, console: &Console) -> String {
         if let Some(stop) = &step.stop {
             write!(out, ", {}", paint(console, Tone::Strong, &words::stop(stop))).expect("a string grows");
         }
+        if step.only_from.is_some() {
+            out.push_str(", left out where that is reached before");
+        }
         out.push('\n');
     }
     out

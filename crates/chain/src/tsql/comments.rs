@@ -60,6 +60,12 @@ pub(super) fn step(number: usize, count: usize, step: &Step, source: &Source<'_>
         set.last
     )];
     lines.extend(step.stop.as_ref().map(stop));
+    lines.extend(step.only_from.map(|from| {
+        format!(
+            "Left out where the step before has already got there: the database then stands before LSN {from}, and SQL Server would \
+             refuse this log (message 4305)."
+        )
+    }));
     lines.extend(doubt(step.grade).map(str::to_owned));
     let is_url = source.devices.iter().any(Device::is_url);
     if is_url && source.position != 1 {

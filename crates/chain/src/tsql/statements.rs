@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use bak::Lsn;
+
 use super::words::Words;
 use super::{Broker, Device, End, Move, Order, Recovery, Source, comments, datetime};
 use crate::grade::Grade;
@@ -9,11 +11,11 @@ use crate::plan::{Plan, Step, Stop};
 use crate::set::Kind;
 
 /// Ends the batch where the statement before failed. Without it the next ones would run, and the last would recover what there is.
-const OR_ELSE: &str = "IF @@ERROR <> 0 RETURN;\n\n";
+const OR_ELSE: &str = "IF @@ERROR <> 0 RETURN;\n";
 
 /// The same where errors are expected: CONTINUE_AFTER_ERROR reports the damage it goes past. Only a RESTORE that gave up says 3013
 /// (`RESTORE ... is terminating abnormally`), and says it last.
-const OR_ELSE_DAMAGED: &str = "IF @@ERROR = 3013 RETURN;\n\n";
+const OR_ELSE_DAMAGED: &str = "IF @@ERROR = 3013 RETURN;\n";
 
 /// All steps, each with its comment and its check.
 pub(super) fn steps(
@@ -37,6 +39,9 @@ pub(super) fn steps(
         }
         options.push("NORECOVERY".to_owned());
         text += &comments::step(at + 1, plan.steps.len(), step, source, &moves);
+        if let Some(from) = step.only_from {
+            text += &unless_stopped(from, order, words);
+        }
         text += match step.kind {
             Kind::Log => "RESTORE LOG ",
             Kind::Full | Kind::Differential(_) => "RESTORE DATABASE ",
@@ -52,8 +57,22 @@ pub(super) fn steps(
             Grade::Disputed => OR_ELSE_DAMAGED,
             _ => OR_ELSE,
         };
+        text += match step.only_from {
+            Some(_) => "END;\n\n",
+            None => "\n",
+        };
     }
     text
+}
+
+/// Opens a block that is left out where the restore has stopped before `from`. Where nobody can tell, it runs, and fails if it must: what
+/// is left out by mistake would be missing without a word.
+fn unless_stopped(from: Lsn, order: &Order<'_>, words: &mut Words) -> String {
+    let name = words.string(order.database);
+    format!(
+        "IF NOT EXISTS (SELECT * FROM sys.master_files\n               \
+         WHERE database_id = DB_ID({name}) AND file_id = 1 AND redo_start_lsn < {from})\nBEGIN\n"
+    )
 }
 
 /// The statement after the last step, if there is one.

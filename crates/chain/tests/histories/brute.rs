@@ -212,7 +212,7 @@ impl<'w> Brute<'w> {
             cut: None,
         });
         let cost = self.cost(legs.iter().map(|leg| leg.made));
-        let own = made.last_restorable.unwrap_or(made.start);
+        let own = made.reach();
         let quiet = self.quiet_after(made, set.last);
         let upper = quiet.map_or(own, |quiet| quiet.max(own));
         let crosses = set
@@ -230,7 +230,7 @@ impl<'w> Brute<'w> {
         let went_back = is_set_back
             || !crosses && way.upper.is_some() && {
                 let before = &self.world.made[way.legs[way.legs.len() - 1].made];
-                upper < before.start
+                upper + made.unsure() < before.start
             };
         let serves = !set.is_bulk_logged && !went_back && from <= upper;
         // Restored whole, a log that crosses a fork point is known to hold nothing behind its start only as far as it was begun.
@@ -285,7 +285,7 @@ impl<'w> Brute<'w> {
         self.follows(&cut, cut.end, cut.fork, forked).then_some(cut)
     }
 
-    /// The start of the last empty log at `position` behind a set.
+    /// Up to when the last empty log at `position` behind a set tells that nothing happened.
     fn quiet_after(&self, made: &Made, position: Lsn) -> Option<i64> {
         let fork = fork_at(&made.set, position);
         self.world
@@ -297,7 +297,7 @@ impl<'w> Brute<'w> {
                     && fork_at(&empty.set, position) == fork
                     && self.is_usable(&empty.set)
             })
-            .map(|empty| empty.start)
+            .map(|empty| empty.start - empty.unsure())
             .max()
     }
 

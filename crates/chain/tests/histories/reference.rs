@@ -70,6 +70,8 @@ fn plan(trial: &Trial<'_>, ask: Ask, way: &Way, stop: Option<&Stop>) -> (Plan, V
             } else {
                 cut.or(moment)
             },
+            // A plan that reaches the target by another way than the planner's is judged by what it restores.
+            only_from: None,
         });
     }
     let reaches = match stop {

@@ -6,7 +6,7 @@
 //! numbers that occur once in a world, on whatever line: two histories that reuse an LSN differ in content.
 
 use bak::Lsn;
-use chain::{Set, SetId};
+use chain::{Grain, Set, SetId};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
@@ -95,6 +95,17 @@ impl Made {
     /// It had surely begun by then.
     pub(crate) fn begun(&self) -> i64 {
         self.start + self.set.clock.grain.milliseconds()
+    }
+
+    /// The last moment of which a log tells all: that before its start where this is cut, since it may have begun at its very first
+    /// millisecond, before what was committed at the same one.
+    pub(crate) fn reach(&self) -> i64 {
+        self.last_restorable.unwrap_or(self.start - self.unsure())
+    }
+
+    /// By how much a log's reach lies before its start.
+    pub(crate) fn unsure(&self) -> i64 {
+        i64::from(self.last_restorable.is_none() && self.set.clock.grain == Grain::Second)
     }
 
     /// It was surely over by then.

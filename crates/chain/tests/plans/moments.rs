@@ -201,7 +201,7 @@ const CUT: &str = "
 fn a_data_backup_may_hold_all_of_the_second_that_it_finished_in() {
     // Finished somewhere in 10:05:00: what was committed at 10:05:00.900 may be in it, and nothing of 10:05:01 is.
     let h = history(CUT);
-    assert_eq!(h.spans(), "A: 110..130 @10:05:01-10:30");
+    assert_eq!(h.spans(), "A: 110..130 @10:05:01-10:29:59.999");
     for early in ["10:05", "10:05:00.500", "10:05:00.997"] {
         assert_eq!(h.at(early), "no: too early; before none; after A 110 @10:05:01");
     }
@@ -256,7 +256,7 @@ fn a_log_of_the_same_second_gives_a_data_backup_no_moment_and_the_next_does() {
     );
     assert_eq!(h.latest(), "full l1");
     let h = history(&format!("{one}\nL l2 120..130 @10:15 cut"));
-    assert_eq!(h.spans(), "A: 110..130 @10:05:01-10:15");
+    assert_eq!(h.spans(), "A: 110..130 @10:05:01-10:14:59.999");
     assert_eq!(
         h.at("10:05:00.997"),
         "no: too early; before none; after A 110 @10:05:01"
@@ -270,7 +270,7 @@ fn nothing_in_the_log_behind_a_data_backup_gives_it_moments() {
         "F full 100..110 @10:00-10:05 cut
          L l1   110..110 @10:15 cut",
     );
-    assert_eq!(h.spans(), "A: 110..110 @10:05:01-10:15");
+    assert_eq!(h.spans(), "A: 110..110 @10:05:01-10:14:59.999");
     assert_eq!(h.at("10:10"), "full");
 }
 
@@ -282,7 +282,7 @@ fn a_moment_in_the_second_that_a_data_backup_ended_in_takes_an_earlier_one() {
          F b  120..160 @10:00-10:05 cut
          L l2 150..170 @10:15 cut",
     );
-    assert_eq!(h.spans(), "A: 110..170 @09:05:01-10:15");
+    assert_eq!(h.spans(), "A: 110..170 @09:05:01-10:14:59.999");
     assert_eq!(h.at("10:05:00.500"), "a l1@10:05:00.5 l2@10:05:00.5");
     assert_eq!(h.at("10:05:01"), "b l2@10:05:01");
 }
@@ -291,12 +291,54 @@ fn a_moment_in_the_second_that_a_data_backup_ended_in_takes_an_earlier_one() {
 fn a_log_may_go_on_to_the_end_of_the_second_that_it_finished_in() {
     let h = history(CUT);
     // Begun in 10:15:00, so that it holds all that was committed before; and up to when more, its finish tells: 10:15:20.999.
-    assert_eq!(h.at("10:15"), "full l1@10:15");
+    assert_eq!(h.at("10:14:59.999"), "full l1@10:14:59.997");
+    assert_eq!(h.at("10:15"), "full l1@10:15 l2@10:15");
     assert_eq!(h.at("10:15:20.997"), "full l1@10:15:20.997 l2@10:15:20.997");
     assert_eq!(h.at("10:15:21"), "full l1 l2@10:15:21");
     // The last second of all is not promised.
     assert_eq!(
         h.at("10:30:00.500"),
-        "no: too late; before A 130 @10:30; after none"
+        "no: too late; before A 130 @10:29:59.999; after none"
     );
+}
+
+#[test]
+fn nothing_is_sure_of_the_second_that_a_log_began_in() {
+    // Begun somewhere in 10:15:00, maybe at its first millisecond: what was committed at that one, behind it, is in l2 alone.
+    let h = history(
+        "F full 100..110 @10:00-10:05 cut
+         L l1   100..120 @10:15 cut
+         L l2   120..130 @10:30 cut",
+    );
+    assert_eq!(h.at("10:14:59.997"), "full l1@10:14:59.997");
+    for moment in ["10:15", "10:15:00.003", "10:15:00.997"] {
+        assert_eq!(h.at(moment), format!("full l1@{moment} l2@{moment}"));
+    }
+    assert_eq!(h.at("10:15:01"), "full l1 l2@10:15:01");
+    assert_eq!(
+        h.at("10:30"),
+        "no: too late; before A 130 @10:29:59.999; after none"
+    );
+}
+
+#[test]
+fn a_log_behind_one_that_stops_is_left_out_where_the_stop_was_reached() {
+    // The server stops in l1 where that holds a commit behind the moment, and refuses l2 and l3 then; else it needs them.
+    let h = history(
+        "F full 100..110 @10:00-10:05
+         L l1   100..120 @10:30-10:40
+         L l2   120..130 @10:32-10:40
+         L l3   130..140 @10:45",
+    );
+    let only_from = |moment: &str| {
+        let plans = h.plans(&h.local(moment)).expect("it can be restored");
+        let steps = plans.best.steps.iter().map(|step| step.only_from);
+        steps.collect::<Vec<_>>()
+    };
+    let begins = |set: usize| Some(h.sets[set].first);
+    assert_eq!(h.at("10:35"), "full l1@10:35 l2@10:35 l3@10:35");
+    assert_eq!(only_from("10:35"), [None, None, begins(2), begins(3)]);
+    // Where nothing stops before the last, every log is applied.
+    assert_eq!(h.at("10:42"), "full l1 l2 l3@10:42");
+    assert_eq!(only_from("10:42"), [None; 4]);
 }

@@ -67,7 +67,7 @@ fn stripe_test(h: &History) {
     let spans = h.spans();
     assert!(
         spans.starts_with(
-            "A: 20:144:1..20:186:1 @12:46:54-12:49:24; B: 20:354:1..20:354:1 within 2020-10-03T"
+            "A: 20:144:1..20:186:1 @12:46:54-12:49:23.999; B: 20:354:1..20:354:1 within 2020-10-03T"
         ),
         "{spans}"
     );
@@ -81,14 +81,14 @@ fn stripe_test(h: &History) {
     // Nothing of A leads into B, and nothing of B back: 20:200:1 is in no set.
     for told in [h.lsn("20:200:1"), h.lsn("20:300:1")] {
         assert!(told.starts_with("no: "), "{told}");
-        assert!(told.contains("before A 20:186:1 @12:49:24"), "{told}");
+        assert!(told.contains("before A 20:186:1 @12:49:23.999"), "{told}");
         assert!(told.contains("after B 20:354:1"), "{told}");
     }
     assert_eq!(
         h.losing("renamed").split(" within").next(),
         Some("B: 20:354:1..20:354:1")
     );
-    assert_eq!(h.losing("full"), "A: 20:144:1..20:186:1 @12:46:54-12:49:24");
+    assert_eq!(h.losing("full"), "A: 20:144:1..20:186:1 @12:46:54-12:49:23.999");
 }
 
 /// The family groups them; the names are two.

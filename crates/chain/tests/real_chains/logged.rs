@@ -41,7 +41,7 @@ pub(crate) const RESTORE_TIME_CLEAN: Chain = Chain {
 // log5   25:200:1  .. 25:210:1   13:24:13
 // log6   25:210:1  .. 25:220:1   13:29:13
 fn restore_time_clean(h: &History) {
-    assert_eq!(h.spans(), "A: 25:132:1..25:220:1 @12:59:13-13:29:13");
+    assert_eq!(h.spans(), "A: 25:132:1..25:220:1 @12:59:13-13:29:12.999");
     assert_eq!(h.holes(), "A: 25:62:170..25:132:1 no full");
     // Five files, as dbatools restores of its newer copy of this chain.
     assert_eq!(h.latest(), "full diff log4 log5 log6");
@@ -52,20 +52,22 @@ fn restore_time_clean(h: &History) {
         "no: too early; before none; after A 25:132:1 @12:59:13"
     );
     assert_eq!(h.at("12:59:13"), "full log1@12:59:13");
-    assert_eq!(h.at("13:04:13"), "full log1@13:04:13");
+    // log1 began somewhere in that second, and may lack what was committed in it.
+    assert_eq!(h.at("13:04:12"), "full log1@13:04:12");
+    assert_eq!(h.at("13:04:13"), "full log1@13:04:13 log2@13:04:13");
     assert_eq!(h.at("13:04:14"), "full log1 log2@13:04:14");
     // Four files for a moment in the third log; dbatools agrees.
     assert_eq!(h.at("13:10"), "full log1 log2 log3@13:10");
     // The differential finished in the second in which log3 was written: from the next one on it is the shorter way.
     assert_eq!(h.at("13:14:12"), "full log1 log2 log3@13:14:12");
-    assert_eq!(h.at("13:14:13"), "full log1 log2 log3@13:14:13");
+    assert_eq!(h.at("13:14:13"), "full log1 log2 log3@13:14:13 log4@13:14:13");
     assert_eq!(h.at("13:14:14"), "full diff log4@13:14:14");
     assert_eq!(h.at("13:16"), "full diff log4@13:16");
     assert_eq!(h.at("13:20"), "full diff log4 log5@13:20");
-    assert_eq!(h.at("13:29:13"), "full diff log4 log5 log6@13:29:13");
+    assert_eq!(h.at("13:29:12"), "full diff log4 log5 log6@13:29:12");
     assert_eq!(
         h.at("13:29:14"),
-        "no: too late; before A 25:220:1 @13:29:13; after none"
+        "no: too late; before A 25:220:1 @13:29:12.999; after none"
     );
 
     assert_eq!(h.lsn("25:160:1"), "full log1 log2=25:160:1");
@@ -79,7 +81,7 @@ fn restore_time_clean(h: &History) {
     assert_eq!(h.latest(), "full diff log4 log5 log6");
     assert_eq!(
         h.spans(),
-        "A: 25:132:1..25:153:1 @12:59:13-13:04:13; A: 25:190:1..25:220:1 @13:14:14-13:29:13"
+        "A: 25:132:1..25:153:1 @12:59:13-13:04:12.999; A: 25:190:1..25:220:1 @13:14:14-13:29:12.999"
     );
     // log2 is gone; log3 and the beginning of log4 have nothing that leads into them.
     assert_eq!(
@@ -88,7 +90,7 @@ fn restore_time_clean(h: &History) {
     );
     let told = h.at("13:06");
     assert!(
-        told.ends_with("; before A 25:153:1 @13:04:13; after A 25:190:1 @13:14:14"),
+        told.ends_with("; before A 25:153:1 @13:04:12.999; after A 25:190:1 @13:14:14"),
         "{told}"
     );
 }
@@ -142,19 +144,19 @@ pub(crate) const RESTORE_TIME_STRIPE: Chain = Chain {
 // log2   20:166:1  .. 20:176:1   12:48:34
 // log3   20:176:1  .. 20:186:1   12:49:24
 fn restore_time_stripe(h: &History) {
-    assert_eq!(h.spans(), "A: 20:144:1..20:186:1 @12:46:54-12:49:24");
+    assert_eq!(h.spans(), "A: 20:144:1..20:186:1 @12:46:54-12:49:23.999");
     assert_eq!(h.holes(), "A: 20:74:170..20:144:1 no full");
     assert_eq!(h.latest(), "full log1 log2 log3");
     assert_eq!(
         h.at("12:46:52"),
         "no: too early; before none; after A 20:144:1 @12:46:54"
     );
-    assert_eq!(h.at("12:47:44"), "full log1@12:47:44");
+    assert_eq!(h.at("12:47:44"), "full log1@12:47:44 log2@12:47:44");
     assert_eq!(h.at("12:48"), "full log1 log2@12:48");
     assert_eq!(h.at("12:49"), "full log1 log2 log3@12:49");
     assert_eq!(
         h.at("12:49:25"),
-        "no: too late; before A 20:186:1 @12:49:24; after none"
+        "no: too late; before A 20:186:1 @12:49:23.999; after none"
     );
     assert_eq!(h.lsn("20:144:1"), "full");
     assert_eq!(h.lsn("20:170:1"), "full log1 log2=20:170:1");
@@ -184,29 +186,29 @@ pub(crate) const STOP_AT: Chain = Chain {
 // log21   19:193:1  .. 19:215:1   13:32:09
 // log23   19:215:1  .. 19:246:1   13:34:44
 fn stop_at(h: &History) {
-    assert_eq!(h.spans(), "A: 19:161:1..19:246:1 @13:28:45-13:34:44");
+    assert_eq!(h.spans(), "A: 19:161:1..19:246:1 @13:28:45-13:34:43.999");
     assert_eq!(h.holes(), "A: 19:81:190..19:161:1 no full");
     assert_eq!(h.latest(), "full log1 log2 log21 log23");
     assert_eq!(h.at("13:28:45"), "full log1@13:28:45");
-    assert_eq!(h.at("13:30:24"), "full log1 log2@13:30:24");
+    assert_eq!(h.at("13:30:24"), "full log1 log2@13:30:24 log21@13:30:24");
     assert_eq!(h.at("13:31"), "full log1 log2 log21@13:31");
     assert_eq!(h.at("13:33"), "full log1 log2 log21 log23@13:33");
     assert_eq!(
         h.at("13:34:45"),
-        "no: too late; before A 19:246:1 @13:34:44; after none"
+        "no: too late; before A 19:246:1 @13:34:43.999; after none"
     );
     assert_eq!(h.lsn("19:200:3"), "full log1 log2 log21=19:200:3");
     assert_eq!(h.before_lsn("19:215:1"), "full log1 log2 log21");
 
     let h = h.without("log21");
     assert_eq!(h.latest(), "full log1 log2");
-    assert_eq!(h.spans(), "A: 19:161:1..19:193:1 @13:28:45-13:30:24");
+    assert_eq!(h.spans(), "A: 19:161:1..19:193:1 @13:28:45-13:30:23.999");
     let holes =
         "A: 19:81:190..19:161:1 no full; A: 19:193:1..19:215:1 missing log; A: 19:215:1..19:246:1 no full";
     assert_eq!(h.holes(), holes);
     let told = h.lsn("19:200:3");
     assert!(
-        told.starts_with("no: hole A: 19:193:1..19:215:1 missing log; before A 19:193:1 @13:30:24"),
+        told.starts_with("no: hole A: 19:193:1..19:215:1 missing log; before A 19:193:1 @13:30:23.999"),
         "{told}"
     );
 }
@@ -249,7 +251,7 @@ pub(crate) const CUBE_QUERY_HISTORY: Chain = Chain {
 // log1    24:217:37 .. 24:459:1   04:18:31   217:37 <= 435:1 (full) <= 459:1; its beginning is of February
 // log2    24:459:1, empty         04:18:37
 fn cube_query_history(h: &History) {
-    assert_eq!(h.spans(), "A: 24:435:1..24:459:1 @04:17:38-04:18:37");
+    assert_eq!(h.spans(), "A: 24:435:1..24:459:1 @04:17:38-04:18:36.999");
     assert_eq!(h.holes(), "A: 24:217:37..24:435:1 no full");
     // Two steps by diff2 or by log1; the log is 152,064 bytes, the differential 1,137,152.
     assert_eq!(h.latest(), "full log1");
@@ -261,7 +263,7 @@ fn cube_query_history(h: &History) {
     assert_eq!(h.at("04:18:35"), "full log1@04:18:35");
     assert_eq!(
         h.at("04:18:38"),
-        "no: too late; before A 24:459:1 @04:18:37; after none"
+        "no: too late; before A 24:459:1 @04:18:36.999; after none"
     );
     // Without the full the differentials have no base, and log1 nothing to be applied to.
     let h = h.without("full");
@@ -314,7 +316,7 @@ pub(crate) const ORPHAN_USERS: Chain = Chain {
 // log2    24:96:1, empty         04:18:37
 fn orphan_users(h: &History) {
     // The full served from its finish, a second after its start.
-    assert_eq!(h.spans(), "A: 24:72:1..24:96:1 @04:17:42-04:18:37");
+    assert_eq!(h.spans(), "A: 24:72:1..24:96:1 @04:17:42-04:18:36.999");
     assert_eq!(h.holes(), "A: 23:339:37..24:72:1 no full");
     assert_eq!(h.latest(), "full log1");
     assert_eq!(h.alternatives(&chain::Target::Latest), "full diff2");

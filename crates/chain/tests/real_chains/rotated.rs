@@ -37,7 +37,7 @@ pub(crate) const SIMPLE: Chain = Chain {
 // log2   21:195:1  .. 21:288:1   14:19:26   begins where log1 ends, across full2; 195:1 <= 262:1 (full2) <= 288:1
 fn simple(h: &History) {
     assert_eq!(h.branches(), "A");
-    assert_eq!(h.spans(), "A: 21:169:1..21:288:1 @14:18:33-14:19:26");
+    assert_eq!(h.spans(), "A: 21:169:1..21:288:1 @14:18:33-14:19:25.999");
     // log1 reaches back to where the full began; no full ends that early.
     assert_eq!(h.holes(), "A: 21:153:37..21:169:1 no full");
     // dbatools takes the full with the greatest LastLSN and the logs behind it: the same.
@@ -48,15 +48,15 @@ fn simple(h: &History) {
     // log2 begins at 195:1, behind full1's 169:1: nothing but full2 leads into it.
     assert_eq!(
         h.without("log1").spans(),
-        "A: 21:169:1..21:169:1 within 14:18:32-14:18:33; A: 21:262:1..21:288:1 @14:19:08-14:19:26"
+        "A: 21:169:1..21:169:1 within 14:18:32-14:18:33; A: 21:262:1..21:288:1 @14:19:08-14:19:25.999"
     );
     // full2 still serves its end, which is no moment.
     assert_eq!(
         h.losing("log2"),
-        "A: 21:195:1..21:262:1 no time; A: 21:262:1..21:288:1 no time; A: 21:288:1..21:288:1 @14:18:36-14:19:26"
+        "A: 21:195:1..21:262:1 no time; A: 21:262:1..21:288:1 no time; A: 21:288:1..21:288:1 @14:18:36-14:19:25.999"
     );
     assert_eq!(h.losing("full2"), "");
-    assert_eq!(h.losing("full1"), "A: 21:169:1..21:262:1 @14:18:33-14:19:08");
+    assert_eq!(h.losing("full1"), "A: 21:169:1..21:262:1 @14:18:33-14:19:07.999");
 }
 
 fn simple_lsns(h: &History) {
@@ -75,7 +75,7 @@ fn simple_lsns(h: &History) {
     assert_eq!(h.lsn("21:288:1"), "full2 log2");
     assert_eq!(
         h.lsn("21:288:2"),
-        "no: too late; before A 21:288:1 @14:19:26; after none"
+        "no: too late; before A 21:288:1 @14:19:25.999; after none"
     );
 }
 
@@ -86,16 +86,16 @@ fn simple_moments(h: &History) {
     );
     assert_eq!(h.at("14:18:33"), "full1 log1@14:18:33");
     assert_eq!(h.at("14:18:34"), "full1 log1@14:18:34");
-    assert_eq!(h.at("14:18:36"), "full1 log1@14:18:36");
+    assert_eq!(h.at("14:18:36"), "full1 log1@14:18:36 log2@14:18:36");
     // full2 finished in the second 14:19:07.
     assert_eq!(h.at("14:18:50"), "full1 log1 log2@14:18:50");
     assert_eq!(h.at("14:19:06"), "full1 log1 log2@14:19:06");
     assert_eq!(h.at("14:19:07"), "full1 log1 log2@14:19:07");
     assert_eq!(h.at("14:19:08"), "full2 log2@14:19:08");
-    assert_eq!(h.at("14:19:26"), "full2 log2@14:19:26");
+    assert_eq!(h.at("14:19:25"), "full2 log2@14:19:25");
     assert_eq!(
         h.at("14:19:27"),
-        "no: too late; before A 21:288:1 @14:19:26; after none"
+        "no: too late; before A 21:288:1 @14:19:25.999; after none"
     );
     // British summer: 14:18:50 there is 13:18:50 of UTC.
     assert_eq!(h.utc("13:18:50"), "full1 log1 log2@14:18:50");
@@ -206,7 +206,7 @@ pub(crate) const COMPLEX: Chain = Chain {
 fn complex(h: &History) {
     assert_eq!(h.branches(), "A");
     // log3000 witnesses that nothing happened until 08:17:56.
-    assert_eq!(h.spans(), "A: 21:175:1..21:241:1 @08:17:42-08:17:56");
+    assert_eq!(h.spans(), "A: 21:175:1..21:241:1 @08:17:42-08:17:55.999");
     assert_eq!(h.holes(), "A: 21:159:37..21:175:1 no full");
     // diff2800 ends where log2900 ends; dbatools' rule (LastLSN at or behind the base's) adds log2900, which brings nothing.
     assert_eq!(h.latest(), "full2200 diff2800");
@@ -224,10 +224,19 @@ fn complex(h: &History) {
     complex_moments(h);
     // Differentials of full2200 go with it, the logs lead on from the first full.
     assert_eq!(h.losing("full2200"), "");
-    assert_eq!(h.losing("full1300"), "A: 21:175:1..21:217:1 @08:17:42-08:17:47");
-    assert_eq!(h.losing("log3000"), "A: 21:241:1..21:241:1 @08:17:55-08:17:56");
+    assert_eq!(
+        h.losing("full1300"),
+        "A: 21:175:1..21:217:1 @08:17:42-08:17:46.999"
+    );
+    assert_eq!(
+        h.losing("log3000"),
+        "A: 21:241:1..21:241:1 @08:17:55-08:17:55.999"
+    );
     // diff1600 bridges log1700, but not its interior: the second 08:17:42, in which the differential finished, goes with the log.
-    assert_eq!(h.losing("log1700"), "A: 21:182:1..21:197:1 @08:17:42-08:17:43");
+    assert_eq!(
+        h.losing("log1700"),
+        "A: 21:182:1..21:197:1 @08:17:42-08:17:42.999"
+    );
 }
 
 fn complex_lsns(h: &History) {
@@ -255,11 +264,10 @@ fn complex_moments(h: &History) {
         h.at("08:17:40"),
         "no: too early; before none; after A 21:175:1 @08:17:42"
     );
-    // log1500 lets log1400 reach to 42.
-    assert_eq!(h.at("08:17:42"), "full1300 log1400@08:17:42");
+    // log1500 lets log1400 reach to the end of 41, and no further.
+    assert_eq!(h.at("08:17:42"), "full1300 log1400 log1700@08:17:42");
     // Three steps either way (diff1600 and log2000 would do); the logs are smaller.
     assert_eq!(h.at("08:17:43"), "full1300 log1400 log1700@08:17:43");
-    assert_eq!(h.at("08:17:44"), "full1300 log1400 log1700@08:17:44");
     // diff1600 with log2000 or diff1900 with log2300: three steps and as many bytes; the newer differential.
     assert_eq!(h.at("08:17:45"), "full1300 diff1900 log2300@08:17:45");
     assert_eq!(
@@ -272,9 +280,9 @@ fn complex_moments(h: &History) {
     assert_eq!(h.at("08:17:48"), "full2200 log2300 log2600@08:17:48");
     assert_eq!(h.at("08:17:52"), "full2200 log2300 log2600@08:17:52");
     assert_eq!(h.at("08:17:53"), "full2200 diff2500 log2900@08:17:53");
-    assert_eq!(h.at("08:17:56"), "full2200 diff2500 log2900@08:17:56");
+    assert_eq!(h.at("08:17:55"), "full2200 diff2500 log2900@08:17:55");
     assert_eq!(
         h.at("08:17:57"),
-        "no: too late; before A 21:241:1 @08:17:56; after none"
+        "no: too late; before A 21:241:1 @08:17:55.999; after none"
     );
 }

@@ -325,3 +325,35 @@ proptest! {
         prop_assert!(!behind.is_negative() && behind.as_millis() < 4);
     }
 }
+
+#[test]
+fn a_log_that_may_be_too_much_is_left_out_by_where_the_database_stands() {
+    let mut story = Story::of(&[Kind::Full, Kind::Log, Kind::Log])
+        .stop(1, Stop::At(at(10, 30, 0, 0)))
+        .stop(2, Stop::At(at(10, 30, 0, 0)));
+    story.database = "It's".to_owned();
+    assert!(
+        !story.text().contains("redo_start_lsn"),
+        "what is certain is plain"
+    );
+    story.plan.steps[2].only_from = Some(lsn(300));
+    let script = story.text();
+    // 37, 300 in ten digits, 1 in five.
+    let (before, block) = script
+        .split_once(
+            "IF NOT EXISTS (SELECT * FROM sys.master_files\n               \
+             WHERE database_id = DB_ID(N'It''s') AND file_id = 1 AND redo_start_lsn < 37000000030000001)\nBEGIN\n",
+        )
+        .expect("a condition");
+    assert!(before.contains("(message 4305)"));
+    let (inside, behind) = block.split_once("END;\n").expect("the end of the block");
+    let inside = statements(inside);
+    let [Statement::Restore(restore), Statement::Guard] = inside.as_slice() else {
+        panic!("{inside:?}");
+    };
+    assert!(restore.is_log);
+    assert_eq!(restore.value("STOPAT"), Some("2026-03-04T10:30:00.000"));
+    assert_eq!(restores(before).len(), 2);
+    // What ends the restore is done in both cases.
+    assert_eq!(restores(behind).len(), 1);
+}

@@ -45,6 +45,7 @@ impl Story {
             kind: *kind,
             grade: Grade::Proved,
             stop: None,
+            only_from: None,
         });
         let places = numbered().map(|(number, _)| Place {
             devices: vec![Device::Disk(format!("/backup/{number}.bak"))],

@@ -73,6 +73,36 @@ fn a_plan_that_lacks_a_log_or_stops_elsewhere_is_noticed() {
     judge::compare(&story, 0, shelf, &whole, &target, &found).unwrap_err();
 }
 
+/// Every log of a plan stops at one moment, as where nobody knows which of them holds it. The server stops in one and refuses those behind
+/// it, which the script leaves out by where `sys.master_files` says that the database stands.
+#[test]
+fn logs_behind_the_one_that_a_restore_stopped_in_are_left_out() {
+    let story = line_of_logs(5, 3);
+    let library = library(&story);
+    let shelf = library.shelf("D1");
+    let whole = plan(shelf, &Target::Latest);
+    assert_eq!(whole.steps.len(), 4);
+    let mut stopped_in = BTreeSet::new();
+    for commit in story.databases[0].history.lineage(0).iter().rev().take(4) {
+        let before = Target::Moment(judge::aim(&story, simsql::moment::Moment(commit.at.0 - 1000)));
+        let known = plan(shelf, &before).steps;
+        let mut unsure = whole.clone();
+        for step in &mut unsure.steps[1..] {
+            step.stop.clone_from(&known[known.len() - 1].stop);
+        }
+        if known.len() < whole.steps.len() {
+            assert_eq!(restored(&story, shelf, &unsure, &before), None);
+        }
+        for step in &mut unsure.steps[2..] {
+            step.only_from = Some(shelf.held(step.set).set.first);
+        }
+        let found = restored(&story, shelf, &unsure, &before).unwrap();
+        judge::compare(&story, 0, shelf, &unsure, &before, &found).unwrap();
+        stopped_in.insert(known.len());
+    }
+    assert!(stopped_in.len() > 1, "{stopped_in:?}");
+}
+
 /// The same work before and after a snapshot is put back, so that the LSNs are as much alike as they can be.
 #[test]
 fn histories_that_share_their_lsns_are_never_mixed() {
