@@ -115,6 +115,24 @@ fn a_store_that_fails_or_refuses() {
 }
 
 #[test]
+fn a_disk_of_the_instance_that_cannot_be_read() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (server, _, item) = lab.shop(Release::V2022).await;
+        let file =
+            "SELECT physical_name AS n FROM sys.master_files WHERE database_id = DB_ID('Shop') AND type = 0";
+        let mssql::Value::Text(path) = server.value(file).await else {
+            panic!("the path of a file is a text")
+        };
+        lab.proved(item, Full).await;
+        server.fault(&format!("disk unreadable {path} 1117")).await;
+        assert_eq!(lab.refused(item, Full).await, Code::WlExtGenericIOFaultUserError);
+        server.fault(&format!("disk well {path}")).await;
+        lab.proved(item, Full).await;
+    });
+}
+
+#[test]
 fn rights_that_sql_server_misses_at_the_statement() {
     run(|| async {
         let lab = Lab::new().await;

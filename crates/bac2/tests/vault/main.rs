@@ -9,6 +9,7 @@ mod backup;
 mod codes;
 mod discovery;
 mod first;
+mod groups;
 mod lab;
 mod registration;
 mod restart;
