@@ -363,6 +363,21 @@ fn a_rollback_gives_lsns_out_again_under_the_same_fork() {
 }
 
 #[test]
+fn after_a_rollback_the_keys_in_use_are_those_of_the_rows() {
+    let mut place = Place::new();
+    place.ok("CREATE TABLE Shop.dbo.k (id int NOT NULL PRIMARY KEY)");
+    place.ok("INSERT INTO Shop.dbo.k VALUES (1), (2)");
+    place.fault("snapshot before");
+    place.ok("DELETE FROM Shop.dbo.k WHERE id = 1");
+    place.ok("INSERT INTO Shop.dbo.k VALUES (3)");
+    place.fault("rollback before");
+    let again = place.run("INSERT INTO Shop.dbo.k VALUES (1)");
+    assert_eq!(again.errors().next().unwrap().number, 2627, "{again:?}");
+    place.ok("INSERT INTO Shop.dbo.k VALUES (3)");
+    assert_eq!(place.value("SELECT COUNT(*) FROM Shop.dbo.k"), Value::Integer(3));
+}
+
+#[test]
 fn a_missing_certificate_and_a_faulty_neighbour() {
     let mut place = Place::new();
     place.ok("CREATE CERTIFICATE backup_cert WITH SUBJECT = 'for backups'");

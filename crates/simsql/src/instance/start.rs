@@ -305,6 +305,8 @@ impl Instance {
             self.start_again(record)?;
         }
         let mut state = self.state();
+        // Rows may have changed under the same fork.
+        state.keys = crate::session::KeyCache::default();
         let sessions: Vec<_> = state.sessions.keys().copied().collect();
         for facts in state.sessions.values_mut() {
             facts.database = 1;

@@ -1,8 +1,8 @@
 //! Primary keys in use, in memory: a table without indexes would be read whole for every row that is added.
 //!
 //! A table's keys are gathered when its first row is written and kept in step with it. Whatever is rolled back forgets the keys
-//! of its database; a restored database has another recovery fork, and so no keys yet. The system databases, whose history tables
-//! are written beside the sessions, are read anew for every statement.
+//! of its database; a restored database has another recovery fork, and so no keys yet; an instance that is put back forgets all.
+//! The system databases, whose history tables are written beside the sessions, are read anew for every statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
