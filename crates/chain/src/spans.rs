@@ -188,7 +188,10 @@ impl Walk<'_> {
         let mut data = self
             .data_below(log)
             .filter(|data| self.readings[*data].bound == from);
-        let first = data.next()?;
+        let Some(first) = data.next() else {
+            // The logs below it lie before that moment, too.
+            return Some((from, from.saturating_sub(1)));
+        };
         let stands = std::iter::once(first)
             .chain(data)
             .any(|data| self.reaches[data] >= from);

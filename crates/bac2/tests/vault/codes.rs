@@ -298,7 +298,7 @@ fn more_configurations_than_a_day_allows_are_put_off() {
             .next()
             .unwrap();
         wanted.name = "other".to_owned();
-        wanted.full = schedule::Policy::from_json(STANDARD).unwrap().full;
+        wanted.log = schedule::Policy::from_json(STANDARD).unwrap().log;
         vault.change_policy(policy, version, wanted).await.unwrap();
         lab.noticed(Code::CloudDosAbsoluteLimitReachedWithRetry).await;
     });
