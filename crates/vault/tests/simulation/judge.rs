@@ -28,6 +28,7 @@ use catalog::Kind;
 use catalog::record::{Container, Database, Item, Job, Point};
 
 use crate::actor::Actor;
+use crate::world::Cluster;
 
 /// All that the catalog holds at the end.
 pub(crate) struct Seen {
@@ -82,13 +83,11 @@ pub(crate) async fn judge(actor: &Actor) -> Findings {
     }
     let mut points: Vec<Point> = cluster.records().await;
     points.sort_by_key(|point| written.get(&point.id.to_string()).copied());
+    let mut jobs = removed_jobs(cluster);
+    let there = cluster.records::<Job>().await;
+    jobs.extend(there.into_iter().map(|job| (job.id.to_string(), job)));
     let seen = Seen {
-        jobs: cluster
-            .records::<Job>()
-            .await
-            .into_iter()
-            .map(|job| (job.id.to_string(), job))
-            .collect(),
+        jobs,
         points,
         written,
         items: cluster.records().await,
@@ -122,4 +121,23 @@ fn secrets(actor: &Actor, findings: &mut Findings) {
             "a secret lies in the catalog in the open".to_owned()
         });
     }
+}
+
+/// Jobs that were removed since they ended long ago, as they were then.
+fn removed_jobs(cluster: &Cluster) -> BTreeMap<String, Job> {
+    let mut last = BTreeMap::new();
+    let mut removed = BTreeMap::new();
+    for write in cluster.history.of(Kind::Job) {
+        match write.body {
+            Some(body) => {
+                last.insert(write.id, body);
+            }
+            None if write.is_sure => {
+                let job: Job = serde_json::from_str(&last[&write.id]).unwrap();
+                removed.insert(write.id, job);
+            }
+            None => {}
+        }
+    }
+    removed
 }
