@@ -139,7 +139,7 @@ impl Branches {
             let parent = hidden
                 .then(|| self.parent_history(sets, spans, index, history))
                 .flatten();
-            let parent = parent.or_else(|| self.parent_fork(sets, index, history));
+            let parent = parent.or_else(|| self.parent_fork(sets, spans, index, history));
             // A circle of parents can come only from headers that contradict each other.
             let is_circle = parent.is_some_and(|(parent, _)| {
                 let mut above = Some(parent);
@@ -180,8 +180,14 @@ impl Branches {
     }
 
     /// The branch that a declared fork left. Where the parent fork has several histories, the one that a log of the child continues
-    /// exactly; where none can be told, none.
-    fn parent_fork(&self, sets: &[Set], index: usize, history: &History) -> Option<(BranchId, Lsn)> {
+    /// exactly, and which had written so far by then; where none can be told, none.
+    fn parent_fork(
+        &self,
+        sets: &[Set],
+        spans: &[Span],
+        index: usize,
+        history: &History,
+    ) -> Option<(BranchId, Lsn)> {
         let origin = self.all[index].origin?;
         let candidates: Vec<BranchId> = self
             .all
@@ -195,12 +201,13 @@ impl Branches {
         let crossing = history
             .sets
             .iter()
-            .map(|set| &sets[*set])
-            .filter(|set| set.is_log() && set.first <= origin.point);
+            .copied()
+            .filter(|set| sets[*set].is_log() && sets[*set].first <= origin.point);
         let mut linked: Vec<BranchId> = crossing
-            .flat_map(|log| ends_at(sets, log.first))
-            .filter(|(_, set)| set.is_log() && set.fork.id == origin.parent)
-            .map(|(other, _)| self.at_end(other))
+            .flat_map(|log| ends_at(sets, sets[log].first).map(move |(other, set)| (log, other, set)))
+            .filter(|(_, _, set)| set.is_log() && set.fork.id == origin.parent)
+            .filter(|(log, other, _)| spans[*other].start_earliest <= spans[*log].finish_latest)
+            .map(|(_, other, _)| self.at_end(other))
             .collect();
         linked.sort();
         linked.dedup();

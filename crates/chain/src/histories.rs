@@ -178,6 +178,9 @@ impl ForkSets<'_> {
 
     /// The run that a data backup or an empty log lies in: among the logs that hold the record at its end, where time agrees with that.
     fn run_around(&self, runs: &Runs, member: usize) -> Option<usize> {
+        if self.set(member).is_empty_log() {
+            return self.run_at(runs, member);
+        }
         let around = runs.around(self, member);
         // Of several, the log that came first after the set: a later one may be of a history that left before it.
         let in_time = |log: &&usize| (self.span(**log).start_earliest, **log);
@@ -186,6 +189,30 @@ impl ForkSets<'_> {
         let agreeing = || around.iter().filter(agrees).min_by_key(in_time);
         let log = fitting.min_by_key(in_time).or_else(agreeing)?;
         runs.of[*log]
+    }
+
+    /// The run that an empty log continues, or begins: where it lies a log ended, unless it is the first of its chain. Where that is so of
+    /// several runs nobody can tell.
+    fn run_at(&self, runs: &Runs, member: usize) -> Option<usize> {
+        let (at, span) = (self.set(member).last, self.span(member));
+        let ended = runs.ending(at).iter().copied();
+        let before: Vec<usize> = ended
+            .filter(|log| self.span(*log).start_earliest <= span.finish_latest)
+            .collect();
+        let beginning = || {
+            let around = runs.around(self, member).into_iter();
+            around.filter(|log| {
+                self.set(*log).first == at && span.start_earliest <= self.span(*log).finish_latest
+            })
+        };
+        let found = if before.is_empty() {
+            beginning().collect()
+        } else {
+            before
+        };
+        let mut found = found.into_iter().filter_map(|log| runs.of[log]);
+        let run = found.next()?;
+        found.all(|other| other == run).then_some(run)
     }
 
     /// Whether a set lies in time where it lies in LSN: not over before the log before began, not begun after `log` was over.

@@ -4,6 +4,7 @@ mod blobs;
 mod collecting;
 mod doubts;
 mod plans;
+mod readme;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -72,6 +72,12 @@ impl Runs {
             .collect()
     }
 
+    /// The logs that end exactly there.
+    pub(super) fn ending(&self, lsn: Lsn) -> &[usize] {
+        let logs = self.by_last.get(&lsn).map_or(&[][..], Vec::as_slice);
+        &logs[..logs.len().min(AROUND_MAX)]
+    }
+
     /// The logs of the run of `log`, from it back, that may hold the same LSNs as a set that ends in it.
     pub(super) fn beside<'a>(
         &'a self,
@@ -87,10 +93,8 @@ impl Runs {
 
     /// The log that `log` continues.
     pub(super) fn before(&self, fork: &ForkSets<'_>, log: usize) -> Option<usize> {
-        let ending_there = self.by_last.get(&fork.set(log).first)?.iter().copied();
-        ending_there
-            .take(AROUND_MAX)
-            .find(|other| self.of[*other] == self.of[log])
+        let mut ending_there = self.ending(fork.set(log).first).iter().copied();
+        ending_there.find(|other| self.of[*other] == self.of[log])
     }
 }
 

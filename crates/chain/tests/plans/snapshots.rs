@@ -3,7 +3,7 @@
 
 use chain::Target;
 
-use crate::notation::{History, history};
+use crate::notation::{History, history, lsn};
 
 /// The host was put back to what it was at 10:16, when LSN 120 was the last backed up.
 fn put_back() -> History {
@@ -58,10 +58,7 @@ fn a_later_full_that_ends_lower_tells_two_histories() {
     assert_eq!(h.coverage().branches.len(), 2, "{}", h.branches());
     assert_eq!(h.latest(), "g m1");
     assert_eq!(h.lsn("140"), "g m1=140");
-    assert_eq!(
-        h.on_other_branches(&Target::Lsn(crate::notation::lsn("140"))),
-        "f l1=140"
-    );
+    assert_eq!(h.on_other_branches(&Target::Lsn(lsn("140"))), "f l1=140");
 }
 
 #[test]
@@ -87,7 +84,7 @@ fn log_blocks_that_differ_tell_two_histories_where_times_do_not() {
     assert_eq!(h.coverage().branches.len(), 2, "{}", h.branches());
     assert_eq!(h.latest(), "f l1 m1");
     assert_eq!(h.lsn("130"), "f l1 m1=130");
-    let target = chain::Target::Lsn(crate::notation::lsn("130"));
+    let target = chain::Target::Lsn(lsn("130"));
     assert_eq!(h.on_other_branches(&target), "f l1 l2=130");
 }
 
@@ -102,4 +99,40 @@ fn log_blocks_that_agree_are_one_history_whatever_the_times_say() {
     );
     assert_eq!(h.branches(), "A");
     assert_eq!(h.latest(), "g l1 l2");
+}
+
+#[test]
+fn an_empty_log_belongs_to_the_line_on_which_a_log_ended_there() {
+    // The host is put back after e; m1 passes LSN 140 without a log that ends there, so e cannot be of its line, whatever the times say.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L l1 100..120 @10:15
+         L l2 120..140 @10:30 log=this
+         L e  140..140 @10:45
+         L m1 120..160 @11:00 log=that",
+    );
+    assert_eq!(h.coverage().branches.len(), 2, "{}", h.branches());
+    assert_eq!(h.whole("e"), "f l1 l2");
+    assert_eq!(h.latest(), "f l1 m1");
+}
+
+#[test]
+fn a_fork_left_the_line_that_had_written_so_far_by_then() {
+    // A restore of f and l1 to LSN 130 began fork B. An hour later its server was put back to what it was at 10:16, and wrote m1, which
+    // ends where b1 begins by chance: nothing of B stands on m1.
+    let h = history(
+        "F f  100..110 @10:00-10:05
+         L l1 100..120 @10:15 log=this
+         F g  125..128 @10:25-10:26
+         L l2 120..150 @10:30 log=this
+         L b1 128..170 @11:00 fork=B from A at 130
+         L m1 120..128 @12:00 log=that
+         L m2 128..160 @12:15 log=that",
+    );
+    assert_eq!(h.coverage().branches.len(), 3, "{}", h.branches());
+    let target = Target::Lsn(lsn("145"));
+    let plans = [h.lsn("145"), h.on_other_branches(&target)].join("; ");
+    assert!(plans.contains("m1 m2=145"), "{plans}");
+    assert!(plans.contains("l2=145"), "{plans}");
+    assert!(!plans.contains("m1 b1"), "{plans}");
 }
