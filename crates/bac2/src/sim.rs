@@ -63,6 +63,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "2022")]
     version: Release,
 
+    /// Build to say it is, of the same version: 13.0.4001. It changes what the instance says, not what it does
+    #[arg(long, value_name = "N.N.N", value_parser = build)]
+    build: Option<Build>,
+
     /// Name of the instance; the default instance where absent
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
@@ -137,6 +141,14 @@ impl From<Release> for Version {
     }
 }
 
+/// A build as people write it.
+#[derive(Clone, Copy, Debug)]
+struct Build {
+    major: u8,
+    minor: u8,
+    build: u16,
+}
+
 /// Encryption.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Wanted {
@@ -157,8 +169,46 @@ fn host_at(text: &str) -> Result<(String, SocketAddr), String> {
     Ok((name.to_ascii_lowercase(), address))
 }
 
+/// `13.0.4001`; the fourth number that builds of SQL Server have is always 0 here, so that none is mistaken for a real one.
+fn build(text: &str) -> Result<Build, String> {
+    let wrong = || format!("{text:?} is no build: three numbers are expected, as in 13.0.4001");
+    let numbers: Vec<&str> = text.split('.').collect();
+    let [major, minor, build] = numbers.as_slice() else {
+        return Err(wrong());
+    };
+    Ok(Build {
+        major: major.parse().map_err(|_| wrong())?,
+        minor: minor.parse().map_err(|_| wrong())?,
+        build: build.parse().map_err(|_| wrong())?,
+    })
+}
+
+/// The third number of the build, where one is wanted that is of the version.
+fn build_of(version: Version, wanted: Option<Build>) -> Result<Option<u16>, Failure> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    let software = version.software();
+    if (wanted.major, wanted.minor) == (software.major, software.minor) {
+        return Ok(Some(wanted.build));
+    }
+    Err(Failure::unusable(
+        "BuildOfAnotherVersion",
+        format!(
+            "--build {}.{}.{}: builds of SQL Server {} begin with {}.{}",
+            wanted.major,
+            wanted.minor,
+            wanted.build,
+            version.year(),
+            software.major,
+            software.minor
+        ),
+        "give --version as well, or another --build",
+    ))
+}
+
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let password = password(arguments, console)?;
+    let version = Version::from(arguments.version);
+    let build = build_of(version, arguments.build)?;
     let world = machine(arguments)?.world;
     let directory =
         fs::canonicalize(&arguments.data).map_err(|error| Failure::reading(&arguments.data, &error))?;
@@ -166,7 +216,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failur
         machine: arguments.machine.clone(),
         instance: arguments.instance.clone(),
         sa_password: Some(password),
-        ..Settings::new(arguments.version.into(), &directory.to_string_lossy())
+        build,
+        ..Settings::new(version, &directory.to_string_lossy())
     };
     let (encryption, certificate) = encryption(arguments, &settings)?;
     let faults = faults(arguments)?;

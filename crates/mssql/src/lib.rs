@@ -24,6 +24,7 @@ pub mod build;
 pub mod clock;
 pub mod connection;
 pub mod databases;
+pub mod errorlog;
 pub mod facts;
 pub mod groups;
 pub mod history;

@@ -47,7 +47,7 @@ use stage::Stage;
 /// statement must have been replaced by what they hold.
 ///
 /// # Errors
-/// As the map of errors says; [`Failure::cancelled`] where the session was.
+/// As the map of errors says; [`Failure::cancelled`] where the session was cancelled or killed, 3204 said before it.
 pub async fn run(
     session: &mut Session,
     statement: &BackupStatement,
@@ -55,6 +55,12 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let mut command = order::verb(statement.what).to_owned();
     let outcome = attempt(session, statement, &mut command, answers).await;
+    let is_stopped = outcome.as_ref().is_err_and(|failure| failure.messages.is_empty());
+    if is_stopped && !session.instance.is_stopping() {
+        // Cancelled by its client or killed: SQL Server says so, and the wire or the session says the rest.
+        answers.message(Message::new(3204, &[]));
+        answers.message(Message::new(3013, &[&order::verb(statement.what)]));
+    }
     outcome.map_err(|failure| {
         for message in &failure.messages {
             if let Some(line) = device_line(message) {
@@ -66,11 +72,12 @@ pub async fn run(
     })
 }
 
-/// The error log's line on a device that failed: it has the words of 3201 and 3202 in another order.
+/// The error log's line on a device that failed: it has the words of 3201, 3202 and 3271 in another order.
 fn device_line(message: &Message) -> Option<Message> {
     let (before, after) = match message.number {
         3201 => ("Cannot open backup device '", "'. Operating system error "),
         3202 => ("Write on \"", "\" failed: "),
+        3271 => ("A nonrecoverable I/O error occurred on file \"", ":\" "),
         _ => return None,
     };
     let (device, error) = message.text.strip_prefix(before)?.split_once(after)?;

@@ -70,6 +70,8 @@ pub fn script(
             line(format!(
                 "GRANT ALTER ANY CONNECTION TO {login}; -- ends a backup of its own whose session was lost"
             ));
+            // Still in master, where procedures of the system are granted.
+            line(error_log(login, build));
             for database in databases {
                 line(member(login, database, "db_backupoperator"));
             }
@@ -83,6 +85,21 @@ pub fn script(
     let msdb = Identifier::new("msdb").expect("a name of four letters");
     line(member(login, &msdb, "db_datareader"));
     script
+}
+
+/// The rights to read the error log: the procedure's in master, and from 2022 on one of the server besides. That both are asked for
+/// there has not been tried on a real server.
+#[must_use]
+pub fn error_log(login: &Identifier, build: Build) -> String {
+    let name = login.literal();
+    let mut text = format!(
+        "USE [master];\nIF USER_ID({name}) IS NULL CREATE USER {login} FOR LOGIN {login};\nGRANT EXECUTE ON sys.xp_readerrorlog TO {login}; -- blobs that broken backups hold"
+    );
+    if build.major >= Build::V2022 {
+        let written = write!(text, "\nGRANT VIEW ANY ERROR LOG TO {login};");
+        written.expect("a string grows");
+    }
+    text
 }
 
 /// The right that shows `sys.dm_exec_requests`: from 2022 on a part of what it was before.

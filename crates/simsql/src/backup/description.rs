@@ -112,7 +112,7 @@ pub(super) fn describe(
         machine_name: settings.machine.clone(),
         server_name: settings.server_name(),
         database_name: entry.name.clone(),
-        software_version: settings.version.software(),
+        software_version: settings.software(),
         database_version: boot.version,
         compatibility_level: boot.compatibility_level,
         recovery_model: boot.recovery_model,

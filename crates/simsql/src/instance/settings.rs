@@ -36,7 +36,7 @@ impl Version {
         }
     }
 
-    /// The build it says it is (the last number is 0 in every one: no real build is claimed).
+    /// The build it says it is where the settings name none (the last number is 0 in every one: no real build is claimed).
     #[must_use]
     pub fn software(self) -> SoftwareVersion {
         let (major, build) = match self {
@@ -81,6 +81,9 @@ impl Version {
 pub struct Settings {
     /// Which SQL Server.
     pub version: Version,
+    /// The third number of the build it says it is; `None` for [`Version::software`]'s. It changes what the instance says of
+    /// itself, and nothing that it does.
+    pub build: Option<u16>,
     /// MachineName.
     pub machine: String,
     /// InstanceName; `None` for the default instance.
@@ -106,6 +109,7 @@ impl Settings {
     pub fn new(version: Version, directory: &str) -> Self {
         Self {
             version,
+            build: None,
             machine: "BAC2SIM".to_owned(),
             instance: None,
             edition: 3,
@@ -114,6 +118,16 @@ impl Settings {
             sa_password: None,
             initial_pages: 1024,
             path_separator: '/',
+        }
+    }
+
+    /// The build it says it is.
+    #[must_use]
+    pub fn software(&self) -> SoftwareVersion {
+        let software = self.version.software();
+        SoftwareVersion {
+            build: self.build.unwrap_or(software.build),
+            ..software
         }
     }
 

@@ -219,7 +219,7 @@ impl Instance {
     }
 
     /// Whether nobody can log in any more.
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 

@@ -13,6 +13,7 @@ use crate::value::{Length, SqlType, Value};
 
 mod databases;
 mod devices;
+mod error_log;
 mod execute_sql;
 mod files;
 mod history;
@@ -209,6 +210,7 @@ fn simple(
         "xp_dirtree" | "xp_subdirs" => files::tree(session, call, answers)?,
         "xp_create_subdir" => files::create_directory(session, call)?,
         "xp_delete_file" => files::delete(session, call)?,
+        "xp_readerrorlog" | "sp_readerrorlog" => error_log::read(session, call, answers)?,
         "xp_fixeddrives" => files::drives(session, answers),
         "xp_instance_regread" | "xp_regread" => return registry::read(session, call, answers),
         "sp_delete_backuphistory" | "sp_delete_database_backuphistory" => history::delete(session, call)?,

@@ -83,7 +83,7 @@ impl Backend for Arc<Instance> {
     fn greeting(&self) -> Greeting {
         Greeting {
             server: self.settings.server_name(),
-            version: self.settings.version.software(),
+            version: self.settings.software(),
             collation: self.settings.collation.clone(),
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
 /// Names of the server and clocks.
 pub(super) fn of_server(call: &Call<'_>) -> Answer {
     let settings = &call.session.instance.settings;
-    let software = settings.version.software();
+    let software = settings.software();
     match call.name {
         "@@SERVERNAME" => of(SqlType::NVarChar(Length::Of(128)), settings.server_name()),
         "@@SERVICENAME" => name(settings.instance.as_deref().unwrap_or("MSSQLSERVER")),

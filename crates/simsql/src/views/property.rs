@@ -34,18 +34,22 @@ fn checked(call: &Call<'_>, arguments: usize, property: fn(&Call<'_>) -> Value) 
 }
 
 /// `16.0.4175.0`.
-pub(super) fn product_version(version: Version) -> String {
-    let software = version.software();
+pub(super) fn product_version(settings: &Settings) -> String {
+    let software = settings.software();
     format!("{}.{}.{}.0", software.major, software.minor, software.build)
 }
 
-/// RTM or the service pack, after which 2017 and later have none.
-fn level(version: Version) -> &'static str {
-    match version {
-        Version::V2012 => "SP4",
-        Version::V2014 | Version::V2016 => "SP3",
-        _ => "RTM",
-    }
+/// RTM or the service pack, of which 2017 and later have none. The first builds of each are of Microsoft's list of builds.
+fn level(settings: &Settings) -> &'static str {
+    let packs: &[(u16, &'static str)] = match settings.version {
+        Version::V2012 => &[(7001, "SP4"), (6020, "SP3"), (5058, "SP2"), (3000, "SP1")],
+        Version::V2014 => &[(6024, "SP3"), (5000, "SP2"), (4100, "SP1")],
+        Version::V2016 => &[(6300, "SP3"), (5026, "SP2"), (4001, "SP1")],
+        _ => &[],
+    };
+    let build = settings.software().build;
+    let pack = packs.iter().find(|(first, _)| build >= *first);
+    pack.map_or("RTM", |(_, name)| name)
 }
 
 fn edition(settings: &Settings) -> &'static str {
@@ -73,8 +77,8 @@ fn banner(settings: &Settings) -> String {
     };
     format!(
         "Microsoft SQL Server {year} ({}) - {} (X64) \n\tbac2's simulated SQL Server {year}: this is a simulation, not Microsoft SQL Server\n\t{} on {host}\n",
-        level(version),
-        product_version(version),
+        level(settings),
+        product_version(settings),
         edition(settings),
         year = version.year(),
     )
@@ -116,7 +120,7 @@ fn server_property(call: &Call<'_>) -> Value {
         "sqlsortordername" => "nocase_iso".into(),
         "buildclrversion" => "v4.0.30319".into(),
         "licensetype" => "DISABLED".into(),
-        "resourceversion" => product_version(settings.version).into(),
+        "resourceversion" => product_version(settings).into(),
         "filestreamsharename" => settings.instance.as_deref().unwrap_or("MSSQLSERVER").into(),
         "isclustered"
         | "issingleuser"
@@ -138,16 +142,16 @@ fn server_property(call: &Call<'_>) -> Value {
 
 /// Names, version, edition, groups.
 fn of_identity(call: &Call<'_>, settings: &Settings, property: &str) -> Option<Value> {
-    let software = settings.version.software();
+    let software = settings.software();
     Some(match property {
         "servername" => settings.server_name().into(),
         "machinename" | "computernamephysicalnetbios" => settings.machine.as_str().into(),
         "instancename" => settings.instance.clone().into(),
-        "productversion" => product_version(settings.version).into(),
+        "productversion" => product_version(settings).into(),
         "productmajorversion" => software.major.to_string().into(),
         "productminorversion" => software.minor.to_string().into(),
         "productbuild" => software.build.to_string().into(),
-        "productlevel" => level(settings.version).into(),
+        "productlevel" => level(settings).into(),
         "edition" => edition(settings).into(),
         "editionid" => Value::Integer(edition_id(settings)),
         "engineedition" => Value::Integer(i64::from(settings.edition)),

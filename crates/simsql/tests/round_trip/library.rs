@@ -10,6 +10,9 @@ use chain::{Database, Families, Grade, Plan, Set, SetId, Target};
 use simsql::memory::Disk;
 use uuid::Uuid;
 
+/// What a stripe's reader says that has met an extent of which no page was ever formatted.
+const NAMELESS: &str = "an extent without a formatted page cannot be placed in one family of a striped set";
+
 /// A backup set and the files it lies in.
 pub(crate) struct Held {
     pub(crate) set: Set,
@@ -142,12 +145,14 @@ pub(crate) fn report(disk: &Disk, path: &str) -> Report {
     let mut verifier = Verifier::new();
     verifier.push(&disk.bytes(path).unwrap_or_else(|| panic!("no {path}")));
     let report = verifier.finish();
-    // A stripe alone is sound, and not all of its media set.
+    // A stripe alone is sound, and not all of its media set; where no page of an extent was ever formatted, the stripe alone does not tell
+    // which extent that is, and its reader says that.
     let is_stripe = report.media.as_ref().is_some_and(|media| media.family_count > 1);
-    let sound = if is_stripe {
-        Verdict::Incomplete
-    } else {
-        Verdict::Ok
+    let is_nameless = report.reasons == [NAMELESS];
+    let sound = match (is_stripe, is_nameless) {
+        (true, true) => Verdict::CannotVerify,
+        (true, false) => Verdict::Incomplete,
+        (false, _) => Verdict::Ok,
     };
     assert_eq!(report.verdict, sound, "{path}: {:?}", report.reasons);
     report

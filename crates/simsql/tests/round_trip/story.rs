@@ -49,7 +49,17 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy)]
 struct Facts {
     chain: Chain,
+    /// Whether there surely is a full that differentials can stand on; nobody knows where the database went back.
+    has_base: bool,
     is_simple: bool,
+}
+
+impl Facts {
+    /// The database is one of an earlier moment.
+    fn went_back(&mut self) {
+        self.chain = Chain::Unknown;
+        self.has_base = false;
+    }
 }
 
 /// Whether its log can be backed up.
@@ -90,6 +100,7 @@ impl Story {
             story.databases.push(database);
             story.facts.push(Facts {
                 chain: Chain::Broken,
+                has_base: true,
                 is_simple: false,
             });
         }
@@ -310,15 +321,18 @@ impl Story {
         let facts = &mut self.facts[index];
         let chain = facts.chain;
         let Err(errors) = outcome else {
-            if matches!(kind, Kind::Full | Kind::Differential) && !facts.is_simple {
-                facts.chain = Chain::Whole;
+            if matches!(kind, Kind::Full | Kind::Differential) {
+                facts.has_base = true;
+                if !facts.is_simple {
+                    facts.chain = Chain::Whole;
+                }
             }
             return !is_log || chain != Chain::Broken;
         };
         let has = |numbers: [i32; 2]| errors.iter().any(|(number, _)| numbers.contains(number));
         match kind {
             _ if is_log => chain != Chain::Whole && has([4208, 4214]),
-            Kind::Differential => chain == Chain::Unknown && has([3035, 3035]),
+            Kind::Differential => !facts.has_base && has([3035, 3035]),
             _ => false,
         }
     }
@@ -336,7 +350,7 @@ impl Story {
         let (line, kept) = self.now(index);
         self.databases[index].go_back(line, kept);
         self.databases[index].assert_as_committed(&self.place);
-        self.facts[index].chain = Chain::Unknown;
+        self.facts[index].went_back();
     }
 
     /// The line that a database is on, and how many commits led there.
@@ -401,7 +415,7 @@ impl Story {
             .unwrap_or_else(|error| panic!("{target:?}: {error}\n{:#?}", plans.best));
         self.databases[index].go_back(line, kept);
         self.set_model(index, "FULL");
-        self.facts[index].chain = Chain::Unknown;
+        self.facts[index].went_back();
         true
     }
 

@@ -576,6 +576,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         14,
         "Login failed for user '{0}'. Reason: The account is disabled.",
     ),
+    entry(22_004, 16, "{0}() returned error {1}, '{2}'"),
     entry(22_048, 16, "{0}() returned error {2}, '{3}' from {1}."),
     entry(22_049, 16, "{0}() returned error {2}, '{3}' from {1}."),
     entry(

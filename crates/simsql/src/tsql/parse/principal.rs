@@ -219,8 +219,8 @@ pub(super) fn permission(cursor: &mut Cursor) -> Result<Statement, Failure> {
     while cursor.eat_symbol(",") {
         permissions.push(words(cursor)?);
     }
-    if cursor.is("ON") {
-        return Err(cursor.failure(40510, &[&"permissions on an object"]));
+    if cursor.eat(&["ON"]) {
+        permissions = vec![on_procedure(cursor, &permissions)?];
     }
     if !(cursor.eat(&["TO"]) || (deed == PermissionDeed::Revoke && cursor.eat(&["FROM"]))) {
         return Err(cursor.syntax_error());
@@ -240,6 +240,20 @@ pub(super) fn permission(cursor: &mut Cursor) -> Result<Statement, Failure> {
         permissions,
         principal,
     }))
+}
+
+/// Of objects only procedures of the system: `EXECUTE ON sys.xp_readerrorlog`, which is kept as such.
+fn on_procedure(cursor: &mut Cursor, permissions: &[String]) -> Result<String, Failure> {
+    let is_execute = permissions == ["EXECUTE"] || permissions == ["EXEC"];
+    let mut name = cursor.name()?;
+    if cursor.eat_symbol(".") {
+        name = cursor.name()?;
+    }
+    let is_of_system = name.starts_with("xp_") || name.starts_with("sp_");
+    match is_execute && is_of_system {
+        true => Ok(format!("EXECUTE ON {}", name.to_ascii_uppercase())),
+        false => Err(cursor.failure(40510, &[&"permissions on an object"])),
+    }
 }
 
 /// The words of a permission, up to a comma, ON, TO or FROM.
