@@ -22,7 +22,7 @@ pub use id::{
     ContainerId, DatabaseId, ForeignId, HostId, IntentId, ItemId, JobId, NoticeId, PointId, PolicyId,
     SecretId, ServerId, VaultId,
 };
-pub use item::{ForeignOwner, Healing, HealingReason, Item, LastBackup, Protection};
+pub use item::{ForeignOwner, Healing, HealingReason, Item, LastBackup, Protection, UNKNOWN_MAX};
 pub use job::{BackupWork, Job, JobState, Outcome, Task, Trigger, Work};
 pub use notice::{Foreign, Notice};
 pub use point::{Grade, Point, SetFacts};

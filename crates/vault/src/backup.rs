@@ -1,7 +1,7 @@
 //! One backup, from the look at the database to the recovery point with its proof.
 //!
 //! ```text
-//! ground -> deciding (preflight, replica) -> credential (entry) -> making (choice, names) -> running -> proof (grade) -> meeting -> keeping (record)
+//! ground -> deciding (preflight, replica) -> credential (entry) -> making (choice, names) -> running -> proof (grade) -> meeting -> keeping -> writing (record)
 //!                                                      |  crash: asking  -^                    failing: what follows from a failure
 //! ```
 //!
@@ -11,7 +11,10 @@
 //!
 //! Deliberately absent: whether a backup is due (`scheduler`), when a healing one may begin (`healing`), and how long points live.
 
+mod adopting;
+mod advancing;
 mod asking;
+mod clocks;
 mod credential;
 mod deciding;
 mod disputing;
@@ -33,13 +36,18 @@ mod replica;
 mod running;
 mod taking;
 mod verifying;
+mod writing;
 
 use catalog::record::{BackupWork, Database, Item, ItemId, JobId, Outcome, Trigger, Work};
 use faults::{Code, Fault};
 use schedule::BackupKind;
 use schedule::database::{Facts, RecoveryModel, Role, State};
 
+pub(crate) use advancing::advance;
+pub(crate) use credential::drop_made;
+pub(crate) use facts::civil;
 pub(crate) use grade::{Regrade, regrade};
+pub(crate) use names::job_of_marker;
 
 use crate::jobs::{Doing, Ending, Entered, NewJob};
 use crate::shelf::ShelfError;

@@ -1,11 +1,12 @@
 //! What interrupted backups leave behind, and what a crash of the vault left between catalog and store.
 //!
 //! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `blobs` removes
-//! what interrupted backups wrote; `purging` ends deleted items; `pruning` forgets old jobs and notices, `tidying`
-//! shortens those of which there is nothing to say.
+//! what interrupted backups wrote, `strange` finds out what complete blobs are that no point names; `purging` ends deleted items;
+//! `pruning` forgets old jobs and notices, `tidying` shortens those of which there is nothing to say.
 //!
-//! Invariants: the store is believed; nothing that is sealed or complete is ever removed here, nothing that a connection uses, and
-//! nothing that a job that is not over names. Every sweep goes by pages and can be dropped at any await.
+//! Invariants: the store is believed; nothing that is sealed is ever removed here, nothing complete but what SQL Server itself calls
+//! failed, nothing that a connection uses, and nothing that a job that is not over names. Every sweep goes by pages and can be
+//! dropped at any await.
 //!
 //! Deliberately absent: how long recovery points live, and their removal.
 
@@ -13,6 +14,7 @@ mod agreeing;
 mod blobs;
 mod pruning;
 mod purging;
+mod strange;
 mod tidying;
 
 use std::collections::BTreeSet;
@@ -75,9 +77,11 @@ impl Vault {
         }
     }
 
+    /// Catalog and store agree after this, grades included: what the look at the blobs changes, the records tell too.
     async fn compare(&self) -> Result<(), Fault> {
+        let looked = self.look_for_lost_blobs().await;
         self.adopt_records().await?;
-        self.look_for_lost_blobs().await
+        looked
     }
 }
 

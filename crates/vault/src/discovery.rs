@@ -137,6 +137,8 @@ impl Vault {
         };
         probes.extend(self.probe_store(&seen, &mut session).await?);
         probes.extend(self.probe_restore_login(&seen).await);
+        begin(doing.as_deref_mut(), "error log").await?;
+        probes.push(self.probe_error_log(&seen, &mut session).await?);
         let prevented = crate::readiness::prevents(&probes);
         let before = &server.groups;
         let server = self
@@ -152,6 +154,9 @@ impl Vault {
             begin(doing.as_deref_mut(), "history").await?;
             // Before anything is protected: who owns a chain is read from what this writes.
             if let Err(fault) = self.read_history(&server, &mut session).await {
+                warnings.push(fault);
+            }
+            if let Err(fault) = self.look_for_unknown(&server, &mut session).await {
                 warnings.push(fault);
             }
         }

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use mssql::history::{self, Place};
 use schedule::BackupKind;
 
-use crate::records::{LIST_MAX, Trouble};
+use crate::records::{LIST_MAX, Trouble, edit};
 use crate::registration::failed;
 use crate::vault::Vault;
 
@@ -88,6 +88,7 @@ impl Vault {
                     if matches!(found.record.protection, Protection::SoftDeleted { .. }) {
                         return Err(Fault::new(Code::Bac2SoftDeleted).at(&item.to_string()).into());
                     }
+                    edit(&mut found.record, None)?;
                     found.record.took_over = Some(now);
                     found.record.foreign_owner = None;
                     let reason = match found.record.last.contains_key(&BackupKind::Full) {

@@ -87,5 +87,7 @@ fn item_of_tests(full: Option<jiff::Timestamp>) -> catalog::record::Item {
         base: None,
         healing: None,
         healed: None,
+        unknown: Vec::new(),
+        edition: 1,
     }
 }

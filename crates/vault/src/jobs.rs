@@ -30,7 +30,7 @@ use jiff::Timestamp;
 pub(crate) use cancel::Running;
 pub(crate) use doing::Doing;
 pub(crate) use queue::{DAY, Entered};
-pub(crate) use retrying::tried_again;
+pub(crate) use retrying::{pause_after, tried_again};
 
 /// A job to be.
 #[derive(Debug, Clone)]

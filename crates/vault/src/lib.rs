@@ -8,7 +8,7 @@
 //! - [`policies`], [`protection`], [`selection`]: what shall be backed up, and how.
 //! - [`scheduler`], [`jobs`], [`notices`]: when, one durable step after the other, and what people must know.
 //! - [`backup`]: one backup, from the look at the database to the recovery point with its proof.
-//! - [`foreign`], [`healing`], [`cleaning`]: other tools' backups, broken chains, what interrupted backups leave behind.
+//! - [`foreign`], [`healing`], [`cleaning`], [`errorlog`]: other tools' backups, broken chains, what interrupted backups leave behind.
 //! - [`machine`]: this machine's clock, chance and store, for the product; the only module that knows tokio.
 //!
 //! Rules: outcome is SQL Server's word, proof is the vault's, and neither stands for the other. What must survive is in the catalog
@@ -20,6 +20,7 @@ pub mod backup;
 mod bell;
 pub mod cleaning;
 pub mod discovery;
+pub mod errorlog;
 pub mod foreign;
 pub mod healing;
 pub mod jobs;

@@ -69,6 +69,8 @@ impl Vault {
         policy: schedule::Policy,
     ) -> Result<PolicyChanged, Fault> {
         let warnings = self.check_policy(&policy).await?;
+        // What it asked for so far is dealt with by what it says so far: after an outage that may be much.
+        self.schedule_items_of(id).await?;
         let (now, policy) = (self.now(), &policy);
         let (version, comparison) = self
             .transact(move |tx| {

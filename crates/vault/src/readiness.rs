@@ -94,7 +94,7 @@ pub(crate) fn prevents(probes: &[Probe]) -> Option<Fault> {
 }
 
 /// A probe that went well.
-fn passed(name: &str, found: &str) -> Probe {
+pub(crate) fn passed(name: &str, found: &str) -> Probe {
     Probe {
         name: name.to_owned(),
         passed: true,
@@ -105,7 +105,7 @@ fn passed(name: &str, found: &str) -> Probe {
 }
 
 /// A probe that did not.
-fn missed(name: &str, found: &str, repair: Option<String>, fault: Fault) -> Probe {
+pub(crate) fn missed(name: &str, found: &str, repair: Option<String>, fault: Fault) -> Probe {
     Probe {
         name: name.to_owned(),
         passed: false,

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use async_trait::async_trait;
+use catalog::record::Item;
 use catalog::{
     CatalogError, Cursor, Pause, Query, Range, Record, Retryable, Scope, Scoped, Slot, Transaction,
     Versioned, all, decode, demand, get, insert, retry, scoped, update,
@@ -210,14 +211,23 @@ impl Vault {
 ///
 /// # Errors
 /// `Bac2VersionConflict`.
-pub(crate) fn refuse_changed<R>(found: &Versioned<R>, seen: Option<i64>, target: &str) -> Result<(), Fault> {
-    let version = found.version();
+pub(crate) fn refuse_changed(version: i64, seen: Option<i64>, target: &str) -> Result<(), Fault> {
     match seen {
         Some(seen) if seen != version => Err(Fault::new(Code::Bac2VersionConflict).at(target).because(
             &format!("it is version {version} by now, and was seen at version {seen}"),
         )),
         _ => Ok(()),
     }
+}
+
+/// Counts a user's change of an item, where nobody else has changed it since the user saw it at edition `seen`.
+///
+/// # Errors
+/// `Bac2VersionConflict`.
+pub(crate) fn edit(item: &mut Item, seen: Option<i64>) -> Result<(), Fault> {
+    refuse_changed(item.edition, seen, &format!("item {}", item.id))?;
+    item.edition = item.edition.saturating_add(1);
+    Ok(())
 }
 
 /// What the catalog failed with, as people see it.

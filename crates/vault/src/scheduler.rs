@@ -129,6 +129,21 @@ impl Vault {
         }
     }
 
+    /// Takes up the items of a policy that are due.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written; what an item alone is the reason of, is told and passed over.
+    pub(crate) async fn schedule_items_of(&self, policy: PolicyId) -> Result<(), Fault> {
+        let mut memory = Memory::default();
+        let items = self.list_readable::<Item>(Slot::C, Range::exactly(policy.to_string()));
+        for item in items.await? {
+            if item.record.due.values().any(|at| *at <= self.now()) {
+                self.schedule_or_tell(&mut memory, &item.record).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn schedule_or_tell(&self, memory: &mut Memory, item: &Item) -> Result<(), Fault> {
         let scheduled = match self.find::<Policy>(item.policy).await {
             Ok(Some(policy)) => {
@@ -190,37 +205,50 @@ impl Vault {
             let why = "its policy changed meanwhile";
             return Err(Fault::new(Code::Bac2VersionConflict).because(why).into());
         }
-        let now = self.now();
-        let database = demand::<Database>(tx, &self.key, &item.record.database.to_string())
-            .await?
-            .record;
         let kinds = policy.record.policy.kinds();
         if item.record.policy_version != version {
             // Its own job comes later; what the old schedule owes is told apart from what the new one asks for before that.
             self.bring_in(tx, &mut item.record, &policy).await?;
         }
+        self.deal_in(tx, &mut item.record, schedule, &kinds).await?;
+        update(tx, item).await?;
+        Ok(())
+    }
+
+    /// Deals with every slot of an item that is due by a schedule: a job, or the report of a miss. The item is to be written with it.
+    ///
+    /// # Errors
+    /// Its database is not there; the catalog cannot be written.
+    pub(crate) async fn deal_in(
+        &self,
+        tx: &mut dyn Transaction,
+        item: &mut Item,
+        schedule: &Schedule,
+        kinds: &[BackupKind],
+    ) -> Result<(), Trouble> {
+        let now = self.now();
+        let database = demand::<Database>(tx, &self.key, &item.database.to_string())
+            .await?
+            .record;
         let dealt = Dealt {
-            since: item.record.since,
-            last: item.record.scheduled.clone(),
+            since: item.since,
+            last: item.scheduled.clone(),
         };
-        let agenda = schedule.due(&id.to_string(), &kinds, &dealt, now);
+        let agenda = schedule.due(&item.id.to_string(), kinds, &dealt, now);
         for due in &agenda.superseded {
             let slot = due.start.slot;
-            item.record.scheduled.insert(slot.kind, slot.at);
+            item.scheduled.insert(slot.kind, slot.at);
             // A full takes the place of this one; of those before it none.
             if let Some(missed) = due.missed {
-                self.report_missed(tx, &item.record, slot.kind, missed.last, &counted(missed))
+                self.report_missed(tx, item, slot.kind, missed.last, &counted(missed))
                     .await?;
             }
         }
         for due in &agenda.run {
-            item.record
-                .scheduled
-                .insert(due.start.slot.kind, due.start.slot.at);
-            self.let_in_or_skip(tx, &item.record, &database, due).await?;
+            item.scheduled.insert(due.start.slot.kind, due.start.slot.at);
+            self.let_in_or_skip(tx, item, &database, due).await?;
         }
-        place_next(schedule, &mut item.record, &kinds, now);
-        update(tx, item).await?;
+        place_next(schedule, item, kinds, now);
         Ok(())
     }
 

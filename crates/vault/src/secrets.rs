@@ -6,12 +6,21 @@
 
 use std::collections::BTreeSet;
 
-use catalog::record::{Container, Login, Secret, SecretId, Server, ServerId};
+use catalog::record::{Container, CredentialMade, Login, Secret, SecretId, Server, ServerId};
 use catalog::{Query, Range, Scope, Slot, Transaction, all, delete, get, scoped, update};
 use faults::Fault;
 
 use crate::records::{LIST_MAX, Trouble};
 use crate::vault::Vault;
+
+/// What an instance was given.
+#[derive(Default)]
+pub(crate) struct Grants {
+    /// Its own containers, as they were.
+    pub(crate) containers: Vec<Container>,
+    /// What the vault made on it.
+    pub(crate) credentials: Vec<CredentialMade>,
+}
 
 impl Vault {
     /// Removes the secrets of logins that nothing uses any more.
@@ -30,7 +39,7 @@ impl Vault {
     }
 
     /// Forgets what an instance that goes was given: the SAS of its own container, and every credential that was made on it. Gives
-    /// its containers, whose grants are to be revoked in the store.
+    /// its containers, whose grants are to be revoked in the store, and those credentials, which are there still.
     ///
     /// # Errors
     /// The catalog cannot be written.
@@ -38,10 +47,10 @@ impl Vault {
         &self,
         tx: &mut dyn Transaction,
         server: ServerId,
-    ) -> Result<Vec<Container>, Trouble> {
+    ) -> Result<Grants, Trouble> {
         let query = Query::of(Scope::vault(&self.key), Slot::Id, Range::ALL);
         let containers = all::<Container>(tx, query, LIST_MAX).await?;
-        let mut own = Vec::new();
+        let mut grants = Grants::default();
         let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
         for mut found in containers {
             before.extend(secrets_of(&found.record));
@@ -50,17 +59,20 @@ impl Vault {
                 found.record.sas = None;
                 found.record.sas_until = None;
             }
-            found.record.credentials.retain(|made| made.server != server);
+            let is_there = |made: &CredentialMade| made.server == server;
+            grants
+                .credentials
+                .extend(found.record.credentials.extract_if(.., |made| is_there(made)));
             after.extend(secrets_of(&found.record));
             if found.record != known {
                 update(tx, found).await?;
             }
-            own.extend(is_own.then_some(known));
+            grants.containers.extend(is_own.then_some(known));
         }
         for id in before.difference(&after) {
             self.forget_in(tx, *id).await?;
         }
-        Ok(own)
+        Ok(grants)
     }
 
     async fn forget_in(&self, tx: &mut dyn Transaction, id: SecretId) -> Result<(), Trouble> {

@@ -57,6 +57,27 @@ pub trait Shelf: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Blob>, ShelfError>;
 
+    /// The same of blobs that are not sealed, which are few: most of what a store holds is looked at by nobody but its readers.
+    async fn unsealed(
+        &self,
+        container: &ContainerName,
+        after: Option<&BlobName>,
+        limit: usize,
+    ) -> Result<Vec<Blob>, ShelfError> {
+        let mut after = after.cloned();
+        let mut found = Vec::new();
+        loop {
+            let blobs = self.list(container, after.as_ref(), limit).await?;
+            let is_last = blobs.len() < limit;
+            after = blobs.last().map(|blob| blob.name.clone());
+            found.extend(blobs.into_iter().filter(|blob| !blob.is_sealed));
+            if is_last || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+        }
+    }
+
     /// Seals a blob that is committed and under no lease: no key, SAS or lease changes it any more. Sealed already is done.
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;
 
@@ -84,7 +105,7 @@ pub trait Shelf: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(BlobName, Vec<u8>)>, ShelfError>;
 
-    /// Room on its disk.
+    /// Room on its disk for what is to be written; an error where nothing can be.
     async fn space(&self) -> Result<Space, ShelfError>;
 }
 

@@ -212,6 +212,7 @@ impl Vault {
             discovery_due: now + SignedDuration::from_hours(8_000),
             history_read: 0,
             history_set: None,
+            error_log_read: None,
             settings: ServerSettings::default(),
             groups: Vec::new(),
         };

@@ -11,6 +11,7 @@ use futures::future::{Either, select};
 use jiff::Timestamp;
 
 use crate::bell::Bell;
+use crate::errorlog::ErrorLogs;
 use crate::foreign::Histories;
 use crate::jobs::Running;
 use crate::world::World;
@@ -30,6 +31,8 @@ pub struct Vault {
     pub(crate) running: Running,
     /// When the history of each instance was last read to its end.
     pub(crate) histories: Histories,
+    /// Instances whose error logs are to be read soon.
+    pub(crate) error_logs: ErrorLogs,
 }
 
 impl Vault {
@@ -89,6 +92,7 @@ impl Vault {
             bell: Bell::default(),
             running: Running::default(),
             histories: Histories::default(),
+            error_logs: ErrorLogs::default(),
         })
     }
 
@@ -109,6 +113,7 @@ impl Vault {
                 self.run_discovery(),
                 self.run_healing(),
                 self.run_cleaning(),
+                self.run_error_logs(),
             );
         });
         match select(everything, Box::pin(stop)).await {

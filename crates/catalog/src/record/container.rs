@@ -37,10 +37,10 @@ pub struct CredentialMade {
     pub server: ServerId,
     /// Name of the credential: the URL of the container, or another where it holds an account's key (before SQL Server 2016).
     pub name: String,
-    /// `credential_id` on the instance; another one under that name is not the vault's.
+    /// `credential_id` on the instance; another one under that name is not the vault's. 0 while it is about to be made.
     pub number: i32,
-    /// `create_date` on the instance's clock: SQL Server may give the number of a dropped credential to another. None while it is
-    /// about to be made.
+    /// `create_date` on the instance's clock: SQL Server may give the number of a dropped credential to another. While it is about to
+    /// be made, when there was none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<DateTime>,
     /// The SAS that it has, or the account's key.

@@ -16,6 +16,9 @@ use super::id::{ContainerId, DatabaseId, ItemId, JobId, PointId, PolicyId, Serve
 pub struct Item {
     /// Which.
     pub id: ItemId,
+    /// Counts what users decide about it: a change is held against this. The record's own version changes with every slot.
+    #[serde(default)]
+    pub edition: i64,
     /// The database.
     pub database: DatabaseId,
     /// Its instance.
@@ -55,7 +58,14 @@ pub struct Item {
     pub healing: Option<Healing>,
     /// When the vault last took a healing full.
     pub healed: Option<Timestamp>,
+    /// Jobs that were given up while nobody could say what became of their backups, the newest [`UNKNOWN_MAX`] in their order: what
+    /// of them SQL Server finished is kept as soon as it tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<JobId>,
 }
+
+/// The most jobs that [`Item::unknown`] names.
+pub const UNKNOWN_MAX: usize = 8;
 
 impl Item {
     /// When the vault must look at it next: the earliest slot, or the healing backup that waits. None while its schedules rest.

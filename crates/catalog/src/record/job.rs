@@ -153,11 +153,12 @@ pub enum Work {
 }
 
 impl Work {
-    /// Its name in keys: two open jobs of an item and of one name are in each other's way. A backup goes by what was asked for.
+    /// Its name in keys: two open jobs of an item and of one name are in each other's way. A backup goes by what runs: a log that
+    /// becomes a full is in the way of fulls, and of no log.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Backup(work) => work.asked.name(),
+            Self::Backup(work) => work.kind.name(),
             Self::Discover => "discover",
             Self::Configure { .. } => "configure",
             Self::Purge => "purge",
@@ -209,6 +210,9 @@ pub struct BackupWork {
     /// Blobs that failed attempts left in the store, and that are still there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// The job that began it and was given up, while nobody could say what became of it: this one keeps what it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopts: Option<JobId>,
 }
 
 impl BackupWork {
@@ -230,6 +234,7 @@ impl BackupWork {
             failed: Vec::new(),
             looks: 0,
             left: Vec::new(),
+            adopts: None,
         }
     }
 
@@ -311,6 +316,7 @@ mod tests {
             failed: vec![Code::Bac2UrlBlockLimit],
             looks: 2,
             left: vec!["shop/none.bak".to_owned()],
+            adopts: Some(super::JobId(uuid::Uuid::from_u128(3))),
         });
         let text = serde_json::to_string(&work).unwrap();
         assert_eq!(serde_json::from_str::<Work>(&text).unwrap(), work, "{text}");

@@ -59,6 +59,9 @@ pub struct Server {
     /// BackupSetGUID of that row: with another one under its number, `msdb` was put back and has counted past it.
     #[serde(default)]
     pub history_set: Option<Uuid>,
+    /// Up to when, by the instance's clock, its error log was read for blobs that broken backups hold.
+    #[serde(default)]
+    pub error_log_read: Option<Timestamp>,
     /// What is set for this instance.
     pub settings: ServerSettings,
     /// Availability groups that it takes part in.

@@ -38,13 +38,28 @@ const LOOKS_UNUSED: u32 = 3;
 const UNUSED_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// What one look told.
-enum Became {
+pub(super) enum Became {
     /// It runs, in this session; none where SQL Server does not show that the request is this job's.
     Runs(Option<i32>),
+    /// The history has it.
     Succeeded(Box<Set>),
+    /// It does not run, and the history does not have it.
     Failed,
     /// The instance answers, and does not tell.
-    Unclear(String),
+    Unclear {
+        /// Why.
+        why: String,
+        /// The history was read, and does not have it.
+        is_not_there: bool,
+    },
+}
+
+/// The same, where the history was not read.
+fn unread(why: String) -> Became {
+    Became::Unclear {
+        why,
+        is_not_there: false,
+    }
 }
 
 impl Vault {
@@ -63,6 +78,7 @@ impl Vault {
         let mut deadline = self.world.clock.uptime() + PATIENCE;
         let mut pause = LOOK_EVERY;
         loop {
+            let mut is_not_there = false;
             let why = match self.look_once(doing, ground).await {
                 Ok(Became::Succeeded(set)) => {
                     note_outcome(doing, Outcome::Succeeded).await?;
@@ -76,17 +92,23 @@ impl Vault {
                     deadline = self.world.clock.uptime() + PATIENCE;
                     "it still runs".to_owned()
                 }
-                Ok(Became::Unclear(why)) => why,
+                Ok(Became::Unclear {
+                    why,
+                    is_not_there: is_so,
+                }) => {
+                    is_not_there = is_so;
+                    why
+                }
                 // Who cannot be reached is asked later, and holds no seat meanwhile.
                 Err(fault) => return self.not_told(doing, ground, &fault.happened(), false).await,
             };
             if self.world.clock.uptime() >= deadline {
                 let looks = work_of(doing)?.looks + 1;
-                if looks >= LOOKS_UNUSED && !self.are_used(doing, ground).await? {
+                // A blob that is complete may be a backup that succeeded: only the history tells then.
+                let is_over = looks >= LOOKS_UNUSED && !self.are_used(doing, ground).await?;
+                if is_over && (is_not_there || !self.are_complete(doing, ground).await?) {
                     note_outcome(doing, Outcome::Failed).await?;
-                    return Err(
-                        interrupted().because("nothing writes it any more, and msdb does not have it")
-                    );
+                    return Err(interrupted().because("nothing writes it any more, and it was not finished"));
                 }
                 return self.not_told(doing, ground, &why, true).await;
             }
@@ -116,6 +138,7 @@ impl Vault {
             return Ok(Taken::Ended(self.unknown(&target, why)));
         }
         let fault = Fault::new(Code::Bac2OutcomeUnknown).at(&target).because(why);
+        self.remember_unknown(ground.item.id, doing.job.id).await?;
         Ok(Taken::Ended(self.give_up(doing, fault, work.asked).await))
     }
 
@@ -125,7 +148,8 @@ impl Vault {
         let marker = work_of(doing)?.marker.unwrap_or_default();
         let are_used = self.are_used(doing, ground).await.unwrap_or(true);
         let mut session = self.session(&ground.server, Purpose::Backup).await?;
-        let became = look_over(&mut session, ground, &marker, are_used).await;
+        let database = are_used.then_some(ground.database.name.as_str());
+        let became = look_over(&mut session, database, &marker).await;
         if let Ok(Became::Runs(Some(id))) = &became
             && doing.is_cancelled()
         {
@@ -135,7 +159,7 @@ impl Vault {
         session.close().await;
         match became {
             Err(error) if error.is_lost() => Err(failed(Operation::Backup, &ground.target(), error)),
-            Err(error) => Ok(Became::Unclear(error.to_string())),
+            Err(error) => Ok(unread(error.to_string())),
             Ok(became) => Ok(became),
         }
     }
@@ -149,6 +173,19 @@ impl Vault {
             }
         }
         Ok(false)
+    }
+
+    /// Whether all blobs of the job are complete in the store.
+    async fn are_complete(&self, doing: &Doing<'_>, ground: &Ground) -> Result<bool, Fault> {
+        let (container, blobs) = (container_of(ground)?, blob_names(&work_of(doing)?)?);
+        for blob in &blobs {
+            match self.world.shelf.look(&container, blob).await {
+                Ok(Some(seen)) if seen.is_committed => {}
+                Ok(_) | Err(crate::shelf::ShelfError::Missing(_)) => return Ok(false),
+                Err(error) => return Err(super::shelf_fault(error)),
+            }
+        }
+        Ok(true)
     }
 
     async fn is_used(&self, container: &ContainerName, blob: &BlobName) -> Result<bool, Fault> {
@@ -183,11 +220,12 @@ impl Vault {
     }
 }
 
-async fn look_over(
+/// Looks for a statement by its marker: whether it runs, and whether the history has it. `database`: where a blob of it is in use, its
+/// database, in which a request whose text is not shown may be it.
+pub(super) async fn look_over(
     session: &mut Session,
-    ground: &Ground,
+    database: Option<&str>,
     marker: &str,
-    are_used: bool,
 ) -> Result<Became, mssql::Error> {
     let sees_all = activity::sees_all(session).await?;
     // Who does not see the requests of others is refused their texts.
@@ -201,21 +239,24 @@ async fn look_over(
             Some(_) => {}
             // Perhaps this one, and perhaps another tool's: that one uses no blob of this job.
             None => {
-                let is_here = request.database.as_deref() == Some(ground.database.name.as_str());
-                if are_used && is_here && request.command.starts_with("BACKUP") {
+                let is_here = database.is_some() && request.database.as_deref() == database;
+                if is_here && request.command.starts_with("BACKUP") {
                     return Ok(Became::Runs(None));
                 }
             }
         }
     }
     let Ok(marker) = Literal::new(marker) else {
-        return Ok(Became::Unclear("its mark cannot be asked for".to_owned()));
+        return Ok(unread("its mark cannot be asked for".to_owned()));
     };
     let sets = history::by_description(session, &marker).await?;
     Ok(match sets.into_iter().next_back() {
         Some(set) => Became::Succeeded(Box::new(set)),
         None if sees_all => Became::Failed,
-        None => Became::Unclear("the login does not see what runs, and msdb does not have it".to_owned()),
+        None => Became::Unclear {
+            why: "the login does not see what runs, and msdb does not have it".to_owned(),
+            is_not_there: true,
+        },
     })
 }
 

@@ -2,13 +2,16 @@
 //! Server 2016 the key of the account.
 //!
 //! What exists under the credential's name and was not made by the vault is never altered. A vault that crashed between making one
-//! and noting it finds its own intention, and takes the credential for its own.
+//! and noting it finds its own intention, with the instance's time at which there was none: what was made right after that is
+//! its own, and what was made later is somebody else's.
 
 use std::time::Duration;
 
 use azblob::names::ContainerName;
 use catalog::record::{Container, CredentialMade, SecretId, Server};
 use faults::{Code, Fault, Operation};
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use mssql::statement::choice::Mode;
 use mssql::statement::credential::{self, CredentialError, Found, Standing, Wanted};
 use mssql::{Secret, Session};
@@ -24,6 +27,9 @@ const SAS_LIFE: Duration = Duration::from_secs(90 * 86_400);
 const SAS_LEFT: Duration = Duration::from_secs(30 * 86_400);
 /// Number of a credential that is about to be made; those of SQL Server begin at 65,536.
 const INTENDED: i32 = 0;
+/// For so long after it was intended a credential is the vault's that stands there without a note of its number: the statement
+/// follows the note at once, or is never sent.
+const MADE_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// The name of a container by its record.
 ///
@@ -64,22 +70,32 @@ impl Vault {
             Mode::Page => self.key_of_account(container, server, &entry).await?,
         };
         let container = &shown.container;
-        let of_server = |made: &&CredentialMade| made.server == server.id;
-        let made = container
-            .credentials
-            .iter()
-            .filter(of_server)
-            .find(|made| made.name == entry.credential);
+        let made = noted(container, server, &entry);
+        // Before the look: what is made between the two is not older than this.
+        let none_at = match made {
+            Some(made) if made.number != INTENDED => None,
+            _ => Some(now_there(session, server).await?),
+        };
         let found = ask(session, &shown.wanted, server).await?;
+        let made = &self
+            .noted_by_now(container, server, &entry, found.as_ref())
+            .await?;
         let remembered = found
             .as_ref()
-            .filter(|found| made.is_some_and(|made| is_made(made, found)));
-        let is_current = made.is_some_and(|made| made.sas == shown.secret && made.number != INTENDED);
+            .filter(|found| made.as_ref().is_some_and(|made| is_made(made, found)));
+        let is_current = made
+            .as_ref()
+            .is_some_and(|made| made.sas == shown.secret && made.number != INTENDED);
         let statement = match shown.wanted.standing(found.as_ref(), remembered) {
             Standing::Ours if is_current && !is_refused => None,
             Standing::Ours => Some(shown.wanted.alter()),
             Standing::Absent => {
-                self.note_credential(&shown, server, &entry, None).await?;
+                let none_at = match none_at {
+                    Some(at) => at,
+                    None => now_there(session, server).await?,
+                };
+                let intended = (INTENDED, civil(none_at));
+                self.note_credential(&shown, server, &entry, intended).await?;
                 Some(shown.wanted.create())
             }
             Standing::Foreign => {
@@ -100,10 +116,30 @@ impl Vault {
             if found.is_some() {
                 made?;
             }
-            self.note_credential(&shown, server, &entry, Some(&now)).await?;
+            let noted = (now.id, civil(now.created));
+            self.note_credential(&shown, server, &entry, noted).await?;
         }
         self.drop_former(container, server, session, &entry).await?;
         Ok(entry)
+    }
+
+    /// The note of the credential that the instance has. Where the note that was read is not of this one, another job of the instance
+    /// may have made it since: it wrote that down before it did.
+    async fn noted_by_now(
+        &self,
+        container: &Container,
+        server: &Server,
+        entry: &Entry,
+        found: Option<&Found>,
+    ) -> Result<Option<CredentialMade>, Fault> {
+        let made = noted(container, server, entry);
+        match found {
+            Some(found) if !made.is_some_and(|made| is_made(made, found)) => {
+                let container = self.get::<Container>(container.id).await?.record;
+                Ok(noted(&container, server, entry).cloned())
+            }
+            _ => Ok(made.cloned()),
+        }
     }
 
     /// Removes the credential that the instance reached the container by before it was updated: the key of an account is not left
@@ -119,12 +155,7 @@ impl Vault {
         let Some(former) = container.credentials.iter().find(|made| is_former(made)) else {
             return Ok(());
         };
-        let secret = self.reveal(former.sas).await?;
-        let wanted = Wanted::for_account(&former.name, "", &secret).map_err(unusable)?;
-        let found = ask(session, &wanted, server).await?;
-        if found.is_some_and(|found| is_made(former, &found)) {
-            execute(session, &Secret::new(wanted.drop()), server).await?;
-        }
+        drop_made(session, server, former).await?;
         self.change::<Container, _>(container.id, |container| {
             container.credentials.retain(|made| !is_former(made));
             Ok(())
@@ -133,20 +164,21 @@ impl Vault {
         .map(drop)
     }
 
-    /// Remembers a credential; `None` before it is made.
+    /// Remembers a credential by its number and the time of its making; before it is made, [`INTENDED`] and the time at which there
+    /// was none, both by the instance's clock.
     async fn note_credential(
         &self,
         shown: &Shown,
         server: &Server,
         entry: &Entry,
-        found: Option<&Found>,
+        (number, created): (i32, Option<DateTime>),
     ) -> Result<(), Fault> {
         let (now, secret) = (self.now(), shown.secret);
         let note = &CredentialMade {
             server: server.id,
             name: entry.credential.clone(),
-            number: found.map_or(INTENDED, |found| found.id),
-            created: found.and_then(|found| civil(found.created)),
+            number,
+            created,
             sas: secret,
             set: now,
         };
@@ -250,13 +282,56 @@ impl Vault {
     }
 }
 
+/// What is noted of an instance's credential.
+fn noted<'c>(container: &'c Container, server: &Server, entry: &Entry) -> Option<&'c CredentialMade> {
+    let mut notes = container.credentials.iter();
+    notes.find(|made| made.server == server.id && made.name == entry.credential)
+}
+
 /// Whether a credential is the one that the vault made, by number and date of creation. Where it was about to be made, the vault
-/// crashed between making and noting.
+/// crashed between making and noting, and the date decides alone.
 fn is_made(made: &CredentialMade, found: &Found) -> bool {
-    let is_same_date = made
-        .created
-        .is_none_or(|created| Some(created) == civil(found.created));
-    made.number == INTENDED || (made.number == found.id && is_same_date)
+    let created = civil(found.created);
+    if made.number == INTENDED {
+        let after = |from: DateTime| created.map(|created| created.duration_since(from));
+        let after = made.created.and_then(after);
+        return after.is_some_and(|after| !after.is_negative() && after <= MADE_WITHIN);
+    }
+    let is_same_date = made.created.is_none_or(|noted| Some(noted) == created);
+    made.number == found.id && is_same_date
+}
+
+/// Removes a credential that the vault made. One that is gone, or another one under its name, is left as it is.
+///
+/// # Errors
+/// The instance refuses or cannot be asked.
+pub(crate) async fn drop_made(
+    session: &mut Session,
+    server: &Server,
+    made: &CredentialMade,
+) -> Result<(), Fault> {
+    let wanted = Wanted::for_account(&made.name, "", &Secret::new(String::new())).map_err(unusable)?;
+    let found = ask(session, &wanted, server).await?;
+    if found.is_some_and(|found| is_made(made, &found)) {
+        execute(session, &Secret::new(wanted.drop()), server).await?;
+    }
+    Ok(())
+}
+
+/// What the instance's clock says, as `sys.credentials` writes times down.
+async fn now_there(session: &mut Session, server: &Server) -> Result<mssql::value::DateTime, Fault> {
+    let fault = |error| failed(Operation::Backup, &server.name, error);
+    let rows = session.query("SELECT GETDATE() AS now;").await.map_err(fault)?;
+    let now = rows
+        .first()
+        .map(|row| row.get("now"))
+        .transpose()
+        .map_err(fault)?;
+    now.ok_or_else(|| {
+        Fault::new(Code::Bac2UnexpectedSqlError)
+            .at(&server.name)
+            .because("it does not tell its time")
+    })
 }
 
 #[allow(clippy::needless_pass_by_value)] // It is what `map_err` gives.

@@ -1,7 +1,10 @@
 //! The decision before a backup: the rules of [`super::preflight`] asked of this database now, and the claim to heal.
+//!
+//! A job goes by what runs: a scheduled log or differential that becomes a full is a full from then on, for the conflict rule as for
+//! seats. A log gives its seat back for that and waits for one of those that fulls may have.
 
-use catalog::record::{HealingReason, Item, Job, JobId, Work};
-use catalog::{Range, Slot, demand, scoped, update};
+use catalog::record::{HealingReason, Item, ItemId, Job, JobId, Trigger, Work};
+use catalog::{Query, Range, Scope, Slot, Transaction, demand, page, scoped, update};
 use faults::{Code, Fault};
 use jiff::SignedDuration;
 use mssql::databases::Database;
@@ -14,6 +17,7 @@ use super::making::estimate;
 use super::preflight::{Barred, Broken, Case, Healing, Response, Wanted, broken, refusal, respond};
 use super::taking::warn;
 use crate::jobs::{Doing, Ending};
+use crate::records::{Trouble, fault};
 use crate::scheduler::about;
 use crate::shelf::Space;
 use crate::vault::Vault;
@@ -75,7 +79,9 @@ impl Vault {
                 let takes_logs = supports(BackupKind::Log, &facts_of(seen, &ground.database)).is_ok();
                 let is_broken = broken(BackupKind::Log, &chain).is_some();
                 let anchors = asked.is_full() && takes_logs && is_broken && !is_secondary;
-                self.note_kind(doing, asked, None, anchors).await?;
+                if let Some(ending) = self.note_kind(doing, ground, asked, None, anchors).await? {
+                    return Ok(Decision::End(ending));
+                }
                 asked
             }
             Some(broken) => match self.answer(doing, ground, seen, &broken, &space).await? {
@@ -99,8 +105,9 @@ impl Vault {
         space: &Space,
     ) -> Result<Decision, Fault> {
         let target = ground.target();
+        let was_log = super::ground::work_of(doing)?.kind == BackupKind::Log;
         let mut healing = match ground.wanted {
-            Wanted::Scheduled => self.may_heal(ground, seen).await?,
+            Wanted::Scheduled => self.may_heal(doing, ground, seen).await?,
             _ => Healing::Off,
         };
         if healing == Healing::Now && room(space, BackupKind::Full).is_err() {
@@ -116,11 +123,11 @@ impl Vault {
         }
         if ground.wanted == Wanted::Scheduled
             && healing == Healing::Now
-            && let Some(other) = self.claim_healing(doing, ground, broken.reason).await?
+            && let Some(why) = self.claim_healing(doing, ground, broken.reason).await?
         {
-            healing = Healing::Later(format!("job {other} heals another database of the instance"));
+            healing = Healing::Later(why);
         }
-        let full = self.open_full(ground).await?;
+        let full = self.open_full(ground, doing.job.id).await?;
         if full.is_some() && ground.wanted == Wanted::Scheduled && !broken.can_go_on {
             // A full is under way already: what stands on it waits for it.
             let again = look_again_for_full(doing.job.created, self.now());
@@ -129,6 +136,11 @@ impl Vault {
                 return Ok(Decision::End(Ending::Again(broken.fault.clone().at(&target), at)));
             }
         }
+        if let Healing::Later(why) = &healing
+            && awaits_first_full(ground, broken)
+        {
+            return self.wait_for_first_full(doing, ground, broken, why).await;
+        }
         match respond(broken, ground.wanted, &healing) {
             Response::Convert => {
                 let warning = Fault::new(Code::Bac2BackupConverted)
@@ -136,8 +148,17 @@ impl Vault {
                     .because(&broken.fault.happened());
                 let put_back = (broken.reason == HealingReason::SnapshotPutBack)
                     .then(|| Fault::new(Code::Bac2SnapshotPutBack).at(&target));
-                self.note_kind(doing, BackupKind::Full, Some(broken.reason), true)
+                let reason = Some(broken.reason);
+                let ending = self
+                    .note_kind(doing, ground, BackupKind::Full, reason, true)
                     .await?;
+                if let Some(ending) = ending {
+                    return Ok(Decision::End(ending));
+                }
+                if was_log {
+                    // It sits where only logs may, and waits for a seat of its own.
+                    return Ok(Decision::End(Ending::Again(warning, self.now())));
+                }
                 warn(doing, [Some(warning), put_back]).await?;
                 Ok(Decision::Take(BackupKind::Full))
             }
@@ -146,8 +167,12 @@ impl Vault {
                     self.want_healing(ground.item.id, BackupKind::Full, broken.reason)
                         .await?;
                 }
+                let log = BackupKind::Log;
+                if let Some(ending) = self.note_kind(doing, ground, log, None, false).await? {
+                    return Ok(Decision::End(ending));
+                }
                 warn(doing, [Some(warning.at(&target)), None]).await?;
-                Ok(Decision::Take(BackupKind::Log))
+                Ok(Decision::Take(log))
             }
             Response::Fail(fault, wants) => {
                 if wants {
@@ -159,34 +184,98 @@ impl Vault {
         }
     }
 
-    /// Writes down what runs and why, where that is something else than the job says.
+    /// Leaves a slot of a log or a differential out, since nothing is there yet that it could stand on.
+    async fn wait_for_first_full(
+        &self,
+        doing: &mut Doing<'_>,
+        ground: &Ground,
+        broken: &Broken,
+        why: &str,
+    ) -> Result<Decision, Fault> {
+        let asked = super::ground::work_of(doing)?.asked;
+        if let Some(ending) = self.note_kind(doing, ground, asked, None, false).await? {
+            return Ok(Decision::End(ending));
+        }
+        self.want_healing(ground.item.id, BackupKind::Full, broken.reason)
+            .await?;
+        let warning = Fault::new(Code::UserErrorParentFullBackupMissing)
+            .at(&ground.target())
+            .because(&format!("its first full is still to come: {why}"));
+        Ok(Decision::End(Ending::Done(vec![warning])))
+    }
+
+    /// Writes down what runs and why, where that is something else than the job says. How the job ends where another one of that
+    /// kind is open by now: a log that was to become a full, and need not, was passed by the next slot's.
     async fn note_kind(
         &self,
         doing: &mut Doing<'_>,
+        ground: &Ground,
         kind: BackupKind,
         converted: Option<HealingReason>,
         anchors: bool,
-    ) -> Result<(), Fault> {
-        let is_so = |job: &Job| match &job.work {
-            Work::Backup(work) => (work.kind, work.converted, work.anchors) == (kind, converted, anchors),
-            _ => true,
-        };
-        if is_so(&doing.job) {
-            return Ok(());
+    ) -> Result<Option<Ending>, Fault> {
+        let work = super::ground::work_of(doing)?;
+        if (work.kind, work.converted, work.anchors) == (kind, converted, anchors) {
+            return Ok(None);
         }
-        doing
-            .write(|job| {
-                if let Work::Backup(work) = &mut job.work {
-                    work.kind = kind;
-                    work.converted = converted;
-                    work.anchors = anchors;
-                }
+        let (id, item) = (doing.job.id, ground.item.id);
+        let noted = self
+            .transact(move |tx| {
+                scoped(async move {
+                    if let Some(other) = self.other_open(tx, item, kind, id).await? {
+                        return Ok(Err(other));
+                    }
+                    let mut job = demand::<Job>(tx, &self.key, &id.to_string()).await?;
+                    if let Work::Backup(work) = &mut job.record.work {
+                        work.kind = kind;
+                        work.converted = converted;
+                        work.anchors = anchors;
+                    }
+                    Ok(Ok(update(tx, job).await?.record))
+                })
             })
-            .await
+            .await?;
+        match noted {
+            Ok(job) => {
+                doing.job = job;
+                Ok(None)
+            }
+            Err(other) => self.passed_by(doing, ground, other).await.map(Some),
+        }
+    }
+
+    /// The end of a job that would be a second one of its kind.
+    async fn passed_by(&self, doing: &Doing<'_>, ground: &Ground, other: JobId) -> Result<Ending, Fault> {
+        let asked = super::ground::work_of(doing)?.asked;
+        let why = format!("job {other} is not over yet");
+        let fault = Fault::new(Code::OperationCancelledBecauseConflictingOperationRunningUserError)
+            .at(&ground.target())
+            .because(&why);
+        if let Trigger::Scheduled { slot } = doing.job.trigger {
+            let mut about = about("missed", &ground.item, asked);
+            about.missed = Some((asked, slot));
+            let missed = Fault::new(Code::Bac2ScheduleMissed).because(&format!("{slot}: {why}"));
+            self.raise(about, missed).await?;
+        }
+        Ok(Ending::Cancelled(fault))
+    }
+
+    /// An open job of an item and kind that is another one than `own`.
+    async fn other_open(
+        &self,
+        tx: &mut dyn Transaction,
+        item: ItemId,
+        kind: BackupKind,
+        own: JobId,
+    ) -> Result<Option<JobId>, Trouble> {
+        let range = Range::members(&[&item.to_string(), kind.name(), "open"]);
+        let query = Query::of(Scope::vault(&self.key), Slot::B, range).limit(2);
+        let open = page::<Job>(tx, &query).await?.records;
+        Ok(open.iter().map(|job| job.record.id).find(|id| *id != own))
     }
 
     /// Whether a healing full may begin with this job.
-    async fn may_heal(&self, ground: &Ground, seen: &Database) -> Result<Healing, Fault> {
+    async fn may_heal(&self, doing: &Doing<'_>, ground: &Ground, seen: &Database) -> Result<Healing, Fault> {
         if !ground.server.settings.auto_heal {
             return Ok(Healing::Off);
         }
@@ -207,34 +296,40 @@ impl Vault {
         {
             return Ok(Healing::Later("the last one is less than a day old".to_owned()));
         }
-        Ok(match self.open_full(ground).await? {
+        Ok(match self.open_full(ground, doing.job.id).await? {
             Some(job) => Healing::Later(format!("job {job} takes one")),
             None => Healing::Now,
         })
     }
 
-    /// A full of the item that is queued or runs.
-    async fn open_full(&self, ground: &Ground) -> Result<Option<JobId>, Fault> {
-        let item = ground.item.id.to_string();
-        let range = Range::members(&[&item, BackupKind::Full.name(), "open"]);
-        let open = self.list::<Job>(Slot::B, range).await?;
-        Ok(open.first().map(|job| job.record.id))
+    /// A full of the item that is queued or runs, and is another job than `own`.
+    async fn open_full(&self, ground: &Ground, own: JobId) -> Result<Option<JobId>, Fault> {
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        self.other_open(tx.as_mut(), ground.item.id, BackupKind::Full, own)
+            .await
+            .map_err(Trouble::fault)
     }
 
-    /// Makes this job the one that heals on its instance; the other one where there is one already.
+    /// Makes this job the one that heals on its instance; why not, where another one is in the way.
     async fn claim_healing(
         &self,
         doing: &mut Doing<'_>,
         ground: &Ground,
         reason: HealingReason,
-    ) -> Result<Option<JobId>, Fault> {
+    ) -> Result<Option<String>, Fault> {
         // Healing jobs are kept under the item's instance, whatever replica takes the backup.
         let (id, server) = (doing.job.id, doing.job.server.unwrap_or(ground.item.server));
+        let item = ground.item.id;
         let claimed = self
             .transact(move |tx| {
                 scoped(async move {
-                    if let Some(other) = self.claimed_by(tx, server, Some(id)).await? {
-                        return Ok(Err(other));
+                    let claimed = self.claimed_by(tx, server, Some(id)).await?;
+                    let full = self.other_open(tx, item, BackupKind::Full, id).await?;
+                    if let Some(other) = claimed {
+                        return Ok(Err(format!("job {other} heals another database of the instance")));
+                    }
+                    if let Some(other) = full {
+                        return Ok(Err(format!("job {other} takes one")));
                     }
                     let mut job = demand::<Job>(tx, &self.key, &id.to_string()).await?;
                     if let Work::Backup(work) = &mut job.record.work {
@@ -250,9 +345,20 @@ impl Vault {
                 doing.job = job;
                 Ok(None)
             }
-            Err(other) => Ok(Some(other)),
+            Err(why) => Ok(Some(why)),
         }
     }
+}
+
+/// Whether a scheduled backup has nothing to stand on only because the vault has not come to the first full yet. Where one failed,
+/// that is a failure of all that needs it.
+fn awaits_first_full(ground: &Ground, broken: &Broken) -> bool {
+    let item: &Item = &ground.item;
+    ground.wanted == Wanted::Scheduled
+        && broken.reason == HealingReason::FullMissing
+        && !broken.can_go_on
+        && !item.last.contains_key(&BackupKind::Full)
+        && !item.failures.contains_key(&BackupKind::Full)
 }
 
 fn case<'g>(ground: &'g Ground, seen: &Database, asked: BackupKind) -> Case<'g> {

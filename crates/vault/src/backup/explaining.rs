@@ -1,9 +1,10 @@
-//! What stands behind a failure, asked of the instance at once: what holds a log that is full, which backup is in the way.
+//! What stands behind a failure, asked of the instance at once: what holds a log that is full, which backup is in the way, and of a
+//! statement that was stopped whether its database is still there.
 //!
 //! A log that waits for a log backup gets one, once for each job that met it; whatever else holds a log is for people.
 
 use catalog::record::{BackupWork, HealingReason, JobId, Trigger, Work};
-use faults::{Code, Fault};
+use faults::{Code, Fault, Operation};
 use mssql::{Session, activity};
 use schedule::BackupKind;
 
@@ -31,6 +32,14 @@ impl Vault {
         let found = match fault.code() {
             LOG_IS_FULL => self.what_holds_the_log(doing).await,
             Code::UserErrorFileManipulationIsNotAllowedDuringBackup => self.what_is_in_the_way(doing).await,
+            Code::Bac2CredentialRefused => {
+                let why = self.what_its_clock_says(doing).await.ok().flatten();
+                return (
+                    why.map_or_else(|| fault.clone(), |why| fault.clone().because(&why)),
+                    false,
+                );
+            }
+            Code::Bac2StoppedOnServer => return (self.why_stopped(doing, fault).await, false),
             _ => return (fault, false),
         };
         match found {
@@ -76,6 +85,23 @@ impl Vault {
             Entered::Queued(job) => job,
             Entered::InTheWay { other, .. } => other,
         })
+    }
+
+    /// A database that was dropped takes its backup with it, and SQL Server says no more than that it was stopped.
+    async fn why_stopped(&self, doing: &Doing<'_>, fault: Fault) -> Fault {
+        let seen = async {
+            let ground = self.ground(doing).await?;
+            let mut session = self.session(&ground.server, Purpose::Backup).await?;
+            let seen = look(&mut session, &ground).await;
+            session.close().await;
+            seen
+        };
+        match seen.await {
+            Err(gone) if gone.code() == Code::UserErrorSQLPODoesNotExist => gone
+                .with_said(Operation::Backup, fault.said())
+                .because("it went while its backup ran"),
+            _ => fault,
+        }
     }
 
     async fn what_is_in_the_way(&self, doing: &Doing<'_>) -> Result<Option<Found>, Fault> {

@@ -113,7 +113,7 @@ fn thumbprint(set: &Set) -> Option<String> {
 }
 
 /// A time on the server's clock; none where the calendar does not have it.
-pub(super) fn civil(time: mssql::value::DateTime) -> Option<DateTime> {
+pub(crate) fn civil(time: mssql::value::DateTime) -> Option<DateTime> {
     let (year, month, day) = time.date();
     let date = Date::new(
         i16::try_from(year).ok()?,

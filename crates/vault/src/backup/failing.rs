@@ -14,15 +14,11 @@ use schedule::BackupKind;
 use super::credential::name_of;
 use super::ground::work_of;
 use super::running::LOOK_AGAIN;
-use crate::jobs::{Doing, Ending};
+use crate::jobs::{Doing, Ending, pause_after};
 use crate::scheduler::about;
 use crate::shelf::ShelfError;
 use crate::vault::Vault;
 
-/// Attempts of one job.
-const ATTEMPTS_MAX: usize = 3;
-/// Pauses before the second and the third attempt.
-const PAUSES: [SignedDuration; 2] = [SignedDuration::from_secs(30), SignedDuration::from_secs(120)];
 /// The shortest and the longest pause of a job that waits for a full of its database.
 const WAIT_MIN: SignedDuration = SignedDuration::from_secs(30);
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(10);
@@ -39,11 +35,10 @@ pub(super) fn next_attempt(
     let waits_longer = matches!(heal, Heal::NextSchedule | Heal::RetryAfterDay);
     // Both were looked up before they came here: SQL Server did not finish.
     let was_interrupted = matches!(code, Code::Bac2SessionLost | Code::Bac2JobInterrupted);
-    if attempt >= ATTEMPTS_MAX || !(was_interrupted || heal.retries() && !waits_longer) {
+    if !(was_interrupted || heal.retries() && !waits_longer) {
         return None;
     }
-    let pause = PAUSES[attempt.saturating_sub(1).min(1)];
-    let at = now.checked_add(pause).ok()?;
+    let at = now.checked_add(pause_after(attempt)?).ok()?;
     next_slot.is_none_or(|slot| at < slot).then_some(at)
 }
 
@@ -95,6 +90,10 @@ impl Vault {
             return Ending::Again(fault, now + LOOK_AGAIN);
         }
         self.clean_left(doing).await;
+        if let Some(server) = doing.job.server.filter(|_| work.sent.is_some()) {
+            // What it says of a URL may be of others' backups, too.
+            self.error_logs.read_soon(server, self.world.clock.uptime());
+        }
         match again {
             Some(at) if !doing.is_cancelled() => Ending::Again(fault, at),
             _ => self.give_up(doing, fault, work.asked).await,

@@ -253,14 +253,18 @@ enum Likeness {
     Another,
 }
 
-/// On replicas of a group each has a GUID of its own, and the name is the group's. Where the GUID cannot be read, because nobody
-/// has opened the database, the moment of its creation decides.
+/// On replicas of a group each has a GUID of its own, and the name is the group's; its family is one on all of them, where it can be
+/// read. Where the GUID cannot be read, because nobody has opened the database, the moment of its creation decides.
 fn likeness(ground: &Ground, found: &databases::Database) -> Likeness {
     let known = &ground.database;
-    if known.group.is_some() {
-        return Likeness::Same;
-    }
     let family = found.chain.as_ref().and_then(|chain| chain.family_guid);
+    if known.group.is_some() {
+        let is_another = matches!((known.family_guid, family), (Some(before), Some(now)) if before != now);
+        return match is_another {
+            true => Likeness::Another,
+            false => Likeness::Same,
+        };
+    }
     match (
         known.database_guid,
         found.chain.as_ref().and_then(|chain| chain.database_guid),

@@ -1,18 +1,12 @@
-//! From SQL Server's success to the recovery point: proof, LSNs, seal, the record beside the blobs, and one transaction.
+//! From SQL Server's success to the recovery point: proof, LSNs and seal; then it is written down (`writing`).
 //!
 //! Everything here can be done again: a crash between any two steps leaves a job whose outcome is known, and the point is one for a
 //! container and a BackupSetGUID. So a set is held against the chain as it was when its statement was sent: the set may be a part
 //! of the chain already, put there by the crashed attempt or from the record beside its blobs.
 
 use azblob::names::{BlobName, ContainerName};
-use catalog::keys::tuple;
-use catalog::record::{
-    BackupWork, Database, Grade, HealingReason, Item, Job, LastBackup, Point, PointId, SetFacts, Trigger,
-    Work,
-};
-use catalog::{Query, Range, Scope, Slot, Transaction, demand, insert, page, scoped, update};
+use catalog::record::{BackupWork, Grade, HealingReason, Item, Point, SetFacts, Trigger};
 use faults::{Code, Fault};
-use jiff::{SignedDuration, Timestamp};
 use mssql::history::Set;
 use schedule::BackupKind;
 
@@ -21,25 +15,10 @@ use super::grade::Judged;
 use super::ground::{Ground, lsn, release, work_of};
 use super::matching::{is_of, mismatch};
 use super::meeting::{Before, gap};
-use super::record::{Owner, SetRecord};
 use super::taking::container_of;
+use super::writing::Kept;
 use crate::jobs::{Doing, Ending};
-use crate::records::Trouble;
-use crate::scheduler::about;
 use crate::vault::Vault;
-
-/// What is about to be written down.
-struct Kept {
-    point: Point,
-    work: BackupWork,
-    /// It puts the chain right: logs stand on it from now on.
-    anchors: bool,
-    /// The vault took it to heal, in place of nothing or of another kind: one such full a day. What a user asked for is none.
-    is_the_vaults: bool,
-    /// A healing backup was wanted, and this is one.
-    heals: bool,
-    warnings: Vec<Fault>,
-}
 
 /// What SQL Server and the stream say of a set.
 enum Known {
@@ -110,7 +89,8 @@ impl Vault {
         let point = self.point(doing, ground, &work, judged, set).await?;
         self.put_set_record(ground, &container, &point).await?;
         let is_usable = point.grade != Grade::Disputed;
-        let by_healing = matches!(doing.job.trigger, Trigger::Healing { .. });
+        // What another job began is healing where that one was.
+        let by_healing = matches!(doing.job.trigger, Trigger::Healing { .. }) && work.adopts.is_none();
         let is_healing = by_healing || work.anchors;
         let kept = Kept {
             anchors: is_usable && point.kind.is_full() && is_healing,
@@ -225,7 +205,9 @@ impl Vault {
                 BackupKind::CopyOnlyFull | BackupKind::Differential => {}
             }
         }
-        let now = self.before(ground).await?;
+        // As it is now: a full that ran beside this one may have put right what was broken.
+        let item = &self.get::<Item>(item.id).await?.record;
+        let now = self.before(ground, item).await?;
         let when_sent = Before {
             log_end: work.log_end_before.as_deref().and_then(lsn),
             ..now.clone()
@@ -247,11 +229,11 @@ impl Vault {
         Ok(warnings)
     }
 
-    async fn before(&self, ground: &Ground) -> Result<Before, Fault> {
+    async fn before(&self, ground: &Ground, item: &Item) -> Result<Before, Fault> {
         Ok(Before {
-            log_end: ground.item.log_end.as_deref().and_then(lsn),
-            anchor: self.anchor(&ground.item).await?,
-            base: ground.item.base,
+            log_end: item.log_end.as_deref().and_then(lsn),
+            anchor: self.anchor(item).await?,
+            base: item.base,
             family: ground.database.family_guid,
         })
     }
@@ -265,6 +247,11 @@ impl Vault {
         row: Option<Box<Set>>,
     ) -> Result<Ending, Fault> {
         let fault = match work.kind {
+            BackupKind::Log => Fault::new(Code::Bac2LogReanchored),
+            _ => Fault::new(Code::Bac2StreamDisputed),
+        };
+        match work.kind {
+            _ if has_gone_on(ground, work) => {}
             BackupKind::Log => {
                 let marker = work.marker.as_deref().unwrap_or_default();
                 let row = match row {
@@ -276,20 +263,20 @@ impl Vault {
                 if let Some(end) = row.and_then(|row| row.last_lsn) {
                     // The next log begins here; what lies before it is lost until the healing backup stands.
                     self.change::<Item, _>(ground.item.id, |item| {
-                        item.log_end = Some(end.to_string());
+                        if item.log_end == work.log_end_before {
+                            item.log_end = Some(end.to_string());
+                        }
                         Ok(())
                     })
                     .await?;
                 }
-                Fault::new(Code::Bac2LogReanchored)
             }
             BackupKind::Full => {
                 self.want_healing(ground.item.id, BackupKind::Full, HealingReason::FullMissing)
                     .await?;
-                Fault::new(Code::Bac2StreamDisputed)
             }
-            _ => Fault::new(Code::Bac2StreamDisputed),
-        };
+            BackupKind::CopyOnlyFull | BackupKind::Differential => {}
+        }
         let fault = fault
             .at(&ground.target())
             .because("SQL Server succeeded, and the backup is not in the store");
@@ -314,194 +301,18 @@ impl Vault {
             }
         }
     }
-
-    async fn point(
-        &self,
-        doing: &Doing<'_>,
-        ground: &Ground,
-        work: &BackupWork,
-        judged: Judged,
-        set: SetFacts,
-    ) -> Result<Point, Fault> {
-        // The same set again, after a crash, is the same point.
-        let known = self.point_of_set(ground, &set).await?;
-        let ended = known.as_ref().map_or_else(|| self.now(), |point| point.ended);
-        Ok(Point {
-            id: known.map_or_else(|| PointId(self.world.chance.uuid()), |point| point.id),
-            item: ground.item.id,
-            database: ground.database.id,
-            job: Some(doing.job.id),
-            policy: ground.policy_id,
-            container: ground.container.id,
-            blobs: work.blobs.clone(),
-            kind: work.kind,
-            grade: judged.grade,
-            reasons: judged.reasons,
-            ended,
-            bytes: judged.bytes,
-            keep_until: keep_until(&doing.job.trigger, work, ground, ended),
-            set,
-        })
-    }
-
-    async fn point_of_set(&self, ground: &Ground, set: &SetFacts) -> Result<Option<Point>, Fault> {
-        let found = self.list::<Point>(Slot::B, key_of_set(ground, set)).await?;
-        Ok(found.into_iter().next().map(|point| point.record))
-    }
-
-    pub(super) async fn put_set_record(
-        &self,
-        ground: &Ground,
-        container: &ContainerName,
-        point: &Point,
-    ) -> Result<(), Fault> {
-        let record = SetRecord::of(
-            point,
-            &Owner {
-                vault: self.id,
-                server: ground.server.id,
-                server_name: &ground.server.name,
-                database_name: &ground.database.name,
-                policy_name: &ground.policy.name,
-            },
-        );
-        self.world
-            .shelf
-            .put_record(container, &record.name(), record.encode()?)
-            .await
-            .map_err(super::shelf_fault)
-    }
-
-    /// Point, item, database, job and notices, all or nothing.
-    async fn keep(&self, doing: &mut Doing<'_>, ground: &Ground, kept: &Kept) -> Result<(), Fault> {
-        let id = doing.job.id;
-        let job = self
-            .transact(move |tx| {
-                scoped(async move {
-                    let range = key_of_set(ground, &kept.point.set);
-                    let query = Query::of(Scope::vault(&self.key), Slot::B, range).limit(1);
-                    let known = page::<Point>(tx, &query).await?.records.pop();
-                    let point = match known {
-                        Some(known) => known.record.id,
-                        None => insert(tx, &self.key, kept.point.clone()).await?.record.id,
-                    };
-                    self.keep_item(tx, ground, kept, point, id).await?;
-                    self.keep_fork(tx, ground, kept).await?;
-                    let mut job = demand::<Job>(tx, &self.key, &id.to_string()).await?;
-                    note_point(&mut job.record, kept, point, self.now());
-                    Ok(update(tx, job).await?.record)
-                })
-            })
-            .await?;
-        doing.job = job;
-        Ok(())
-    }
-
-    async fn keep_item(
-        &self,
-        tx: &mut dyn Transaction,
-        ground: &Ground,
-        kept: &Kept,
-        point: PointId,
-        job: catalog::record::JobId,
-    ) -> Result<(), Trouble> {
-        let mut item = demand::<Item>(tx, &self.key, &ground.item.id.to_string()).await?;
-        advance(&mut item.record, kept, point, job);
-        for kind in [kept.work.asked, kept.work.kind] {
-            for matter in ["missed", "failed"] {
-                self.resolve_in(tx, &about(matter, &item.record, kind).matter)
-                    .await?;
-            }
-        }
-        if kept.anchors {
-            let put_back = about("putBack", &item.record, BackupKind::Full);
-            self.resolve_in(tx, &put_back.matter).await?;
-        }
-        if kept.point.grade == Grade::Disputed {
-            let mut about = about("disputed", &item.record, kept.point.kind);
-            about.job = Some(job);
-            let fault = Fault::new(Code::Bac2StreamDisputed)
-                .at(&ground.target())
-                .because(&kept.point.reasons.join("; "));
-            self.raise_in(tx, &about, &fault).await?;
-        } else {
-            self.resolve_after_in(tx, &item.record, kept.point.kind).await?;
-        }
-        update(tx, item).await?;
-        Ok(())
-    }
-
-    /// A full begins anew on the line of history that the database is on now.
-    async fn keep_fork(&self, tx: &mut dyn Transaction, ground: &Ground, kept: &Kept) -> Result<(), Trouble> {
-        let set = &kept.point.set;
-        if kept.point.kind != BackupKind::Full {
-            return Ok(());
-        }
-        let mut database = demand::<Database>(tx, &self.key, &ground.database.id.to_string()).await?;
-        let record = &mut database.record;
-        let before = (record.recovery_fork, record.database_guid);
-        record.recovery_fork = Some(set.fork);
-        // Replicas of a group have one each, and a database that was restored over has a new one.
-        if record.group.is_none() && set.family_guid == record.family_guid {
-            record.database_guid = set.database_guid.or(record.database_guid);
-        }
-        if before != (record.recovery_fork, record.database_guid) {
-            update(tx, database).await?;
-        }
-        Ok(())
-    }
 }
 
-/// What a new point changes of its item.
-fn advance(item: &mut Item, kept: &Kept, point: PointId, job: catalog::record::JobId) {
-    let (kind, set) = (kept.point.kind, &kept.point.set);
-    item.failures.remove(&kept.work.asked);
-    item.failures.remove(&kind);
-    if kind == BackupKind::Log {
-        item.log_end = Some(set.last_lsn.clone());
-    }
-    // A log that ended meanwhile goes on from where it ended.
-    if kept.anchors && item.log_end == kept.work.log_end_before {
-        item.log_end = None;
-    }
-    // One that SQL Server took counts, whatever the vault thinks of its bytes: else it would be taken again each hour.
-    if kept.is_the_vaults && kind == BackupKind::Full {
-        item.healed = Some(kept.point.ended);
-    }
-    if kept.point.grade == Grade::Disputed {
-        return;
-    }
-    let last = LastBackup {
-        job,
-        point,
-        at: kept.point.ended,
+/// Whether the chain has gone on since the statement of a job that was given up: what it took, and nobody has, was missed and put
+/// right then.
+fn has_gone_on(ground: &Ground, work: &BackupWork) -> bool {
+    let item = &ground.item;
+    let is_later = |kind| {
+        let last = item.last.get(&kind);
+        last.is_some_and(|last| work.sent.is_some_and(|sent| last.at > sent))
     };
-    item.last.insert(kind, last);
-    if kind == BackupKind::Full {
-        item.base = Some(set.guid);
-    }
-    let is_wanted = item.healing.as_ref().map(|healing| healing.kind);
-    if kept.heals || is_wanted == Some(kind) {
-        item.healing = None;
-    }
-}
-
-fn note_point(job: &mut Job, kept: &Kept, point: PointId, now: Timestamp) {
-    job.point = Some(point);
-    job.bytes = kept.point.bytes;
-    job.percent = Some(100.0);
-    for warning in &kept.warnings {
-        if !job.warnings.contains(warning) {
-            job.warnings.push(warning.clone());
-        }
-    }
-    if let Some(sent) = kept.work.sent {
-        let seconds = now.duration_since(sent).as_secs_f64();
-        super::running::note_speed(job, seconds);
-    }
-    if let Work::Backup(work) = &mut job.work {
-        work.set = Some(kept.point.set.guid);
-    }
+    let is_passed = is_later(BackupKind::Full) || work.kind == BackupKind::Log && is_later(BackupKind::Log);
+    work.adopts.is_some() && is_passed
 }
 
 /// What anchors logs anew: a differential where the base is the vault's, else a full.
@@ -510,22 +321,6 @@ fn anchor_kind(ground: &Ground) -> BackupKind {
         Some(_) => BackupKind::Differential,
         None => BackupKind::Full,
     }
-}
-
-fn key_of_set(ground: &Ground, set: &SetFacts) -> Range {
-    Range::exactly(tuple(&[&ground.container.id.to_string(), &set.guid.to_string()]))
-}
-
-/// Until when a user wants it kept: as was said, or for a full as the policy has it of backups on demand.
-fn keep_until(trigger: &Trigger, work: &BackupWork, ground: &Ground, ended: Timestamp) -> Option<Timestamp> {
-    if *trigger != Trigger::OnDemand {
-        return None;
-    }
-    let by_policy = || work.kind.is_full().then_some(ground.policy.on_demand.retention.0);
-    let days = work.keep_days.or_else(by_policy)?;
-    ended
-        .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
-        .ok()
 }
 
 pub(super) fn blob_names(work: &BackupWork) -> Result<Vec<BlobName>, Fault> {

@@ -72,46 +72,47 @@ pub(super) fn gap(kind: BackupKind, set: &SetFacts, before: &Before) -> Option<G
     }
 }
 
+/// A log from one LSN to another, of the family and base of the tests.
+#[cfg(test)]
+pub(super) fn set_of_tests(first: &str, last: &str) -> SetFacts {
+    let at = jiff::civil::date(2026, 1, 1).at(0, 0, 0, 0);
+    SetFacts {
+        guid: Uuid::from_u128(1),
+        first_lsn: first.to_owned(),
+        last_lsn: last.to_owned(),
+        checkpoint_lsn: first.to_owned(),
+        database_backup_lsn: None,
+        database_guid: None,
+        family_guid: Some(Uuid::from_u128(9)),
+        fork: Uuid::from_u128(9),
+        first_fork: None,
+        fork_point: None,
+        base_guid: Some(Uuid::from_u128(8)),
+        base_lsn: None,
+        started: at,
+        finished: at,
+        offset_minutes: None,
+        last_restorable: None,
+        recovery_model: "FULL".to_owned(),
+        is_bulk_logged: false,
+        is_copy_only: false,
+        begins_log_chain: false,
+        families: 1,
+        software_version: "15.0.4102".to_owned(),
+        thumbprint: None,
+        log: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use catalog::record::SetFacts;
     use schedule::BackupKind::{CopyOnlyFull, Differential, Full, Log};
     use uuid::Uuid;
 
-    use super::{Before, gap};
+    use super::{Before, gap, set_of_tests as set};
 
     const FAMILY: Uuid = Uuid::from_u128(9);
     const BASE: Uuid = Uuid::from_u128(8);
-
-    fn set(first: &str, last: &str) -> SetFacts {
-        let at = jiff::civil::date(2026, 1, 1).at(0, 0, 0, 0);
-        SetFacts {
-            guid: Uuid::from_u128(1),
-            first_lsn: first.to_owned(),
-            last_lsn: last.to_owned(),
-            checkpoint_lsn: first.to_owned(),
-            database_backup_lsn: None,
-            database_guid: None,
-            family_guid: Some(FAMILY),
-            fork: FAMILY,
-            first_fork: None,
-            fork_point: None,
-            base_guid: Some(BASE),
-            base_lsn: None,
-            started: at,
-            finished: at,
-            offset_minutes: None,
-            last_restorable: None,
-            recovery_model: "FULL".to_owned(),
-            is_bulk_logged: false,
-            is_copy_only: false,
-            begins_log_chain: false,
-            families: 1,
-            software_version: "15.0.4102".to_owned(),
-            thumbprint: None,
-            log: None,
-        }
-    }
 
     /// The two logs of the SMO fixture "OlderOutOfSequence", and its full.
     const LOGS: [&str; 3] = ["320000000231800000", "322000000252300000", "324000000242400000"];

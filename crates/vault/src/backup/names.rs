@@ -4,7 +4,7 @@
 //! own, so the engine itself refuses to overwrite, and what a dead attempt left is in nobody's way.
 
 use azblob::names::BlobName;
-use catalog::record::{ItemId, Job, VaultId};
+use catalog::record::{ItemId, Job, JobId, VaultId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schedule::BackupKind;
@@ -86,13 +86,21 @@ pub(super) fn marker(job: &Job, vault: VaultId) -> String {
     format!("bac2 {} attempt {} vault {vault}", job.id, job.attempt)
 }
 
+/// The job that a DESCRIPTION names, where it is of this vault.
+pub(crate) fn job_of_marker(marker: &str, vault: VaultId) -> Option<JobId> {
+    let (job, rest) = marker.strip_prefix("bac2 ")?.split_once(" attempt ")?;
+    let (attempt, of) = rest.split_once(" vault ")?;
+    let is_whole = attempt.parse::<u32>().is_ok() && of == vault.to_string();
+    is_whole.then(|| job.parse().ok().map(JobId)).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use catalog::record::{BackupWork, ItemId, Job, JobId, JobState, Trigger, VaultId, Work};
     use schedule::BackupKind;
     use uuid::Uuid;
 
-    use super::{Attempt, marker, slug};
+    use super::{Attempt, job_of_marker, marker, slug};
 
     fn job(attempt: u32) -> Job {
         let at = "2026-11-21T22:00:00Z".parse().unwrap();
@@ -167,5 +175,16 @@ mod tests {
         let vault = VaultId(Uuid::from_u128(7));
         assert_ne!(marker(&first, vault), marker(&second, vault));
         assert!(marker(&job(u32::MAX), vault).len() <= mssql::statement::backup::DESCRIPTION_MAX);
+    }
+
+    #[test]
+    fn a_mark_names_its_job_to_its_vault_alone() {
+        let (job, vault) = (job(2), VaultId(Uuid::from_u128(7)));
+        let mark = marker(&job, vault);
+        assert_eq!(job_of_marker(&mark, vault), Some(job.id));
+        assert_eq!(job_of_marker(&mark, VaultId(Uuid::from_u128(8))), None);
+        for other in ["", "nightly", "bac2 1 attempt 2 vault 7", &mark[..mark.len() - 1]] {
+            assert_eq!(job_of_marker(other, vault), None, "{other}");
+        }
     }
 }

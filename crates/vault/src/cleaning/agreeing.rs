@@ -2,19 +2,20 @@
 //!
 //! A crash between the record beside the blobs and the catalog, or a catalog that was restored from an older copy, leaves records
 //! without points: the points are made again, each once by its container and BackupSetGUID. A point whose blobs are gone or
-//! changed stays, and its grade says so.
+//! changed stays, and its grade says so; so does its record, from which a catalog that is lost is made again.
 
 use std::collections::BTreeSet;
 
+use azblob::names::ContainerName;
 use catalog::keys::tuple;
-use catalog::record::{Container, ContainerId, Grade, HealingReason, Item, LastBackup, Point};
+use catalog::record::{Container, ContainerId, Grade, HealingReason, Item, Point};
 use catalog::{Query, Range, Scope, Slot, Transaction, demand, get, insert, page, scoped, update};
 use faults::{Code, Fault};
 use schedule::BackupKind;
 
 use super::{PAGE, name_of};
 use crate::backup::record::SetRecord;
-use crate::backup::{Regrade, regrade};
+use crate::backup::{Regrade, advance, regrade};
 use crate::notices::About;
 use crate::records::{Trouble, fault};
 use crate::shelf::{Blob, ShelfError};
@@ -51,7 +52,7 @@ impl Vault {
                 for (record, body) in &records {
                     match SetRecord::decode(body) {
                         Ok(set) if set.vault == self.id => {
-                            adopted += u64::from(self.adopt(&set, container.id).await?);
+                            adopted += u64::from(self.adopt(&name, &set, container.id).await?);
                         }
                         Ok(_) => {}
                         Err(fault) => {
@@ -87,20 +88,64 @@ impl Vault {
     }
 
     /// Makes a point of a record; false where it is there, or its item is no more.
-    async fn adopt(&self, set: &SetRecord, container: ContainerId) -> Result<bool, Fault> {
-        {
+    async fn adopt(
+        &self,
+        name: &ContainerName,
+        set: &SetRecord,
+        container: ContainerId,
+    ) -> Result<bool, Fault> {
+        let known = {
             // Nearly all are there: they must not hold up who writes.
             let mut tx = self.world.catalog.read().await.map_err(fault)?;
-            if self
-                .has_point_of(tx.as_mut(), set, container)
+            self.point_of(tx.as_mut(), set, container)
                 .await
                 .map_err(Trouble::fault)?
-            {
-                return Ok(false);
-            }
+        };
+        if let Some(known) = known {
+            self.agree_on_grade(name, set, &known).await?;
+            return Ok(false);
         }
         self.transact(move |tx| scoped(async move { self.adopt_in(tx, set, container).await }))
             .await
+    }
+
+    /// Brings point and record to one grade, where it was changed in one of them alone: the point's was judged again, or the catalog is
+    /// an older copy.
+    async fn agree_on_grade(
+        &self,
+        name: &ContainerName,
+        set: &SetRecord,
+        point: &Point,
+    ) -> Result<(), Fault> {
+        if set.grade == point.grade || set.point != point.id {
+            return Ok(());
+        }
+        if known_later(point.grade, set.grade) == point.grade {
+            let record = SetRecord {
+                grade: point.grade,
+                reasons: point.reasons.clone(),
+                ..set.clone()
+            };
+            let shelf = &self.world.shelf;
+            let put = shelf.put_record(name, &record.name(), record.encode()?).await;
+            return put.map_err(|error| store_fault(&error));
+        }
+        if set.grade == Grade::Disputed {
+            let why = set.reasons.join("; ");
+            let fault = Fault::new(Code::Bac2StreamDisputed)
+                .at(&format!("recovery point {}", point.id))
+                .because(&why);
+            return self.dispute(point.id, &why, &fault).await;
+        }
+        self.change::<Point, _>(point.id, |point| {
+            if point.grade != Grade::Disputed {
+                point.grade = set.grade;
+                point.reasons.clone_from(&set.reasons);
+            }
+            Ok(())
+        })
+        .await
+        .map(drop)
     }
 
     async fn adopt_in(
@@ -109,34 +154,36 @@ impl Vault {
         set: &SetRecord,
         container: ContainerId,
     ) -> Result<bool, Trouble> {
-        let is_there = self.has_point_of(tx, set, container).await?;
+        let is_there = self.point_of(tx, set, container).await?.is_some();
         // Without its item nobody would see it; what retention removed goes with its record.
         let item = get::<Item>(tx, &self.key, &set.item.to_string()).await?;
         let (false, Some(mut item)) = (is_there, item) else {
             return Ok(false);
         };
         let point = set.point(container);
-        advance(&mut item.record, &point);
+        // Records come in the order of their names.
+        if self.is_newest_in(tx, &item.record, &point, None).await? {
+            advance(&mut item.record, &point);
+        }
         insert(tx, &self.key, point).await?;
         update(tx, item).await?;
         Ok(true)
     }
 
-    /// Whether a record's point is there, by its set or by its id.
-    async fn has_point_of(
+    /// A record's point, by its set or by its id.
+    async fn point_of(
         &self,
         tx: &mut dyn Transaction,
         set: &SetRecord,
         container: ContainerId,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<Option<Point>, Trouble> {
         let key = tuple(&[&container.to_string(), &set.set.guid.to_string()]);
         let by_set = Query::of(Scope::vault(&self.key), Slot::B, Range::exactly(key)).limit(1);
-        if !page::<Point>(tx, &by_set).await?.records.is_empty() {
-            return Ok(true);
+        if let Some(found) = page::<Point>(tx, &by_set).await?.records.pop() {
+            return Ok(Some(found.record));
         }
-        Ok(get::<Point>(tx, &self.key, &set.point.to_string())
-            .await?
-            .is_some())
+        let by_id = get::<Point>(tx, &self.key, &set.point.to_string()).await?;
+        Ok(by_id.map(|found| found.record))
     }
 
     /// Holds every point against its blobs.
@@ -270,6 +317,17 @@ impl Vault {
     }
 }
 
+/// The grade of two that was found later: damage stays damage, and what is known of sound bytes only grows.
+fn known_later(one: Grade, other: Grade) -> Grade {
+    let rank = |grade: Grade| match grade {
+        Grade::Accepted => 0,
+        Grade::EngineVerified => 1,
+        Grade::Proved => 2,
+        Grade::Disputed => 3,
+    };
+    if rank(one) < rank(other) { other } else { one }
+}
+
 /// What puts the living chain right that a point was part of; nothing where newer ones stand without it.
 fn heals(item: &Item, point: &Point) -> Option<(BackupKind, HealingReason)> {
     let is_last = |kind| item.last.get(&kind).is_some_and(|last| last.point == point.id);
@@ -283,28 +341,6 @@ fn heals(item: &Item, point: &Point) -> Option<(BackupKind, HealingReason)> {
             Some((BackupKind::Differential, HealingReason::LogLost))
         }
         _ => None,
-    }
-}
-
-/// What a point that is made again changes of its item, where that knows of no newer one.
-fn advance(item: &mut Item, point: &Point) {
-    let kind = point.kind;
-    let is_newest = item.last.get(&kind).is_none_or(|last| last.at < point.ended);
-    if !is_newest || point.grade == Grade::Disputed {
-        return;
-    }
-    if let Some(job) = point.job {
-        let last = LastBackup {
-            job,
-            point: point.id,
-            at: point.ended,
-        };
-        item.last.insert(kind, last);
-    }
-    match kind {
-        BackupKind::Full => item.base = Some(point.set.guid),
-        BackupKind::Log => item.log_end = Some(point.set.last_lsn.clone()),
-        BackupKind::CopyOnlyFull | BackupKind::Differential => {}
     }
 }
 

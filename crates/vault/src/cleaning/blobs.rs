@@ -3,53 +3,71 @@
 //! A backup that is killed, or whose connection is lost, leaves an infinite lease and what had arrived, and the next backup to
 //! that URL fails with 412 or 409. Here a lease is over when no connection uses the blob, none has for [`QUIET`], and no job that
 //! is not over names it; that the blob has not changed since is checked by the store in the same step. What is complete is
-//! somebody's backup, and stays.
+//! somebody's backup, and none of this (`strange`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use azblob::names::{BlobName, ContainerName};
-use catalog::record::{Container, ContainerId, Job, JobState, Point, Work};
-use catalog::{Query, Range, Scope, Slot, page};
+use catalog::record::{Container, ContainerId, Job, JobState, Work};
+use catalog::{Range, Slot};
 use faults::{Code, Fault};
+use uuid::Uuid;
 
 use super::agreeing::store_fault;
 use super::{PAGE, name_of};
-use crate::notices::About;
-use crate::records::fault;
 use crate::shelf::{Blob, ShelfError};
 use crate::vault::Vault;
 
 /// So long nobody must have used a blob: SQL Server gives a request up after minutes at most, and its connections are seen besides.
 pub(super) const QUIET: Duration = Duration::from_secs(15 * 60);
 
+/// After so many unsealed blobs open jobs are read, and the blobs decided over, before more containers are listed.
+const SWEPT_AT_ONCE: usize = 10_000;
+
 /// The most blobs without a lease that are remembered from sweep to sweep.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// Blobs of a container that a notice names.
-const NAMED_MAX: usize = 5;
-
-/// Incomplete blobs without a lease, as they were when they were first seen so: their quiet is measured here.
+/// What sweeps remember; they may forget all of it.
 #[derive(Default)]
-pub(super) struct Seen(BTreeMap<(ContainerId, String), (String, Duration)>);
+pub(super) struct Seen {
+    /// Blobs that are not sealed, as they were when they were first seen so: the quiet of those without a lease is measured here.
+    since: BTreeMap<(ContainerId, String), (String, Duration)>,
+    /// Sets that SQL Server calls failed and has no history of: it is not asked again.
+    pub(super) failed: BTreeSet<Uuid>,
+    /// Sets that a job was made for which keeps them.
+    pub(super) taken_up: BTreeSet<Uuid>,
+    /// What people were told last of the complete blobs of a container.
+    pub(super) told: BTreeMap<ContainerId, String>,
+}
 
 impl Seen {
     /// For how long a blob has been as it is; remembered from the first look on.
     fn quiet(&mut self, container: ContainerId, blob: &Blob, now: Duration) -> Duration {
         let key = (container, blob.name.to_string());
-        if self.0.len() >= REMEMBERED_MAX && !self.0.contains_key(&key) {
+        if self.since.len() >= REMEMBERED_MAX && !self.since.contains_key(&key) {
             return Duration::ZERO;
         }
-        let entry = self.0.entry(key).or_insert_with(|| (blob.tag.clone(), now));
+        let entry = self.since.entry(key).or_insert_with(|| (blob.tag.clone(), now));
         if entry.0 != blob.tag {
             *entry = (blob.tag.clone(), now);
         }
         now.saturating_sub(entry.1)
     }
 
-    /// Forgets what a sweep that began at `since` did not meet.
+    /// Notes that a blob changed by the sweep itself, whose quiet goes on.
+    pub(super) fn stays_quiet(&mut self, container: ContainerId, blob: &Blob, now: Duration) {
+        let key = (container, blob.name.to_string());
+        self.since
+            .insert(key, (blob.tag.clone(), now.saturating_sub(QUIET)));
+    }
+
+    /// Forgets what a sweep did not meet.
     fn keep_only(&mut self, met: &BTreeSet<(ContainerId, String)>) {
-        self.0.retain(|key, _| met.contains(key));
+        self.since.retain(|key, _| met.contains(key));
+        if self.failed.len() > REMEMBERED_MAX {
+            self.failed.clear();
+        }
     }
 }
 
@@ -60,8 +78,8 @@ enum Fate {
     Stays,
     /// Its backup was interrupted.
     Goes,
-    /// It is complete, and belongs to no recovery point.
-    IsReported,
+    /// It is complete, and nobody uses it: it ought to be a recovery point's and sealed.
+    IsStrange,
 }
 
 impl Vault {
@@ -97,7 +115,7 @@ impl Vault {
         self.remove(container, &seen).await
     }
 
-    async fn remove(&self, container: &ContainerName, seen: &Blob) -> Result<(), Fault> {
+    pub(super) async fn remove(&self, container: &ContainerName, seen: &Blob) -> Result<(), Fault> {
         match self.world.shelf.clean(container, &seen.name, seen).await {
             Ok(()) | Err(ShelfError::Missing(_)) => Ok(()),
             Err(error) => Err(store_fault(&error).at(seen.name.as_str())),
@@ -110,80 +128,90 @@ impl Vault {
     /// The catalog or the store does not answer.
     pub(super) async fn sweep(&self, seen: &mut Seen) -> Result<(), Fault> {
         let mut met = BTreeSet::new();
-        for container in self.list::<Container>(Slot::Id, Range::ALL).await? {
-            self.sweep_container(&container.record, seen, &mut met).await?;
+        let mut containers = self
+            .list::<Container>(Slot::Id, Range::ALL)
+            .await?
+            .into_iter()
+            .peekable();
+        while containers.peek().is_some() {
+            let (mut unsealed, mut count) = (Vec::new(), 0);
+            for container in containers.by_ref().map(|found| found.record) {
+                let name = name_of(&container)?;
+                if let Some(blobs) = self.unsealed_of(&container, &name).await? {
+                    count += blobs.len();
+                    unsealed.push((container, name, blobs));
+                }
+                if count >= SWEPT_AT_ONCE {
+                    break;
+                }
+            }
+            // Read after the lists: a blob that is in one was in its job's record before it was made.
+            let open = match count {
+                0 => BTreeSet::new(),
+                _ => self.blobs_of_open_jobs().await?,
+            };
+            for (container, name, blobs) in unsealed {
+                let own = blobs
+                    .into_iter()
+                    .filter(|blob| !open.contains(blob.name.as_str()));
+                self.sweep_container(&container, &name, own.collect(), seen, &mut met)
+                    .await?;
+            }
         }
         seen.keep_only(&met);
         Ok(())
     }
 
+    /// The blobs of a container that are not sealed; none where the store has no such container.
+    async fn unsealed_of(
+        &self,
+        container: &Container,
+        name: &ContainerName,
+    ) -> Result<Option<Vec<Blob>>, Fault> {
+        let mut found: Vec<Blob> = Vec::new();
+        loop {
+            let after = found.last().map(|blob| blob.name.clone());
+            let blobs = match self.world.shelf.unsealed(name, after.as_ref(), PAGE).await {
+                Ok(blobs) => blobs,
+                Err(ShelfError::Missing(_)) => return Ok(None),
+                Err(error) => return Err(store_fault(&error).at(&container.name)),
+            };
+            let is_last = blobs.len() < PAGE;
+            found.extend(blobs);
+            if is_last {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    /// Decides over the unsealed blobs of a container that no open job names.
     async fn sweep_container(
         &self,
         container: &Container,
+        name: &ContainerName,
+        blobs: Vec<Blob>,
         seen: &mut Seen,
         met: &mut BTreeSet<(ContainerId, String)>,
     ) -> Result<(), Fault> {
-        let name = name_of(container)?;
-        let mut after: Option<BlobName> = None;
-        let mut strange = Vec::new();
-        loop {
-            let blobs = match self.world.shelf.list(&name, after.as_ref(), PAGE).await {
-                Ok(blobs) => blobs,
-                Err(ShelfError::Missing(_)) => return Ok(()),
-                Err(error) => return Err(store_fault(&error).at(&container.name)),
-            };
-            if blobs.iter().any(|blob| !blob.is_sealed) {
-                // Read after the list: a blob that is in it was in its job's record before it was made.
-                let open = self.blobs_of_open_jobs().await?;
-                for blob in blobs.iter().filter(|blob| !open.contains(blob.name.as_str())) {
-                    let key = (container.id, blob.name.to_string());
-                    let quiet = seen.quiet(container.id, blob, self.world.clock.uptime());
-                    match fate(blob, quiet) {
-                        Fate::Stays => drop(met.insert(key)),
-                        // One that was used or changed meanwhile is refused, and looked at again by the next sweep.
-                        Fate::Goes => drop(self.remove(&name, blob).await),
-                        // It stays in mind, or the next sweep would take it for new and its notice for settled.
-                        Fate::IsReported => {
-                            met.insert(key);
-                            strange.push(blob.name.to_string());
-                        }
-                    }
+        let (mut strange, mut is_all) = (Vec::new(), true);
+        for blob in blobs {
+            let key = (container.id, blob.name.to_string());
+            let quiet = seen.quiet(container.id, &blob, self.world.clock.uptime());
+            match fate(&blob, quiet) {
+                Fate::Stays => {
+                    met.insert(key);
+                    is_all &= !blob.is_committed;
+                }
+                // One that was used or changed meanwhile is refused, and looked at again by the next sweep.
+                Fate::Goes => drop(self.remove(name, &blob).await),
+                // It stays in mind, or the next sweep would take it for new and its notice for settled.
+                Fate::IsStrange => {
+                    met.insert(key);
+                    strange.push(blob);
                 }
             }
-            match blobs.last() {
-                Some(last) if blobs.len() == PAGE => after = Some(last.name.clone()),
-                _ => break,
-            }
         }
-        self.report_strange(container, strange).await
-    }
-
-    /// Tells people of complete blobs that no point names.
-    async fn report_strange(&self, container: &Container, mut strange: Vec<String>) -> Result<(), Fault> {
-        let matter = format!("strangeBlobs/{}", container.id);
-        if !strange.is_empty() {
-            let named = self.blobs_of_points(container.id).await?;
-            strange.retain(|blob| !named.contains(blob));
-        }
-        if strange.is_empty() {
-            return self.resolve(&matter).await;
-        }
-        let about = About {
-            matter,
-            server: container.server,
-            ..About::default()
-        };
-        let count = strange.len();
-        strange.truncate(NAMED_MAX);
-        let why = format!(
-            "{count} complete blobs belong to no recovery point and stay as they are: {}{}",
-            strange.join(", "),
-            if count > NAMED_MAX { ", ..." } else { "" }
-        );
-        let fault = Fault::new(Code::Bac2CatalogDisagrees)
-            .at(&container.name)
-            .because(&why);
-        self.raise(about, fault).await
+        self.settle_strange(container, name, strange, is_all, seen).await
     }
 
     /// Names of blobs that jobs write that are not over.
@@ -198,21 +226,6 @@ impl Vault {
         }
         Ok(blobs)
     }
-
-    async fn blobs_of_points(&self, container: ContainerId) -> Result<BTreeSet<String>, Fault> {
-        let range = Range::members(&[&container.to_string()]);
-        let mut query = Query::of(Scope::vault(&self.key), Slot::B, range);
-        let mut blobs = BTreeSet::new();
-        let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        loop {
-            let found = page::<Point>(tx.as_mut(), &query).await.map_err(fault)?;
-            blobs.extend(found.records.into_iter().flat_map(|point| point.record.blobs));
-            match found.next {
-                Some(next) => query = query.after(next),
-                None => return Ok(blobs),
-            }
-        }
-    }
 }
 
 /// What is done with a blob that no open job names, and that has been as it is for `quiet`.
@@ -226,7 +239,7 @@ fn fate(blob: &Blob, quiet: Duration) -> Fate {
     };
     match (blob.is_committed, is_unused) {
         (_, false) => Fate::Stays,
-        (true, true) => Fate::IsReported,
+        (true, true) => Fate::IsStrange,
         (false, true) => Fate::Goes,
     }
 }
@@ -268,8 +281,8 @@ mod tests {
             (false, false, Some((1, hour)), hour, Fate::Stays),
             (false, false, None, hour, Fate::Goes),
             (false, false, None, 60, Fate::Stays),
-            (true, false, Some((0, hour)), 0, Fate::IsReported),
-            (true, false, None, hour, Fate::IsReported),
+            (true, false, Some((0, hour)), 0, Fate::IsStrange),
+            (true, false, None, hour, Fate::IsStrange),
             (true, false, None, 60, Fate::Stays),
             (true, true, None, hour, Fate::Stays),
             (true, true, Some((0, hour)), hour, Fate::Stays),

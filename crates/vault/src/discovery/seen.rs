@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::record::{DatabaseState, Facts, FileSeen, GroupSeen};
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::DateTime;
 use mssql::databases::{Access, Database, RecoveryModel, State};
 use mssql::facts::Platform;
 use mssql::groups::{Preference, Replica};
-use mssql::value::TICKS_PER_SECOND;
 use mssql::{Build, Edition};
 use uuid::Uuid;
 
@@ -50,20 +49,9 @@ pub(crate) enum Membership {
     },
 }
 
-/// A date and time of a server, as the standard calendar has it.
+/// A date and time of a server, as the standard calendar has it; the earliest where that does not have it.
 pub(crate) fn civil(at: mssql::value::DateTime) -> DateTime {
-    let (year, month, day) = at.date();
-    let narrow = |number: u8| i8::try_from(number).unwrap_or(1);
-    let date = Date::new(
-        i16::try_from(year).unwrap_or(i16::MAX),
-        narrow(month),
-        narrow(day),
-    )
-    .unwrap_or(Date::MIN);
-    let nanos = at.ticks.saturating_mul(1_000_000_000 / TICKS_PER_SECOND);
-    let since_midnight = jiff::SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or(0));
-    date.to_datetime(jiff::civil::Time::midnight())
-        .saturating_add(since_midnight)
+    crate::backup::civil(at).unwrap_or(DateTime::MIN)
 }
 
 /// What an instance says of itself.

@@ -122,7 +122,8 @@ impl Vault {
                     };
                     item.record.foreign_owner = self.owner_of_chain(tx, server, &database.record).await?;
                     update(tx, item).await?;
-                    Ok(())
+                    // What nobody could say when it was protected.
+                    self.want_first_full_in(tx, id).await
                 })
             })
             .await?;

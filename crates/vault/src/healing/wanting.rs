@@ -17,6 +17,13 @@ use crate::vault::Vault;
 /// So long after a healing full of a database begins the next at the earliest.
 const ONE_A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// So long after it was protected a database's first full begins at the earliest: whoever protects it and asks for a backup at once
+/// is not refused for the vault's own.
+const FIRST_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// A first full is left to the schedule where that takes one within this time.
+const SCHEDULE_SOON: SignedDuration = SignedDuration::from_hours(1);
+
 /// What decides whether and when an item is healed.
 pub(super) struct Case {
     pub(super) item: Versioned<Item>,
@@ -82,6 +89,33 @@ impl Vault {
         Ok(())
     }
 
+    /// Wants the first full of an item that begins to be protected and has none, without which neither its logs nor its
+    /// differentials stand on anything: soon, and by the rules of every full that heals, so that 2,000 of them begin one by one on
+    /// each instance. Where the vault may not heal, or the schedule takes one within the hour, it is the schedule's.
+    ///
+    /// # Errors
+    /// There is no such item; the catalog cannot be written.
+    pub(crate) async fn want_first_full_in(
+        &self,
+        tx: &mut dyn Transaction,
+        item: ItemId,
+    ) -> Result<(), Trouble> {
+        let mut case = self.healing_case(tx, item).await?;
+        let now = self.now();
+        if !case.takes_first_full(now) {
+            return Ok(());
+        }
+        let soon = now.checked_add(FIRST_AFTER).unwrap_or(now);
+        case.item.record.healing = Some(Healing {
+            kind: BackupKind::Full,
+            reason: HealingReason::FullMissing,
+            since: now,
+            not_before: case.not_before(BackupKind::Full, soon),
+        });
+        update(tx, case.item).await?;
+        Ok(())
+    }
+
     /// What decides over an item.
     pub(super) async fn healing_case(&self, tx: &mut dyn Transaction, item: ItemId) -> Result<Case, Trouble> {
         let item = demand::<Item>(tx, &self.key, &item.to_string()).await?;
@@ -132,6 +166,19 @@ impl Case {
             .at(&target)
             .because(&format!("{}; switched off by {by_whom}", describe(reason)));
         Some((about(disabled_matter(item.id)), fault))
+    }
+
+    /// Whether the vault takes a first full of itself.
+    fn takes_first_full(&self, now: Timestamp) -> bool {
+        let item = &self.item.record;
+        let is_protected = item.protection == Protection::Protected;
+        let is_soon = |at: &Timestamp| at.duration_since(now) < SCHEDULE_SOON;
+        is_protected
+            && self.refusal(HealingReason::FullMissing).is_none()
+            && self.database.state.state == "ONLINE"
+            && item.healing.is_none()
+            && !item.last.contains_key(&BackupKind::Full)
+            && !item.due.get(&BackupKind::Full).is_some_and(is_soon)
     }
 
     /// When a healing backup may begin, at or after `now`.

@@ -5,11 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Doing, Ending};
 
-/// Attempts of one job.
-const ATTEMPTS_MAX: u32 = 3;
-
-/// Pauses before the second and the third attempt.
+/// Pauses before the second and the third attempt of one job; there is no fourth.
 const PAUSES: [SignedDuration; 2] = [SignedDuration::from_secs(30), SignedDuration::from_secs(120)];
+
+/// The pause after so many attempts, from 1 on; none after the last.
+pub(crate) fn pause_after(attempts: usize) -> Option<SignedDuration> {
+    PAUSES.get(attempts.saturating_sub(1)).copied()
+}
 
 /// Another attempt, where the failure may pass by itself and there is one left.
 pub(crate) fn tried_again(doing: &Doing<'_>, fault: &Fault, now: Timestamp) -> Option<Ending> {
@@ -25,13 +27,11 @@ pub(crate) fn tried_again(doing: &Doing<'_>, fault: &Fault, now: Timestamp) -> O
 fn next_attempt(code: Code, attempt: u32, now: Timestamp) -> Option<Timestamp> {
     // Two changes that met are two changes that may be made one after the other.
     let passes = code == Code::Bac2VersionConflict || code == Code::Bac2CatalogUnavailable;
-    if attempt >= ATTEMPTS_MAX || !(passes || code.entry().heal == Heal::Retry) {
+    if !(passes || code.entry().heal == Heal::Retry) {
         return None;
     }
-    let place = usize::try_from(attempt.saturating_sub(1))
-        .unwrap_or(0)
-        .min(PAUSES.len() - 1);
-    now.checked_add(PAUSES[place]).ok()
+    let attempts = usize::try_from(attempt).unwrap_or(usize::MAX);
+    now.checked_add(pause_after(attempts)?).ok()
 }
 
 #[cfg(test)]

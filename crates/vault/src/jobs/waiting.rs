@@ -141,10 +141,10 @@ fn seats_by_size(instances: i64) -> u32 {
     of_instances.max(SEATS_LEAST)
 }
 
-/// What a job takes a seat as.
+/// What a job takes a seat as: by what runs.
 pub(super) fn class_of(job: &Job) -> Class {
     match &job.work {
-        Work::Backup(work) if work.asked == BackupKind::Log => Class::Log,
+        Work::Backup(work) if work.kind == BackupKind::Log => Class::Log,
         Work::Backup(_) => Class::Data,
         Work::Discover | Work::Configure { .. } | Work::Purge => Class::Other,
     }

@@ -125,6 +125,17 @@ impl Shelf for StoreShelf {
             .await
     }
 
+    async fn unsealed(
+        &self,
+        container: &ContainerName,
+        after: Option<&BlobName>,
+        limit: usize,
+    ) -> Result<Vec<Blob>, ShelfError> {
+        let (container, after) = (container.clone(), after.cloned());
+        self.call(move |stored, store| stored.unsealed(store, &container, after.as_ref(), limit))
+            .await
+    }
+
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
         let (container, blob) = (container.clone(), blob.clone());
         self.call(move |stored, store| stored.seal(store, &container, &blob))

@@ -11,7 +11,15 @@ use crate::records::Trouble;
 use crate::vault::Vault;
 
 /// What begins the matters that tell of something past, and after how many days without another of the kind they are over.
-const EVENTS: [(&str, i64); 4] = [("clock", 1), ("limit/", 1), ("timedOut/", 7), ("adopted/", 7)];
+const EVENTS: [(&str, i64); 6] = [
+    ("clock", 1),
+    ("limit/", 1),
+    ("timedOut/", 7),
+    ("adopted/", 7),
+    ("foreignUrl/", 7),
+    // Of a kind that no schedule takes: what is scheduled succeeds or fails again within a week.
+    ("failed/", 15),
+];
 
 impl Vault {
     /// What is over with a sound backup of an item, beside that such backups were missed or failed.

@@ -116,20 +116,30 @@ fn events_end_when_nothing_more_is_heard_and_states_do_not() {
             "timedOut/job",
             "adopted/container",
             "faulty/server",
+            "failed/item/copyOnlyFull",
         ] {
             raise(&vault, matter, None, None).await;
         }
         stage.pass(DAY - 1).await;
         raise(&vault, "clock", None, None).await;
         vault.end_events().await.unwrap();
-        assert_eq!(open(&vault).await.len(), 5);
+        assert_eq!(open(&vault).await.len(), 6);
         stage.pass(1).await;
         vault.end_events().await.unwrap();
         assert_eq!(
             open(&vault).await,
-            ["adopted/container", "clock", "faulty/server", "timedOut/job"]
+            [
+                "adopted/container",
+                "clock",
+                "failed/item/copyOnlyFull",
+                "faulty/server",
+                "timedOut/job"
+            ]
         );
         stage.pass(6 * DAY).await;
+        vault.end_events().await.unwrap();
+        assert_eq!(open(&vault).await, ["failed/item/copyOnlyFull", "faulty/server"]);
+        stage.pass(9 * DAY).await;
         vault.end_events().await.unwrap();
         assert_eq!(open(&vault).await, ["faulty/server"]);
     });

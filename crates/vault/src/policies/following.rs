@@ -1,7 +1,8 @@
 //! Items and the version of the policy that they follow.
 //!
-//! A slot of the old schedule that came and waits for its place within the jitter is owed: it stays where it is one of the new
-//! schedule too, and becomes a job for its old place where it is not (`owed`).
+//! What the old schedule asked for until it ended is dealt with by it, before the change. A slot that came and waits for its place
+//! within the jitter is owed: it stays where it is one of the new schedule too, and becomes a job for its old place where it is not
+//! (`owed`).
 
 use catalog::record::{
     Database, Item, ItemId, Job, JobId, JobState, Policy, PolicyId, Protection, Trigger, Work,
@@ -15,7 +16,7 @@ use schedule::{BackupKind, Schedule};
 use super::owed::align;
 use crate::jobs::{DAY, Doing, Ending, Entered, NewJob};
 use crate::notices::About;
-use crate::records::{Trouble, refuse_changed};
+use crate::records::{Trouble, edit};
 use crate::vault::Vault;
 
 /// Jobs that are written in one transaction.
@@ -153,14 +154,19 @@ impl Vault {
         let entered = self
             .transact(move |tx| {
                 scoped(async move {
-                    let found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
+                    let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
                     demand::<Policy>(tx, &self.key, &policy.to_string()).await?;
-                    may_change(&found, seen)?;
+                    edit(&mut found.record, seen)?;
+                    may_change(&found.record)?;
                     let new = configuring(&found.record, policy, self.now());
                     // What only waits, to bring it to the old policy, is in nobody's way.
                     self.drop_waiting_in(tx, &new).await?;
                     self.spend_or_refuse_in(tx, &format!("item {item}")).await?;
-                    self.enqueue_in(tx, &new).await
+                    let entered = self.enqueue_in(tx, &new).await?;
+                    if matches!(entered, Entered::Queued(_)) {
+                        update(tx, found).await?;
+                    }
+                    Ok(entered)
                 })
             })
             .await?;
@@ -209,8 +215,14 @@ impl Vault {
         item: &mut Item,
         policy: &Versioned<Policy>,
     ) -> Result<(), Trouble> {
-        let rules = &policy.record.policy;
-        let owed = align(item, &Schedule::of(rules), &rules.kinds(), self.now());
+        let (rules, now) = (&policy.record.policy, self.now());
+        let from = if item.policy == policy.record.id {
+            policy.record.changed.min(now)
+        } else {
+            self.deal_by_old_policy_in(tx, item).await?;
+            now
+        };
+        let owed = align(item, &Schedule::of(rules), &rules.kinds(), from, now);
         item.policy = policy.record.id;
         item.policy_version = policy.version();
         item.inconsistent = None;
@@ -228,6 +240,18 @@ impl Vault {
             }
         }
         Ok(())
+    }
+
+    /// What an item is due by the policy that it leaves for another, where that is still as the item knows it.
+    async fn deal_by_old_policy_in(&self, tx: &mut dyn Transaction, item: &mut Item) -> Result<(), Trouble> {
+        let Some(old) = get::<Policy>(tx, &self.key, &item.policy.to_string()).await? else {
+            return Ok(());
+        };
+        if item.protection != Protection::Protected || item.policy_version != old.version() {
+            return Ok(());
+        }
+        let rules = &old.record.policy;
+        self.deal_in(tx, item, &Schedule::of(rules), &rules.kinds()).await
     }
 
     async fn stays_behind(&self, doing: &Doing<'_>, item: ItemId, fault: Fault) -> Ending {
@@ -308,10 +332,9 @@ fn is_behind(item: &Item, version: i64) -> bool {
     is_live && (item.policy_version != version || item.inconsistent.is_some())
 }
 
-fn may_change(found: &Versioned<Item>, seen: Option<i64>) -> Result<(), Fault> {
-    let target = format!("item {}", found.record.id);
-    refuse_changed(found, seen, &target)?;
-    match found.record.protection {
+fn may_change(item: &Item) -> Result<(), Fault> {
+    let target = format!("item {}", item.id);
+    match item.protection {
         Protection::Protected | Protection::Suspended { .. } => Ok(()),
         Protection::Stopped { .. } => Err(Fault::new(Code::Bac2NotProtected).at(&target)),
         Protection::SoftDeleted { .. } => Err(Fault::new(Code::Bac2SoftDeleted).at(&target)),

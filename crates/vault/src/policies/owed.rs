@@ -1,19 +1,23 @@
 //! What an item is owed by the schedule that it leaves for another one.
 //!
-//! Slots of the new schedule before the change are none of the item's, so nothing is reported as missed that was never asked for.
-//! Types of backup that the new policy does not take are not owed any more: it may be a shadow, which must not take them.
+//! Slots of the new schedule before it began are none of the item's, so nothing is reported as missed that was never asked for;
+//! those since then are, whenever the item comes to follow it: an outage may lie between. Types of backup that the new policy does
+//! not take are not owed any more: it may be a shadow, which must not take them.
+//!
+//! Deliberately absent: slots of the old schedule before the one that is pending. They are dealt with by it, before it ends.
 
 use catalog::record::{Item, Protection};
 use jiff::{SignedDuration, Timestamp};
 use schedule::slots::{Slot, Start};
 use schedule::{BackupKind, Schedule};
 
-/// Aligns an item with a new schedule; gives the slots of the old one that came, that nobody dealt with, and that are none of the
-/// new one, each with when the item was to begin.
+/// Aligns an item with a schedule that is in force since `from`; gives the slots of the old one that came, that nobody dealt with,
+/// and that are none of the new one, each with when the item was to begin.
 pub(super) fn align(
     item: &mut Item,
     schedule: &Schedule,
     kinds: &[BackupKind],
+    from: Timestamp,
     now: Timestamp,
 ) -> Vec<Start> {
     let id = item.id.to_string();
@@ -21,14 +25,14 @@ pub(super) fn align(
     for &kind in kinds {
         let latest = schedule.latest(kind, now).map(|slot| slot.at);
         let dealt = item.scheduled.get(&kind).copied();
-        let up_to = match pending(item, kind, now) {
+        let up_to = match pending(item, kind, from) {
             Some(old) if stays(schedule, old, latest, &id) => before(old.slot.at),
             Some(old) => {
                 owed.push(old);
-                now
+                from.max(old.slot.at)
             }
             None if latest.is_none_or(|latest| dealt.is_some_and(|dealt| dealt >= latest)) => continue,
-            None => now,
+            None => from,
         };
         item.scheduled
             .insert(kind, dealt.map_or(up_to, |dealt| dealt.max(up_to)));
@@ -56,14 +60,14 @@ pub(super) fn align(
     owed
 }
 
-/// The slot of a kind that came and was not dealt with, by what the item noted when it followed the old schedule.
-fn pending(item: &Item, kind: BackupKind, now: Timestamp) -> Option<Start> {
+/// The slot of a kind that came before the old schedule ended, and was not dealt with, by what the item noted when it followed it.
+fn pending(item: &Item, kind: BackupKind, ended: Timestamp) -> Option<Start> {
     if item.protection != Protection::Protected {
         return None;
     }
     let (at, begins) = (*item.slots.get(&kind)?, *item.due.get(&kind)?);
     let is_dealt = item.scheduled.get(&kind).is_some_and(|dealt| *dealt >= at);
-    (at <= now && at > item.since && !is_dealt).then_some(Start {
+    (at <= ended && at > item.since && !is_dealt).then_some(Start {
         slot: Slot { at, kind },
         at: begins,
     })

@@ -1,6 +1,8 @@
 //! Policies and the items that follow them.
 
-use catalog::record::{Item, ItemId, Job, JobState, Policy, PolicyId, Protection, Vault as VaultRecord};
+use catalog::record::{
+    Item, ItemId, Job, JobState, Policy, PolicyId, Protection, Trigger, Vault as VaultRecord,
+};
 use faults::Code;
 use jiff::{SignedDuration, Timestamp};
 use schedule::{BackupKind, Days, LocalTime, Period};
@@ -147,6 +149,109 @@ fn a_slot_within_its_jitter_outlives_every_change() {
             });
         }
     }
+}
+
+/// The slot of the one job of a kind that is not cancelled, and the newest slot that is told as missed.
+async fn kept_and_missed(vault: &Vault, kind: BackupKind) -> (Timestamp, Option<Timestamp>) {
+    let taken = backups(vault, kind).await;
+    assert_eq!(taken.len(), 1, "{taken:#?}");
+    let Trigger::Scheduled { slot } = taken[0].trigger else {
+        panic!("{:?}", taken[0].trigger);
+    };
+    let open = vault.open_notices().await;
+    let missed = open
+        .iter()
+        .find_map(|one| one.missed.filter(|(of, _)| *of == kind));
+    (slot, missed.map(|(_, at)| at))
+}
+
+/// Lets the jobs of the items run that a change of their policy makes, and the scheduler look.
+async fn follow(stage: &Stage, vault: &Vault) {
+    beside(stage.pass(5), vault.run_jobs()).await;
+    vault.schedule_due(&mut Memory::default()).await.unwrap();
+}
+
+#[test]
+fn a_change_right_after_an_outage_forgets_no_slot_of_the_outage() {
+    let changes: [fn(&mut schedule::Policy); 3] = [
+        |rules| rules.running.jitter = Period::minutes(12),
+        |rules| rules.log.as_mut().unwrap().every = Period::minutes(60),
+        |rules| rules.log.as_mut().unwrap().retention = Days(20),
+    ];
+    for change in changes {
+        let stage = Stage::new();
+        stage.run(async {
+            let vault = stage.vault().await;
+            let (_, id, _) = within_jitter(&stage, &vault, BackupKind::Log).await;
+            // Nobody looks from 00:15:01 on to 03:14:01, when 03:00 is the newest slot, and was to begin by now.
+            stage.pass(3 * 3_600 - 60).await;
+            let mut rules = jittered();
+            change(&mut rules);
+            let seen = versions(&vault, id).await;
+            vault.change_policy(id, seen, rules).await.unwrap();
+            follow(&stage, &vault).await;
+            let (kept, missed) = kept_and_missed(&vault, BackupKind::Log).await;
+            let last = "2026-01-01T03:00:00Z".parse::<Timestamp>().unwrap();
+            let delay = kept.duration_since(last).as_secs();
+            assert!((0..14 * 60).contains(&delay), "{kept}");
+            assert_eq!(missed, Some("2026-01-01T02:45:00Z".parse().unwrap()));
+            let told = vault.open_notices().await;
+            let told = told.iter().map(|one| one.fault.detail()).collect::<String>();
+            // 00:15 to 02:45 are eleven quarters of an hour.
+            assert!(told.contains("11 slots from 2026-01-01T00:15:00Z"), "{told}");
+        });
+    }
+}
+
+#[test]
+fn slots_of_the_new_policy_in_an_outage_before_items_follow_it_are_not_forgotten() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let (item, id) = vault.add_item(policy("p")).await;
+        stage.pass(15 * 60 + 1).await;
+        vault.schedule_due(&mut Memory::default()).await.unwrap();
+        for job in vault.all_jobs().await {
+            vault.cancel_job(job.id).await.unwrap();
+        }
+        let mut rules = policy("p");
+        rules.log.as_mut().unwrap().every = Period::minutes(60);
+        vault.change_policy(id, 1, rules).await.unwrap();
+        // From 00:15:01 on to 04:15:01.
+        stage.pass(4 * 3_600).await;
+        follow(&stage, &vault).await;
+        let (kept, missed) = kept_and_missed(&vault, BackupKind::Log).await;
+        assert_eq!(kept.to_string(), "2026-01-01T04:00:00Z");
+        assert_eq!(missed, Some("2026-01-01T03:00:00Z".parse().unwrap()));
+        let told = vault.open_notices().await;
+        let told = told.iter().map(|one| one.fault.detail()).collect::<String>();
+        assert!(told.contains("3 slots from 2026-01-01T01:00:00Z"), "{told}");
+        assert!(
+            !told.contains("00:30:00"),
+            "nobody asks for that any more: {told}"
+        );
+        assert_eq!(
+            vault.item(item).await.due[&BackupKind::Log].to_string(),
+            "2026-01-01T05:00:00Z"
+        );
+    });
+}
+
+#[test]
+fn an_item_that_leaves_for_another_policy_is_told_what_it_missed_by_the_one_before() {
+    let stage = Stage::new();
+    stage.run(async {
+        let vault = stage.vault().await;
+        let (item, _) = vault.add_item(policy("one")).await;
+        let (two, _) = vault.create_policy(policy("two")).await.unwrap();
+        vault.change_item_policy(item, two, None).await.unwrap();
+        stage.pass(2 * 3_600 + 60).await;
+        follow(&stage, &vault).await;
+        assert_eq!(vault.item(item).await.policy, two);
+        let (kept, missed) = kept_and_missed(&vault, BackupKind::Log).await;
+        assert_eq!(kept.to_string(), "2026-01-01T02:00:00Z");
+        assert_eq!(missed, Some("2026-01-01T01:45:00Z".parse().unwrap()));
+    });
 }
 
 #[test]

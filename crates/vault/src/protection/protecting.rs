@@ -17,7 +17,8 @@ use crate::vault::Vault;
 
 impl Vault {
     /// Protects a database by a policy. Who else owns its chain is asked of the last 14 days of `msdb`; where they cannot be read,
-    /// logs and differentials wait until they can. Its first full is taken at the policy's next slot, or by healing when a log is due before.
+    /// logs and differentials wait until they can. Its first full is wanted with it: it begins after some minutes, one of an
+    /// instance at a time, a large one in the policy's window; logs and differentials that are due before it say so and wait.
     ///
     /// # Errors
     /// The database is gone, protected already, or cannot be protected (mirrored, a snapshot, tempdb).
@@ -126,11 +127,14 @@ impl Vault {
             base: None,
             healing: None,
             healed: None,
+            unknown: Vec::new(),
+            edition: 1,
         };
         let policy = &policy.record.policy;
         place_next(&Schedule::of(policy), &mut item, &policy.kinds(), now);
         let id = item.id;
         insert(tx, &self.key, item).await?;
+        self.want_first_full_in(tx, id).await?;
         Ok(id)
     }
 }

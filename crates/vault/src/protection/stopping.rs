@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use schedule::{BackupKind, Schedule};
 
 use crate::jobs::NewJob;
-use crate::records::{Trouble, refuse_changed};
+use crate::records::{Trouble, edit, refuse_changed};
 use crate::scheduler::place_next;
 use crate::vault::Vault;
 
@@ -25,7 +25,7 @@ pub enum Data {
 
 impl Vault {
     /// Ends protection. Jobs of the item that have not ended are cancelled. What is deleted is removed when its time is over.
-    /// `seen` is the version of the item that the user saw (none: whatever it is), as in all deeds here.
+    /// `seen` is the edition of the item that the user saw (none: whatever it is), as in all deeds here.
     ///
     /// # Errors
     /// It is not protected; it is deleted already; somebody else changed it; the catalog cannot be written.
@@ -39,7 +39,7 @@ impl Vault {
                         .record
                         .soft_delete;
                     let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
-                    refuse_changed(&found, seen, &format!("item {item}"))?;
+                    edit(&mut found.record, seen)?;
                     may_stop(&found.record, data)?;
                     found.record.healing = None;
                     found.record.protection = match data {
@@ -73,7 +73,7 @@ impl Vault {
             .transact(move |tx| {
                 scoped(async move {
                     let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
-                    refuse_changed(&found, seen, &format!("item {item}"))?;
+                    edit(&mut found.record, seen)?;
                     if found.record.protection != Protection::Protected {
                         return Err(not_possible(&found.record).into());
                     }
@@ -105,7 +105,7 @@ impl Vault {
             .transact(move |tx| {
                 scoped(async move {
                     let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
-                    refuse_changed(&found, seen, &format!("item {item}"))?;
+                    edit(&mut found.record, seen)?;
                     match found.record.protection {
                         Protection::Suspended { .. } | Protection::Stopped { .. } => {}
                         Protection::Protected => {
@@ -134,7 +134,9 @@ impl Vault {
                         found.record.foreign_owner = owner.await?;
                     }
                     place_next(&Schedule::of(rules), &mut found.record, &rules.kinds(), now);
-                    Ok(update(tx, found).await?.record)
+                    update(tx, found).await?;
+                    self.want_first_full_in(tx, item).await?;
+                    Ok(demand::<Item>(tx, &self.key, &item.to_string()).await?.record)
                 })
             })
             .await?;
@@ -151,7 +153,7 @@ impl Vault {
         self.transact(move |tx| {
             scoped(async move {
                 let mut found = demand::<Item>(tx, &self.key, &item.to_string()).await?;
-                refuse_changed(&found, seen, &format!("item {item}"))?;
+                edit(&mut found.record, seen)?;
                 let is_in_time = matches!(found.record.protection,
                     Protection::SoftDeleted { until, .. } if now < until);
                 if !is_in_time || !self.take_purge_back_in(tx, &found.record).await? {
@@ -197,7 +199,7 @@ impl Vault {
         self.transact(move |tx| {
             scoped(async move {
                 let mut found = demand::<VaultRecord>(tx, &self.key, &self.key).await?;
-                refuse_changed(&found, seen, "soft delete")?;
+                refuse_changed(found.version(), seen, "soft delete")?;
                 let before = found.record.soft_delete;
                 let is_less = wanted.mode != SoftDeleteMode::AlwaysOn || wanted.days < before.days;
                 if before.mode == SoftDeleteMode::AlwaysOn && is_less {
@@ -220,13 +222,14 @@ impl Vault {
         Ok((found.record.clone(), found.version()))
     }
 
-    /// An item and its version.
+    /// An item and its edition, which users' changes are held against: what the vault notes with each slot is none of them.
     ///
     /// # Errors
     /// There is none; the catalog does not answer.
     pub async fn protected(&self, item: ItemId) -> Result<(Item, i64), Fault> {
-        let found = self.get::<Item>(item).await?;
-        Ok((found.record.clone(), found.version()))
+        let found = self.get::<Item>(item).await?.record;
+        let edition = found.edition;
+        Ok((found, edition))
     }
 
     /// Open jobs of an item, but the one that removes its data.

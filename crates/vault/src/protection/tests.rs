@@ -475,6 +475,13 @@ fn an_item_that_somebody_else_changed_is_changed_only_by_who_saw_that() {
         let vault = stage.vault().await;
         let (item, _) = vault.add_item(policy("p")).await;
         let (_, seen) = vault.protected(item).await.unwrap();
+        // What the vault notes with every slot is nobody's change.
+        let slot = vault.now();
+        let noted = vault.change::<Item, _>(item, |item| {
+            item.scheduled.insert(BackupKind::Log, slot);
+            Ok(())
+        });
+        noted.await.unwrap();
         vault.suspend(item, Some(seen)).await.unwrap();
         let conflict = Code::Bac2VersionConflict;
         let stale = Some(seen);

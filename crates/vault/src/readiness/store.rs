@@ -76,6 +76,12 @@ impl Vault {
         container: &Container,
         session: &mut Session,
     ) -> Result<Door, Fault> {
+        // A knock writes nothing, and a store that takes no writes opens as well.
+        self.world
+            .shelf
+            .space()
+            .await
+            .map_err(crate::backup::shelf_fault)?;
         let mut is_refused = false;
         loop {
             let entry = self

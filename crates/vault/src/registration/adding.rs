@@ -154,6 +154,7 @@ impl Vault {
             discovery_due: crate::discovery::first(now),
             history_read: 0,
             history_set: None,
+            error_log_read: None,
             settings: new.settings,
             groups: Vec::new(),
         };
@@ -165,6 +166,7 @@ impl Vault {
                         found.record = Server {
                             history_read: found.record.history_read,
                             history_set: found.record.history_set,
+                            error_log_read: found.record.error_log_read,
                             ..server.clone()
                         };
                         Ok(update(tx, found).await?.record)

@@ -4,10 +4,13 @@ use azblob::names::ContainerName;
 use catalog::record::{Container, Database, Host, Intent, Item, Job, Login, Server, ServerId, ServerState};
 use catalog::{Query, Range, Scope, Slot, Transaction, Versioned, all, delete, demand, get, scoped, update};
 use faults::{Code, Fault};
+use mssql::quoting::Identifier;
 
-use super::marker::{self, Marked};
+use super::marker::{self, MARKER_NAME, Marked};
 use super::{Purpose, marked};
+use crate::backup::drop_made;
 use crate::records::{LIST_MAX, Trouble};
+use crate::secrets::Grants;
 use crate::shelf::ShelfError;
 use crate::vault::Vault;
 
@@ -15,9 +18,9 @@ use crate::vault::Vault;
 const NAMED_MOST: usize = 10;
 
 impl Vault {
-    /// Lets an instance go: its auto-protection ends, its jobs that wait are cancelled, its logins are forgotten, and its marker
-    /// is removed where the instance answers. The record stays, for recovery points may name it. Gives what people should know:
-    /// that the marker is still there.
+    /// Lets an instance go: its auto-protection ends, its jobs that wait are cancelled, its logins are forgotten, and its marker and
+    /// the credentials that the vault made are removed where the instance answers. The record stays, for recovery points may name
+    /// it. Gives what people should know: what of these is still there, and the statement that removes it.
     ///
     /// # Errors
     /// Databases of it are protected, stopped with their data kept, or softly deleted, and which; it is not registered.
@@ -26,18 +29,28 @@ impl Vault {
         // While its secret is there. Nothing is written in the instance before the catalog says that it goes.
         let session = self.session(&before, Purpose::Backup).await;
         let at = self.now();
-        let containers = self
+        let grants = self
             .transact(move |tx| scoped(async move { self.unregister_in(tx, id, at).await }))
             .await?;
         self.cancel_waiting(id).await?;
         self.look_after_host(&before).await?;
-        let mut warnings = self.revoke(&containers).await;
-        let removed = match session {
-            Ok(mut session) => self.remove_marker(&before, &mut session).await,
-            Err(fault) => Err(fault),
+        let mut warnings = self.revoke(&grants.containers).await;
+        let mut session = session.map_err(Box::new);
+        for made in &grants.credentials {
+            let dropped = match &mut session {
+                Ok(session) => drop_made(session, &before, made).await,
+                Err(fault) => Err((**fault).clone()),
+            };
+            warnings.extend(dropped.err().map(|fault| left(fault, &made.name)));
+        }
+        // Last: while it is there no other vault has the instance.
+        let removed = match &mut session {
+            Ok(session) => self.remove_marker(&before, session).await,
+            Err(fault) => Err((**fault).clone()),
         };
-        if let Err(fault) = removed {
-            warnings.push(fault);
+        warnings.extend(removed.err().map(|fault| left(fault, MARKER_NAME)));
+        if let Ok(session) = session {
+            session.close().await;
         }
         self.bell.ring();
         Ok(warnings)
@@ -48,7 +61,7 @@ impl Vault {
         tx: &mut dyn Transaction,
         id: ServerId,
         at: jiff::Timestamp,
-    ) -> Result<Vec<Container>, Trouble> {
+    ) -> Result<Grants, Trouble> {
         let mut server = demand::<Server>(tx, &self.key, &id.to_string()).await?;
         if !server.record.is_registered() {
             return Err(Fault::new(Code::Bac2NotFound)
@@ -173,4 +186,17 @@ impl Vault {
         let found = self.list::<Host>(Slot::A, Range::ALL).await?;
         Ok(found.into_iter().map(|one| one.record).collect())
     }
+}
+
+/// What could not be removed from the instance, and how a human removes it.
+fn left(fault: Fault, credential: &str) -> Fault {
+    let statement = match Identifier::new(credential) {
+        Ok(name) => format!("DROP CREDENTIAL {name};"),
+        Err(_) => "drop it".to_owned(),
+    };
+    let why = match fault.detail() {
+        "" => String::new(),
+        detail => format!(" ({detail})"),
+    };
+    fault.because(&format!("what the vault made there is left{why}: {statement}"))
 }

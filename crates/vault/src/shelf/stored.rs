@@ -28,6 +28,9 @@ use super::{Blob, Lease, Proof, ShelfError, Space};
 /// The account of records. The door serves none of this name.
 pub const RECORDS_ACCOUNT: &str = "bac2records";
 
+/// States that one question to the store asks for.
+const PAGE: usize = 1_000;
+
 /// The most that a record may have, in bytes: the record of a set is some kilobytes.
 const RECORD_MAX: u64 = 16 << 20;
 
@@ -176,6 +179,49 @@ impl Stored {
         page.iter()
             .map(|(name, view)| self.see(store, container, name, view))
             .collect()
+    }
+
+    /// See [`super::Shelf::unsealed`]: of those that are sealed only the name is passed over, and no proof is read.
+    ///
+    /// # Errors
+    /// No such container; a blob cannot be read.
+    pub fn unsealed(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        after: Option<&BlobName>,
+        limit: usize,
+    ) -> Result<Vec<Blob>, ShelfError> {
+        let views = self.unsealed_views(store, container, after, limit)?;
+        views
+            .iter()
+            .map(|(name, view)| self.see(store, container, name, view))
+            .collect()
+    }
+
+    /// The states of blobs that are not sealed, as [`Stored::views`].
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn unsealed_views(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        after: Option<&BlobName>,
+        limit: usize,
+    ) -> Result<Vec<(BlobName, BlobView)>, ShelfError> {
+        let mut after = after.cloned();
+        let mut found = Vec::new();
+        loop {
+            let page = page(store, &self.account, container, after.as_ref(), PAGE)?;
+            let is_last = page.len() < PAGE;
+            after = page.last().map(|(name, _)| name.clone());
+            found.extend(page.into_iter().filter(|(_, view)| !view.sealed));
+            if is_last || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+        }
     }
 
     /// The state of a blob, committed or not.
@@ -343,8 +389,11 @@ impl Stored {
     /// See [`super::Shelf::space`].
     ///
     /// # Errors
-    /// The disk does not say.
+    /// The store takes no writes; the disk does not say.
     pub fn space(&self, store: &Store) -> Result<Space, ShelfError> {
+        if let Some(why) = store.read_only() {
+            return Err(ShelfError::ReadOnly(why));
+        }
         let fail = |error: std::io::Error| ShelfError::Failed(error.to_string());
         Ok(Space {
             total: store.total_space().map_err(fail)?,

@@ -8,6 +8,7 @@ use catalog::{Kind, Record, delete, demand, update};
 use faults::Code;
 use mssql::{Address, Authentication, Secret, Session, Target, Trust};
 use schedule::BackupKind;
+use vault::backup::record::SetRecord;
 use vault::protection::Data;
 use vault::shelf::Shelf;
 
@@ -18,8 +19,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A protected database with one full.
-async fn backed_up(cluster: &Cluster, server: &Server) -> ItemId {
-    let item = protected(cluster, server, &["Shop"], late()).await[0];
+pub(super) async fn backed_up(cluster: &Cluster, server: &Server) -> ItemId {
+    backed_up_by(cluster, server, late()).await
+}
+
+/// The same by another policy.
+async fn backed_up_by(cluster: &Cluster, server: &Server, policy: schedule::Policy) -> ItemId {
+    let item = protected(cluster, server, &["Shop"], policy).await[0];
     let vault = cluster.start_vault().await;
     let job = vault.back_up(item, BackupKind::Full, None).await.unwrap();
     cluster.done(job).await;
@@ -77,6 +83,16 @@ fn the_blob_of_an_interrupted_backup_goes_and_complete_ones_stay() {
         cluster.end(&server, End::Kill);
         let look = async |name: &BlobName| cluster.shelf.look(&container, name).await.unwrap();
         assert!(look(&broken).await.unwrap().lease.is_some());
+        let unsealed = async |after: Option<&BlobName>| -> Vec<BlobName> {
+            let found = cluster.shelf.unsealed(&container, after, 1).await.unwrap();
+            found.into_iter().map(|blob| blob.name).collect()
+        };
+        // The vault's own full lies among them, sealed.
+        let all = cluster.shelf.list(&container, None, 10).await.unwrap();
+        assert_eq!(all.iter().filter(|blob| blob.is_sealed).count(), 1);
+        assert_eq!(unsealed(None).await, std::slice::from_ref(&broken));
+        assert_eq!(unsealed(Some(&broken)).await, std::slice::from_ref(&complete));
+        assert_eq!(unsealed(Some(&complete)).await, []);
         let early = vault.clean_blob(&container, &broken).await.unwrap_err();
         assert_eq!(early.code(), Code::Bac2UrlLeased);
         let taken = vault.clean_blob(&container, &complete).await.unwrap_err();
@@ -150,6 +166,11 @@ fn a_point_whose_blobs_are_gone_or_changed_says_so() {
         cluster.pass(MINUTE).await;
         let points = cluster.points().await;
         assert!(points.iter().take(2).all(|point| point.grade == Grade::Disputed));
+        // So do their records: a catalog that is made of them believes no more than this one.
+        for record in records(&cluster).await {
+            let point = points.iter().find(|point| point.id == record.point).unwrap();
+            assert_eq!((record.grade, &record.reasons), (point.grade, &point.reasons));
+        }
         let codes = codes(&cluster).await;
         assert!(codes.contains(&Code::Bac2StoreDamaged) && codes.contains(&Code::Bac2CatalogDisagrees));
         // The chain stood on the one that is gone: a full is taken.
@@ -160,6 +181,46 @@ fn a_point_whose_blobs_are_gone_or_changed_says_so() {
             (points[2].kind, points[2].grade),
             (BackupKind::Full, Grade::Proved)
         );
+    });
+}
+
+/// The records beside the blobs.
+async fn records(cluster: &Cluster) -> Vec<SetRecord> {
+    let container = container(cluster).await;
+    let found = cluster.shelf.records(&container, None, 100).await.unwrap();
+    let decoded = found.iter().map(|(_, body)| SetRecord::decode(body).unwrap());
+    decoded.collect()
+}
+
+#[test]
+fn a_catalog_from_an_older_copy_believes_the_newer_grade() {
+    let cluster = Cluster::new(28);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let item = backed_up(&cluster, &server).await;
+        let of_copy = async |grade: Grade| {
+            let point = cluster.points().await.remove(0);
+            cluster.crash_vault();
+            by_hand::<Point>(&cluster, point.id.to_string(), |point| {
+                point.grade = grade;
+                point.reasons = vec!["as the copy has it".to_owned()];
+            })
+            .await;
+            cluster.start_vault().await;
+            cluster.pass(MINUTE).await;
+        };
+        // What was accepted then was read to its end since.
+        of_copy(Grade::Accepted).await;
+        let point = cluster.points().await.remove(0);
+        assert_eq!((point.grade, point.reasons.as_slice()), (Grade::Proved, &[][..]));
+        // What was proved then was found to be damaged since.
+        of_copy(Grade::Disputed).await;
+        assert_eq!(records(&cluster).await[0].grade, Grade::Disputed);
+        of_copy(Grade::Proved).await;
+        let damaged = cluster.points().await.remove(0);
+        assert_eq!(damaged.grade, Grade::Disputed);
+        let base = cluster.item(item).await.base;
+        assert_ne!(base, Some(damaged.set.guid), "nothing stands on it");
     });
 }
 
@@ -267,10 +328,8 @@ fn plain_scheduled_jobs_are_shortened_after_two_days_and_those_of_logs_go_after_
     let cluster = Cluster::new(26);
     let server = cluster.server("sql1");
     cluster.run(async {
-        let item = protected(&cluster, &server, &["Shop"], with_logs()).await[0];
-        let vault = cluster.start_vault().await;
-        let full = vault.back_up(item, BackupKind::Full, None).await.unwrap();
-        cluster.done(full).await;
+        let item = backed_up_by(&cluster, &server, with_logs()).await;
+        let vault = cluster.vault().await;
         cluster.pass(12 * 15 * MINUTE).await;
         vault.suspend(item, None).await.unwrap();
         drop(vault);

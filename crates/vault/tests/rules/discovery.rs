@@ -117,6 +117,9 @@ fn a_restore_over_and_another_recovery_model_want_healing() {
                 .await
                 .unwrap();
         }
+        for item in cluster.records::<Item>().await {
+            cluster.drop_wish(item.id).await;
+        }
         let before = only(&cluster, "Shop").await;
         sql.foreign_backup("DATABASE", "Shop", "shop.bak", "COPY_ONLY")
             .await;
@@ -151,10 +154,8 @@ fn a_restore_over_and_another_recovery_model_want_healing() {
         vault.start(&cluster, id).await;
         assert_eq!(wanted("Crm").await, Some(HealingReason::RecoveryModelChanged));
         // To BULK_LOGGED and back the chain goes on, and nobody need know.
-        vault
-            .protect(only(&cluster, "Etl").await.id, policy)
-            .await
-            .unwrap();
+        let etl = vault.protect(only(&cluster, "Etl").await.id, policy).await;
+        cluster.drop_wish(etl.unwrap()).await;
         for model in ["BULK_LOGGED", "FULL"] {
             sql.go(&format!("ALTER DATABASE [Etl] SET RECOVERY {model}"))
                 .await;

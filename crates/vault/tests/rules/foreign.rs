@@ -197,15 +197,21 @@ fn a_purged_msdb_or_one_put_back_is_read_again() {
     });
 }
 
+/// A database that was looked at for the last time two minutes ago, and is not protected yet.
+async fn seen_a_while_ago(cluster: &Cluster, server: &Server) -> DatabaseId {
+    cluster.sql(server).make_database("Shop").await;
+    let (_, database) = registered(cluster, server).await;
+    cluster.pass(2 * MINUTE).await;
+    database
+}
+
 #[test]
 fn a_tool_that_began_after_the_last_look_is_seen_when_a_database_is_protected() {
     let cluster = Cluster::new(34);
     let server = cluster.server("sql1");
     cluster.run(async {
+        let database = seen_a_while_ago(&cluster, &server).await;
         let sql = cluster.sql(&server);
-        sql.make_database("Shop").await;
-        let (_, database) = registered(&cluster, &server).await;
-        cluster.pass(2 * MINUTE).await;
         sql.foreign_backup("DATABASE", "Shop", "late.bak", "").await;
         let item = protected(&cluster, database).await;
         let owner = cluster.item(item).await.foreign_owner.unwrap();
@@ -221,10 +227,7 @@ fn while_nobody_can_tell_who_owns_a_chain_it_is_somebodys() {
     let cluster = Cluster::new(35);
     let server = cluster.server("sql1");
     cluster.run(async {
-        let sql = cluster.sql(&server);
-        sql.make_database("Shop").await;
-        let (_, database) = registered(&cluster, &server).await;
-        cluster.pass(2 * MINUTE).await;
+        let database = seen_a_while_ago(&cluster, &server).await;
         cluster.end(&server, End::Stop);
         let item = protected(&cluster, database).await;
         let owner = cluster.item(item).await.foreign_owner.unwrap();

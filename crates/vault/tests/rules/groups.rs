@@ -366,6 +366,9 @@ fn a_database_put_into_the_group_in_the_place_of_another_is_another() {
         }
         stand.cluster.sql(&stand.servers[0]).make_database("Shop").await;
         stand.servers[0].fault("group join Shop AG1").await;
+        // No discovery has found that yet: its backups would be points of the other one.
+        let (code, why) = stand.refused(&scene, item, Full).await;
+        assert_eq!(code, Code::Bac2DatabaseRecreated, "{why}");
         scene.vault.start(&stand.cluster, scene.ids[0]).await;
         let after = stand.shop().await;
         assert_ne!(after.id, before.id);

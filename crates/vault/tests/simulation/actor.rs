@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use blobstore::BlobPath;
 use catalog::record::{DatabaseId, Job, PolicyId};
 use futures::future::{Either, select};
 
@@ -42,6 +43,8 @@ pub(crate) struct Truth {
     pub(crate) simple: Vec<((usize, usize), Duration, Duration)>,
     /// What the policy said since when.
     pub(crate) terms: Vec<(Duration, Terms)>,
+    /// Blobs whose damage was found when the store had no room to note it.
+    pub(crate) unnoted: BTreeSet<BlobPath>,
     /// What the vault did at once that it must not do.
     pub(crate) wrong: Vec<String>,
     /// When the story began, and when all trouble was over.
@@ -59,6 +62,10 @@ pub(crate) struct Actor {
     pub(crate) truth: Truth,
     dice: Arc<Dice>,
     jumped: i64,
+    /// By how many seconds the clocks of instances are wrong.
+    servers_off: BTreeMap<usize, i64>,
+    /// The store's disk is nearly full.
+    is_short_of_room: bool,
     /// What databases are called now.
     names: BTreeMap<(usize, usize), String>,
     policy: Option<PolicyId>,
@@ -97,6 +104,7 @@ impl Actor {
                 vault_clock_off: 0,
                 simple: Vec::new(),
                 terms: vec![(Duration::ZERO, story.stage.terms)],
+                unnoted: BTreeSet::new(),
                 wrong: Vec::new(),
                 begun: Duration::ZERO,
                 calm_since: Duration::ZERO,
@@ -104,6 +112,8 @@ impl Actor {
             story,
             dice: Dice::new(seed ^ 0xAC7),
             jumped: 0,
+            servers_off: BTreeMap::new(),
+            is_short_of_room: false,
             names: BTreeMap::new(),
             policy: None,
             armed: Vec::new(),

@@ -1,7 +1,8 @@
 //! Deterministic simulation: a vault with instances, their users, other tools, and everything that breaks, for a day and more,
 //! from a seed.
 //!
-//! `BAC2_VAULT_SEEDS=N` plays N seeds, `BAC2_VAULT_SEED=S` that one alone, and tells its story. The same seed is the same run.
+//! `BAC2_VAULT_FIRST=F` and `BAC2_VAULT_SEEDS=N` play the seeds from F to N - 1, `BAC2_VAULT_SEED=S` that one alone, and tells its
+//! story. The same seed is the same run.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,6 +10,7 @@
 mod world;
 
 mod actor;
+mod group;
 mod judge;
 mod step;
 mod story;
@@ -22,6 +24,9 @@ use step::Step;
 
 /// Seeds that are played where nobody says how many.
 const SEEDS: u64 = 8;
+
+/// Seeds of groups, where nobody says how many.
+const GROUPS: u64 = 1;
 
 /// What came of a seed.
 struct Played {
@@ -129,7 +134,10 @@ fn number(name: &str) -> Option<u64> {
 fn a_vault_keeps_its_promises_whatever_happens() {
     let seeds = match number("BAC2_VAULT_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("BAC2_VAULT_SEEDS").unwrap_or(SEEDS)).collect(),
+        None => {
+            let first = number("BAC2_VAULT_FIRST").unwrap_or(0);
+            (first..number("BAC2_VAULT_SEEDS").unwrap_or(first + SEEDS)).collect()
+        }
     };
     let is_told = seeds.len() == 1;
     if let [seed] = seeds[..] {
@@ -142,6 +150,29 @@ fn a_vault_keeps_its_promises_whatever_happens() {
     assert!(
         failed.is_empty(),
         "seeds that failed: {failed:?}; BAC2_VAULT_SEED=S plays one again"
+    );
+}
+
+#[test]
+fn a_group_of_replicas_has_one_chain_whatever_happens() {
+    let seeds = match number("BAC2_VAULT_GROUP") {
+        Some(seed) => vec![seed],
+        None => (0..number("BAC2_VAULT_GROUPS").unwrap_or(GROUPS)).collect(),
+    };
+    let mut failed = Vec::new();
+    for seed in seeds {
+        let (wrong, done) = group::play(seed);
+        println!("group {seed}: {done:?}");
+        for sentence in &wrong {
+            println!("group {seed}: {sentence}");
+        }
+        if !wrong.is_empty() {
+            failed.push(seed);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "groups that failed: {failed:?}; BAC2_VAULT_GROUP=S plays one again"
     );
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Trouble {
     pub(crate) slow: Duration,
     /// So many of the next requests are carried out, and their answers lost.
     pub(crate) answers_lost: u32,
+    /// Block lists are committed, and their answers lost.
+    pub(crate) are_commits_unheard: bool,
     /// The vault gives no instance the key of its account.
     pub(crate) keeps_key: bool,
     /// The verifier can read nothing of what it judges, as of backups that SQL Server encrypted.
@@ -402,6 +404,11 @@ impl Wire for DoorWire {
             door.now(),
         );
         let is_head = request.method() == http::Method::HEAD;
+        let is_commit = request.method() == http::Method::PUT
+            && request
+                .uri()
+                .query()
+                .is_some_and(|query| query.contains("comp=blocklist"));
         let mut response = door
             .answer(&store, &self.holder, &request)
             .unwrap_or_else(|refusal| refused(&refusal, is_head, &stamp.message_lines()));
@@ -411,7 +418,7 @@ impl Wire for DoorWire {
             let left = &mut state.trouble.answers_lost;
             let is_lost = *left > 0;
             *left = left.saturating_sub(1);
-            is_lost
+            is_lost || is_commit && state.trouble.are_commits_unheard
         };
         door.clock.sleep(trip).await;
         if is_lost {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use catalog::record::{
-    Database, DatabaseId, DatabaseState, Facts, FileSeen, Login, Secret as SecretRecord, SecretId, Server,
-    ServerId, ServerSettings, ServerState, Trust,
+    Database, DatabaseId, DatabaseState, Facts, FileSeen, Item, ItemId, Login, Secret as SecretRecord,
+    SecretId, Server, ServerId, ServerSettings, ServerState, Trust,
 };
-use catalog::{Catalog, insert};
+use catalog::{Catalog, demand, insert, update};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use mssql::databases::{self, State};
@@ -55,6 +55,19 @@ impl Cluster {
         found
     }
 
+    /// Takes the wish for a healing backup from an item, for tests of what else begins a chain.
+    pub(crate) async fn drop_wish(&self, item: ItemId) {
+        let catalog = self.open_catalog();
+        let mut tx = catalog.begin().await.unwrap();
+        let key = self.vault_id().to_string();
+        let mut found = demand::<Item>(tx.as_mut(), &key, &item.to_string())
+            .await
+            .unwrap();
+        found.record.healing = None;
+        update(tx.as_mut(), found).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// The password of `sa`, sealed.
     pub(crate) fn password(&self) -> (SecretRecord, SecretId) {
         let id = SecretId(self.dice.uuid());
@@ -86,6 +99,7 @@ impl Cluster {
             discovery_due: now + year,
             history_read: 0,
             history_set: None,
+            error_log_read: None,
             settings: ServerSettings::default(),
             groups: Vec::new(),
         }

@@ -32,7 +32,7 @@ pub(crate) struct Write {
     pub(crate) is_sure: bool,
 }
 
-/// All writes of jobs, notices and points, in the order of their commits.
+/// All writes of items, jobs, notices and points, in the order of their commits.
 #[derive(Default)]
 pub(crate) struct History {
     writes: Mutex<Vec<Write>>,
@@ -43,10 +43,15 @@ pub(crate) struct History {
 impl History {
     /// The writes of a kind.
     pub(crate) fn of(&self, kind: Kind) -> Vec<Write> {
+        self.of_all(&[kind])
+    }
+
+    /// The writes of some kinds, as they followed on each other.
+    pub(crate) fn of_all(&self, kinds: &[Kind]) -> Vec<Write> {
         let writes = self.writes.lock().unwrap();
         writes
             .iter()
-            .filter(|write| write.kind == kind)
+            .filter(|write| kinds.contains(&write.kind))
             .cloned()
             .collect()
     }
@@ -117,7 +122,7 @@ struct Watching {
 
 impl Watching {
     fn note(&mut self, row: &Row) {
-        if matches!(row.kind, Kind::Job | Kind::Notice | Kind::Point) {
+        if matches!(row.kind, Kind::Item | Kind::Job | Kind::Notice | Kind::Point) {
             self.writes.push(Write {
                 at: Duration::ZERO,
                 kind: row.kind,

@@ -203,6 +203,20 @@ impl Shelf for Shelves {
         Ok(found.into_iter().map(|blob| self.as_read(blob)).collect())
     }
 
+    async fn unsealed(
+        &self,
+        container: &ContainerName,
+        after: Option<&BlobName>,
+        limit: usize,
+    ) -> Result<Vec<Blob>, ShelfError> {
+        let store = self.store().await?;
+        for (name, view) in self.stored.unsealed_views(&store, container, after, limit)? {
+            self.verify(&store, &self.door.path(container, &name), &view)?;
+        }
+        let found = self.stored.unsealed(&store, container, after, limit)?;
+        Ok(found.into_iter().map(|blob| self.as_read(blob)).collect())
+    }
+
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
         self.is_writable()?;
         self.stored.seal(&*self.store().await?, container, blob)

@@ -167,3 +167,55 @@ fn a_full_that_was_asked_for_is_no_conversion() {
         );
     });
 }
+
+#[test]
+fn a_log_that_becomes_a_full_is_in_the_way_of_fulls_and_of_no_log() {
+    let stand = Stand::new(97);
+    stand.run(async {
+        let (vault, item) = stand.protect(STANDARD).await;
+        let full = stand.back_up(&vault, item, Full).await;
+        assert_eq!(full.state, JobState::Completed);
+        stand.cluster.pass(SLOT).await;
+        let sql = stand.cluster.sql(&stand.server);
+        sql.add_rows(DATABASE, 3).await;
+        sql.foreign_backup("LOG", DATABASE, "a.trn", "").await;
+        // The next slot's full is not over when the slot after it comes.
+        stand
+            .cluster
+            .door
+            .trouble(|trouble| trouble.verifier_rests = true);
+        stand.cluster.pass(SLOT + Duration::from_secs(60)).await;
+        let converted = stand.cluster.jobs().await.pop().unwrap();
+        assert!(!converted.state.is_ended(), "{converted:#?}");
+        assert_eq!((work(&converted).asked, work(&converted).kind), (Log, Full));
+        // A user's full would end in 3023 beside it.
+        let fault = vault.back_up(item, Full, None).await.unwrap_err();
+        assert_eq!(
+            fault.code(),
+            Code::OperationCancelledBecauseConflictingOperationRunningUserError
+        );
+        sql.add_rows(DATABASE, 3).await;
+        stand.cluster.pass(SLOT).await;
+        let log = stand.cluster.jobs().await.pop().unwrap();
+        assert_eq!(work(&log).kind, Log);
+        assert!(work(&log).sent.is_some() && log.id != converted.id, "{log:#?}");
+        stand
+            .cluster
+            .door
+            .trouble(|trouble| trouble.verifier_rests = false);
+        let converted = stand.cluster.done(converted.id).await;
+        assert_eq!(codes(&converted), [Code::Bac2BackupConverted]);
+        stand.cluster.done(log.id).await;
+        let missed = stand.cluster.notices().await;
+        assert!(missed.iter().all(|notice| notice.missed.is_none()), "{missed:#?}");
+        // The chain is whole: the next log goes on.
+        stand.cluster.pass(SLOT).await;
+        let next = stand.cluster.jobs().await.pop().unwrap();
+        assert_eq!(
+            (work(&next).kind, next.state),
+            (Log, JobState::Completed),
+            "{next:#?}"
+        );
+        assert_eq!(stand.cluster.item(item).await.healing, None);
+    });
+}

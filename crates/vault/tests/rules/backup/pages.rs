@@ -122,6 +122,22 @@ fn the_credential_of_the_key_is_altered_only_where_the_vault_made_it() {
 }
 
 #[test]
+fn who_is_refused_for_its_clock_is_told_so() {
+    let stand = Stand::of(64, Version::V2014);
+    stand.run(async {
+        let (vault, item) = stand.protect(QUIET).await;
+        stand.server.clock.jump(-20 * 60 * 1_000_000);
+        let job = stand.back_up(&vault, item, Full).await;
+        let fault = job.fault.unwrap();
+        assert_eq!(fault.code(), Code::Bac2CredentialRefused);
+        assert!(fault.detail().contains("20 minutes behind"), "{fault}");
+        stand.server.clock.jump(20 * 60 * 1_000_000);
+        let job = stand.back_up(&vault, item, Full).await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+    });
+}
+
+#[test]
 fn without_a_key_and_before_service_pack_1_there_is_no_way() {
     let stand = Stand::of(62, Version::V2014);
     stand.run(async {

@@ -107,6 +107,7 @@ impl Stand {
                 discovery_due: now + Duration::from_secs(400 * 86_400),
                 history_read: 0,
                 history_set: None,
+                error_log_read: None,
                 settings: ServerSettings::default(),
                 groups: Vec::new(),
             },
@@ -164,6 +165,12 @@ impl Stand {
         points.into_iter().find(|point| point.id == id).unwrap()
     }
 
+    /// Whether an open notice says this.
+    pub(super) async fn is_told(&self, code: Code) -> bool {
+        let notices = self.cluster.notices().await;
+        notices.iter().any(|notice| notice.fault.code() == code)
+    }
+
     pub(super) async fn container(&self) -> ContainerName {
         let containers = self.cluster.records::<Container>().await;
         ContainerName::new(containers[0].name.clone()).unwrap()
@@ -187,7 +194,7 @@ impl Stand {
         .await;
     }
 
-    async fn change<R: Record>(&self, id: &str, change: impl Fn(&mut R)) {
+    pub(super) async fn change<R: Record>(&self, id: &str, change: impl Fn(&mut R)) {
         let catalog = self.cluster.open_catalog();
         let key = self.cluster.vault_id().to_string();
         let mut tx = catalog.begin().await.unwrap();

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use azblob::names::{BlobName, ContainerName};
 use catalog::record::{Container, Database, Item, Point, Policy, Server as ServerRecord};
 use vault::protection::Data;
 use vault::registration::{MARKER_NAME, ServerChange};
+use vault::shelf::{Proof, Shelf as _};
 
 use super::setting::wanted_policy;
 use super::{Actor, uptime};
@@ -223,6 +225,26 @@ impl Actor {
         let container = containers.iter().find(|one| one.id == point.container);
         let container = container.expect("a point's container is there");
         let place = self.dice.below(1000);
-        self.cluster.door.rot(&container.name, &point.blobs[0], place)
+        let door = &self.cluster.door;
+        if !door.rot(&container.name, &point.blobs[0], place) {
+            return false;
+        }
+        // A store without room cannot write down what a reader found; who reads it next finds it.
+        let name = ContainerName::new(container.name.as_str()).unwrap();
+        let blob = BlobName::new(point.blobs[0].as_str()).unwrap();
+        let seen = self.cluster.shelf.look(&name, &blob).await;
+        let is_noted = matches!(&seen, Ok(Some(seen)) if matches!(seen.proof,
+            Proof::Judged { verdict: Some(bak::Verdict::Damaged), .. }));
+        let can_write =
+            !self.is_short_of_room && door.store().is_some_and(|store| store.read_only().is_none());
+        match (is_noted, can_write) {
+            (true, _) => {}
+            (false, false) => drop(self.truth.unnoted.insert(door.path(&name, &blob))),
+            (false, true) => {
+                let why = format!("a reader found {blob} damaged, and the store did not note it");
+                self.truth.wrong.push(why);
+            }
+        }
+        true
     }
 }

@@ -84,6 +84,7 @@ impl Actor {
             Deed::Suspend(server, number, rests) => self.suspend(*server, *number, *rests).await,
             Deed::ServerClock(server, seconds) => {
                 self.servers[*server].clock.jump(seconds * 1_000_000);
+                *self.servers_off.entry(*server).or_default() += seconds;
                 true
             }
             Deed::VaultClock(seconds) => {
@@ -108,6 +109,11 @@ impl Actor {
                 self.group(&format!("preference {GROUP} {preference}")).await
             }
             Deed::Rot => self.rot().await,
+            Deed::DoorFree(bytes) => {
+                self.is_short_of_room = bytes.is_some();
+                self.cluster.door.set_free(*bytes);
+                true
+            }
             _ => self.around_the_door(deed),
         }
     }
@@ -120,7 +126,6 @@ impl Actor {
                 door.close(if *is_power { Crash::Power } else { Crash::Kill });
                 door.open();
             }
-            Deed::DoorFree(bytes) => door.set_free(*bytes),
             Deed::AnswersLost(count) => door.trouble(|trouble| trouble.answers_lost += count),
             Deed::BlocksDamaged(count) => door.trouble(|trouble| trouble.blocks_damaged += count),
             Deed::CatalogTrouble(one_in) => self.trouble_the_catalog(*one_in),

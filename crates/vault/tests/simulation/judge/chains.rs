@@ -12,15 +12,16 @@ use crate::actor::{Actor, uptime};
 use crate::world::Sql;
 
 /// A run of backups that can be restored one after the other.
-struct Chain<'p> {
-    full: &'p Point,
+pub(crate) struct Chain<'p> {
+    pub(crate) full: &'p Point,
     /// The newest differential that stands on the full.
-    differential: Option<&'p Point>,
-    logs: Vec<&'p Point>,
+    pub(crate) differential: Option<&'p Point>,
+    pub(crate) logs: Vec<&'p Point>,
 }
 
 impl<'p> Chain<'p> {
-    fn newest(&self) -> &'p Point {
+    /// Its end.
+    pub(crate) fn newest(&self) -> &'p Point {
         self.logs
             .last()
             .copied()
@@ -29,13 +30,14 @@ impl<'p> Chain<'p> {
     }
 }
 
-fn lsn(text: &str) -> u128 {
+/// An LSN as the number that it is printed as.
+pub(crate) fn lsn(text: &str) -> u128 {
     text.parse().unwrap_or(0)
 }
 
 /// The chain that begins with the newest full, by LSNs alone: each log begins at or before where the last one ended, and goes on
 /// beyond it.
-fn newest<'p>(points: &[&'p Point]) -> Option<Chain<'p>> {
+pub(crate) fn newest<'p>(points: &[&'p Point]) -> Option<Chain<'p>> {
     let place = points
         .iter()
         .rposition(|point| point.kind == BackupKind::Full && !point.set.is_copy_only)?;

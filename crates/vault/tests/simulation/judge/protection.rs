@@ -1,16 +1,17 @@
 //! What is protected and what is not: auto-protection takes what it must and nothing else, what was stopped or deleted rests, and
 //! nothing that was deleted is lost before its time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::Kind;
-use catalog::record::{Protection, Server, Work};
+use catalog::record::{Item, Job, Protection, Server, Trigger, Work};
 
 use super::{Findings, Seen};
 use crate::actor::Actor;
 
 pub(super) async fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
     rests(actor, seen, findings);
+    meanwhile(actor, findings);
     auto(actor, seen, findings).await;
     let removed = actor.cluster.history.of(Kind::Point).into_iter();
     for point in removed.filter(|write| write.body.is_none() && write.version > 0) {
@@ -58,6 +59,44 @@ fn rests(actor: &Actor, seen: &Seen, findings: &mut Findings) {
                 )
             });
         }
+    }
+}
+
+/// At no time was a backup begun of what rested then: by schedule of nothing that was suspended, and of what was stopped or deleted not
+/// even because somebody wanted it.
+fn meanwhile(actor: &Actor, findings: &mut Findings) {
+    let mut protection: BTreeMap<String, Protection> = BTreeMap::new();
+    for write in actor.cluster.history.of_all(&[Kind::Item, Kind::Job]) {
+        let Some(body) = write.body.as_ref().filter(|_| write.version > 0) else {
+            protection.remove(&write.id);
+            continue;
+        };
+        if write.kind == Kind::Item {
+            let item: Item = serde_json::from_str(body).unwrap();
+            match write.is_sure {
+                true => protection.insert(write.id, item.protection),
+                // Nobody knows, until it is written again.
+                false => protection.remove(&write.id),
+            };
+            continue;
+        }
+        let job: Job = serde_json::from_str(body).unwrap();
+        let Work::Backup(work) = &job.work else { continue };
+        let now = job.item.and_then(|item| protection.get(&item.to_string()));
+        // What keeps a backup that was taken before begins none.
+        let (1, None, Some(now)) = (write.version, work.adopts, now) else {
+            continue;
+        };
+        findings.count("backups begun", 1);
+        let may = match now {
+            Protection::Protected => true,
+            Protection::Suspended { .. } => !matches!(job.trigger, Trigger::Scheduled { .. }),
+            Protection::Stopped { .. } | Protection::SoftDeleted { .. } => job.state.is_ended(),
+        };
+        findings.demand(may, || {
+            let (id, work, trigger) = (job.id, job.work.name(), &job.trigger);
+            format!("job {id}, a {work} by {trigger:?}, was made while its item was {now:?}")
+        });
     }
 }
 

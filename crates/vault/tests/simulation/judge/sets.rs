@@ -45,6 +45,7 @@ pub(super) async fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
         history(actor, point, seen, findings).await;
     }
     strays(actor, &ours, findings);
+    records(actor, seen, findings);
 }
 
 fn grade(grade: Grade) -> &'static str {
@@ -74,7 +75,8 @@ fn bytes(actor: &Actor, point: &Point, paths: &[BlobPath], findings: &mut Findin
         let mut bytes = vec![0; reader.size() as usize];
         if reader.read_at(0, &mut bytes).is_err() {
             findings.count("rotten", 1);
-            findings.demand(point.grade == Grade::Disputed, || {
+            let is_known = !actor.truth.unnoted.contains(path);
+            findings.demand(point.grade == Grade::Disputed || !is_known, || {
                 let grade = grade(point.grade);
                 format!(
                     "point {} is called {grade}, and {path:?} cannot be read",
@@ -192,6 +194,33 @@ fn record(actor: &Actor, point: &Point, container: &ContainerName, findings: &mu
     findings.demand(found, || {
         format!("point {} has no record beside its blobs", point.id)
     });
+}
+
+/// Each record beside the blobs is that of a point, and says the same of it.
+fn records(actor: &Actor, seen: &Seen, findings: &mut Findings) {
+    let store = actor.cluster.door.store().unwrap();
+    let points: BTreeMap<String, &Point> = seen.points.iter().map(|one| (one.id.to_string(), one)).collect();
+    for entry in store.inventory() {
+        if !entry.path.container.as_str().ends_with("-records") {
+            continue;
+        }
+        findings.count("records of sets", 1);
+        let reader = store.open_blob(&entry.path, &Permit::NONE).unwrap();
+        let mut body = vec![0; reader.size() as usize];
+        reader.read_at(0, &mut body).unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let Some(point) = record["point"].as_str().and_then(|id| points.get(id)) else {
+            findings
+                .wrong
+                .push(format!("{:?} is the record of no point", entry.path));
+            continue;
+        };
+        let told = (record["set"]["guid"].as_str(), record["bytes"].as_u64());
+        let is = (point.set.guid.to_string(), point.bytes);
+        findings.demand(told == (Some(is.0.as_str()), Some(is.1)), || {
+            format!("{:?} says {told:?}, and its point {is:?}", entry.path)
+        });
+    }
 }
 
 /// SQL Server itself says that the backup succeeded.
