@@ -1,15 +1,15 @@
 //! Backups that go well, and those that a database or its chain does not allow: each with its code.
 
 use azblob::names::BlobName;
-use catalog::record::{Grade, HealingReason, Job, JobState, Work};
+use catalog::record::{Grade, HealingReason, Job, JobState};
 use faults::Code;
 use mssql::Value;
-use schedule::BackupKind::{self, CopyOnlyFull, Differential, Full, Log};
+use schedule::BackupKind::{CopyOnlyFull, Differential, Full, Log};
 use std::time::Duration;
 use vault::backup::record::SetRecord;
 use vault::shelf::Shelf as _;
 
-use super::lab::{Lab, PASSWORD, QUIET, Release, STANDARD, run};
+use super::lab::{Lab, PASSWORD, Release, quiet, run, standard};
 
 fn codes(job: &Job) -> Vec<Code> {
     job.warnings.iter().map(faults::Fault::code).collect()
@@ -217,38 +217,29 @@ fn a_chain_that_another_tool_owns_is_left_to_it_until_it_is_taken_over() {
 }
 
 #[test]
-fn a_scheduled_log_without_a_full_becomes_one() {
+fn the_first_full_comes_by_itself_and_the_log_of_the_next_slot_goes_on_from_it() {
     run(|| async {
         let lab = Lab::new().await;
         let server = lab.server(Release::V2022).await;
         server.make_database("Shop").await;
         let id = lab.register(&server).await;
-        let item = lab.protect_by(STANDARD, id, "Shop").await;
-        let mut kinds: Vec<BackupKind> = Vec::new();
-        for count in 1..=2 {
-            server.fault("clock jump 15m").await;
-            lab.advance(Duration::from_secs(15 * 60));
-            let jobs = lab
-                .until("the slot has its job, and that its end", || async {
-                    let jobs = lab.jobs_of(item).await;
-                    (jobs.len() == count && jobs.iter().all(|job| job.state.is_ended())).then_some(jobs)
-                })
-                .await;
-            kinds.push(lab.point(&jobs[count - 1]).await.kind);
-        }
-        assert_eq!(kinds, [Full, Log]);
-        let first = lab.jobs_of(item).await.remove(0);
-        assert_eq!(
-            (first.state, codes(&first)),
-            (JobState::CompletedWithWarnings, vec![Code::Bac2BackupConverted])
-        );
-        let Work::Backup(work) = first.work else {
-            panic!("a backup")
-        };
-        assert_eq!(
-            (work.asked, work.converted),
-            (Log, Some(HealingReason::FullMissing))
-        );
+        let item = lab.protect_by(&standard(), id, "Shop").await;
+        // Nobody asks, and the weekly full is days ahead.
+        server.fault("clock jump 6m").await;
+        lab.advance(Duration::from_secs(6 * 60));
+        let (reason, full) = lab.healed(item).await;
+        assert_eq!((reason, full.kind), (HealingReason::FullMissing, Full));
+        server.add_rows("Shop", 3).await;
+        server.fault("clock jump 15m").await;
+        lab.advance(Duration::from_secs(15 * 60));
+        let log = lab
+            .until("the slot has its log", || async {
+                lab.points().await.into_iter().find(|point| point.kind == Log)
+            })
+            .await;
+        assert_eq!((full.grade, log.grade), (Grade::Proved, Grade::Proved));
+        let lsn = |text: &str| text.parse::<u128>().unwrap();
+        assert!(lsn(&log.set.first_lsn) <= lsn(&full.set.last_lsn), "{log:#?}");
     });
 }
 
@@ -259,7 +250,7 @@ fn in_shadow_mode_copies_alone() {
         let server = lab.server(Release::V2022).await;
         server.make_database("Shop").await;
         let id = lab.register(&server).await;
-        let policy = QUIET.replace("\"version\": 1", "\"version\": 1, \"mode\": \"shadow\"");
+        let policy = quiet().replace("\"version\": 1", "\"version\": 1, \"mode\": \"shadow\"");
         let item = lab.protect_by(&policy, id, "Shop").await;
         for kind in [Full, Log, Differential] {
             assert_eq!(lab.refused(item, kind).await, Code::Bac2ForeignChainOwner);
@@ -275,7 +266,7 @@ fn stripes_checksums_and_verify_only() {
         let server = lab.server(Release::V2022).await;
         server.make_database("Shop").await;
         let id = lab.register(&server).await;
-        let policy = QUIET.replace("\"running\"", "\"writing\": {\"verifyOnly\": true}, \"running\"");
+        let policy = quiet().replace("\"running\"", "\"writing\": {\"verifyOnly\": true}, \"running\"");
         let item = lab.protect_by(&policy, id, "Shop").await;
         let job = lab.back_up(item, Full).await;
         let verified = job.tasks.iter().find(|task| task.name == "RESTORE VERIFYONLY");

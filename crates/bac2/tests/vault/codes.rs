@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use catalog::record::{Database, Grade, Item, JobState, Vault as VaultRecord, Work};
+use catalog::record::{
+    Database, Grade, HealingReason, Item, Job, JobState, Trigger, Vault as VaultRecord, Work,
+};
 use catalog::{demand, update};
 use faults::Code;
 use mssql::statement::login::Account;
 use schedule::BackupKind::{CopyOnlyFull, Differential, Full, Log};
 use vault::registration::{Purpose, ServerChange};
 
-use super::lab::{Lab, Release, STANDARD, Server, code, login, run};
+use super::lab::{Lab, Release, Server, code, login, run, standard};
 
 async fn encrypt(server: &Server) {
     server
@@ -76,6 +78,19 @@ fn a_backup_of_another_tool_is_in_the_way() {
     });
 }
 
+/// Writes into a log that cannot grow until there is no room for as much as a checkpoint.
+async fn fill_log(server: &Server) {
+    for count in [100, 1] {
+        let rows = vec!["(REPLICATE('x', 3900))"; count].join(", ");
+        let insert = format!("INSERT INTO dbo.Orders (what) VALUES {rows}");
+        assert_eq!(server.until_it_fails("Shop", &insert).await, 9002);
+    }
+    let small = "INSERT INTO dbo.Orders (what) VALUES ('x')";
+    for deed in [small, "CHECKPOINT"] {
+        assert_eq!(server.until_it_fails("Shop", deed).await, 9002);
+    }
+}
+
 #[test]
 fn a_log_without_room_for_a_checkpoint() {
     run(|| async {
@@ -83,16 +98,47 @@ fn a_log_without_room_for_a_checkpoint() {
         let (server, _, item) = lab.shop(Release::V2022).await;
         lab.proved(item, Full).await;
         server.fault("log full Shop").await;
-        let rows = vec!["(REPLICATE('x', 3900))"; 100].join(", ");
-        let insert = format!("INSERT INTO Shop.dbo.Orders (what) VALUES {rows}");
-        let is_full = |said: &[mssql::Message]| said.iter().any(|said| said.number == 9002);
-        while !is_full(&server.try_sql(&insert).await) {}
-        let many = vec!["CHECKPOINT;"; 50].concat();
-        while !is_full(&server.try_sql(&format!("USE Shop; {many}")).await) {}
-        assert_eq!(
-            lab.refused(item, Full).await,
-            Code::UserErrorBackupFailedAsTransactionLogIsFull
-        );
+        fill_log(&server).await;
+        // A log that waits for its backup gets one, and the full is tried again.
+        let full_log = Code::UserErrorBackupFailedAsTransactionLogIsFull;
+        let job = lab.vault().back_up(item, Full, None).await.unwrap();
+        lab.until("the log is backed up", || async {
+            let jobs = lab.jobs_of(item).await;
+            let is_it = |job: &&Job| {
+                job.trigger
+                    == Trigger::Healing {
+                        reason: HealingReason::LogFull,
+                    }
+            };
+            jobs.iter()
+                .find(is_it)
+                .filter(|job| job.state.is_ended())
+                .cloned()
+        })
+        .await;
+        let job = lab.ended(job).await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        let Work::Backup(work) = &job.work else {
+            panic!("a backup")
+        };
+        assert_eq!(work.failed, [full_log]);
+        // One that a transaction holds is for people.
+        lab.proved(item, Log).await;
+        server.sql("CREATE TABLE Shop.dbo.Held (id int)").await;
+        let mut holder = server.session().await;
+        holder
+            .execute("BEGIN TRANSACTION; INSERT INTO Shop.dbo.Held (id) VALUES (1)")
+            .await
+            .unwrap();
+        lab.proved(item, Log).await;
+        fill_log(&server).await;
+        lab.proved(item, Log).await;
+        fill_log(&server).await;
+        let job = lab.back_up(item, Full).await;
+        let fault = job.fault.as_ref().unwrap_or_else(|| panic!("{job:#?}"));
+        assert_eq!(fault.code(), full_log, "{job:#?}");
+        assert!(fault.detail().contains("ACTIVE_TRANSACTION"), "{fault}");
+        holder.close().await;
     });
 }
 
@@ -176,7 +222,7 @@ fn a_scheduled_type_that_the_database_cannot_have_is_skipped_with_one_warning() 
         let server = lab.server(Release::V2022).await;
         server.make_database("Shop").await;
         let id = lab.register(&server).await;
-        let item = lab.protect_by(STANDARD, id, "Shop").await;
+        let item = lab.protect_by(&standard(), id, "Shop").await;
         lab.proved(item, Full).await;
         server.sql("ALTER DATABASE Shop SET RECOVERY SIMPLE").await;
         lab.rediscover(id).await;
@@ -298,7 +344,7 @@ fn more_configurations_than_a_day_allows_are_put_off() {
             .next()
             .unwrap();
         wanted.name = "other".to_owned();
-        wanted.log = schedule::Policy::from_json(STANDARD).unwrap().log;
+        wanted.log = schedule::Policy::from_json(&standard()).unwrap().log;
         vault.change_policy(policy, version, wanted).await.unwrap();
         lab.noticed(Code::CloudDosAbsoluteLimitReachedWithRetry).await;
     });

@@ -3,7 +3,7 @@
 use catalog::record::{Database, ServerId};
 use faults::Code;
 use mssql::Value;
-use schedule::{BackupKind, Policy};
+use schedule::BackupKind;
 
 use super::lab::{Lab, Release, code, quoted, run};
 
@@ -106,38 +106,6 @@ fn names_may_hold_what_people_write() {
             let rows = format!("{rows}{}'", name.replace('\'', "''"));
             assert_eq!(server.value(&rows).await, Value::Integer(2), "{name}");
         }
-    });
-}
-
-#[test]
-fn policies_that_cannot_be_kept_are_refused() {
-    run(|| async {
-        let lab = Lab::new().await;
-        let vault = lab.vault();
-        let full = r#""full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
-            "retention": {"weekly": {"count": 4, "days": ["sunday"]}}}"#;
-        let json = |rest: &str| format!(r#"{{"version": 1, "name": "p", {full}{rest}}}"#);
-        for wrong in [
-            // A differential on the day of the full, one a second time, and a log every ten seconds.
-            json(r#", "differential": {"days": ["sunday"], "times": ["22:00"]}"#),
-            json(r#", "log": {"every": "10s"}"#),
-            r#"{"version": 1, "name": "p"}"#.to_owned(),
-            r#"{"version": 9, "name": "p"}"#.to_owned(),
-        ] {
-            if let Ok(policy) = Policy::from_json(&wrong) {
-                assert_eq!(
-                    code(vault.create_policy(policy).await),
-                    Code::Bac2PolicyInvalid,
-                    "{wrong}"
-                );
-            }
-        }
-        let mut policy = Policy::from_json(&json("")).unwrap();
-        policy.name = String::new();
-        assert!(vault.create_policy(policy).await.is_err());
-        let policy = Policy::from_json(&json("")).unwrap();
-        vault.create_policy(policy.clone()).await.unwrap();
-        assert_eq!(code(vault.create_policy(policy).await), Code::Bac2NameTaken);
     });
 }
 

@@ -6,11 +6,21 @@
 #![allow(clippy::unwrap_used)]
 
 mod backup;
+mod builds;
 mod codes;
 mod discovery;
+mod errorlog;
 mod first;
 mod groups;
+mod healing;
+mod jobs;
 mod lab;
+mod outage;
+mod outcomes;
+mod policies;
+mod protection;
+mod reaching;
 mod registration;
 mod restart;
+mod store;
 mod trouble;

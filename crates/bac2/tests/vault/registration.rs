@@ -187,7 +187,7 @@ fn a_login_without_rights_is_registered_and_the_scripts_mend_it() {
         let missed = lab.server_record(id).await.readiness;
         for probe in missed.iter().filter(|probe| !probe.passed) {
             let expected = match probe.name.as_str() {
-                "backups" => Code::Bac2NotReady,
+                "backups" | "error log" => Code::Bac2NotReady,
                 _ => Code::UserErrorSQLNoSysadminMembership,
             };
             assert_eq!(probe.fault.as_ref().unwrap().code(), expected, "{probe:?}");

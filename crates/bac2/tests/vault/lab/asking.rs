@@ -1,10 +1,10 @@
 //! What the vault wrote down, and waiting for it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use catalog::record::{
-    Container, Database, DatabaseId, Grade, Item, ItemId, Job, JobId, JobState, Notice, Point, Server,
-    ServerId, ServerState, Work,
+    Container, Database, DatabaseId, Grade, HealingReason, Item, ItemId, Job, JobId, JobState, Notice, Point,
+    Server, ServerId, ServerState, Trigger, Work,
 };
 use catalog::{Query, Range, Record, Scope, Slot, all};
 use faults::{Code, Fault};
@@ -185,6 +185,27 @@ impl Lab {
         let point = self.point(&job).await;
         assert_eq!(point.grade, Grade::Proved, "{point:#?}");
         point
+    }
+
+    /// The point of the backup that heals an item.
+    pub(crate) async fn healed(&self, item: ItemId) -> (HealingReason, Point) {
+        let job = self
+            .until("it is healed", || async {
+                let jobs = self.jobs_of(item).await;
+                let heals =
+                    |job: &&Job| matches!(job.trigger, Trigger::Healing { .. }) && job.state.is_ended();
+                let found = jobs.iter().find(heals).cloned();
+                if found.is_none() {
+                    self.advance(Duration::from_secs(60));
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                found
+            })
+            .await;
+        let Trigger::Healing { reason } = job.trigger else {
+            panic!("a healing")
+        };
+        (reason, self.point(&job).await)
     }
 
     /// A backup that must fail; with which code.

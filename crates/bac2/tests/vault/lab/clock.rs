@@ -1,11 +1,12 @@
 //! The machine's clock, and what a test adds to it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use azblob::time::UnixMillis;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use vault::machine::MachineClock;
 use vault::world::Clock;
@@ -14,6 +15,8 @@ use vault::world::Clock;
 pub(crate) struct LabClock {
     inner: MachineClock,
     ahead: watch::Sender<Duration>,
+    /// Seconds that it shows more than it should: no time passes by it.
+    wrong: AtomicI64,
     jumps: Mutex<Vec<(Instant, Duration)>>,
 }
 
@@ -22,6 +25,7 @@ impl LabClock {
         std::sync::Arc::new(Self {
             inner: MachineClock::new(),
             ahead: watch::Sender::new(Duration::ZERO),
+            wrong: AtomicI64::new(0),
             jumps: Mutex::default(),
         })
     }
@@ -30,6 +34,11 @@ impl LabClock {
     pub(super) fn advance(&self, time: Duration) {
         self.jumps.lock().unwrap().push((Instant::now(), time));
         self.ahead.send_modify(|ahead| *ahead += time);
+    }
+
+    /// Has it show something else; no time passes, and who sleeps sleeps on.
+    pub(super) fn show_wrong(&self, seconds: i64) {
+        self.wrong.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// How much was added since a moment that real time has put so far back.
@@ -43,7 +52,8 @@ impl LabClock {
 #[async_trait]
 impl Clock for LabClock {
     fn now(&self) -> Timestamp {
-        self.inner.now() + *self.ahead.borrow()
+        let wrong = SignedDuration::from_secs(self.wrong.load(Ordering::SeqCst));
+        self.inner.now() + *self.ahead.borrow() + wrong
     }
 
     fn uptime(&self) -> Duration {

@@ -15,10 +15,11 @@ mod asking;
 mod clock;
 mod disk;
 mod door;
+mod group;
 mod server;
 mod way;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,20 +38,32 @@ use vault::{Vault, World};
 
 pub(crate) use asking::code;
 pub(crate) use clock::LabClock;
-pub(crate) use door::Door;
+pub(crate) use door::{ACCOUNT, Door, KEY};
+pub(crate) use group::Group;
 pub(crate) use server::{PASSWORD, Release, Server, Start, quoted};
 pub(crate) use way::Way;
 
-/// One full a week, and nothing else: what a test wants, it asks for.
-pub(crate) const QUIET: &str = r#"{"version": 1, "name": "quiet",
-    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
-             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}}, "running": {"jitter": "0s"}}"#;
+/// A policy of one full a week, three days from now, and nothing else: what a test wants, it asks for.
+pub(crate) fn quiet() -> String {
+    policy("quiet", "")
+}
 
-/// Fulls at night, and logs every quarter of an hour.
-pub(crate) const STANDARD: &str = r#"{"version": 1, "name": "standard",
-    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
-             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}},
-    "log": {"every": "15m"}, "running": {"jitter": "0s"}}"#;
+/// A policy of fulls in three days, and logs every quarter of an hour.
+pub(crate) fn standard() -> String {
+    policy("standard", "\"log\": {\"every\": \"15m\"},")
+}
+
+/// A test that lets a day or two pass must not meet the weekly full, whenever it runs.
+fn policy(name: &str, more: &str) -> String {
+    let in_days = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(3 * 24);
+    let day = in_days.strftime("%A").to_string().to_lowercase();
+    format!(
+        r#"{{"version": 1, "name": "{name}",
+    "full": {{"schedule": {{"frequency": "weekly", "days": ["{day}"], "times": ["22:00"]}},
+             "retention": {{"weekly": {{"count": 4, "days": ["{day}"]}}}}}},
+    {more} "running": {{"jitter": "0s"}}}}"#
+    )
+}
 
 /// How long a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,7 +98,9 @@ pub(crate) struct Lab {
     pub(crate) clock: Arc<LabClock>,
     pub(crate) door: Door,
     pub(crate) way: Arc<Way>,
-    keyring: Arc<Keyring>,
+    keyring: Mutex<Arc<Keyring>>,
+    /// The size that the catalog may grow to, in bytes, from its next opening on; none: the disk's.
+    catalog_room: Mutex<Option<u64>>,
     process: Mutex<Process>,
     servers: Mutex<u32>,
     folder: TempDir,
@@ -119,13 +134,12 @@ impl Lab {
     }
 
     async fn over(folder: TempDir, clock: Arc<LabClock>, door: Door) -> Self {
-        let mut key = [0; KEY_BYTES];
-        vault::world::Chance::fill(&MachineChance, &mut key);
         let lab = Self {
             clock,
             door,
             way: Arc::default(),
-            keyring: Arc::new(Keyring::new(&key)),
+            keyring: Mutex::new(any_keyring()),
+            catalog_room: Mutex::default(),
             process: Mutex::default(),
             servers: Mutex::default(),
             folder,
@@ -139,6 +153,23 @@ impl Lab {
         self.folder.path()
     }
 
+    /// The catalog's file.
+    pub(crate) fn catalog_file(&self) -> PathBuf {
+        self.folder().join("catalog.db")
+    }
+
+    /// Lets the catalog grow by so many bytes and no more, or by as many as it likes, from the next opening on.
+    pub(crate) fn give_catalog(&self, room: Option<u64>) {
+        let size = std::fs::metadata(self.catalog_file()).unwrap().len();
+        *self.catalog_room.lock().unwrap() = room.map(|room| size + room);
+    }
+
+    /// Puts another key in the place of the one that secrets are encrypted with; gives the one that was there. From the next
+    /// opening on.
+    pub(crate) fn change_key(&self, keyring: Arc<Keyring>) -> Arc<Keyring> {
+        std::mem::replace(&mut self.keyring.lock().unwrap(), keyring)
+    }
+
     /// What the vault is given.
     pub(crate) fn world(&self) -> World {
         let catalog = self.process.lock().unwrap().catalog.clone();
@@ -148,7 +179,7 @@ impl Lab {
             connector: Arc::clone(&self.way) as Arc<_>,
             shelf: Arc::clone(&self.door.shelf) as Arc<_>,
             catalog: catalog.expect("the vault has its catalog open"),
-            keyring: Arc::clone(&self.keyring),
+            keyring: Arc::clone(&self.keyring.lock().unwrap()),
         }
     }
 
@@ -160,7 +191,10 @@ impl Lab {
 
     /// Opens the catalog and the vault, which is made where there is none, and lets it run.
     pub(crate) async fn open(&self) {
-        let location = Location::file(self.folder().join("catalog.db"));
+        let location = Location::Sqlite {
+            path: self.catalog_file(),
+            max_bytes: *self.catalog_room.lock().unwrap(),
+        };
         let catalog = loop {
             match SqlCatalog::open(&location).await {
                 Ok(catalog) => break Arc::new(catalog),
@@ -248,13 +282,13 @@ impl Lab {
         if let Some(known) = known {
             return known;
         }
-        let policy = Policy::from_json(QUIET).unwrap();
+        let policy = Policy::from_json(&quiet()).unwrap();
         let (id, _) = self.vault().create_policy(policy).await.unwrap();
         self.process.lock().unwrap().quiet = Some(id);
         id
     }
 
-    /// Protects a database that was discovered, with [`QUIET`].
+    /// Protects a database that was discovered, with [`quiet`].
     pub(crate) async fn protect(&self, server: ServerId, database: &str) -> ItemId {
         let policy = self.quiet().await;
         let database = self.database(server, database).await;
@@ -286,10 +320,22 @@ impl Lab {
         self.clock.advance(time);
     }
 
+    /// The vault's clock shows something else by so many seconds; no time passes.
+    pub(crate) fn show_wrong(&self, seconds: i64) {
+        self.clock.show_wrong(seconds);
+    }
+
     /// Now, by the vault's clock.
     pub(crate) fn now(&self) -> jiff::Timestamp {
         self.clock.now()
     }
+}
+
+/// A key for secrets like no other.
+pub(crate) fn any_keyring() -> Arc<Keyring> {
+    let mut key = [0; KEY_BYTES];
+    vault::world::Chance::fill(&MachineChance, &mut key);
+    Arc::new(Keyring::new(&key))
 }
 
 /// A login of SQL Server's own.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use mssql::tds::Tds;
-use mssql::{Address, Authentication, Message, Secret, Session, Target, Trust, Value};
+use mssql::{Address, Authentication, Message, Rows, Secret, Session, Target, Trust, Value};
 
 use super::door::{Door, HOST};
 
@@ -44,8 +44,14 @@ impl Release {
 /// How an instance is started.
 pub(crate) struct Start {
     pub(crate) release: Release,
+    /// The build it says it is, where it is not the version's usual one.
+    pub(crate) build: Option<&'static str>,
     /// Name of the machine.
     pub(crate) machine: String,
+    /// Where it listens, a free port for 0.
+    pub(crate) listen: SocketAddr,
+    /// Whether a SQL Server Browser answers for it, at the usual port of the same address.
+    pub(crate) has_browser: bool,
     /// Name of the instance, where it is not the default one.
     pub(crate) instance: Option<String>,
     /// PEM that it trusts for backups; none: nobody.
@@ -64,7 +70,10 @@ impl Start {
     pub(super) fn new(release: Release, number: u32, folder: &Path, door: &Door) -> Self {
         Self {
             release,
+            build: None,
             machine: format!("SQL{number}"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            has_browser: false,
             instance: None,
             trust_ca: Some(door.ca.clone()),
             door: Some(door.address),
@@ -80,6 +89,8 @@ pub(crate) struct Server {
     start: Start,
     process: Mutex<Process>,
     port: u16,
+    /// A session that asks now and then: to open one costs more than to ask.
+    asking: tokio::sync::Mutex<Option<Session>>,
 }
 
 struct Process {
@@ -89,7 +100,7 @@ struct Process {
 
 impl Server {
     pub(super) async fn start(start: Start) -> Self {
-        let (child, ready) = spawn(&start, 0);
+        let (child, ready) = spawn(&start, start.listen.port());
         let address: SocketAddr = ready["address"].as_str().expect("an address").parse().unwrap();
         Self {
             start,
@@ -98,6 +109,7 @@ impl Server {
                 certificate: ready["certificate"].as_str().map(str::to_owned),
             }),
             port: address.port(),
+            asking: tokio::sync::Mutex::default(),
         }
     }
 
@@ -112,7 +124,7 @@ impl Server {
 
     /// How it is reached: `127.0.0.1,PORT`.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1,{}", self.port)
+        format!("{},{}", self.start.listen.ip(), self.port)
     }
 
     /// Its folder.
@@ -143,6 +155,14 @@ impl Server {
         let mut process = self.process();
         process.child = Some(child);
         process.certificate = ready["certificate"].as_str().map(str::to_owned);
+    }
+
+    /// Another instance takes its place at the same port: of the same release, and with a folder and a name of its own.
+    pub(crate) fn give_way_to(&mut self, machine: &str) {
+        self.kill();
+        self.start.machine = machine.to_owned();
+        self.start.data.set_file_name(machine);
+        self.start_again();
     }
 
     /// Whether its process runs.
@@ -185,17 +205,33 @@ impl Server {
         ran.outcome.messages
     }
 
-    /// The first value of the first row.
-    pub(crate) async fn value(&self, text: &str) -> Value {
+    /// Asks in the session that is kept for it; it is opened anew where the instance ended it meanwhile.
+    async fn ask(&self, text: &str) -> Rows {
+        let mut kept = self.asking.lock().await;
+        if let Some(mut session) = kept.take() {
+            match session.query(text).await {
+                Ok(rows) => {
+                    *kept = Some(session);
+                    return rows;
+                }
+                Err(error) if error.is_lost() => {}
+                Err(error) => panic!("{text}: {error}"),
+            }
+        }
         let mut session = self.session().await;
         let rows = session
             .query(text)
             .await
             .unwrap_or_else(|error| panic!("{text}: {error}"));
+        *kept = Some(session);
+        rows
+    }
+
+    /// The first value of the first row.
+    pub(crate) async fn value(&self, text: &str) -> Value {
+        let rows = self.ask(text).await;
         let row = rows.rows.first().unwrap_or_else(|| panic!("{text}: no row"));
-        let value = row[0].clone();
-        session.close().await;
-        value
+        row[0].clone()
     }
 
     /// Makes trouble: a line of the crate simsql's module `faults`, as `EXEC sim_fault` takes it.
@@ -216,6 +252,24 @@ impl Server {
         ))
         .await;
         self.add_rows(name, 5).await;
+    }
+
+    /// Does something in a database again and again, until it fails; with which number.
+    pub(crate) async fn until_it_fails(&self, database: &str, deed: &str) -> i64 {
+        let text = format!(
+            "USE {}; BEGIN TRY WHILE 1 = 1 {deed} END TRY BEGIN CATCH SELECT ERROR_NUMBER() AS n END CATCH",
+            quoted(database)
+        );
+        let mut session = self.session().await;
+        let rows = session
+            .query(&text)
+            .await
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
+        session.close().await;
+        match rows.rows[0][0] {
+            Value::Integer(number) => number,
+            ref other => panic!("the number of an error: {other:?}"),
+        }
     }
 
     /// Adds rows of about a kilobyte.
@@ -247,9 +301,7 @@ impl Server {
     /// The session that takes a backup now.
     pub(crate) async fn backup_session(&self) -> Option<i64> {
         let asked = "SELECT session_id AS n FROM sys.dm_exec_requests WHERE command LIKE 'BACKUP%'";
-        let mut session = self.session().await;
-        let rows = session.query(asked).await.unwrap();
-        session.close().await;
+        let rows = self.ask(asked).await;
         match rows.rows.first()?.first()? {
             Value::Integer(id) => Some(*id),
             other => panic!("the number of a session: {other:?}"),
@@ -291,15 +343,21 @@ fn spawn(start: &Start, port: u16) -> (Child, serde_json::Value) {
         ])
         .args([
             "--listen",
-            &format!("127.0.0.1:{port}"),
+            &SocketAddr::new(start.listen.ip(), port).to_string(),
             "--machine",
             &start.machine,
         ])
         .args(["--encryption", start.encryption])
         .arg("--data")
         .arg(&start.data);
+    if start.has_browser {
+        command.args(["--browser", &SocketAddr::new(start.listen.ip(), 1434).to_string()]);
+    }
     if let Some(instance) = &start.instance {
         command.args(["--instance", instance]);
+    }
+    if let Some(build) = start.build {
+        command.args(["--build", build]);
     }
     if let Some(ca) = &start.trust_ca {
         command.arg("--trust-ca").arg(ca);

@@ -1,5 +1,5 @@
-//! The vault's way to instances: the real connector, whose connections a test can cut, and whose patience with locks it can
-//! shorten.
+//! The vault's way to instances: the real connector, whose connections a test can cut, whose answers it can hold back, and whose
+//! patience with locks it can shorten.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,10 +18,11 @@ const IMPATIENT: &str = "SET LOCK_TIMEOUT 300;";
 pub(crate) struct Way {
     tds: Tds,
     cut: Arc<Mutex<Option<Cut>>>,
+    held: Arc<Mutex<Option<Cut>>>,
     is_impatient: Arc<AtomicBool>,
 }
 
-/// A cut that is to come.
+/// A cut that is to come, or an answer that is to be held back.
 #[derive(Clone)]
 struct Cut {
     /// Of the connection whose batch begins so.
@@ -37,13 +38,30 @@ impl Way {
 
     /// Cuts the connection whose next batch begins so, when what is returned is notified.
     pub(crate) fn cut(&self, begins: &str) -> Arc<Notify> {
-        let now = Arc::new(Notify::new());
-        *self.cut.lock().unwrap() = Some(Cut {
-            begins: begins.to_owned(),
-            now: Arc::clone(&now),
-        });
-        now
+        plan(&self.cut, begins)
     }
+
+    /// Holds the answer to the next batch that begins so back, when the server has come to its end, until what is returned is
+    /// notified.
+    pub(crate) fn hold(&self, begins: &str) -> Arc<Notify> {
+        plan(&self.held, begins)
+    }
+}
+
+fn plan(place: &Mutex<Option<Cut>>, begins: &str) -> Arc<Notify> {
+    let now = Arc::new(Notify::new());
+    *place.lock().unwrap() = Some(Cut {
+        begins: begins.to_owned(),
+        now: Arc::clone(&now),
+    });
+    now
+}
+
+/// What is planned for a batch.
+fn planned(place: &Mutex<Option<Cut>>, text: &str) -> Option<Cut> {
+    let mut place = place.lock().unwrap();
+    let is_this = place.as_ref().is_some_and(|cut| text.starts_with(&cut.begins));
+    if is_this { place.take() } else { None }
 }
 
 #[async_trait]
@@ -54,6 +72,7 @@ impl Connector for Way {
             canceller: inner.canceller(),
             inner: Some(inner),
             cut: Arc::clone(&self.cut),
+            held: Arc::clone(&self.held),
             is_impatient: Arc::clone(&self.is_impatient),
         }))
     }
@@ -63,6 +82,7 @@ struct Link {
     inner: Option<Box<dyn Connection>>,
     canceller: Canceller,
     cut: Arc<Mutex<Option<Cut>>>,
+    held: Arc<Mutex<Option<Cut>>>,
     is_impatient: Arc<AtomicBool>,
 }
 
@@ -81,15 +101,13 @@ impl Connection for Link {
             },
             false => request.clone(),
         };
-        let cut = {
-            let mut cut = self.cut.lock().unwrap();
-            let is_this = cut
-                .as_ref()
-                .is_some_and(|cut| request.text.starts_with(&cut.begins));
-            if is_this { cut.take() } else { None }
-        };
-        let Some(cut) = cut else {
-            return inner.batch(&request, sink).await;
+        let held = planned(&self.held, &request.text);
+        let Some(cut) = planned(&self.cut, &request.text) else {
+            let done = inner.batch(&request, sink).await;
+            if let Some(held) = held {
+                held.now.notified().await;
+            }
+            return done;
         };
         let done = tokio::select! {
             done = inner.batch(&request, sink) => Some(done),
