@@ -12,6 +12,7 @@ pub mod job;
 pub mod notice;
 pub mod point;
 pub mod policy;
+pub mod restore;
 pub mod secret;
 pub mod server;
 pub mod vault;
@@ -23,10 +24,14 @@ pub use id::{
     SecretId, ServerId, VaultId,
 };
 pub use item::{ForeignOwner, Healing, HealingReason, Item, LastBackup, Protection, UNKNOWN_MAX};
-pub use job::{BackupWork, Job, JobState, Outcome, Task, Trigger, Work};
+pub use job::{BackupWork, Job, JobState, Outcome, Tail, Task, Trigger, Work};
 pub use notice::{Foreign, Notice};
 pub use point::{Grade, Point, SetFacts};
 pub use policy::{Intent, Policy};
+pub use restore::{
+    Allowed, Before, FileMove, Place, Reached, RestoreEnd, RestoreOrder, RestoreStep, RestoreStop,
+    RestoreTarget, RestoreWork,
+};
 pub use secret::Secret;
 pub use server::{Facts, GroupSeen, Host, Login, Probe, Server, ServerSettings, ServerState, Trust};
 pub use vault::{Daily, Keeping, SoftDelete, SoftDeleteMode, Spent, Tidied, Vault};

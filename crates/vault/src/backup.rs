@@ -45,9 +45,11 @@ use schedule::database::{Facts, RecoveryModel, Role, State};
 
 pub(crate) use advancing::advance;
 pub(crate) use credential::drop_made;
+pub(crate) use entry::Entry;
 pub(crate) use facts::civil;
 pub(crate) use grade::{Regrade, regrade};
 pub(crate) use names::job_of_marker;
+pub(crate) use taking::no_runner;
 
 use crate::jobs::{Doing, Ending, Entered, NewJob};
 use crate::shelf::ShelfError;

@@ -8,13 +8,14 @@
 //! - [`policies`], [`protection`], [`selection`]: what shall be backed up, and how.
 //! - [`scheduler`], [`jobs`], [`notices`]: when, one durable step after the other, and what people must know.
 //! - [`backup`]: one backup, from the look at the database to the recovery point with its proof.
+//! - [`restoring`]: from a moment that somebody names to a database that stands at it.
 //! - [`foreign`], [`healing`], [`cleaning`], [`errorlog`]: other tools' backups, broken chains, what interrupted backups leave behind.
 //! - [`machine`]: this machine's clock, chance and store, for the product; the only module that knows tokio.
 //!
 //! Rules: outcome is SQL Server's word, proof is the vault's, and neither stands for the other. What must survive is in the catalog
 //! before the deed that it announces, and every step can be done again. Every failure that reaches people has a code.
 //!
-//! Deliberately absent: the network face, and the restore.
+//! Deliberately absent: the network face.
 
 pub mod backup;
 mod bell;
@@ -27,11 +28,13 @@ pub mod jobs;
 pub mod keyring;
 pub mod machine;
 pub mod notices;
+mod points;
 pub mod policies;
 pub mod protection;
 pub mod readiness;
 pub mod records;
 pub mod registration;
+pub mod restoring;
 pub mod scheduler;
 mod secrets;
 pub mod selection;

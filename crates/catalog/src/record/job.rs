@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::id::{DatabaseId, IntentId, ItemId, JobId, PointId, PolicyId, ServerId};
 use super::item::HealingReason;
+use super::restore::RestoreWork;
 
 /// A job. Keys: `a` state and time to run, `b` item, name of its work, `open` or `ended`, when it was made, `c` when it was made,
 /// `d` server, `open` or `ended`, when it was made. What is empty is not written: there are 192,000 a day of 2,000 databases.
@@ -150,6 +151,8 @@ pub enum Work {
     },
     /// Removes the data of a deleted item.
     Purge,
+    /// Restores a database.
+    Restore(Box<RestoreWork>),
 }
 
 impl Work {
@@ -162,6 +165,7 @@ impl Work {
             Self::Discover => "discover",
             Self::Configure { .. } => "configure",
             Self::Purge => "purge",
+            Self::Restore(_) => "restore",
         }
     }
 }
@@ -213,6 +217,21 @@ pub struct BackupWork {
     /// The job that began it and was given up, while nobody could say what became of it: this one keeps what it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopts: Option<JobId>,
+    /// It is the tail of a database that a restore overwrites (`NORECOVERY`): the database is left RESTORING by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
+}
+
+/// The tail of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tail {
+    /// The restore that wants it.
+    pub restore: JobId,
+    /// Its data files are damaged or not there (`NO_TRUNCATE`).
+    pub is_damaged: bool,
+    /// `user_access_desc` before sessions were drained: what is put back where the tail cannot be taken.
+    pub access: String,
 }
 
 impl BackupWork {
@@ -235,6 +254,7 @@ impl BackupWork {
             looks: 0,
             left: Vec::new(),
             adopts: None,
+            tail: None,
         }
     }
 
@@ -317,6 +337,7 @@ mod tests {
             looks: 2,
             left: vec!["shop/none.bak".to_owned()],
             adopts: Some(super::JobId(uuid::Uuid::from_u128(3))),
+            tail: None,
         });
         let text = serde_json::to_string(&work).unwrap();
         assert_eq!(serde_json::from_str::<Work>(&text).unwrap(), work, "{text}");

@@ -218,7 +218,7 @@ pub(super) fn container_of(ground: &Ground) -> Result<ContainerName, Fault> {
     name_of(&ground.container)
 }
 
-pub(super) fn no_runner(name: &str, error: RunnerError) -> Fault {
+pub(crate) fn no_runner(name: &str, error: RunnerError) -> Fault {
     match error {
         RunnerError::Connect(error) => connecting(name, error),
         RunnerError::Session(error) => failed(Operation::Connect, name, error),

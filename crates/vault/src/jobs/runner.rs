@@ -36,6 +36,7 @@ impl Deeds for Own {
             Work::Discover => vault.discover(doing).await,
             Work::Configure { .. } => vault.configure(doing).await,
             Work::Purge => vault.purge(doing).await,
+            Work::Restore(_) => vault.perform_restore(doing).await,
         }
     }
 }

@@ -164,7 +164,7 @@ fn align_item(item: &mut Item, now: Timestamp) {
 /// Whether a job waits for a time that nobody would put it off to on purpose. A purge may.
 fn waits_too_long(job: &Job, now: Timestamp) -> bool {
     let most = match job.work {
-        Work::Backup(_) | Work::Discover => WAIT_MAX,
+        Work::Backup(_) | Work::Discover | Work::Restore(_) => WAIT_MAX,
         Work::Configure { .. } => WAIT_FOR_DAY_MAX,
         Work::Purge => return false,
     };

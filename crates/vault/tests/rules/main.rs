@@ -16,6 +16,7 @@ mod healing;
 mod orphans;
 mod readiness;
 mod registration;
+mod restoring;
 mod scheduler;
 mod secrets;
 mod world_itself;

@@ -1,0 +1,47 @@
+//! A restore, from a moment that somebody names to a database that stands at it.
+//!
+//! ```text
+//! ordering -> planning (chain) -> checks on the target -> lending -> headers -> tail -> steps -> end -> confirming
+//!                                                                                   ^- crash: resuming
+//! ```
+//!
+//! Everything that can be checked is checked before the target is touched. The plan is written down before the first statement,
+//! and each statement before it is sent, so that a restore goes on after a crash where it was, by what the instance says of the
+//! database, never by what the vault hoped.
+//!
+//! Deliberately absent: which moments can be restored (`chain`), and how long points live.
+
+mod explaining;
+mod ordering;
+mod planning;
+mod running;
+mod statements;
+
+use catalog::record::{RestoreWork, Work};
+use faults::{Code, Fault};
+
+pub use planning::Way;
+
+use crate::jobs::{Doing, Ending};
+use crate::vault::Vault;
+
+/// What a restore job is to do.
+///
+/// # Errors
+/// It is another kind of job.
+fn work_of(doing: &Doing<'_>) -> Result<RestoreWork, Fault> {
+    match &doing.job.work {
+        Work::Restore(work) => Ok(RestoreWork::clone(work)),
+        _ => Err(Fault::new(Code::Bac2InternalError).because("a job that is no restore")),
+    }
+}
+
+impl Vault {
+    /// Does a restore job; after a crash goes on where it was.
+    pub(crate) async fn perform_restore(&self, doing: &mut Doing<'_>) -> Ending {
+        match self.restore_steps(doing).await {
+            Ok(ending) => ending,
+            Err(fault) => Ending::Failed(fault),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A step of a plan as the statement that SQL Server gets.
+
+use azblob::names::BlobName;
+use catalog::record::{Place, RestoreEnd, RestoreStep, RestoreStop};
+use faults::{Code, Fault};
+use mssql::quoting::{Identifier, Literal};
+use mssql::statement::Restore;
+use mssql::statement::restore::{self, Ending, Move, What};
+use mssql::value::{DateTime, TICKS_PER_SECOND};
+use schedule::BackupKind;
+
+use crate::backup::Entry;
+
+/// Days from 1 January of year 1, which `mssql` counts from, to 1 January 1970.
+const EPOCH_DAYS: i32 = 719_162;
+
+/// The statement of a step; `entry` is the way to its container. Only the first may replace what is there.
+///
+/// # Errors
+/// What it holds cannot be said in T-SQL.
+pub(super) fn statement(
+    step: &RestoreStep,
+    place: &Place,
+    entry: &Entry,
+    is_first: bool,
+) -> Result<Restore, Fault> {
+    let mut blobs = Vec::with_capacity(step.blobs.len());
+    for blob in &step.blobs {
+        blobs.push(BlobName::new(blob.clone()).map_err(|error| internal(&error))?);
+    }
+    let devices = entry.devices(&entry.urls(&blobs))?;
+    let database = database(place)?;
+    let what = match step.kind {
+        BackupKind::Log => What::Log,
+        _ => What::Database,
+    };
+    let mut restore = Restore::new(database, what, devices);
+    restore.replace = is_first && place.overwrite;
+    restore.checksum = step.has_checksums && !step.is_damaged;
+    restore.continue_after_error = step.is_damaged;
+    restore.stop = step.stop.as_ref().map(stop).transpose()?;
+    for one in &step.moves {
+        restore.moves.push(Move {
+            logical: Literal::new(&one.logical).map_err(|error| internal(&error))?,
+            path: Literal::device(&one.path).map_err(|error| internal(&error))?,
+        });
+    }
+    Ok(restore)
+}
+
+/// The statement after the last step; none where the database stays RESTORING.
+///
+/// # Errors
+/// Its name or the path of its undo file cannot be said in T-SQL.
+pub(super) fn end(place: &Place) -> Result<Option<String>, Fault> {
+    let database = database(place)?;
+    Ok(match &place.end {
+        RestoreEnd::Recovered => Some(restore::recover(&database)),
+        RestoreEnd::Restoring => None,
+        RestoreEnd::Standby { undo } => {
+            let ending = Ending::Standby(Literal::device(undo).map_err(|error| internal(&error))?);
+            Some(format!("RESTORE DATABASE {database} WITH {ending};"))
+        }
+    })
+}
+
+fn database(place: &Place) -> Result<Identifier, Fault> {
+    Identifier::new(&place.name).map_err(|error| {
+        Fault::new(Code::Bac2InputInvalid).because(&format!("the name of the database: {error}"))
+    })
+}
+
+fn stop(stop: &RestoreStop) -> Result<restore::Stop, Fault> {
+    Ok(match stop {
+        RestoreStop::At { at } => {
+            let days = at.date().since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1)));
+            let days = days.map_err(|error| internal(&error))?.get_days() + EPOCH_DAYS;
+            let time = at.time();
+            let seconds =
+                i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+            let ticks = seconds.unsigned_abs() * TICKS_PER_SECOND
+                + u64::from(time.subsec_nanosecond().unsigned_abs()) / 100;
+            restore::Stop::At(DateTime { days, ticks })
+        }
+        RestoreStop::AtLsn { lsn } => {
+            restore::Stop::AtLsn(lsn.parse().map_err(|_| internal(&"an LSN that is none"))?)
+        }
+    })
+}
+
+fn internal(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Code::Bac2InternalError).because(&error.to_string())
+}

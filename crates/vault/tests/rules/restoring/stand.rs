@@ -1,0 +1,93 @@
+//! Two instances, and a protected database on the first.
+
+use std::sync::Arc;
+
+use catalog::record::{ItemId, Job, JobState, Place, Point, RestoreOrder, RestoreTarget, ServerId};
+use schedule::{BackupKind, Policy};
+use vault::Vault;
+
+use crate::world::{Cluster, Server};
+
+/// One full a week, and nothing else: what a test wants, it asks for.
+const QUIET: &str = r#"{"version": 1, "name": "quiet",
+    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
+             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}}, "running": {"jitter": "0s"}}"#;
+
+/// The name of the database.
+pub(super) const SHOP: &str = "Shop";
+
+/// The two.
+pub(super) struct Stand {
+    pub(super) cluster: Cluster,
+    pub(super) source: Arc<Server>,
+    pub(super) other: Arc<Server>,
+}
+
+/// What is on it.
+pub(super) struct Set {
+    pub(super) vault: Arc<Vault>,
+    pub(super) item: ItemId,
+    pub(super) source: ServerId,
+    pub(super) other: ServerId,
+}
+
+impl Stand {
+    pub(super) fn new(seed: u64) -> Self {
+        let cluster = Cluster::new(seed);
+        let source = cluster.server("sql1");
+        let other = cluster.server("sql2");
+        Self {
+            cluster,
+            source,
+            other,
+        }
+    }
+
+    pub(super) fn run<T>(&self, scenario: impl Future<Output = T>) -> T {
+        self.cluster.run(scenario)
+    }
+
+    /// Makes the database on the first, registers both, protects it, and runs the vault.
+    pub(super) async fn set(&self) -> Set {
+        self.cluster.sql(&self.source).make_database(SHOP).await;
+        let (source, databases) = self.cluster.enrol(&self.source).await;
+        let (other, _) = self.cluster.enrol(&self.other).await;
+        let vault = self.cluster.vault().await;
+        let policy = Policy::from_json(QUIET).unwrap();
+        let (policy, _) = vault.create_policy(policy).await.unwrap();
+        let item = vault.protect(databases[0].id, policy).await.unwrap();
+        drop(vault);
+        self.cluster.drop_wish(item).await;
+        let vault = self.cluster.start_vault().await;
+        Set {
+            vault,
+            item,
+            source,
+            other,
+        }
+    }
+
+    /// A backup that must be proved.
+    pub(super) async fn back_up(&self, set: &Set, kind: BackupKind) -> Point {
+        let job = set.vault.back_up(set.item, kind, None).await.unwrap();
+        let job = self.cluster.ended(job).await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        let points = self.cluster.points().await;
+        points
+            .into_iter()
+            .find(|point| Some(point.id) == job.point)
+            .unwrap()
+    }
+
+    /// A restore, to its end.
+    pub(super) async fn restore(&self, set: &Set, target: RestoreTarget, place: Place) -> Job {
+        let order = RestoreOrder {
+            item: set.item,
+            target,
+            place,
+            accept_damaged: Vec::new(),
+        };
+        let job = set.vault.restore(order).await.unwrap();
+        self.cluster.ended(job).await
+    }
+}
