@@ -26,7 +26,7 @@ pub use id::{
 pub use item::{ForeignOwner, Healing, HealingReason, Item, LastBackup, Protection, UNKNOWN_MAX};
 pub use job::{BackupWork, Job, JobState, Outcome, Tail, Task, Trigger, Work};
 pub use notice::{Foreign, Notice};
-pub use point::{Grade, Point, SetFacts};
+pub use point::{DeletedFor, Deletion, Grade, Point, SetFacts};
 pub use policy::{Intent, Policy};
 pub use restore::{
     Allowed, Before, FileMove, Place, Reached, RestoreEnd, RestoreOrder, RestoreStep, RestoreStop,
@@ -137,7 +137,7 @@ record!(Point, Point, |point| Keys {
         &point.container.to_string(),
         &point.set.guid.to_string()
     ])),
-    c: point.keep_until.map(moment),
+    c: point.deletion.as_ref().map(|deletion| moment(deletion.until)),
     d: Some(tuple(&[&point.item.to_string(), &moment(point.ended)])),
 });
 record!(Container, Container, |container| Keys {

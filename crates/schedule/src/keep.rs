@@ -20,7 +20,7 @@
 
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Month, Weekday};
 use crate::kind::BackupKind;
@@ -52,7 +52,7 @@ pub struct Point<Id> {
 }
 
 /// Who wanted a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Origin {
     /// The schedule.

@@ -47,6 +47,8 @@ pub(crate) use advancing::advance;
 pub(crate) use credential::drop_made;
 pub(crate) use entry::Entry;
 pub(crate) use facts::civil;
+#[cfg(test)]
+pub(crate) use facts::{Header, of_header};
 pub(crate) use grade::{Regrade, regrade};
 pub(crate) use names::job_of_marker;
 pub(crate) use taking::no_runner;

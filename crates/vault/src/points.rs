@@ -122,3 +122,169 @@ fn unusable(point: &Point, why: &str) -> Fault {
         .at(&format!("recovery point {}", point.id))
         .because(why)
 }
+
+#[cfg(test)]
+mod tests {
+    use bak::{BackupSet, BackupType, LocalTime, Lsn, RecoveryModel};
+    use catalog::record::{ContainerId, DatabaseId, Grade, ItemId, Point, PointId, PolicyId};
+    use chain::{Families, Known, Set, SetId};
+    use schedule::BackupKind;
+    use uuid::Uuid;
+
+    use super::set_of;
+    use crate::backup::{Header, of_header};
+
+    const KINDS: [(BackupType, BackupKind); 3] = [
+        (BackupType::Full, BackupKind::Full),
+        (BackupType::Differential, BackupKind::Differential),
+        (BackupType::Log, BackupKind::Log),
+    ];
+
+    /// A header that names everything.
+    fn header(backup_type: BackupType) -> BackupSet {
+        let lsn = |decimal: u128| Lsn::from_decimal(decimal);
+        let at = |minute| LocalTime {
+            year: 2026,
+            month: 2,
+            day: 18,
+            hour: 20,
+            minute,
+            second: 5,
+        };
+        BackupSet {
+            position: 1,
+            backup_type,
+            backup_name: String::new(),
+            backup_description: String::new(),
+            user_name: String::new(),
+            machine_name: String::new(),
+            server_name: String::new(),
+            database_name: "d".to_owned(),
+            software_version: "15.0.4102".parse().unwrap(),
+            database_version: 904,
+            compatibility_level: 150,
+            recovery_model: RecoveryModel::BulkLogged,
+            compressed: false,
+            has_backup_checksums: true,
+            is_copy_only: false,
+            first_lsn: lsn(315_000_007_756_600_001),
+            last_lsn: lsn(322_000_000_237_600_001),
+            checkpoint_lsn: lsn(322_000_000_236_800_001),
+            database_backup_lsn: lsn(289_000_004_658_900_001),
+            differential_base_lsn: lsn(289_000_004_658_900_001),
+            fork_point_lsn: lsn(300_000_004_658_900_001),
+            backup_set_guid: Some(Uuid::from_u128(1)),
+            binding_id: Some(Uuid::from_u128(6)),
+            family_guid: Some(Uuid::from_u128(2)),
+            recovery_fork_id: Some(Uuid::from_u128(3)),
+            first_recovery_fork_id: Some(Uuid::from_u128(5)),
+            differential_base_guid: Some(Uuid::from_u128(4)),
+            backup_start_date: Some(at(30)),
+            backup_finish_date: Some(at(31)),
+            database_creation_date: None,
+            time_zone_offset_minutes: Some(120),
+            backup_size: 1,
+            complete: true,
+            files: Vec::new(),
+            has_bulk_logged_data: true,
+            log_chain_lsn: None,
+        }
+    }
+
+    fn point(header: &BackupSet, kind: BackupKind, grade: Grade) -> Point {
+        let facts = of_header(&Header {
+            set: header,
+            log: None,
+            families: 2,
+        });
+        Point {
+            id: PointId(Uuid::from_u128(1)),
+            item: ItemId(Uuid::from_u128(2)),
+            database: DatabaseId(Uuid::from_u128(3)),
+            job: None,
+            policy: PolicyId(Uuid::from_u128(4)),
+            container: ContainerId(Uuid::from_u128(5)),
+            blobs: vec!["a".to_owned(), "b".to_owned()],
+            kind,
+            set: facts.unwrap(),
+            grade,
+            reasons: Vec::new(),
+            taken: None,
+            origin: None,
+            ended: "2026-02-18T20:31:05Z".parse().unwrap(),
+            bytes: 4096,
+            keep_until: None,
+            deletion: None,
+        }
+    }
+
+    /// What `chain` itself makes of the header.
+    fn expected(header: &BackupSet, grade: chain::Grade) -> Set {
+        let known = Known {
+            id: SetId(7),
+            grade,
+            families: Families {
+                count: 2,
+                missing: Box::default(),
+            },
+            bytes: 4096,
+            log: None,
+        };
+        Set::from_backup(header, known).unwrap()
+    }
+
+    #[test]
+    fn a_point_is_the_set_that_its_header_describes() {
+        let changes: [fn(&mut BackupSet); 7] = [
+            |_| {},
+            |set| set.is_copy_only = set.backup_type == BackupType::Full,
+            |set| set.recovery_fork_id = None,
+            |set| set.first_recovery_fork_id = set.recovery_fork_id,
+            |set| set.fork_point_lsn = None,
+            |set| set.time_zone_offset_minutes = Some(127 * 15),
+            |set| set.differential_base_guid = Some(Uuid::nil()),
+        ];
+        for (backup_type, kind) in KINDS {
+            for change in changes {
+                let mut header = header(backup_type);
+                change(&mut header);
+                let point = point(&header, kind, Grade::Proved);
+                let set = set_of(&point, SetId(7)).unwrap();
+                assert_eq!(set, expected(&header, chain::Grade::Proved), "{header:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn grades_and_the_beginning_of_a_chain_come_with_it() {
+        let header = header(BackupType::Log);
+        for (grade, planned) in [
+            (Grade::Proved, chain::Grade::Proved),
+            (Grade::EngineVerified, chain::Grade::EngineVerified),
+            (Grade::Accepted, chain::Grade::Accepted),
+            (Grade::Disputed, chain::Grade::Disputed),
+        ] {
+            let mut point = point(&header, BackupKind::Log, grade);
+            assert_eq!(set_of(&point, SetId(1)).unwrap().grade, planned);
+            point.set.begins_log_chain = true;
+            let began = set_of(&point, SetId(1)).unwrap().log_chain_began;
+            assert_eq!(began, header.first_lsn);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_planned_with_is_told() {
+        let header = header(BackupType::Differential);
+        let broken: [fn(&mut Point); 4] = [
+            |point| point.set.first_lsn = "none".to_owned(),
+            |point| std::mem::swap(&mut point.set.first_lsn, &mut point.set.last_lsn),
+            |point| point.set.checkpoint_lsn = String::new(),
+            |point| (point.set.base_guid, point.set.base_lsn) = (None, None),
+        ];
+        for change in broken {
+            let mut point = point(&header, BackupKind::Differential, Grade::Proved);
+            change(&mut point);
+            assert!(set_of(&point, SetId(1)).is_err(), "{point:?}");
+        }
+    }
+}

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use schedule::BackupKind;
+use schedule::keep::Origin;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::id::{ContainerId, DatabaseId, ItemId, JobId, PointId, PolicyId};
 
-/// A recovery point. Keys: `a` item and LastLSN (zero-padded), `b` container and BackupSetGUID (unique), `c` until when a user
-/// wants it kept, `d` item and end.
+/// A recovery point. Keys: `a` item and LastLSN (zero-padded), `b` container and BackupSetGUID (unique), `c` until when its
+/// deletion can be taken back, `d` item and end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Point {
@@ -35,12 +36,46 @@ pub struct Point {
     pub grade: Grade,
     /// Why the grade is not "proved".
     pub reasons: Vec<String>,
+    /// The slot that it was taken for, without jitter; where there was none, when it began. None in records of before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Timestamp>,
+    /// Who wanted it. None in records of before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// When it ended, by the vault's clock.
     pub ended: Timestamp,
     /// Bytes in the vault.
     pub bytes: u64,
     /// Wanted by a user, and kept until this.
     pub keep_until: Option<Timestamp>,
+    /// It is deleted, and kept for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
+}
+
+/// What is deleted, and kept for a while: it can be had back until then, and nothing is restored of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletion {
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when it can be had back; what was in force at the deletion counts. After that its blobs go, then its record.
+    pub until: Timestamp,
+    /// Why.
+    pub why: DeletedFor,
+    /// Its blobs are being removed: it cannot be had back any more.
+    #[serde(default)]
+    pub is_final: bool,
+}
+
+/// Why a point is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeletedFor {
+    /// Nothing keeps it any more.
+    Age,
+    /// Its database's backups were deleted.
+    Item,
 }
 
 /// How sure a recovery point is; success is SQL Server's word, proof is the vault's.

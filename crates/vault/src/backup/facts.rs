@@ -8,17 +8,17 @@ use mssql::value::TICKS_PER_SECOND;
 use uuid::Uuid;
 
 /// What a header does not say, with the header.
-pub(super) struct Header<'a> {
+pub(crate) struct Header<'a> {
     /// The header.
-    pub(super) set: &'a BackupSet,
+    pub(crate) set: &'a BackupSet,
     /// What its log looks like.
-    pub(super) log: Option<&'a LogFingerprint>,
+    pub(crate) log: Option<&'a LogFingerprint>,
     /// Stripes.
-    pub(super) families: u16,
+    pub(crate) families: u16,
 }
 
 /// From the headers; none where a header lacks what a planner cannot do without.
-pub(super) fn of_header(header: &Header<'_>) -> Option<SetFacts> {
+pub(crate) fn of_header(header: &Header<'_>) -> Option<SetFacts> {
     let set = header.set;
     let decimal = |lsn: Option<Lsn>| lsn.and_then(Lsn::non_zero).map(|lsn| lsn.to_string());
     let first = set.first_lsn?;

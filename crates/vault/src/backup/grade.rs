@@ -292,9 +292,12 @@ mod tests {
             },
             grade,
             reasons: reasons.iter().map(|&reason| reason.to_owned()).collect(),
+            taken: None,
+            origin: None,
             ended: "2026-01-01T00:00:00Z".parse().unwrap(),
             bytes: 10,
             keep_until: None,
+            deletion: None,
         }
     }
 

@@ -9,6 +9,7 @@ use catalog::record::{
 use faults::{Code, Fault};
 use jiff::Timestamp;
 use schedule::BackupKind;
+use schedule::keep::Origin;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -60,6 +61,12 @@ pub struct SetRecord {
     pub blobs: Vec<String>,
     /// Bytes in the vault.
     pub bytes: u64,
+    /// The slot that it was taken for, without jitter; where there was none, when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Timestamp>,
+    /// Who wanted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// When it ended, by the vault's clock.
     pub ended: Timestamp,
     /// Wanted by a user, and kept until this.
@@ -99,6 +106,8 @@ impl SetRecord {
             reasons: point.reasons.clone(),
             blobs: point.blobs.clone(),
             bytes: point.bytes,
+            taken: point.taken,
+            origin: point.origin,
             ended: point.ended,
             keep_until: point.keep_until,
         }
@@ -119,9 +128,12 @@ impl SetRecord {
             set: self.set.clone(),
             grade: self.grade,
             reasons: self.reasons.clone(),
+            taken: self.taken,
+            origin: self.origin,
             ended: self.ended,
             bytes: self.bytes,
             keep_until: self.keep_until,
+            deletion: None,
         }
     }
 

@@ -13,7 +13,8 @@ use catalog::record::{
 use catalog::{Query, Range, Scope, Slot, Transaction, demand, insert, page, scoped, update};
 use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
-use schedule::BackupKind;
+use schedule::keep::Origin;
+use schedule::{BackupKind, Days, Schedule};
 
 use super::advancing::advance;
 use super::grade::Judged;
@@ -23,6 +24,11 @@ use crate::jobs::Doing;
 use crate::records::Trouble;
 use crate::scheduler::about;
 use crate::vault::Vault;
+
+/// Jobs are followed back so far to the one that was wanted first; a job that takes up another is taken up itself at most once or
+/// twice.
+const ADOPTIONS_MAX: usize = 8;
+
 /// What is about to be written down.
 pub(super) struct Kept {
     pub(super) point: Point,
@@ -49,6 +55,8 @@ impl Vault {
         // The same set again, after a crash, is the same point.
         let known = self.point_of_set(ground, &set).await?;
         let ended = known.as_ref().map_or_else(|| self.now(), |point| point.ended);
+        let deletion = known.as_ref().and_then(|point| point.deletion.clone());
+        let (taken, origin) = self.wanted_by(&doing.job, ground).await?;
         Ok(Point {
             id: known.map_or_else(|| PointId(self.world.chance.uuid()), |point| point.id),
             item: ground.item.id,
@@ -60,10 +68,46 @@ impl Vault {
             kind: work.kind,
             grade: judged.grade,
             reasons: judged.reasons,
+            taken: Some(taken),
+            origin: Some(origin),
             ended,
             bytes: judged.bytes,
             keep_until: keep_until(&doing.job.trigger, work, ground, ended),
+            deletion,
             set,
+        })
+    }
+
+    /// When a backup was taken, as retention counts it, and who wanted it. What another job took up is what the first one was wanted
+    /// for.
+    async fn wanted_by(&self, job: &Job, ground: &Ground) -> Result<(Timestamp, Origin), Fault> {
+        let mut first = job.clone();
+        for _ in 0..ADOPTIONS_MAX {
+            let Work::Backup(work) = &first.work else { break };
+            let Some(before) = work.adopts else { break };
+            match self.find::<Job>(before).await? {
+                Some(found) => first = found.record,
+                None => break,
+            }
+        }
+        let Work::Backup(work) = &first.work else {
+            return Ok((first.created, Origin::Healing));
+        };
+        let began = work.sent.or(first.started).unwrap_or(first.created);
+        Ok(match &first.trigger {
+            Trigger::Scheduled { slot } => {
+                let item = ground.item.id.to_string();
+                let placed = Schedule::of(&ground.policy).placed(work.asked, &item, *slot);
+                (
+                    placed.map_or(*slot, |placed| placed.start.slot.at),
+                    Origin::Scheduled,
+                )
+            }
+            Trigger::OnDemand => {
+                let keep = work.keep_days.map(Days);
+                (began, Origin::OnDemand { keep })
+            }
+            Trigger::Healing { .. } => (began, Origin::Healing),
         })
     }
 

@@ -42,7 +42,12 @@ impl Vault {
         let points = self
             .list_readable::<Point>(Slot::A, Range::members(&[&item.id.to_string()]))
             .await?;
-        let points: Vec<Point> = points.into_iter().map(|point| point.record).collect();
+        // What is deleted is not restored from, until somebody takes that back.
+        let points: Vec<Point> = points
+            .into_iter()
+            .map(|point| point.record)
+            .filter(|point| point.deletion.is_none())
+            .collect();
         way_of(&points, order)
     }
 }
