@@ -3,7 +3,7 @@
 //! ```text
 //! address, authentication, trust -> connection::Target --Connector--> Connection -> Session
 //!                                                                                    |
-//!                quoting -> statement/ (BACKUP, RESTORE, credentials, logins) -------+-> facts, databases, history, readiness
+//!                quoting -> statement/ (BACKUP, RESTORE, credentials, logins) -------+-> facts, databases, history, media, readiness
 //!                                                                                    +-> run (how a BACKUP or RESTORE really ended)
 //! ```
 //!
@@ -28,6 +28,7 @@ pub mod errorlog;
 pub mod facts;
 pub mod groups;
 pub mod history;
+pub mod media;
 pub mod message;
 pub mod outcome;
 pub mod quoting;

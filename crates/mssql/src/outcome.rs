@@ -80,13 +80,23 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The value of a column; letters' case counts.
+    /// The place of a column: by its name, and where none is called exactly that, whatever the case of its letters.
+    fn place(&self, column: &str) -> Option<usize> {
+        let columns = &self.rows.columns;
+        let exactly = columns.iter().position(|one| one.name == column);
+        exactly.or_else(|| {
+            columns
+                .iter()
+                .position(|one| one.name.eq_ignore_ascii_case(column))
+        })
+    }
+
+    /// The value of a column; the case of its letters does not count.
     ///
     /// # Errors
     /// [`Error::Shape`] where there is no such column.
     pub fn value(&self, column: &str) -> Result<&Value, Error> {
-        let place = self.rows.columns.iter().position(|one| one.name == column);
-        place
+        self.place(column)
             .and_then(|place| self.values.get(place))
             .ok_or_else(|| Error::Shape {
                 reason: format!("there is no column {column}"),
@@ -124,7 +134,7 @@ impl Row<'_> {
     /// # Errors
     /// [`Error::Shape`] where it is of another kind.
     pub fn if_there<T: FromValue>(&self, column: &str) -> Result<Option<T>, Error> {
-        if self.rows.columns.iter().any(|one| one.name == column) {
+        if self.place(column).is_some() {
             self.optional(column)
         } else {
             Ok(None)

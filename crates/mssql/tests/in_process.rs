@@ -15,6 +15,7 @@ use mssql::statement::{Backup, Devices};
 use mssql::value::{Column, DateTime, Decimal, Moment};
 use mssql::{
     Canceller, ConnectError, Connection, Connector, Fault, Message, Session, Target, Trust, Value, facts,
+    media,
 };
 use simsql::answers::Answers;
 use simsql::instance::{Instance, Settings, Version};
@@ -193,4 +194,92 @@ fn facts_and_a_backup_without_a_socket_and_the_same_each_time() {
         })
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn what_lies_on_a_medium_is_read_by_each_version() {
+    for (version, year, has_keys) in [(Version::V2012, 2012, false), (Version::V2022, 2022, true)] {
+        let memory = Memory::new(7);
+        let instance = Instance::start(memory.world.clone(), Settings::new(version, "/sql"))
+            .unwrap_or_else(|failure| panic!("{failure:?}"));
+        let connector = InProcess(instance);
+        let authentication = mssql::Authentication::Windows { service: None };
+        let target = Target::new("sim".parse().unwrap(), authentication, Trust::verified());
+        memory.clock.run_one(async {
+            let mut session = Session::open(&connector, &target).await.unwrap();
+            let devices = || Devices::files(&["/sql/backup/1.bak"]).unwrap();
+            let nothing = media::headers(&mut session, devices()).await.unwrap_err();
+            assert_eq!(nothing.number(), Some(3201), "there is no such file yet");
+            for text in [
+                "CREATE DATABASE shop",
+                "BACKUP DATABASE shop TO DISK = '/sql/backup/1.bak' WITH NAME = 'one', CHECKSUM",
+                "BACKUP LOG shop TO DISK = '/sql/backup/1.bak' WITH DESCRIPTION = 'two', NO_CHECKSUM",
+            ] {
+                session.execute(text).await.unwrap();
+            }
+            // The history is another reader of the same facts.
+            let history = mssql::history::after(&mut session, 0).await.unwrap();
+            let headers = media::headers(&mut session, devices()).await.unwrap();
+            assert_eq!(headers.len(), 2);
+            for (header, set) in headers.iter().zip(&history) {
+                assert_eq!(header.guid, Some(set.guid));
+                assert_eq!(
+                    (header.first_lsn, header.last_lsn, header.checkpoint_lsn),
+                    (set.first_lsn, set.last_lsn, set.checkpoint_lsn)
+                );
+                assert_eq!(header.has_checksums, set.has_checksums);
+                assert_eq!((&header.name, &header.description), (&set.name, &set.description));
+                assert_eq!(
+                    (header.database_guid, header.family_guid),
+                    (set.database_guid, set.family_guid)
+                );
+                assert_eq!(header.database_name.as_deref(), Some("shop"));
+                assert_eq!(header.recovery_model.as_deref(), Some("FULL"));
+                assert_eq!(
+                    (header.started, header.finished),
+                    (Some(set.started), Some(set.finished))
+                );
+                assert!(!header.is_damaged && !header.is_copy_only);
+                assert_eq!(header.encryptor_thumbprint, None);
+            }
+            assert_eq!((headers[0].kind, headers[0].position), (1, 1));
+            assert_eq!((headers[1].kind, headers[1].position), (2, 2));
+            assert_eq!(
+                headers.iter().map(|one| one.has_checksums).collect::<Vec<_>>(),
+                [true, false]
+            );
+            let facts = facts::ask(&mut session).await.unwrap();
+            assert_eq!(facts.build.year(), Some(year));
+            let columns = session
+                .query("RESTORE HEADERONLY FROM DISK = '/sql/backup/1.bak'")
+                .await
+                .unwrap();
+            let algorithm: Result<Option<String>, _> = columns.first().unwrap().optional("KeyAlgorithm");
+            assert_eq!(
+                algorithm.is_ok(),
+                has_keys,
+                "a version without the column was read as well"
+            );
+            let files = media::files(&mut session, devices(), 1).await.unwrap();
+            let shop = Identifier::new("shop").unwrap();
+            let database = mssql::databases::ask_named(&mut session, &shop)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(files.len(), database.files.len());
+            for (file, of_database) in files.iter().zip(&database.files) {
+                assert_eq!(file.id, of_database.id);
+                assert_eq!(file.logical_name, of_database.logical_name);
+                assert_eq!(file.physical_name, of_database.physical_name);
+                assert_eq!(file.kind, if of_database.kind == 1 { 'L' } else { 'D' });
+                assert!(file.size > 0 && file.size % 8192 == 0 && file.is_present);
+                assert_eq!(file.tde_thumbprint, None);
+            }
+            let beyond = media::files(&mut session, devices(), 3).await.unwrap_err();
+            assert!(
+                matches!(beyond, mssql::Error::Refused { .. }),
+                "there is no third set: {beyond}"
+            );
+        });
+    }
 }
