@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use azblob::names::{BlobName, ContainerName};
-use catalog::record::{Container, Probe, Server, ServerId};
+use catalog::record::{Container, Login, Probe, Server, ServerId};
 use catalog::{Range, Slot};
 use faults::{Code, Fault, Operation};
 use jiff::{SignedDuration, Timestamp};
@@ -120,12 +120,6 @@ impl Vault {
         let since = mark.unwrap_or_else(|| now.checked_sub(FIRST).unwrap_or(now));
         let (mut new, probe) = match troubles(session, clock.local(since)).await {
             Ok(found) => (found, readiness::passed(PROBE, "it can be read")),
-            Err(error @ mssql::Error::Refused { .. }) => {
-                return Ok(refused(
-                    server,
-                    &failed(Operation::Discovery, &server.name, error),
-                ));
-            }
             // There is more than can be read: it is left out, or it would be in the way each time.
             Err(mssql::Error::Interrupted {
                 fault: mssql::Fault::TooMuch,
@@ -134,7 +128,7 @@ impl Vault {
                 Vec::new(),
                 readiness::passed(PROBE, "more stood there than is read at once"),
             ),
-            Err(error) => return Err(failed(Operation::Discovery, &server.name, error)),
+            Err(error) => return unread(server, error),
         };
         new.retain(|trouble| mark.is_none_or(|mark| clock.moment(trouble.at) > mark));
         let newest = new.iter().map(|trouble| clock.moment(trouble.at)).max();
@@ -229,22 +223,37 @@ impl Vault {
     }
 }
 
-fn refused(server: &Server, fault: &Fault) -> Probe {
-    let name = match &server.login {
-        catalog::record::Login::Sql { user, .. } => Some(user.as_str()),
-        _ => None,
+/// What a log that was not read means for its instance: nothing but a probe that is missed. Only without a connection nobody can ask
+/// on.
+///
+/// # Errors
+/// The connection is lost.
+fn unread(server: &Server, error: mssql::Error) -> Result<Probe, Fault> {
+    let (is_lost, is_refused) = (error.is_lost(), matches!(error, mssql::Error::Refused { .. }));
+    let fault = failed(Operation::Discovery, &server.name, error);
+    if is_lost {
+        return Err(fault);
+    }
+    let (what, repair) = match is_refused {
+        true => ("the login may not read it", right_to_read(server)),
+        false => ("it could not be read", None),
     };
-    let login = name.and_then(|name| mssql::quoting::Identifier::new(name).ok());
-    let version = server.facts.as_ref().map(build);
-    let repair = login
-        .zip(version)
-        .map(|(login, version)| login::error_log(&login, version));
-    let found =
-        "the login may not read it; blobs that others' broken backups hold are found by the sweep alone";
+    let found = format!("{what}; blobs that others' broken backups hold are found by the sweep alone");
     let fault = Fault::new(Code::Bac2NotReady)
         .at(&server.name)
         .because(&fault.happened());
-    readiness::missed(PROBE, found, repair, fault)
+    Ok(readiness::missed(PROBE, &found, repair, fault))
+}
+
+/// What gives the login of an instance the right to read its error log; none where its name or the version are not known.
+fn right_to_read(server: &Server) -> Option<String> {
+    let name = match &server.login {
+        Login::Sql { user, .. } => Some(user.as_str()),
+        _ => None,
+    };
+    let login = name.and_then(|name| mssql::quoting::Identifier::new(name).ok())?;
+    let version = server.facts.as_ref().map(build)?;
+    Some(login::error_log(&login, version))
 }
 
 /// The blob that a URL names in a container; the scheme and the host are the same in any case.
@@ -320,11 +329,81 @@ impl ServerClock {
 mod tests {
     use std::time::Duration;
 
-    use catalog::record::ServerId;
+    use catalog::record::{Facts, Server, ServerId};
+    use faults::Code;
     use jiff::SignedDuration;
     use uuid::Uuid;
 
-    use super::{ErrorLogs, SOON, ServerClock, blob_of, container_of};
+    use super::{ErrorLogs, SOON, ServerClock, blob_of, container_of, unread};
+    use crate::staged::Stage;
+
+    /// An instance of 2022.
+    fn instance() -> Server {
+        let stage = Stage::new();
+        let mut server = stage.run(async {
+            let vault = stage.vault().await;
+            let id = vault.enrol("sql1").await;
+            vault.get::<Server>(id).await.unwrap().record
+        });
+        server.facts = Some(Facts {
+            server_name: "SQL1".to_owned(),
+            machine_name: "SQL1".to_owned(),
+            instance_name: None,
+            version: "16.0.4165.4".to_owned(),
+            edition: "Developer Edition (64-bit)".to_owned(),
+            engine_edition: 3,
+            collation: "Latin1_General_CI_AS".to_owned(),
+            data_path: None,
+            log_path: None,
+            backup_path: None,
+            offset_minutes: 0,
+            clock_ahead_seconds: 0,
+            started: None,
+            is_hadr: false,
+            is_clustered: false,
+            is_linux: false,
+        });
+        server
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_a_probe_that_is_missed_and_no_more() {
+        use mssql::{Error, Fault, Message};
+        let server = instance();
+        let interrupted = |fault| Error::Interrupted {
+            fault,
+            messages: Vec::new(),
+        };
+        let reason = || "why".to_owned();
+        let denied = Message {
+            number: 229,
+            state: 5,
+            class: 14,
+            line: 1,
+            procedure: "xp_readerrorlog".to_owned(),
+            text: "The EXECUTE permission was denied on the object 'xp_readerrorlog'.".to_owned(),
+        };
+        for (error, has_repair) in [
+            (interrupted(Fault::TimedOut), false),
+            (interrupted(Fault::Cancelled), false),
+            (interrupted(Fault::Unusable { reason: reason() }), false),
+            (Error::Shape { reason: reason() }, false),
+            (
+                Error::Refused {
+                    messages: vec![denied],
+                },
+                true,
+            ),
+        ] {
+            let what = error.to_string();
+            let probe = unread(&server, error).expect(&what);
+            assert!(!probe.passed && probe.fault.is_some(), "{what}");
+            let repair = probe.repair.unwrap_or_default();
+            assert_eq!(repair.contains("xp_readerrorlog TO [sa]"), has_repair, "{repair}");
+        }
+        let lost = unread(&server, interrupted(Fault::Lost { reason: reason() }));
+        assert_eq!(lost.unwrap_err().code(), Code::Bac2SessionLost);
+    }
 
     #[test]
     fn a_log_is_read_once_for_all_that_fails_in_half_a_minute() {

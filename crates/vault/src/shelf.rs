@@ -63,20 +63,7 @@ pub trait Shelf: Send + Sync {
         container: &ContainerName,
         after: Option<&BlobName>,
         limit: usize,
-    ) -> Result<Vec<Blob>, ShelfError> {
-        let mut after = after.cloned();
-        let mut found = Vec::new();
-        loop {
-            let blobs = self.list(container, after.as_ref(), limit).await?;
-            let is_last = blobs.len() < limit;
-            after = blobs.last().map(|blob| blob.name.clone());
-            found.extend(blobs.into_iter().filter(|blob| !blob.is_sealed));
-            if is_last || found.len() >= limit {
-                found.truncate(limit);
-                return Ok(found);
-            }
-        }
-    }
+    ) -> Result<Vec<Blob>, ShelfError>;
 
     /// Seals a blob that is committed and under no lease: no key, SAS or lease changes it any more. Sealed already is done.
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;

@@ -100,6 +100,14 @@ impl Shelf for Nothing {
     async fn list(&self, _: &ContainerName, _: Option<&BlobName>, _: usize) -> Result<Vec<Blob>, ShelfError> {
         nothing()
     }
+    async fn unsealed(
+        &self,
+        _: &ContainerName,
+        _: Option<&BlobName>,
+        _: usize,
+    ) -> Result<Vec<Blob>, ShelfError> {
+        nothing()
+    }
     async fn seal(&self, _: &ContainerName, _: &BlobName) -> Result<(), ShelfError> {
         nothing()
     }

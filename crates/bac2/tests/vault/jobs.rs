@@ -2,32 +2,24 @@
 
 use std::time::Duration;
 
-use catalog::record::{Job, JobId, JobState, ServerSettings, Work};
+use catalog::record::{ItemId, Job, JobId, JobState, ServerId, ServerSettings};
 use faults::Code;
 use schedule::BackupKind::{self, Full, Log};
 
-use super::lab::{Lab, Release, Server, code, quiet, run};
+use super::lab::{Gate, Lab, Release, code, quiet, run};
 
-/// Which of these jobs have sent their statement.
-async fn sent(lab: &Lab, jobs: &[JobId]) -> usize {
-    let mut count = 0;
-    for job in jobs {
-        let job = lab.job(*job).await;
-        count += usize::from(matches!(&job.work, Work::Backup(work) if work.sent.is_some()));
-    }
-    count
-}
-
-/// Three databases of one instance, each with a full that takes a while; their jobs.
-async fn three(lab: &Lab, server: &Server, items: &[catalog::record::ItemId]) -> Vec<JobId> {
-    server.fault("network slow vault.example 1s").await;
+/// The jobs of fulls of these databases, all of one instance, when the vault has begun as many as it will: those that it began stay
+/// under way until the gate is dropped.
+async fn under_way(lab: &Lab, server: ServerId, items: &[ItemId]) -> (Gate, Vec<JobId>) {
+    let gate = lab.way.shut("BACKUP ");
     let mut jobs = Vec::new();
     for item in items {
         jobs.push(lab.vault().back_up(*item, Full, None).await.unwrap());
     }
-    lab.sent(jobs[0]).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    jobs
+    // It takes no seat of theirs, and begins after every backup that there is room for.
+    let discovery = lab.rediscover(server).await;
+    assert_eq!(discovery.state, JobState::Completed, "{discovery:#?}");
+    (gate, jobs)
 }
 
 #[test]
@@ -69,12 +61,13 @@ fn no_more_run_on_an_instance_than_instance_policy_and_vault_allow() {
             }
             // Limits are read again after ten seconds.
             lab.advance(Duration::from_secs(11));
-            let jobs = three(&lab, &server, &items).await;
-            assert_eq!(sent(&lab, &jobs).await, expected);
+            let (gate, jobs) = under_way(&lab, id, &items).await;
             let mut waiting = Vec::new();
             for job in &jobs {
                 if lab.job(*job).await.state == JobState::Queued {
                     waiting.push(*job);
+                } else {
+                    lab.sent(*job).await;
                 }
             }
             assert_eq!(waiting.len(), jobs.len() - expected);
@@ -82,7 +75,7 @@ fn no_more_run_on_an_instance_than_instance_policy_and_vault_allow() {
             let cancelled = waiting[0];
             let last = vault.cancel_job(cancelled).await.unwrap();
             assert_eq!(last.state, JobState::Cancelled);
-            server.fault("network back vault.example").await;
+            drop(gate);
             for job in jobs.iter().filter(|job| **job != cancelled) {
                 assert_eq!(lab.ended(*job).await.state, JobState::Completed);
             }
@@ -99,7 +92,7 @@ fn a_log_does_not_wait_for_the_full_of_its_database() {
         for _ in 0..5 {
             server.add_rows("Shop", 200).await;
         }
-        server.fault("network slow vault.example 1s").await;
+        server.fault("network slow vault.example 3s").await;
         let full = lab.vault().back_up(item, Full, None).await.unwrap();
         lab.until("the full runs", || server.backup_session()).await;
         // A differential is a data backup as well, and waits; a second full is refused.

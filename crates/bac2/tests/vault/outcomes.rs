@@ -101,9 +101,7 @@ fn an_instance_that_is_gone_leaves_the_outcome_unknown_until_it_is_back() {
         server.kill();
         // Nobody answers: what became of it is asked for some minutes, and again and again after that.
         let unknown = lab
-            .until("the vault does not know", || async {
-                lab.advance(Duration::from_secs(60));
-                tokio::time::sleep(Duration::from_millis(50)).await;
+            .in_time("the vault does not know", Duration::from_secs(60), || async {
                 let job = lab.job(job).await;
                 let code = job.fault.as_ref().map(Fault::code);
                 (code == Some(Code::Bac2OutcomeUnknown)).then_some(job)

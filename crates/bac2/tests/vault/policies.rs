@@ -162,9 +162,8 @@ fn a_change_reaches_every_database_of_it_and_what_is_left_behind_is_told_and_rep
             })
             .await;
         assert!(logs.iter().all(|job| job.point.is_some()), "{logs:#?}");
-        lab.until("nothing is inconsistent any more", || async {
-            lab.advance(Duration::from_secs(60));
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let minute = Duration::from_secs(60);
+        lab.in_time("nothing is inconsistent any more", minute, || async {
             let codes = lab.notice_codes().await;
             (!codes.contains(&Code::Bac2PolicyInconsistent)).then_some(())
         })

@@ -129,9 +129,7 @@ fn an_instance_that_is_away_for_a_day_is_told_of_as_one_and_heals_by_itself() {
         lab.noticed(Code::WorkloadExtensionNotReachable).await;
         server.start_again();
         server.fault("clock jump 25h").await;
-        lab.until("it is well again", || async {
-            lab.advance(Duration::from_secs(600));
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        lab.in_time("it is well again", Duration::from_secs(600), || async {
             lab.server_fault(id).await.is_none().then_some(())
         })
         .await;
@@ -246,9 +244,7 @@ fn instances_are_looked_at_every_eight_hours_or_as_often_as_is_wanted() {
         sooner.discovery_minutes = 10;
         vault.set_vault(&seen, sooner).await.unwrap();
         server.sql("DROP DATABASE Shop").await;
-        lab.until("it is seen to be gone", || async {
-            lab.advance(Duration::from_secs(60));
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        lab.in_time("it is seen to be gone", Duration::from_secs(60), || async {
             found("Shop").await.is_none().then_some(())
         })
         .await;

@@ -21,16 +21,7 @@ fn a_backup_that_ran_while_the_vault_was_down_becomes_its_point() {
             lab.crash().await;
             lab.open().await;
             server.fault("network back vault.example").await;
-            let job = lab
-                .until("the job has ended", || async {
-                    let job = lab.job(job).await;
-                    if !job.state.is_ended() {
-                        lab.advance(Duration::from_secs(20));
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                    }
-                    job.state.is_ended().then_some(job)
-                })
-                .await;
+            let job = lab.ended_in_time(job).await;
             assert_eq!(job.state, JobState::Completed, "{job:#?}");
             assert_eq!(lab.point(&job).await.grade, Grade::Proved);
         }
@@ -58,16 +49,7 @@ fn a_job_that_was_not_sent_runs_after_the_restart() {
         let job = lab.vault().back_up(item, Full, None).await.unwrap();
         lab.crash().await;
         lab.open().await;
-        let job = lab
-            .until("the job has ended", || async {
-                let job = lab.job(job).await;
-                if !job.state.is_ended() {
-                    lab.advance(Duration::from_secs(20));
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                job.state.is_ended().then_some(job)
-            })
-            .await;
+        let job = lab.ended_in_time(job).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(lab.points().await.len(), 1);
         assert!(server.is_running());
@@ -116,16 +98,7 @@ fn whenever_the_vault_crashes_each_backup_ends_as_one_point() {
             tokio::time::sleep(Duration::from_millis(after)).await;
             lab.crash().await;
             lab.open().await;
-            let ended = lab
-                .until("the job has ended", || async {
-                    let job = lab.job(job).await;
-                    if !job.state.is_ended() {
-                        lab.advance(Duration::from_secs(20));
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                    job.state.is_ended().then_some(job)
-                })
-                .await;
+            let ended = lab.ended_in_time(job).await;
             assert_eq!(ended.state, JobState::Completed, "{after} ms: {ended:#?}");
         }
         let logs: Vec<_> = lab

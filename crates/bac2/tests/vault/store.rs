@@ -55,19 +55,6 @@ impl Lab {
         .await;
         (id, path, release)
     }
-
-    /// Waits for a job's end, and lets time pass meanwhile.
-    async fn ended_in_time(&self, job: JobId) -> Job {
-        self.until("the job has ended", || async {
-            let job = self.job(job).await;
-            if !job.state.is_ended() {
-                self.advance(Duration::from_secs(20));
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            job.state.is_ended().then_some(job)
-        })
-        .await
-    }
 }
 
 fn path_of(container: ContainerName, blob: BlobName) -> BlobPath {
@@ -99,7 +86,7 @@ fn a_url_that_somebody_else_has_taken_or_leased_is_left_to_him() {
             (Release::V2022, true, Code::Bac2UrlLeased),
         ] {
             let (server, _, item) = lab.shop(release).await;
-            server.fault("network slow vault.example 2s").await;
+            server.fault("network slow vault.example 4s").await;
             let id = lab.vault().back_up(item, Full, None).await.unwrap();
             let job = lab.sent(id).await;
             let blob = BlobName::new(work(&job).blobs[0].clone()).unwrap();
@@ -109,8 +96,8 @@ fn a_url_that_somebody_else_has_taken_or_leased_is_left_to_him() {
             let container = ContainerName::new(container.name.as_str()).unwrap();
             let path = path_of(container.clone(), blob.clone());
             if is_leased {
-                // Between the look and the first write, each of which takes two seconds.
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                // Between the look and the first write, each of which takes four seconds.
+                tokio::time::sleep(Duration::from_secs(6)).await;
             }
             lab.overwrite(&path, b"theirs");
             if is_leased {

@@ -52,13 +52,12 @@ fn an_instance_that_dies_leaves_a_lease_that_is_cleaned_up() {
         assert_eq!(ended.state, JobState::Completed, "{ended:#?}");
         assert!(ended.attempt > 1, "{ended:#?}");
         // What the first attempt left goes, at the latest when nobody has used it for a while.
-        for _ in 0..20 {
-            lab.advance(Duration::from_secs(16 * 60));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            if lab.blobs().await.iter().all(|blob| blob.name != left.name) {
-                break;
-            }
-        }
+        let quiet = Duration::from_secs(16 * 60);
+        lab.in_time("what was left is gone", quiet, || async {
+            let blobs = lab.blobs().await;
+            blobs.iter().all(|blob| blob.name != left.name).then_some(())
+        })
+        .await;
         let blobs = lab.blobs().await;
         assert!(blobs.iter().all(|blob| blob.is_sealed), "{blobs:#?}");
         assert_eq!((blobs.len(), lab.points().await.len()), (1, 1));
@@ -267,5 +266,32 @@ fn a_credential_that_somebody_else_made_is_never_altered() {
         assert_eq!(server.value(when).await, before);
         server.sql(&format!("DROP CREDENTIAL [{url}]")).await;
         lab.proved(item, Full).await;
+    });
+}
+
+#[test]
+fn two_first_jobs_of_an_instance_make_one_credential() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let server = lab.server(Release::V2022).await;
+        for name in ["one", "two"] {
+            server.make_database(name).await;
+        }
+        let id = lab.register(&server).await;
+        let (one, two) = (lab.protect(id, "one").await, lab.protect(id, "two").await);
+        // The first has read that nothing is noted, and waits for the time of the instance, with which it makes a note itself.
+        let time = lab.way.hold("SELECT GETDATE() AS now");
+        let first = lab.vault().back_up(one, Full, None).await.unwrap();
+        lab.until("the first job asks for the time", || async {
+            lab.way.is_holding().then_some(())
+        })
+        .await;
+        let second = lab.back_up(two, Full).await;
+        assert_eq!(second.state, JobState::Completed, "{second:#?}");
+        time.notify_one();
+        let first = lab.ended(first).await;
+        assert_eq!(first.state, JobState::Completed, "{first:#?}");
+        let asked = "SELECT COUNT(*) AS n FROM sys.credentials WHERE name LIKE 'https%'";
+        assert_eq!(server.value(asked).await, mssql::Value::Integer(1));
     });
 }

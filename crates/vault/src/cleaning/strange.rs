@@ -12,11 +12,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use azblob::names::{BlobName, ContainerName};
+use catalog::keys::tuple;
 use catalog::record::{
     BackupWork, Container, ContainerId, HealingReason, Item, Job, JobId, Outcome, Point, Server, ServerId,
     Trigger, VaultId, Work,
 };
-use catalog::{Query, Range, Scope, Slot, page};
+use catalog::{Range, Slot};
 use faults::{Code, Fault, Operation};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -29,7 +30,6 @@ use super::blobs::Seen;
 use crate::backup::job_of_marker;
 use crate::jobs::{Entered, NewJob};
 use crate::notices::About;
-use crate::records::fault;
 use crate::registration::{Purpose, failed};
 use crate::shelf::{Blob, Proof};
 use crate::vault::Vault;
@@ -78,15 +78,12 @@ impl Vault {
         &self,
         container: &Container,
         name: &ContainerName,
-        mut strange: Vec<Blob>,
+        strange: Vec<Blob>,
         is_all: bool,
         seen: &mut Seen,
     ) -> Result<(), Fault> {
         let mut told = Told::default();
-        if !strange.is_empty() {
-            let named = self.blobs_of_points(container.id).await?;
-            strange.retain(|blob| !named.contains(blob.name.as_str()));
-        }
+        let mut strange = self.of_no_point(container.id, strange).await?;
         let too_many = strange.split_off(strange.len().min(LOOKED_AT_MAX));
         told.strange
             .extend(too_many.iter().map(|blob| blob.name.to_string()));
@@ -276,19 +273,31 @@ impl Vault {
         Ok(())
     }
 
-    async fn blobs_of_points(&self, container: ContainerId) -> Result<BTreeSet<String>, Fault> {
-        let range = Range::members(&[&container.to_string()]);
-        let mut query = Query::of(Scope::vault(&self.key), Slot::B, range);
-        let mut blobs = BTreeSet::new();
-        let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        loop {
-            let found = page::<Point>(tx.as_mut(), &query).await.map_err(fault)?;
-            blobs.extend(found.records.into_iter().flat_map(|point| point.record.blobs));
-            match found.next {
-                Some(next) => query = query.after(next),
-                None => return Ok(blobs),
+    /// Those that no recovery point names. Each is asked for by its set: of all points there may be hundreds of thousands.
+    async fn of_no_point(&self, container: ContainerId, blobs: Vec<Blob>) -> Result<Vec<Blob>, Fault> {
+        let mut left = Vec::new();
+        for blob in blobs {
+            if !self.is_of_point(container, &blob).await? {
+                left.push(blob);
             }
         }
+        Ok(left)
+    }
+
+    /// Whether a recovery point of one of the sets that are in a blob names it.
+    async fn is_of_point(&self, container: ContainerId, blob: &Blob) -> Result<bool, Fault> {
+        let Proof::Judged { sets, .. } = &blob.proof else {
+            return Ok(false);
+        };
+        for guid in sets.iter().filter_map(|set| set.backup_set_guid) {
+            let key = tuple(&[&container.to_string(), &guid.to_string()]);
+            let points = self.list::<Point>(Slot::B, Range::exactly(key)).await?;
+            let mut names = points.iter().flat_map(|point| &point.record.blobs);
+            if names.any(|name| name == blob.name.as_str()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

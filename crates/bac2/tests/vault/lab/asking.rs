@@ -10,7 +10,7 @@ use catalog::{Query, Range, Record, Scope, Slot, all};
 use faults::{Code, Fault};
 use schedule::BackupKind;
 
-use super::{LOOK, Lab, PATIENCE};
+use super::{LOOK, Lab, PATIENCE, PAUSE};
 
 impl Lab {
     /// The vault's records of one type.
@@ -119,7 +119,7 @@ impl Lab {
     /// Looks until `is_so` gives something.
     ///
     /// # Panics
-    /// Where it does not within a minute; `what` was waited for.
+    /// Where it does not within some minutes; `what` was waited for.
     pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
         &self,
         what: &str,
@@ -133,6 +133,37 @@ impl Lab {
             assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Looks until `is_so` gives something, and lets so much time pass at the vault between two looks.
+    ///
+    /// # Panics
+    /// Where it does not within some minutes; `what` was waited for.
+    pub(crate) async fn in_time<T, F: Future<Output = Option<T>>>(
+        &self,
+        what: &str,
+        step: Duration,
+        mut is_so: impl FnMut() -> F,
+    ) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = is_so().await {
+                return found;
+            }
+            assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+            self.advance(step);
+            // Longer and longer, so that on a slow machine too everybody has the time to do what the vault's clock gives him.
+            tokio::time::sleep(PAUSE.max(began.elapsed() / 8)).await;
+        }
+    }
+
+    /// Waits until a job has ended, and lets time pass meanwhile.
+    pub(crate) async fn ended_in_time(&self, id: JobId) -> Job {
+        self.in_time("the job has ended", Duration::from_secs(20), || async {
+            let job = self.job(id).await;
+            job.state.is_ended().then_some(job)
+        })
+        .await
     }
 
     /// Waits until a job has ended; the pauses before its next attempts are skipped.
@@ -190,16 +221,11 @@ impl Lab {
     /// The point of the backup that heals an item.
     pub(crate) async fn healed(&self, item: ItemId) -> (HealingReason, Point) {
         let job = self
-            .until("it is healed", || async {
+            .in_time("it is healed", Duration::from_secs(60), || async {
                 let jobs = self.jobs_of(item).await;
                 let heals =
                     |job: &&Job| matches!(job.trigger, Trigger::Healing { .. }) && job.state.is_ended();
-                let found = jobs.iter().find(heals).cloned();
-                if found.is_none() {
-                    self.advance(Duration::from_secs(60));
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                found
+                jobs.iter().find(heals).cloned()
             })
             .await;
         let Trigger::Healing { reason } = job.trigger else {

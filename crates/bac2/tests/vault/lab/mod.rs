@@ -41,7 +41,7 @@ pub(crate) use clock::LabClock;
 pub(crate) use door::{ACCOUNT, Door, KEY};
 pub(crate) use group::Group;
 pub(crate) use server::{PASSWORD, Release, Server, Start, quoted};
-pub(crate) use way::Way;
+pub(crate) use way::{Gate, Way};
 
 /// A policy of one full a week, three days from now, and nothing else: what a test wants, it asks for.
 pub(crate) fn quiet() -> String {
@@ -65,10 +65,12 @@ fn policy(name: &str, more: &str) -> String {
     )
 }
 
-/// How long a test waits for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for anything: long for a slow machine, since it costs time only where something is wrong.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long it waits at least between two times that it puts the clock forward.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A thread's stack: futures of tests are large before they are optimised.
 const STACK: usize = 16 << 20;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mssql::connection::{Request, Sink};
 use mssql::tds::Tds;
 use mssql::{Canceller, ConnectError, Connection, Connector, Fault, Target};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// How long a statement waits for locks where a test is impatient, in place of the product's minute.
 const IMPATIENT: &str = "SET LOCK_TIMEOUT 300;";
@@ -19,6 +19,7 @@ pub(crate) struct Way {
     tds: Tds,
     cut: Arc<Mutex<Option<Cut>>>,
     held: Arc<Mutex<Option<Cut>>>,
+    shut: Arc<Mutex<Option<Shut>>>,
     is_impatient: Arc<AtomicBool>,
 }
 
@@ -28,6 +29,18 @@ struct Cut {
     /// Of the connection whose batch begins so.
     begins: String,
     now: Arc<Notify>,
+}
+
+/// Answers to batches that begin so are held back.
+struct Shut {
+    begins: String,
+    until_open: watch::Receiver<()>,
+}
+
+/// Holds answers back until it is dropped.
+#[must_use]
+pub(crate) struct Gate {
+    _open: watch::Sender<()>,
 }
 
 impl Way {
@@ -45,6 +58,35 @@ impl Way {
     /// notified.
     pub(crate) fn hold(&self, begins: &str) -> Arc<Notify> {
         plan(&self.held, begins)
+    }
+
+    /// Whether the batch whose answer is to be held back has come.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.held.lock().unwrap().is_none()
+    }
+
+    /// Holds the answers to all batches that begin so back, when the server has come to their ends, until what is returned is
+    /// dropped.
+    pub(crate) fn shut(&self, begins: &str) -> Gate {
+        let (open, until_open) = watch::channel(());
+        *self.shut.lock().unwrap() = Some(Shut {
+            begins: begins.to_owned(),
+            until_open,
+        });
+        Gate { _open: open }
+    }
+}
+
+/// Waits for as long as the way is shut for this batch.
+async fn pass(place: &Mutex<Option<Shut>>, text: &str) {
+    let until_open = {
+        let place = place.lock().unwrap();
+        let shut = place.as_ref().filter(|shut| text.starts_with(&shut.begins));
+        shut.map(|shut| shut.until_open.clone())
+    };
+    // Nothing is ever sent: it ends with the gate.
+    if let Some(mut until_open) = until_open {
+        while until_open.changed().await.is_ok() {}
     }
 }
 
@@ -73,6 +115,7 @@ impl Connector for Way {
             inner: Some(inner),
             cut: Arc::clone(&self.cut),
             held: Arc::clone(&self.held),
+            shut: Arc::clone(&self.shut),
             is_impatient: Arc::clone(&self.is_impatient),
         }))
     }
@@ -83,6 +126,7 @@ struct Link {
     canceller: Canceller,
     cut: Arc<Mutex<Option<Cut>>>,
     held: Arc<Mutex<Option<Cut>>>,
+    shut: Arc<Mutex<Option<Shut>>>,
     is_impatient: Arc<AtomicBool>,
 }
 
@@ -107,6 +151,7 @@ impl Connection for Link {
             if let Some(held) = held {
                 held.now.notified().await;
             }
+            pass(&self.shut, &request.text).await;
             return done;
         };
         let done = tokio::select! {
