@@ -9,15 +9,10 @@ use faults::{Code, Entry};
 
 /// Codes of restores, of monitors and of a second process on one catalog: parts that are to come. One that is raised leaves the
 /// list.
-const AWAITED: [Code; 10] = [
-    Code::UserErrorInstantRpNotFound,
+const AWAITED: [Code; 5] = [
     Code::Bac2VaultInUse,
     Code::Bac2RpoMissed,
     Code::Bac2TestRestoreOverdue,
-    Code::Bac2MomentNotRestorable,
-    Code::Bac2FileListTooLong,
-    Code::Bac2TargetRefused,
-    Code::Bac2TailLogFailed,
     Code::Bac2LeftRestoring,
     Code::Bac2RestoredPointDiffers,
 ];

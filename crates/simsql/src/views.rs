@@ -8,7 +8,7 @@
 
 mod activity;
 mod call;
-mod databases;
+pub(crate) mod databases;
 mod field;
 mod files;
 mod filesystem;

@@ -11,16 +11,28 @@
 //!
 //! Deliberately absent: which moments can be restored (`chain`), and how long points live.
 
+mod checks;
 mod explaining;
+mod files;
+mod mapping;
 mod ordering;
+mod paths;
 mod planning;
+mod preparing;
 mod running;
+mod showing;
 mod statements;
+mod target;
+mod timing;
 
 use catalog::record::{RestoreWork, Work};
 use faults::{Code, Fault};
 
-pub use planning::Way;
+pub use checks::Room;
+pub use files::SourceFile;
+pub use mapping::{LIST_MAX, MAPPING_MAX, list_bytes, mapping};
+pub use paths::{PATH_MAX, PlacedFile};
+pub use showing::RestorePlan;
 
 use crate::jobs::{Doing, Ending};
 use crate::vault::Vault;

@@ -8,6 +8,7 @@ use crate::answers::Transcript;
 use crate::instance::Instance;
 use crate::instance::server::AvailabilityGroup;
 use crate::message::Failure;
+use crate::views::databases;
 use crate::world::Open;
 
 /// Where a page is hit: behind its header.
@@ -69,6 +70,9 @@ pub(super) async fn apply(instance: &Arc<Instance>, deed: &Deed) -> Result<(), F
         }
         Deed::DatabaseMirror(name, is_principal) => mirror(instance, name, Some(*is_principal))?,
         Deed::DatabaseUnmirror(name) => mirror(instance, name, None)?,
+        Deed::DatabasePublish(name) => switch(instance, name, databases::PUBLISHED)?,
+        Deed::DatabaseCapture(name) => switch(instance, name, databases::CAPTURED)?,
+        Deed::DatabaseBulk(name) => bulk(instance, name)?,
         Deed::GroupJoin(database, group) => join(instance, database, group)?,
         Deed::GroupLeave(database) => {
             for group in instance.state().server.groups.values_mut() {
@@ -217,6 +221,24 @@ fn mirror(instance: &Instance, name: &str, role: Option<bool>) -> Result<(), Fai
     let entry = state.database_mut(name).ok_or_else(|| missing(name))?;
     entry.mirroring = role.map(|is_principal| (guid, is_principal));
     instance.save(&state)
+}
+
+fn switch(instance: &Instance, name: &str, what: &str) -> Result<(), Failure> {
+    let mut state = instance.state();
+    let entry = state.database_mut(name).ok_or_else(|| missing(name))?;
+    entry.switches.insert(what.to_owned());
+    instance.save(&state)
+}
+
+fn bulk(instance: &Instance, name: &str) -> Result<(), Failure> {
+    let now = instance.world.clock.now();
+    let mut state = instance.state();
+    let entry = state.database_mut(name).ok_or_else(|| missing(name))?;
+    let engine = entry.engine.as_mut().ok_or_else(|| missing(name))?;
+    let marked = engine
+        .checkpoint(now)
+        .and_then(|newest| engine.change_boot(&mut |boot| boot.bulk_logged = Some(newest)));
+    marked.map_err(|_| missing(name))
 }
 
 fn join(instance: &Instance, database: &str, group: &str) -> Result<(), Failure> {

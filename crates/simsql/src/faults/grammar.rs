@@ -69,6 +69,12 @@ pub enum Deed {
     DatabaseMirror(String, bool),
     /// A database is mirrored no more.
     DatabaseUnmirror(String),
+    /// A database is published for replication.
+    DatabasePublish(String),
+    /// A database captures changed data.
+    DatabaseCapture(String),
+    /// Something was logged minimally in a database: the next log backup holds bulk-logged changes.
+    DatabaseBulk(String),
     /// A database joins an availability group, which is made where it is not there.
     GroupJoin(String, String),
     /// A database leaves its group.
@@ -214,6 +220,9 @@ fn database(words: &[&str]) -> Option<Deed> {
         ["mirror", name, "principal"] => Deed::DatabaseMirror((*name).to_owned(), true),
         ["mirror", name, "mirror"] => Deed::DatabaseMirror((*name).to_owned(), false),
         ["unmirror", name] => Deed::DatabaseUnmirror((*name).to_owned()),
+        ["publish", name] => Deed::DatabasePublish((*name).to_owned()),
+        ["capture", name] => Deed::DatabaseCapture((*name).to_owned()),
+        ["bulk", name] => Deed::DatabaseBulk((*name).to_owned()),
         _ => return None,
     })
 }

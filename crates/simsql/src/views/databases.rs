@@ -283,7 +283,7 @@ fn database(context: &Context<'_>, state: &State, entry: &DatabaseEntry) -> Vec<
     row.push((entry.id == 4).into());
     row.extend(reuse_wait(entry));
     row.push(is_on("DATE_CORRELATION_OPTIMIZATION"));
-    row.push(false.into());
+    row.push(is_on(CAPTURED));
     row.push(is_on("ENCRYPTION"));
     row.push(is_on("HONOR_BROKER_PRIORITY"));
     let member = membership(state, &entry.name);
@@ -292,6 +292,10 @@ fn database(context: &Context<'_>, state: &State, entry: &DatabaseEntry) -> Vec<
     row.extend(newer(entry));
     row
 }
+
+/// The switch of a database that is published for replication, and of one that captures changed data: faults turn them on.
+pub(crate) const PUBLISHED: &str = "IS_PUBLISHED";
+pub(crate) const CAPTURED: &str = "IS_CDC_ENABLED";
 
 /// From `is_auto_create_stats_on` to `is_sync_with_backup`.
 fn options(entry: &DatabaseEntry) -> Vec<Value> {
@@ -320,7 +324,7 @@ fn options(entry: &DatabaseEntry) -> Vec<Value> {
         off(),
         off(),
         off(),
-        off(),
+        is_on(PUBLISHED),
         off(),
         off(),
         off(),

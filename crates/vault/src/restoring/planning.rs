@@ -1,9 +1,9 @@
 //! Which recovery points a restore takes, in which order, and where it stops.
 
 use bak::Lsn;
-use catalog::record::{Item, Point, PointId, RestoreOrder, RestoreStep, RestoreStop, RestoreTarget};
+use catalog::record::{Item, ItemId, Point, PointId, RestoreOrder, RestoreStep, RestoreStop, RestoreTarget};
 use catalog::{Range, Slot};
-use chain::{Moment, Plan, SetId, Stop, Target, Terms};
+use chain::{Coverage, Moment, Plan, Set, SetId, Stop, Target, Terms};
 use faults::{Code, Fault};
 
 use super::explaining::refused;
@@ -11,24 +11,52 @@ use crate::points::set_of;
 use crate::vault::Vault;
 
 /// What a restore takes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Way {
-    /// Its statements.
-    pub steps: Vec<RestoreStep>,
+pub(super) struct Way {
+    /// Its statements; where their files go is decided later.
+    pub(super) steps: Vec<RestoreStep>,
     /// How far it gets in the log at most.
-    pub reaches: Lsn,
+    pub(super) reaches: Lsn,
     /// The points of `steps`, in their order.
-    pub points: Vec<Point>,
+    pub(super) points: Vec<Point>,
+    /// The same as the planner gave it.
+    pub(super) plan: Plan,
+    /// The sets of `points`, in their order.
+    pub(super) sets: Vec<Set>,
+    /// What was asked for, in the planner's words.
+    pub(super) target: Target,
 }
 
 impl Way {
     /// Bytes to read from the vault.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.steps
             .iter()
             .map(|step| step.bytes)
             .fold(0, u64::saturating_add)
+    }
+
+    /// The way without the steps that a database has taken already, which stands at `redo` on the plan's line of history.
+    ///
+    /// # Errors
+    /// No log of the plan goes on from there.
+    pub(super) fn behind(mut self, redo: Lsn) -> Result<Self, Fault> {
+        let taken = |set: &Set| set.last <= redo;
+        let done = self.sets.iter().rposition(taken).map_or(0, |place| place + 1);
+        let goes_on = self
+            .sets
+            .get(done)
+            .is_none_or(|set| set.is_log() && set.first <= redo);
+        if !goes_on {
+            let why = format!(
+                "it stands at LSN {redo}, and no log backup of the way to the target begins there: restore from the full backup on"
+            );
+            return Err(Fault::new(Code::Bac2RestoreStepRefused).because(&why));
+        }
+        self.steps.drain(..done);
+        self.points.drain(..done);
+        self.sets.drain(..done);
+        self.plan.steps.drain(..done);
+        Ok(self)
     }
 }
 
@@ -38,27 +66,42 @@ impl Vault {
     /// # Errors
     /// There is none; the fault says why, and names the nearest moments that can be restored.
     pub(super) async fn way(&self, order: &RestoreOrder) -> Result<Way, Fault> {
-        let item = self.get::<Item>(order.item).await?.record;
-        let points = self
-            .list_readable::<Point>(Slot::A, Range::members(&[&item.id.to_string()]))
-            .await?;
-        // What is deleted is not restored from, until somebody takes that back.
-        let points: Vec<Point> = points
-            .into_iter()
-            .map(|point| point.record)
-            .filter(|point| point.deletion.is_none())
-            .collect();
+        let points = self.restorable_points(order.item).await?;
         way_of(&points, order)
+    }
+
+    /// The points of an item that a restore may take: what is deleted is not restored from, until somebody takes that back.
+    pub(super) async fn restorable_points(&self, item: ItemId) -> Result<Vec<Point>, Fault> {
+        let of_item = Range::members(&[&item.to_string()]);
+        let points = self.list_readable::<Point>(Slot::A, of_item).await?;
+        let points = points.into_iter().map(|point| point.record);
+        Ok(points.filter(|point| point.deletion.is_none()).collect())
+    }
+
+    /// What of a protected database can be restored: intervals of LSN and of time, and why each hole is one. Set `n` of the answer is
+    /// the `n`th of the points beside it.
+    ///
+    /// # Errors
+    /// The catalog does not answer; a point's record holds what is no set.
+    pub async fn coverage(&self, item: ItemId) -> Result<(Coverage, Vec<Point>), Fault> {
+        self.get::<Item>(item).await?;
+        let points = self.restorable_points(item).await?;
+        let coverage = database_of(&points)?.coverage();
+        Ok((coverage, points))
     }
 }
 
-/// The same of an item's points.
-pub(super) fn way_of(points: &[Point], order: &RestoreOrder) -> Result<Way, Fault> {
+fn database_of(points: &[Point]) -> Result<chain::Database, Fault> {
     let mut sets = Vec::with_capacity(points.len());
     for (number, point) in points.iter().enumerate() {
         sets.push(set_of(point, number_of(number))?);
     }
-    let database = chain::Database::new(sets);
+    Ok(chain::Database::new(sets))
+}
+
+/// The same of an item's points.
+pub(super) fn way_of(points: &[Point], order: &RestoreOrder) -> Result<Way, Fault> {
+    let database = database_of(points)?;
     let place = |id: &PointId| points.iter().position(|point| point.id == *id).map(number_of);
     let not_there = |id: &PointId| {
         Fault::new(Code::UserErrorInstantRpNotFound)
@@ -80,7 +123,7 @@ pub(super) fn way_of(points: &[Point], order: &RestoreOrder) -> Result<Way, Faul
     let plans = database
         .plan(&target, &terms)
         .map_err(|refusal| refused(&refusal, points))?;
-    steps_of(&plans.best, points)
+    way_along(plans.best, &database, target, points)
 }
 
 fn number_of(place: usize) -> SetId {
@@ -95,13 +138,16 @@ pub(super) fn point_of(points: &[Point], id: SetId) -> Result<&Point, Fault> {
         .ok_or_else(|| Fault::new(Code::Bac2InternalError).because("a plan of sets that nobody knows"))
 }
 
-fn steps_of(plan: &Plan, points: &[Point]) -> Result<Way, Fault> {
+fn way_along(plan: Plan, database: &chain::Database, target: Target, points: &[Point]) -> Result<Way, Fault> {
     let mut way = Way {
         steps: Vec::with_capacity(plan.steps.len()),
         reaches: plan.reaches,
         points: Vec::with_capacity(plan.steps.len()),
+        sets: Vec::with_capacity(plan.steps.len()),
+        target,
+        plan,
     };
-    for step in &plan.steps {
+    for step in &way.plan.steps {
         let point = point_of(points, step.set)?;
         way.steps.push(RestoreStep {
             point: point.id,
@@ -111,13 +157,14 @@ fn steps_of(plan: &Plan, points: &[Point]) -> Result<Way, Fault> {
             first_lsn: point.set.first_lsn.clone(),
             last_lsn: point.set.last_lsn.clone(),
             bytes: point.bytes,
-            // The vault asks for checksums in every backup; what its header says is looked at before anything is touched.
+            // The vault asks for checksums in every backup; what the header says is looked at before anything is touched.
             has_checksums: true,
             is_damaged: step.grade == chain::Grade::Disputed,
             stop: step.stop.as_ref().map(stop_of).transpose()?,
             only_from: step.only_from.map(|lsn| lsn.to_string()),
             moves: Vec::new(),
         });
+        way.sets.extend(database.set(step.set).cloned());
         way.points.push(point.clone());
     }
     Ok(way)

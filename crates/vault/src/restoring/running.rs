@@ -21,9 +21,6 @@ impl Vault {
     pub(super) async fn restore_steps(&self, doing: &mut Doing<'_>) -> Result<Ending, Fault> {
         doing.begin("Plan").await?;
         let work = work_of(doing)?;
-        let way = self.way(&work.order).await?;
-        let steps = way.steps.clone();
-        note(doing, |work| work.steps.clone_from(&steps)).await?;
         let server = self.get::<Server>(work.order.place.server).await?.record;
         let target = self.target(&server, Purpose::Restore).await?;
         let clock = Stopwatch(self.world.clock.clone());
@@ -32,10 +29,31 @@ impl Vault {
             .await
             .map_err(|error| no_runner(&server.name, error))?;
         doing.told.runs(runner.canceller());
-        let ran = self.run_steps(doing, &mut runner, &server).await;
+        let ran = self.prepared_and_run(doing, &mut runner, &server).await;
         doing.told.rests();
         runner.close().await;
         ran
+    }
+
+    async fn prepared_and_run(
+        &self,
+        doing: &mut Doing<'_>,
+        runner: &mut Runner<'_>,
+        server: &Server,
+    ) -> Result<Ending, Fault> {
+        let work = work_of(doing)?;
+        let prepared = self.prepare(&work.order, server, runner.session()).await?;
+        let (steps, before) = (prepared.way.steps.clone(), prepared.judged.before.clone());
+        note(doing, |work| {
+            work.steps.clone_from(&steps);
+            work.before.clone_from(&before);
+        })
+        .await?;
+        let warnings = prepared.judged.warnings.clone();
+        doing
+            .write(|job| job.warnings.extend(warnings.iter().cloned()))
+            .await?;
+        self.run_steps(doing, runner, server).await
     }
 
     async fn run_steps(

@@ -1,4 +1,6 @@
 //! Restores: what is planned, what is refused before anything is touched, and what stands there in the end.
 
+mod planned;
+mod refused;
 mod simple;
 mod stand;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use catalog::record::{ItemId, Job, JobState, Place, Point, RestoreOrder, RestoreTarget, ServerId};
 use schedule::{BackupKind, Policy};
+use simsql::instance::Version;
+use simsql::value::Value;
 use vault::Vault;
 
 use crate::world::{Cluster, Server};
@@ -33,9 +35,13 @@ pub(super) struct Set {
 
 impl Stand {
     pub(super) fn new(seed: u64) -> Self {
+        Self::of(seed, Version::V2022, Version::V2022)
+    }
+
+    pub(super) fn of(seed: u64, source: Version, other: Version) -> Self {
         let cluster = Cluster::new(seed);
-        let source = cluster.server("sql1");
-        let other = cluster.server("sql2");
+        let source = cluster.server_of("sql1", None, source);
+        let other = cluster.server_of("sql2", None, other);
         Self {
             cluster,
             source,
@@ -79,14 +85,30 @@ impl Stand {
             .unwrap()
     }
 
-    /// A restore, to its end.
-    pub(super) async fn restore(&self, set: &Set, target: RestoreTarget, place: Place) -> Job {
-        let order = RestoreOrder {
+    /// An order.
+    pub(super) fn order(&self, set: &Set, target: RestoreTarget, place: Place) -> RestoreOrder {
+        RestoreOrder {
             item: set.item,
             target,
             place,
             accept_damaged: Vec::new(),
-        };
+        }
+    }
+
+    /// The path of a database's first file.
+    pub(super) async fn path_of(&self, server: &Server, name: &str) -> String {
+        let asked = format!(
+            "SELECT physical_name FROM sys.master_files WHERE database_id = DB_ID(N'{name}') AND file_id = 1"
+        );
+        match self.cluster.sql(server).value(&asked).await {
+            Value::Text(path) => path,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A restore, to its end.
+    pub(super) async fn restore(&self, set: &Set, target: RestoreTarget, place: Place) -> Job {
+        let order = self.order(set, target, place);
         let job = set.vault.restore(order).await.unwrap();
         self.cluster.ended(job).await
     }
