@@ -9,12 +9,10 @@ use faults::{Code, Entry};
 
 /// Codes of restores, of monitors and of a second process on one catalog: parts that are to come. One that is raised leaves the
 /// list.
-const AWAITED: [Code; 5] = [
+const AWAITED: [Code; 3] = [
     Code::Bac2VaultInUse,
     Code::Bac2RpoMissed,
     Code::Bac2TestRestoreOverdue,
-    Code::Bac2LeftRestoring,
-    Code::Bac2RestoredPointDiffers,
 ];
 
 /// What the product says of itself: all sources but this catalogue's own and what is compiled for tests alone.

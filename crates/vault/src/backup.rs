@@ -34,6 +34,7 @@ mod proof;
 pub mod record;
 mod replica;
 mod running;
+mod tail;
 mod taking;
 mod verifying;
 mod writing;
@@ -115,7 +116,10 @@ impl Vault {
         let taken = match (work.outcome, work.sent) {
             (Some(Outcome::Succeeded), _) => taking::Taken::Succeeded(None),
             (_, Some(_)) => self.ask_what_became(doing, &ground).await?,
-            (_, None) => self.take(doing, &mut ground).await?,
+            (_, None) => match &work.tail {
+                Some(tail) => self.take_tail(doing, &ground, tail).await?,
+                None => self.take(doing, &mut ground).await?,
+            },
         };
         match taken {
             taking::Taken::Succeeded(session) => self.prove_and_keep(doing, &ground, session).await,

@@ -11,18 +11,30 @@
 //!
 //! Deliberately absent: which moments can be restored (`chain`), and how long points live.
 
+mod approaching;
+mod bringing_back;
 mod checks;
+mod confirming;
+mod draining;
 mod explaining;
+mod failing;
 mod files;
+mod headers;
+mod lending;
 mod mapping;
 mod ordering;
 mod paths;
 mod planning;
 mod preparing;
+mod relinking;
+mod resuming;
 mod running;
 mod showing;
+mod standing;
 mod statements;
+mod tail;
 mod target;
+mod telling;
 mod timing;
 
 use catalog::record::{RestoreWork, Work};
@@ -30,9 +42,11 @@ use faults::{Code, Fault};
 
 pub use checks::Room;
 pub use files::SourceFile;
+pub(crate) use lending::Lending;
 pub use mapping::{LIST_MAX, MAPPING_MAX, list_bytes, mapping};
 pub use paths::{PATH_MAX, PlacedFile};
 pub use showing::RestorePlan;
+pub(crate) use standing::Restores;
 
 use crate::jobs::{Doing, Ending};
 use crate::vault::Vault;
@@ -51,9 +65,17 @@ fn work_of(doing: &Doing<'_>) -> Result<RestoreWork, Fault> {
 impl Vault {
     /// Does a restore job; after a crash goes on where it was.
     pub(crate) async fn perform_restore(&self, doing: &mut Doing<'_>) -> Ending {
-        match self.restore_steps(doing).await {
-            Ok(ending) => ending,
-            Err(fault) => Ending::Failed(fault),
+        if let Ok(work) = work_of(doing) {
+            let place = &work.order.place;
+            self.restores.begin(doing.job.id, place.server, &place.name);
         }
+        let ending = match self.restore_steps(doing).await {
+            Ok(ending) => ending,
+            Err(fault) => self.restore_failed(doing, fault).await,
+        };
+        if !matches!(ending, Ending::Again(..)) {
+            self.restores.end(doing.job.id);
+        }
+        ending
     }
 }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use catalog::record::{
-    BackupWork, Database, Item, ItemId, Policy, PolicyId, Protection, Trigger, Work, moment,
+    BackupWork, Database, Item, ItemId, Job, JobId, Policy, PolicyId, Protection, Trigger, Work, moment,
 };
 use catalog::{Query, Range, Scope, Slot, Transaction, demand, scoped, update};
 use faults::{Code, Fault};
@@ -282,6 +282,8 @@ impl Vault {
             run_at: due.start.at.max(self.now()),
         };
         let in_the_way = match self.enqueue_in(tx, &new).await? {
+            // A restore takes the tail of the log, and the slot with it.
+            Entered::InTheWay { other, .. } if is_tail(tx, &self.key, other).await? => None,
             Entered::InTheWay { other, .. } => Some(format!(
                 "{} was not started: job {other} of the same kind was not over",
                 slot.at
@@ -312,6 +314,11 @@ impl Vault {
         let fault = Fault::new(Code::Bac2ScheduleMissed).because(why);
         self.raise_in(tx, &about, &fault).await
     }
+}
+
+async fn is_tail(tx: &mut dyn Transaction, vault: &str, job: JobId) -> Result<bool, Trouble> {
+    let job = demand::<Job>(tx, vault, &job.to_string()).await?.record;
+    Ok(matches!(&job.work, Work::Backup(work) if work.tail.is_some()))
 }
 
 fn counted(missed: Missed) -> String {

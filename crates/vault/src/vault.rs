@@ -14,6 +14,7 @@ use crate::bell::Bell;
 use crate::errorlog::ErrorLogs;
 use crate::foreign::Histories;
 use crate::jobs::Running;
+use crate::restoring::{Lending, Restores};
 use crate::world::World;
 
 /// How long a loop sleeps at most before it looks again at a clock that may jump.
@@ -33,6 +34,10 @@ pub struct Vault {
     pub(crate) histories: Histories,
     /// Instances whose error logs are to be read soon.
     pub(crate) error_logs: ErrorLogs,
+    /// Databases that are restored into.
+    pub(crate) restores: Restores,
+    /// Who makes and drops credentials for restores.
+    pub(crate) lending: Lending,
 }
 
 impl Vault {
@@ -93,6 +98,8 @@ impl Vault {
             running: Running::default(),
             histories: Histories::default(),
             error_logs: ErrorLogs::default(),
+            restores: Restores::default(),
+            lending: Lending::default(),
         })
     }
 

@@ -14,7 +14,6 @@ mod model;
 mod page_blobs;
 mod past_formats;
 mod policies;
-mod removal;
 mod service_record;
 mod snapshots;
 mod support;

@@ -47,4 +47,7 @@ pub struct CredentialMade {
     pub sas: SecretId,
     /// When it was last set.
     pub set: Timestamp,
+    /// It was made for restores alone, and goes with the last of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_lent: bool,
 }

@@ -3,6 +3,7 @@
 //! The plan is written down before the target is touched, and each statement before it is sent, so that a vault that was killed in
 //! the middle goes on where it was, or brings the target back.
 
+use faults::Fault;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use schedule::BackupKind;
@@ -35,9 +36,29 @@ pub struct RestoreWork {
     /// Containers whose credential was made on the target for this restore alone; noted before it is made, dropped afterwards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lent: Vec<ContainerId>,
+    /// How far the plan gets in the log at most, as a decimal number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaches: Option<String>,
+    /// The newest row of `msdb.dbo.restorehistory` when the statement was sent: what it made is newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<i32>,
+    /// Sessions are drained: who may enter is put back, whatever the end.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drained: bool,
+    /// How often it failed with what may pass by itself, one after the other.
+    #[serde(default)]
+    pub tries: u32,
+    /// Why it is given up: no further step is taken, and the target is brought back where it was not touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<Fault>,
     /// What came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<Reached>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // It is what serde gives.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl RestoreWork {
@@ -52,14 +73,31 @@ impl RestoreWork {
             before: None,
             tail: None,
             lent: Vec::new(),
+            reaches: None,
+            history: None,
+            drained: false,
+            tries: 0,
+            given_up: None,
             reached: None,
         }
     }
 
-    /// Whether something of the target may have changed: a crash must be followed up on the instance.
+    /// Whether something on the target may have changed: a crash must be followed up on the instance.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        self.sent.is_some() || self.done > 0 || self.tail.is_some() || !self.lent.is_empty()
+        self.is_touched() || !self.lent.is_empty() || self.given_up.is_some()
+    }
+
+    /// Whether the target database itself may be another than it was: the job does not end before that is known.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        self.is_restoring() || self.tail.is_some() || self.drained
+    }
+
+    /// Whether a RESTORE was sent.
+    #[must_use]
+    pub fn is_restoring(&self) -> bool {
+        self.sent.is_some() || self.done > 0
     }
 }
 

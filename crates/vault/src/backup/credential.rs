@@ -25,6 +25,10 @@ use crate::vault::Vault;
 const SAS_LIFE: Duration = Duration::from_secs(90 * 86_400);
 /// It is renewed when it is good for less than this: weeks in which a vault may be down.
 const SAS_LEFT: Duration = Duration::from_secs(30 * 86_400);
+/// The stored access policy of restores: one for all of a container, since Azure allows five.
+const LENT_POLICY: &str = "restores";
+/// For how long what restores show is good; each that begins or goes on extends it.
+const LENT_LIFE: Duration = Duration::from_secs(7 * 86_400);
 /// Number of a credential that is about to be made; those of SQL Server begin at 65,536.
 const INTENDED: i32 = 0;
 /// For so long after it was intended a credential is the vault's that stands there without a note of its number: the statement
@@ -49,6 +53,8 @@ struct Shown {
     secret: SecretId,
     /// The credential that holds it.
     wanted: Wanted,
+    /// It is for restores alone.
+    is_lent: bool,
 }
 
 impl Vault {
@@ -69,6 +75,46 @@ impl Vault {
             Mode::Block => self.signature(container, &entry, is_refused).await?,
             Mode::Page => self.key_of_account(container, server, &entry).await?,
         };
+        self.show(shown, entry, server, session, is_refused).await
+    }
+
+    /// The same for restores alone, under a stored access policy of their own, good for [`LENT_LIFE`] from now on.
+    ///
+    /// # Errors
+    /// As for [`Vault::prepare_credential`].
+    pub(crate) async fn lend_credential(
+        &self,
+        container: &Container,
+        server: &Server,
+        session: &mut Session,
+        is_refused: bool,
+    ) -> Result<Entry, Fault> {
+        let entry = self.entry(&name_of(container)?, server)?;
+        let mut shown = match entry.mode {
+            Mode::Block => self.lent_signature(container, &entry).await?,
+            Mode::Page => self.key_of_account(container, server, &entry).await?,
+        };
+        shown.is_lent = true;
+        self.show(shown, entry, server, session, is_refused).await
+    }
+
+    /// How an instance reaches a container by a credential that is there already, whoever made it.
+    ///
+    /// # Errors
+    /// The instance is too old to read from a URL.
+    pub(crate) fn entry_as_it_is(&self, container: &Container, server: &Server) -> Result<Entry, Fault> {
+        self.entry(&name_of(container)?, server)
+    }
+
+    /// Sees to it that the instance has a credential with what is to be shown.
+    async fn show(
+        &self,
+        shown: Shown,
+        entry: Entry,
+        server: &Server,
+        session: &mut Session,
+        is_refused: bool,
+    ) -> Result<Entry, Fault> {
         let container = &shown.container;
         let made = noted(container, server, &entry);
         // Before the look: what is made between the two is not older than this.
@@ -181,6 +227,7 @@ impl Vault {
             created,
             sas: secret,
             set: now,
+            is_lent: shown.is_lent,
         };
         self.change::<Container, _>(shown.container.id, |container| {
             container
@@ -209,6 +256,34 @@ impl Vault {
             wanted: Wanted::for_container(&entry.url, &sas).map_err(unusable)?,
             container,
             secret,
+            is_lent: false,
+        })
+    }
+
+    /// A signature that restores show where no backup is written from.
+    async fn lent_signature(&self, container: &Container, entry: &Entry) -> Result<Shown, Fault> {
+        let name = name_of(container)?;
+        let shelf = self.world.shelf.as_ref();
+        shelf.make_container(&name).await.map_err(super::shelf_fault)?;
+        let granted = shelf
+            .grant(&name, LENT_POLICY, self.now() + LENT_LIFE)
+            .await
+            .map_err(super::shelf_fault)?;
+        let mut known = None;
+        for made in container.credentials.iter().filter(|made| made.is_lent) {
+            if self.reveal(made.sas).await.is_ok_and(|old| old == granted) {
+                known = Some(made.sas);
+            }
+        }
+        let secret = match known {
+            Some(secret) => secret,
+            None => self.keep_secret(&granted).await?,
+        };
+        Ok(Shown {
+            wanted: Wanted::for_container(&entry.url, &granted).map_err(unusable)?,
+            container: container.clone(),
+            secret,
+            is_lent: true,
         })
     }
 
@@ -242,6 +317,7 @@ impl Vault {
             container: container.clone(),
             secret,
             wanted: Wanted::for_account(&entry.credential, &account.name, &account.key).map_err(unusable)?,
+            is_lent: false,
         })
     }
 

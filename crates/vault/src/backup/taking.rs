@@ -11,6 +11,7 @@ use super::credential::name_of;
 use super::deciding::Decision;
 use super::ground::{self, Ground, is_protected, look};
 use super::making::Made;
+use super::preflight::Wanted;
 use super::replica;
 use crate::jobs::{Doing, Ending};
 use crate::registration::{Purpose, Stopwatch, connecting, failed};
@@ -79,6 +80,9 @@ impl Vault {
         silent: &[ServerId],
     ) -> Result<Taken, Fault> {
         let asked = ground::work_of(doing)?.asked;
+        if let Some(ending) = self.skip_for_restore(ground).await? {
+            return Ok(Taken::Ended(ending));
+        }
         self.refuse_lost(&ground.server, runner.session()).await?;
         let seen = look(runner.session(), ground).await?;
         if seen.name != ground.database.name {
@@ -124,8 +128,25 @@ impl Vault {
         self.run_backup(doing, ground, runner, &made, &container).await
     }
 
+    /// The end of a backup of a database that a restore is under way for: one of the schedule is left out with a warning.
+    ///
+    /// # Errors
+    /// A user wants it.
+    async fn skip_for_restore(&self, ground: &Ground) -> Result<Option<Ending>, Fault> {
+        let Some(job) = self.restore_over(ground.server.id, &ground.database.name).await? else {
+            return Ok(None);
+        };
+        let fault = Fault::new(Code::OperationCancelledBecauseConflictingOperationRunningUserError)
+            .at(&ground.target())
+            .because(&format!("job {job} restores into it"));
+        match ground.wanted {
+            Wanted::OnDemand => Err(fault),
+            Wanted::Scheduled | Wanted::Healing => Ok(Some(Ending::Done(vec![fault]))),
+        }
+    }
+
     /// Writes down what is about to be sent: from here on, what became of it must be asked for.
-    async fn note_what_is_sent(
+    pub(super) async fn note_what_is_sent(
         &self,
         doing: &mut Doing<'_>,
         ground: &Ground,

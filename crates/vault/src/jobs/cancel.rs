@@ -91,7 +91,12 @@ impl Told {
 
 /// Whether a job must not end before SQL Server's last word is known and written down.
 pub(super) fn is_pending(job: &Job) -> bool {
-    matches!(&job.work, Work::Backup(work) if work.is_pending())
+    match &job.work {
+        Work::Backup(work) => work.is_pending(),
+        // The target may be another than it was: that is made good, or said, before the job is over.
+        Work::Restore(work) => work.is_touched(),
+        _ => false,
+    }
 }
 
 /// The first who cancels a job says why.

@@ -20,7 +20,12 @@ impl Vault {
             let left = self.list_readable::<Job>(Slot::A, Range::members(&[state.name()]));
             for job in left.await? {
                 let job = job.record;
-                if matches!(&job.work, Work::Backup(work) if work.sent.is_some()) {
+                let is_begun = match &job.work {
+                    Work::Backup(work) => work.sent.is_some(),
+                    Work::Restore(work) => work.is_begun(),
+                    _ => false,
+                };
+                if is_begun {
                     to_ask.push(job);
                     continue;
                 }

@@ -2,7 +2,7 @@
 //!
 //! A fifth of the seats is kept for log backups: fulls that run for hours must not stop the logs, by which the recovery point
 //! objective stands. Jobs that write no backup (discovery, configuration, removal) take no seat of these, and have a few of their
-//! own.
+//! own; so have restores, which are long, and which somebody waits for.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,18 @@ use catalog::record::{PolicyId, ServerId};
 const OTHERS_AT_ONCE: u32 = 16;
 const OTHERS_OF_SERVER: u32 = 2;
 
+/// Restores that run at a time, in all and on one instance: somebody waits for each, so none waits for backups.
+const RESTORES_AT_ONCE: u32 = 16;
+const RESTORES_OF_SERVER: u32 = 4;
+
 /// One seat in so many is for logs alone.
 const LOGS_SHARE: u32 = 5;
 
 /// Which jobs go before which, where room is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
+    /// Restores.
+    Restore,
     /// Log backups.
     Log,
     /// All other backups.
@@ -29,7 +35,7 @@ pub(super) enum Class {
 
 impl Class {
     /// In their order.
-    pub(super) const ALL: [Self; 3] = [Self::Log, Self::Data, Self::Other];
+    pub(super) const ALL: [Self; 4] = [Self::Restore, Self::Log, Self::Data, Self::Other];
 }
 
 /// What a job takes.
@@ -90,9 +96,14 @@ impl Seats {
     pub(super) fn fits(&self, seat: Seat, room: Room) -> bool {
         let of_vault = |class| self.of_vault.get(&class).copied().unwrap_or(0);
         let of_server = |class| self.of_server.get(&(seat.server, class)).copied().unwrap_or(0);
-        if seat.class == Class::Other {
-            let is_room = seat.server.is_none() || of_server(Class::Other) < OTHERS_OF_SERVER;
-            return is_room && of_vault(Class::Other) < OTHERS_AT_ONCE;
+        let apart = match seat.class {
+            Class::Restore => Some((RESTORES_OF_SERVER, RESTORES_AT_ONCE)),
+            Class::Other => Some((OTHERS_OF_SERVER, OTHERS_AT_ONCE)),
+            Class::Log | Class::Data => None,
+        };
+        if let Some((on_server, at_once)) = apart {
+            let is_room = seat.server.is_none() || of_server(seat.class) < on_server;
+            return is_room && of_vault(seat.class) < at_once;
         }
         let of_policy = |class| {
             let policy = seat.policy?;

@@ -146,7 +146,8 @@ pub(super) fn class_of(job: &Job) -> Class {
     match &job.work {
         Work::Backup(work) if work.kind == BackupKind::Log => Class::Log,
         Work::Backup(_) => Class::Data,
-        Work::Discover | Work::Configure { .. } | Work::Purge | Work::Restore(_) => Class::Other,
+        Work::Restore(_) => Class::Restore,
+        Work::Discover | Work::Configure { .. } | Work::Purge => Class::Other,
     }
 }
 

@@ -17,7 +17,6 @@ mod orphans;
 mod readiness;
 mod registration;
 mod restoring;
-mod retention;
 mod scheduler;
 mod secrets;
 mod world_itself;

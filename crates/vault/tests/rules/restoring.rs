@@ -1,5 +1,8 @@
 //! Restores: what is planned, what is refused before anything is touched, and what stands there in the end.
 
+mod crashed;
+mod lent;
+mod over;
 mod planned;
 mod refused;
 mod simple;

@@ -56,6 +56,7 @@ async fn crash_before_the_statement(stand: &Stand) {
         created: Some(now.to_zoned(jiff::tz::TimeZone::UTC).datetime()),
         sas: SecretId(Uuid::from_u128(77)),
         set: now,
+        is_lent: false,
     };
     stand
         .change_container(|container: &mut Container| container.credentials = vec![noted.clone()])

@@ -1,0 +1,112 @@
+//! From the order to the first statement: what the plan is, whether the target can read it, and the tail of what will be overwritten.
+//!
+//! All of it can be done again: until the first RESTORE is sent an attempt begins here anew.
+
+use catalog::record::{Job, RestoreStep, RestoreTarget, RestoreWork, Server};
+use faults::{Code, Fault};
+use mssql::Session;
+use schedule::BackupKind;
+
+use super::lending::Entries;
+use super::planning::Way;
+use super::running::{cancelled, note};
+use super::work_of;
+use crate::jobs::Doing;
+use crate::vault::Vault;
+
+impl Vault {
+    /// Everything before the target is touched, and the tail of its log. Gives the ways to the containers.
+    ///
+    /// # Errors
+    /// What speaks against the restore; the tail could not be taken.
+    pub(super) async fn approach(
+        &self,
+        doing: &mut Doing<'_>,
+        session: &mut Session,
+        server: &Server,
+    ) -> Result<Entries, Fault> {
+        if work_of(doing)?.tail.is_none() {
+            doing.begin("Plan").await?;
+            let order = work_of(doing)?.order;
+            let mut prepared = self.prepare(&order, server, session).await?;
+            let (before, warnings) = (prepared.judged.before.clone(), prepared.judged.warnings.clone());
+            // Whom an earlier attempt let in no more is still to be let in again.
+            note(doing, |work| {
+                if !work.drained {
+                    work.before.clone_from(&before);
+                }
+            })
+            .await?;
+            for warning in &warnings {
+                doing
+                    .write(|job| {
+                        if !job.warnings.contains(warning) {
+                            job.warnings.push(warning.clone());
+                        }
+                    })
+                    .await?;
+            }
+            note_way(doing, &prepared.way).await?;
+            let entries = self.open_sets(doing, session, server, &mut prepared.way).await?;
+            note_way(doing, &prepared.way).await?;
+            if doing.is_cancelled() {
+                return Err(cancelled(doing));
+            }
+            if !prepared.judged.takes_tail {
+                return Ok(entries);
+            }
+            self.begin_tail(doing, server, prepared.judged.is_damaged).await?;
+        }
+        self.wait_for_tail(doing, server).await?;
+        // The tail may be a part of the way.
+        let work = work_of(doing)?;
+        let mut way = self.way(&work.order).await?;
+        keep_moves(&mut way.steps, &work.steps);
+        self.holds_tail(&way, &work).await?;
+        let entries = self.open_sets(doing, session, server, &mut way).await?;
+        note_way(doing, &way).await?;
+        Ok(entries)
+    }
+}
+
+impl Vault {
+    /// As far as the points of a database go, over that database, is without loss: its tail is in the way.
+    async fn holds_tail(&self, way: &Way, work: &RestoreWork) -> Result<(), Fault> {
+        let (RestoreTarget::Latest, Some(tail)) = (&work.order.target, work.tail) else {
+            return Ok(());
+        };
+        let job = self.get::<Job>(tail).await?.record;
+        let is_there = job.item != Some(work.order.item)
+            || way.points.last().is_some_and(|point| Some(point.id) == job.point);
+        match is_there {
+            true => Ok(()),
+            false => Err(Fault::new(Code::Bac2TailLogFailed)
+                .because("the way to the latest point does not lead through it: name the point to restore")),
+        }
+    }
+}
+
+async fn note_way(doing: &mut Doing<'_>, way: &Way) -> Result<(), Fault> {
+    let (steps, reaches) = (&way.steps, way.reaches.to_string());
+    note(doing, |work| {
+        work.steps.clone_from(steps);
+        work.reaches = Some(reaches.clone());
+    })
+    .await
+}
+
+/// Files go where they were to go before the tail was taken.
+fn keep_moves(steps: &mut [RestoreStep], before: &[RestoreStep]) {
+    for step in steps {
+        let same = before.iter().find(|one| one.point == step.point);
+        let alike = || {
+            let is_full = |one: &RestoreStep| one.kind.is_full();
+            before
+                .iter()
+                .find(|one| is_full(one) && is_full(step) && step.kind != BackupKind::Log)
+        };
+        if let Some(known) = same.or_else(alike) {
+            step.moves.clone_from(&known.moves);
+        }
+    }
+}

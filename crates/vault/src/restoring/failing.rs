@@ -1,0 +1,148 @@
+//! What follows from a restore that was not done: another attempt, or its end.
+//!
+//! While the target may be RESTORING, an instance that is away is asked again for as long as it takes; what passes by itself is tried
+//! again a few times. After that the job is given up: that is written down first, then the target is brought back, or said to be
+//! restoring, and then the job ends.
+
+use std::time::Duration;
+
+use catalog::record::Server;
+use faults::{Code, Fault};
+
+use super::bringing_back::Brought;
+use super::running::{note, target_of};
+use super::work_of;
+use crate::jobs::{Doing, Ending, pause_after};
+use crate::registration::Purpose;
+use crate::vault::Vault;
+
+/// The pause before an instance is asked again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// The same after a session was lost.
+const SOON: Duration = Duration::from_secs(5);
+/// Sessions that are lost one after the other, without any step done, before nobody tries any more.
+const LOST_MAX: u32 = 20;
+
+/// Whether the vault's own records could not be read or written.
+fn is_own(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Bac2CatalogUnavailable | Code::Bac2VersionConflict | Code::Bac2StoreReadOnly
+    )
+}
+
+impl Vault {
+    /// Ends a restore that failed, or has it tried again.
+    pub(super) async fn restore_failed(&self, doing: &mut Doing<'_>, fault: Fault) -> Ending {
+        let Ok(work) = work_of(doing) else {
+            return Ending::Failed(fault);
+        };
+        let now = self.now();
+        if work.given_up.is_some() || work.is_begun() && is_own(fault.code()) {
+            return Ending::Again(fault, now + LOOK_AGAIN);
+        }
+        if !doing.is_cancelled()
+            && let Some(ending) = self.restore_again(doing, &fault).await
+        {
+            return ending;
+        }
+        let result = format!("{}: {}", fault.code(), fault.happened());
+        let noted = async {
+            doing.end(&result).await?;
+            note(doing, |work| work.given_up = Some(fault.clone())).await
+        };
+        if noted.await.is_err() && work.is_begun() {
+            return Ending::Again(fault, now + LOOK_AGAIN);
+        }
+        let server = match self.get::<Server>(work.order.place.server).await {
+            Ok(server) => server.record,
+            // Without the instance's record nobody can look.
+            Err(_) => return Ending::Failed(fault),
+        };
+        match self.give_up_restore(doing, &server).await {
+            Ok(ending) => ending,
+            Err(other) if work.is_touched() => {
+                Ending::Again(fault.because(&other.to_string()), now + LOOK_AGAIN)
+            }
+            Err(_) => Ending::Failed(fault),
+        }
+    }
+
+    /// Another attempt, where that may help.
+    async fn restore_again(&self, doing: &mut Doing<'_>, fault: &Fault) -> Option<Ending> {
+        let work = work_of(doing).ok()?;
+        let (now, code) = (self.now(), fault.code());
+        let was_lost = matches!(code, Code::Bac2SessionLost | Code::Bac2JobInterrupted);
+        if work.is_touched() && !was_lost {
+            let server = self.get::<Server>(work.order.place.server).await.ok()?.record;
+            match self.session(&server, Purpose::Restore).await {
+                Ok(session) => session.close().await,
+                Err(_) => return Some(Ending::Again(fault.clone(), now + LOOK_AGAIN)),
+            }
+        }
+        let tries = work.tries.saturating_add(1);
+        let pause = match was_lost {
+            true if tries < LOST_MAX => Some(jiff::SignedDuration::try_from(SOON).ok()?),
+            _ if code.entry().heal.retries() => pause_after(usize::try_from(tries).unwrap_or(usize::MAX)),
+            _ => None,
+        };
+        let at = now.checked_add(pause?).ok()?;
+        note(doing, |work| work.tries = tries).await.ok()?;
+        Some(Ending::Again(fault.clone(), at))
+    }
+
+    /// Ends a restore that is given up: nothing more is sent, and the target is brought back where it was not touched.
+    ///
+    /// # Errors
+    /// The instance does not answer; the catalog cannot be written.
+    pub(super) async fn give_up_restore(
+        &self,
+        doing: &mut Doing<'_>,
+        server: &Server,
+    ) -> Result<Ending, Fault> {
+        let work = work_of(doing)?;
+        let fault = work
+            .given_up
+            .clone()
+            .unwrap_or_else(|| Fault::new(Code::Bac2InternalError).because("given up without a reason"));
+        if work.is_touched() {
+            doing.begin("Bring the target back").await?;
+            if !work.is_restoring() {
+                self.end_tail(doing).await?;
+            }
+            match self.bring_back(doing, server).await? {
+                Brought::AsItWas(how) => doing.end(&how).await?,
+                Brought::LeftRestoring(why) => {
+                    doing.end(&why).await?;
+                    let left = Fault::new(Code::Bac2LeftRestoring)
+                        .at(&target_of(&work, server))
+                        .because(&why);
+                    doing.write(|job| job.warnings.push(left.clone())).await?;
+                }
+            }
+            // What discovery does not see now it sees the next time.
+            drop(self.rediscover(server.id).await);
+        }
+        // What cannot be dropped now is the sweep's.
+        drop(self.take_back(doing, server).await);
+        Ok(match doing.is_cancelled() {
+            true => Ending::Cancelled(fault),
+            false => Ending::Failed(fault),
+        })
+    }
+
+    /// The end of a restore that is done.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    pub(super) async fn leave_restored(
+        &self,
+        doing: &mut Doing<'_>,
+        server: &Server,
+    ) -> Result<Ending, Fault> {
+        self.relink(doing, server).await?;
+        drop(self.take_back(doing, server).await);
+        drop(self.rediscover(server.id).await);
+        Ok(Ending::Done(Vec::new()))
+    }
+}

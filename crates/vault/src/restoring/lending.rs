@@ -1,0 +1,192 @@
+//! The credential by which the target reads the sets.
+//!
+//! Where backups are written from the target into the same container, it has one already. Elsewhere it gets one of its own for as
+//! long as restores go on there: it is noted in the job before it is made, and dropped after the last of them, whatever came of it.
+//! A credential that somebody else made is used as it is, if it opens the blobs; it is never altered and never dropped.
+//!
+//! Invariant: of one instance one restore at a time makes or drops credentials, so that none is dropped which another has just begun
+//! to use. One that could not be dropped, since the instance was away, is dropped by the sweep.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use catalog::record::{Container, ContainerId, CredentialMade, Job, RestoreWork, Server, ServerId, Work};
+use catalog::{Range, Slot};
+use faults::{Code, Fault};
+use mssql::Session;
+
+use super::running::note;
+use super::work_of;
+use crate::backup::{Entry, drop_made};
+use crate::jobs::Doing;
+use crate::registration::Purpose;
+use crate::vault::Vault;
+
+/// Who lends on which instance now.
+#[derive(Debug, Default)]
+pub(crate) struct Lending(Mutex<BTreeMap<ServerId, Arc<futures::lock::Mutex<()>>>>);
+
+impl Lending {
+    fn of(&self, server: ServerId) -> Arc<futures::lock::Mutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(server).or_default())
+    }
+}
+
+/// The way to a container.
+pub(super) struct Lent {
+    pub(super) entry: Entry,
+    /// The credential there is somebody else's: what it does not open is his matter.
+    pub(super) is_foreign: bool,
+}
+
+/// The ways to the containers of a plan.
+pub(super) type Entries = BTreeMap<ContainerId, Lent>;
+
+/// Whether the instance writes backups into the container by a credential of the vault's.
+fn is_noted(container: &Container, server: &Server) -> bool {
+    let mut notes = container.credentials.iter();
+    notes.any(|made| made.server == server.id && !made.is_lent)
+}
+
+impl Vault {
+    /// Sees to it that the target can read from a container.
+    ///
+    /// # Errors
+    /// The store or the instance refuses; the instance is too old to read from a URL.
+    pub(super) async fn lend(
+        &self,
+        doing: &mut Doing<'_>,
+        container: ContainerId,
+        server: &Server,
+        session: &mut Session,
+        is_refused: bool,
+    ) -> Result<Lent, Fault> {
+        let turn = self.lending.of(server.id);
+        let _turn = turn.lock().await;
+        let container = self.get::<Container>(container).await?.record;
+        let made = if is_noted(&container, server) {
+            self.prepare_credential(&container, server, session, is_refused)
+                .await
+        } else {
+            let id = container.id;
+            note(doing, |work| {
+                if !work.lent.contains(&id) {
+                    work.lent.push(id);
+                }
+            })
+            .await?;
+            self.lend_credential(&container, server, session, is_refused)
+                .await
+        };
+        match made {
+            Ok(entry) => Ok(Lent {
+                entry,
+                is_foreign: false,
+            }),
+            Err(fault) if fault.code() == Code::Bac2ForeignCredential => Ok(Lent {
+                entry: self.entry_as_it_is(&container, server)?,
+                is_foreign: true,
+            }),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Drops what was lent for this job, where no other restore uses it.
+    ///
+    /// # Errors
+    /// The instance cannot be reached, or refuses; the catalog cannot be written.
+    pub(super) async fn take_back(&self, doing: &mut Doing<'_>, server: &Server) -> Result<(), Fault> {
+        let lent = work_of(doing)?.lent;
+        if lent.is_empty() {
+            return Ok(());
+        }
+        let turn = self.lending.of(server.id);
+        let _turn = turn.lock().await;
+        let in_use = self.lent_to_others(doing.job.id, server.id).await?;
+        let free: Vec<ContainerId> = lent.into_iter().filter(|id| !in_use.contains(id)).collect();
+        self.drop_lent(server, &free).await?;
+        note(doing, |work| work.lent.clear()).await
+    }
+
+    /// Drops what was lent on instances where no restore is under way any more: a vault that ended in the middle, or an instance that
+    /// was away when the restore was over.
+    ///
+    /// # Errors
+    /// The catalog cannot be read or written. What an instance refuses is tried again by the next sweep.
+    pub(crate) async fn take_back_left(&self) -> Result<(), Fault> {
+        let mut left: BTreeMap<ServerId, Vec<ContainerId>> = BTreeMap::new();
+        for container in self.list_readable::<Container>(Slot::Id, Range::ALL).await? {
+            for made in container.record.credentials.iter().filter(|made| made.is_lent) {
+                left.entry(made.server).or_default().push(container.record.id);
+            }
+        }
+        for (server, containers) in left {
+            let Some(server) = self.find::<Server>(server).await? else {
+                continue;
+            };
+            let server = server.record;
+            let turn = self.lending.of(server.id);
+            let _turn = turn.lock().await;
+            let in_use = self.open_restores(server.id).await?;
+            let is_free = |id: &ContainerId| !in_use.iter().any(|(_, work)| work.lent.contains(id));
+            let free: Vec<ContainerId> = containers.into_iter().filter(is_free).collect();
+            // An instance that is away is asked again.
+            drop(self.drop_lent(&server, &free).await);
+        }
+        Ok(())
+    }
+
+    /// What other restores that are not over yet were lent on the same instance.
+    async fn lent_to_others(
+        &self,
+        own: catalog::record::JobId,
+        server: ServerId,
+    ) -> Result<Vec<ContainerId>, Fault> {
+        let open = self.open_restores(server).await?;
+        let others = open.into_iter().filter(|(id, _)| *id != own);
+        Ok(others.flat_map(|(_, work)| work.lent).collect())
+    }
+
+    /// Restores into an instance that are not over yet.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(super) async fn open_restores(
+        &self,
+        server: ServerId,
+    ) -> Result<Vec<(catalog::record::JobId, RestoreWork)>, Fault> {
+        let range = Range::members(&[&server.to_string(), "open"]);
+        let open = self.list_readable::<Job>(Slot::D, range).await?;
+        let restore = |job: Job| match job.work {
+            Work::Restore(work) => Some((job.id, *work)),
+            _ => None,
+        };
+        Ok(open.into_iter().filter_map(|job| restore(job.record)).collect())
+    }
+
+    async fn drop_lent(&self, server: &Server, containers: &[ContainerId]) -> Result<(), Fault> {
+        let mut session = None;
+        for id in containers {
+            let container = self.get::<Container>(*id).await?.record;
+            let is_it = |made: &CredentialMade| made.server == server.id && made.is_lent;
+            let Some(made) = container.credentials.iter().find(|made| is_it(made)) else {
+                continue;
+            };
+            let session = match &mut session {
+                Some(session) => session,
+                none => none.insert(self.session(server, Purpose::Restore).await?),
+            };
+            drop_made(session, server, made).await?;
+            self.change::<Container, _>(*id, |container| {
+                container.credentials.retain(|made| !is_it(made));
+                Ok(())
+            })
+            .await?;
+        }
+        if let Some(session) = session {
+            session.close().await;
+        }
+        Ok(())
+    }
+}
