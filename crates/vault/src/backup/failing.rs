@@ -107,7 +107,7 @@ impl Vault {
         if work.left.is_empty() {
             return;
         }
-        let Some(container) = self.container_left(doing).await else {
+        let Some(container) = self.container_left(&doing.job).await else {
             return;
         };
         let mut there = work.left.clone();
@@ -128,13 +128,31 @@ impl Vault {
         drop(noted.await);
     }
 
-    async fn container_left(&self, doing: &Doing<'_>) -> Option<ContainerName> {
-        let item = self.find::<Item>(doing.job.item?).await.ok()??;
+    /// The same of a job that is over before its next attempt. What a connection uses still is the sweep's.
+    pub(crate) async fn clean_left_of(&self, job: &Job) {
+        let Work::Backup(work) = &job.work else { return };
+        if work.left.is_empty() {
+            return;
+        }
+        let Some(container) = self.container_left(job).await else {
+            return;
+        };
+        for blob in work
+            .left
+            .iter()
+            .filter_map(|name| BlobName::new(name.clone()).ok())
+        {
+            self.is_cleaned(&container, &blob).await;
+        }
+    }
+
+    async fn container_left(&self, job: &Job) -> Option<ContainerName> {
+        let item = self.find::<Item>(job.item?).await.ok()??;
         let container = self.find::<Container>(item.record.container).await.ok()??;
         name_of(&container.record).ok()
     }
 
-    /// Whether there is nothing left to remove.
+    /// Removes what is left of a blob where it can be; whether there is nothing left to remove.
     async fn is_cleaned(&self, container: &ContainerName, blob: &BlobName) -> bool {
         match self.world.shelf.look(container, blob).await {
             Ok(None) | Err(ShelfError::Missing(_)) => true,

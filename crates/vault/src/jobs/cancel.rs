@@ -149,6 +149,10 @@ impl Vault {
             .await?;
         self.running.tell(id);
         self.bell.ring();
+        if changed.record.state == JobState::Cancelled {
+            // There is no next attempt, which would have removed what the last one left.
+            self.clean_left_of(&changed.record).await;
+        }
         Ok(changed.record)
     }
 

@@ -587,6 +587,31 @@ fn a_blob_that_a_connection_uses_waits_until_it_does_not() {
     });
 }
 
+#[test]
+fn a_job_that_is_cancelled_before_its_next_attempt_takes_away_what_the_last_one_left() {
+    let stand = Stand::new(76);
+    stand.run(async {
+        let (vault, item) = stand.with_full(QUIET).await;
+        stand
+            .cluster
+            .door
+            .trouble(|trouble| trouble.slow = Duration::from_secs(5));
+        let id = vault.back_up(item, CopyOnlyFull, None).await.unwrap();
+        let name = stand.until_some_arrived(id).await;
+        stand.server.lose_connections();
+        let job = stand.until(id, |job| !work(job).left.is_empty()).await;
+        assert_eq!(job.state, JobState::Queued, "{job:#?}");
+        // Its connections go with the instance.
+        stand.cluster.end(&stand.server, End::Kill);
+        assert_eq!(stand.blob(&name).await.unwrap().lease.unwrap().connections, 0);
+        vault.cancel_job(id).await.unwrap();
+        assert!(
+            stand.blob(&name).await.is_none(),
+            "the sweep waits for 15 minutes"
+        );
+    });
+}
+
 /// Kinds that a chain is made of are named here as their jobs are.
 #[test]
 fn a_differential_that_was_cancelled_in_time_leaves_nothing() {
