@@ -63,7 +63,7 @@ enum Command {
     Sas(Sas),
     /// Run a simulated SQL Server instance, for tests and the demo
     Sim(Box<sim::Arguments>),
-    /// Play the whole story on this machine: upload, proof, download, and two bad days
+    /// Play the life of a vault on this machine, with a simulated SQL Server, bad days included
     Demo(demo::Arguments),
 }
 

@@ -99,6 +99,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 
+    /// Stop when standard input ends, for who starts an instance of its own: it does not outlive its parent
+    #[arg(long)]
+    until_stdin_ends: bool,
+
     /// Certificate for clients in PEM, its chain after it; one is made at each start where absent
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -422,10 +426,27 @@ async fn serve(
         () = served => {}
         () = browse(browser.as_ref(), instance, address) => {}
         () = stop => {}
+        () = stdin_ended(arguments.until_stdin_ends) => {}
         () = shut_down(instance) => {}
     }
     done.store(true, Ordering::SeqCst);
     Ok(())
+}
+
+/// Done when standard input ends, where somebody wants to know.
+async fn stdin_ended(is_wanted: bool) {
+    if !is_wanted {
+        return std::future::pending().await;
+    }
+    let (ended, wait) = tokio::sync::oneshot::channel::<()>();
+    // A thread of its own: nobody can call a read off, and the runtime would wait for it when it ends.
+    std::thread::spawn(move || {
+        // One that cannot be read has ended.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        drop(ended);
+    });
+    // The thread never sends: that it has let go is the word.
+    let _ = wait.await;
 }
 
 /// The socket of the browser, where one is wanted.

@@ -1,4 +1,4 @@
-//! `bac2 inspect`, `bac2 verify` and `bac2 demo` on backups from bac2's own writer: what runs on every machine.
+//! `bac2 inspect` and `bac2 verify` on backups from bac2's own writer: what runs on every machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,45 +141,4 @@ fn a_stripe_alone_is_incomplete_and_with_its_sisters_ok() {
         together.answer
     );
     drop(two);
-}
-
-#[test]
-fn the_demo_holds() {
-    let output = Command::new(env!("CARGO_BIN_EXE_bac2"))
-        .args(["demo", "-o", "json"])
-        .output()
-        .expect("the binary starts");
-    let outcome: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(
-        (output.status.code(), &outcome["held"]),
-        (Some(0), &Value::from(true)),
-        "{outcome}"
-    );
-    assert_eq!(outcome["backups"][0]["verdict"], "ok");
-    assert_eq!(outcome["backups"][0]["identical"], true);
-    assert_eq!(outcome["flippedBit"]["verdict"], "damaged");
-    assert_eq!(outcome["interrupted"]["leaseState"], "leased");
-    assert_eq!(outcome["interrupted"]["verdict"], Value::Null);
-    assert_eq!(outcome["interrupted"]["sparedBecause"], "connectionOpen");
-    assert_eq!(outcome["interrupted"]["holder"], "backup");
-    assert_eq!(outcome["interrupted"]["cleanedUp"], true);
-    assert!(
-        outcome["client"]
-            .as_str()
-            .is_some_and(|text| text.contains("no SQL Server")),
-        "{outcome}"
-    );
-}
-
-#[test]
-fn the_demo_refuses_what_is_no_backup() {
-    let folder = TempDir::new().expect("a folder");
-    let text = written(&folder, "notes.txt", b"no backup");
-    let output = Command::new(env!("CARGO_BIN_EXE_bac2"))
-        .args(["demo", "--backup"])
-        .arg(&text)
-        .output()
-        .expect("the binary starts");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("[NotABackup]"));
 }

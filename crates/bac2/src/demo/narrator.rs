@@ -1,8 +1,14 @@
 //! The voice of the demo: chapters and lines on standard output for people, silence for programs.
 
+use std::time::Instant;
+
 use crate::console::{Console, Format};
 use crate::failure::Failure;
 use crate::paint::{Tone, paint, printable};
+use crate::quantity::duration;
+
+/// Columns that the name of a fact takes.
+const NAME_WIDTH: usize = 10;
 
 /// Tells the story as it happens.
 pub(super) struct Narrator<'a> {
@@ -19,21 +25,28 @@ impl<'a> Narrator<'a> {
         self.say(&format!("\n{}\n", paint(self.console, Tone::Strong, title)))
     }
 
-    /// What happened.
-    pub(super) fn line(&self, text: &str) -> Result<(), Failure> {
-        self.say(&format!("  {}\n", printable(text)))
-    }
-
     /// A fact with its name, aligned with the others.
     pub(super) fn fact(&self, name: &str, text: &str) -> Result<(), Failure> {
-        let name = paint(self.console, Tone::Faint, &format!("{name:<10}"));
+        let name = paint(self.console, Tone::Faint, &format!("{name:<NAME_WIDTH$}"));
         self.say(&format!("  {name} {}\n", printable(text)))
     }
 
     /// A fact whose text carries a judgement.
     pub(super) fn judged(&self, name: &str, tone: Tone, text: &str) -> Result<(), Failure> {
-        let name = paint(self.console, Tone::Faint, &format!("{name:<10}"));
+        let name = paint(self.console, Tone::Faint, &format!("{name:<NAME_WIDTH$}"));
         self.say(&format!("  {name} {}\n", paint(self.console, tone, text)))
+    }
+
+    /// How long a part took that began then.
+    pub(super) fn took(&self, began: Instant) -> Result<(), Failure> {
+        let took = format!("took {}", duration(began.elapsed().as_secs_f64()));
+        let line = paint(self.console, Tone::Faint, &took);
+        self.say(&format!("  {:<NAME_WIDTH$} {line}\n", ""))
+    }
+
+    /// A text as it is: a table that names nobody's bytes.
+    pub(super) fn table(&self, text: &str) -> Result<(), Failure> {
+        self.say(text)
     }
 
     /// One line of the end: what was promised, and whether it held.

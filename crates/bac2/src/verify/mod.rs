@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::input::{Files, Input};
 use crate::inspect::not_a_backup;
 use crate::progress::Progress;
-pub(crate) use show::{finding, log_blocks, pages};
+pub(crate) use show::finding;
 
 /// Checks every page, log block and structure of backup files.
 #[derive(Debug, Args)]

@@ -40,7 +40,7 @@ pub(super) fn show(answers: &[Verified], unread: usize, console: &Console) -> St
 }
 
 /// `1,984 intact, 12 without checksum`; damage first.
-pub(crate) fn pages(pages: &PageCounts) -> String {
+pub(super) fn pages(pages: &PageCounts) -> String {
     parts(&[
         (pages.checksum_bad + pages.torn_bad, "BAD"),
         (pages.checksum_ok + pages.torn_ok, "intact"),
@@ -50,7 +50,7 @@ pub(crate) fn pages(pages: &PageCounts) -> String {
 }
 
 /// `3 intact`; damage first.
-pub(crate) fn log_blocks(blocks: &LogBlockCounts) -> String {
+pub(super) fn log_blocks(blocks: &LogBlockCounts) -> String {
     parts(&[
         (blocks.bad, "BAD"),
         (blocks.ok, "intact"),
