@@ -22,5 +22,6 @@ mod protection;
 mod reaching;
 mod registration;
 mod restart;
+mod restore;
 mod store;
 mod trouble;

@@ -2,13 +2,14 @@
 //!
 //! All of it can be done again: until the first RESTORE is sent an attempt begins here anew.
 
-use catalog::record::{Job, RestoreStep, RestoreTarget, RestoreWork, Server};
+use catalog::record::{Database, Item, Job, RestoreOrder, RestoreStep, RestoreTarget, RestoreWork, Server};
 use faults::{Code, Fault};
 use mssql::Session;
 use schedule::BackupKind;
 
 use super::lending::Entries;
 use super::planning::Way;
+use super::preparing::Prepared;
 use super::running::{cancelled, note};
 use super::work_of;
 use crate::jobs::Doing;
@@ -28,7 +29,7 @@ impl Vault {
         if work_of(doing)?.tail.is_none() {
             doing.begin("Plan").await?;
             let order = work_of(doing)?.order;
-            let mut prepared = self.prepare(&order, server, session).await?;
+            let mut prepared = self.prepared(&order, server, session).await?;
             let (before, warnings) = (prepared.judged.before.clone(), prepared.judged.warnings.clone());
             // Whom an earlier attempt let in no more is still to be let in again.
             note(doing, |work| {
@@ -83,6 +84,61 @@ impl Vault {
             false => Err(Fault::new(Code::Bac2TailLogFailed)
                 .because("the way to the latest point does not lead through it: name the point to restore")),
         }
+    }
+}
+
+impl Vault {
+    /// What nothing speaks against. A moment behind the last log of the very database that is overwritten lies in its tail: the way to
+    /// it is there when that has been taken, and everything else is checked on the way to the latest point.
+    async fn prepared(
+        &self,
+        order: &RestoreOrder,
+        server: &Server,
+        session: &mut Session,
+    ) -> Result<Prepared, Fault> {
+        match self.prepare(order, server, session).await {
+            Err(fault)
+                if fault.code() == Code::Bac2MomentNotRestorable && self.lies_in_tail(order).await? =>
+            {
+                let latest = RestoreOrder {
+                    target: RestoreTarget::Latest,
+                    ..order.clone()
+                };
+                let prepared = self.prepare(&latest, server, session).await?;
+                match prepared.judged.takes_tail {
+                    true => Ok(prepared),
+                    false => Err(fault),
+                }
+            }
+            prepared => prepared,
+        }
+    }
+
+    /// Whether a moment lies between the newest log of a database and now, and a restore over that database is wanted.
+    async fn lies_in_tail(&self, order: &RestoreOrder) -> Result<bool, Fault> {
+        let place = &order.place;
+        let item = self.get::<Item>(order.item).await?.record;
+        let database = self.get::<Database>(item.database).await?.record;
+        let is_original = item.server == place.server && database.name.eq_ignore_ascii_case(&place.name);
+        if !(is_original && place.overwrite && place.tail) || place.continues {
+            return Ok(false);
+        }
+        let points = self.restorable_points(order.item).await?;
+        let logs = points.iter().filter(|point| point.kind == BackupKind::Log);
+        let Some(newest) = logs.max_by_key(|point| point.ended) else {
+            return Ok(false);
+        };
+        let now = self.now();
+        Ok(match order.target {
+            RestoreTarget::Moment { at } => at <= now && at >= newest.taken.unwrap_or(newest.ended),
+            RestoreTarget::Local { at } => {
+                let minutes = newest.set.offset_minutes.unwrap_or_default();
+                let offset = jiff::tz::Offset::from_seconds(i32::from(minutes) * 60);
+                let there = offset.map(|offset| offset.to_datetime(now));
+                at >= newest.set.started && there.is_ok_and(|there| at <= there)
+            }
+            _ => false,
+        })
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) enum Brought {
     AsItWas(String),
     /// It waits for more; why.
     LeftRestoring(String),
+    /// It is another database than it was and waits for nothing: somebody else had a hand in it.
+    Changed(String),
 }
 
 impl Vault {
@@ -53,12 +55,16 @@ impl Vault {
         };
         let is_changed = self.is_changed(session, &work, &seen, server).await?;
         if is_changed {
-            return Ok(Brought::LeftRestoring(format!(
+            let how = format!(
                 "it is {} after {} of {} steps",
                 state_of(&seen),
                 work.done,
                 work.steps.len()
-            )));
+            );
+            return Ok(match seen.state == State::Restoring || seen.is_in_standby {
+                true => Brought::LeftRestoring(how),
+                false => Brought::Changed(how),
+            });
         }
         let mut how = "the target was not touched".to_owned();
         if seen.state == State::Restoring {

@@ -265,7 +265,7 @@ impl Case<'_> {
             let path = placed.path.as_str();
             let unusable =
                 |why: &str| Err(self.fault(Code::Bac2RestorePathUnusable, &format!("{path}: {why}")));
-            if !is_absolute(path, self.seen.facts.platform) {
+            if !self.is_known(path, &own) && !is_absolute(path, self.seen.facts.platform) {
                 return unusable("it is no absolute path of the target's platform");
             }
             if let Some(database) = self.seen.taken.get(&path.to_lowercase()) {
@@ -282,6 +282,13 @@ impl Case<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Where the instance itself says that files lie, or lays new ones: its word on its paths goes before a guess at its platform.
+    fn is_known(&self, path: &str, own: &[String]) -> bool {
+        let defaults = &self.seen.facts.paths;
+        let mut folders = [&defaults.data, &defaults.log].into_iter().flatten();
+        own.contains(&path.to_lowercase()) || folders.any(|folder| path.starts_with(folder.as_str()))
     }
 
     fn undo(&self) -> Result<(), Fault> {

@@ -14,7 +14,7 @@ use crate::registration::{failed, said};
 use crate::vault::Vault;
 
 impl Vault {
-    /// Drains the target where it is open; whether it was.
+    /// Drains the target where it is open.
     ///
     /// # Errors
     /// Its sessions cannot be ended; the fault names them.
@@ -23,13 +23,13 @@ impl Vault {
         doing: &mut Doing<'_>,
         session: &mut Session,
         server: &Server,
-    ) -> Result<bool, Fault> {
+    ) -> Result<(), Fault> {
         let work = work_of(doing)?;
         let Some(seen) = look(session, &work, server).await? else {
-            return Ok(false);
+            return Ok(());
         };
         if !is_open(&seen) {
-            return Ok(false);
+            return Ok(());
         }
         note(doing, |work| work.drained = true).await?;
         let statement = format!(
@@ -41,7 +41,7 @@ impl Vault {
         let locks = "SET LOCK_TIMEOUT 30000;";
         let ran = session.execute(&format!("{locks}\n{statement}")).await;
         match ran {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(()),
             Err(mssql::Error::Refused { messages }) => {
                 let words = said(&messages);
                 doing.said(&words).await?;

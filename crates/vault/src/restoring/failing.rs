@@ -83,6 +83,8 @@ impl Vault {
         let tries = work.tries.saturating_add(1);
         let pause = match was_lost {
             true if tries < LOST_MAX => Some(jiff::SignedDuration::try_from(SOON).ok()?),
+            // They were drained three times already.
+            _ if code == Code::UserErrorRestoreFailedDatabaseCannotBeOfflined => None,
             _ if code.entry().heal.retries() => pause_after(usize::try_from(tries).unwrap_or(usize::MAX)),
             _ => None,
         };
@@ -113,11 +115,11 @@ impl Vault {
             match self.bring_back(doing, server).await? {
                 Brought::AsItWas(how) => doing.end(&how).await?,
                 Brought::LeftRestoring(why) => {
-                    doing.end(&why).await?;
-                    let left = Fault::new(Code::Bac2LeftRestoring)
-                        .at(&target_of(&work, server))
-                        .because(&why);
-                    doing.write(|job| job.warnings.push(left.clone())).await?;
+                    self.warn_of(doing, server, Code::Bac2LeftRestoring, &why).await?;
+                }
+                Brought::Changed(why) => {
+                    self.warn_of(doing, server, Code::Bac2RestoredPointDiffers, &why)
+                        .await?;
                 }
             }
             // What discovery does not see now it sees the next time.
@@ -129,6 +131,27 @@ impl Vault {
             true => Ending::Cancelled(fault),
             false => Ending::Failed(fault),
         })
+    }
+
+    /// Ends the task with what the target is now, and warns of it.
+    async fn warn_of(
+        &self,
+        doing: &mut Doing<'_>,
+        server: &Server,
+        code: Code,
+        why: &str,
+    ) -> Result<(), Fault> {
+        doing.end(why).await?;
+        let warning = Fault::new(code)
+            .at(&target_of(&work_of(doing)?, server))
+            .because(why);
+        doing
+            .write(|job| {
+                if !job.warnings.contains(&warning) {
+                    job.warnings.push(warning.clone());
+                }
+            })
+            .await
     }
 
     /// The end of a restore that is done.

@@ -28,6 +28,8 @@ const LOCKS: Duration = Duration::from_secs(30);
 const SEARCH: Duration = Duration::from_secs(30);
 /// Sessions are drained so often before the first statement.
 const DRAINS: u32 = 3;
+/// The pause between two times.
+const DRAIN_AGAIN: Duration = Duration::from_secs(5);
 
 /// For people: `SERVER/DATABASE` of the target.
 pub(super) fn target_of(work: &RestoreWork, server: &Server) -> String {
@@ -190,32 +192,46 @@ impl Vault {
             Fault::new(Code::Bac2InternalError).because("a step of a container without a way")
         })?;
         let statement = statements::statement(step, &work.order.place, &lent.entry, is_first)?;
+        let cannot = Code::UserErrorRestoreFailedDatabaseCannotBeOfflined;
         for drains in 1.. {
-            let is_drained = is_first && self.drain(doing, runner.session(), server).await?;
-            if doing.is_cancelled() {
-                return Err(cancelled(doing));
-            }
-            let (now, history) = (self.now(), newest_restore(runner.session()).await);
-            note(doing, |work| (work.sent, work.history) = (Some(now), history)).await?;
-            doing.statement(&statement.to_string()).await?;
-            let report = self.watched(doing, runner, &statement).await?;
-            let heard = heard(doing, &report, &target_of(&work, server)).await;
-            match heard {
-                Err(fault)
-                    if is_drained
-                        && drains < DRAINS
-                        && fault.code() == Code::UserErrorRestoreFailedDatabaseCannotBeOfflined => {}
-                Err(fault) if fault.code() == Code::UserErrorRestoreFailedDatabaseCannotBeOfflined => {
+            match self.send_step(doing, runner, server, &statement, is_first).await {
+                // Sessions came back in between.
+                Err(fault) if is_first && drains < DRAINS && fault.code() == cannot => {
+                    self.world.clock.sleep(DRAIN_AGAIN).await;
+                }
+                Err(fault) if fault.code() == cannot && fault.detail().is_empty() => {
                     let holders = self.holders(runner.session(), &work).await;
                     return Err(fault.because(&holders));
                 }
-                heard => {
-                    heard?;
+                sent => {
+                    sent?;
                     break;
                 }
             }
         }
         self.note_done(doing).await
+    }
+
+    /// Sends it once.
+    async fn send_step(
+        &self,
+        doing: &mut Doing<'_>,
+        runner: &mut Runner<'_>,
+        server: &Server,
+        statement: &mssql::statement::Restore,
+        is_first: bool,
+    ) -> Result<(), Fault> {
+        if is_first {
+            self.drain(doing, runner.session(), server).await?;
+        }
+        if doing.is_cancelled() {
+            return Err(cancelled(doing));
+        }
+        let (now, history) = (self.now(), newest_restore(runner.session()).await);
+        note(doing, |work| (work.sent, work.history) = (Some(now), history)).await?;
+        doing.statement(&statement.to_string()).await?;
+        let report = self.watched(doing, runner, statement).await?;
+        heard(doing, &report, &target_of(&work_of(doing)?, server)).await
     }
 
     /// Runs a statement while its progress is written down.

@@ -1,6 +1,7 @@
 //! Restores: what is planned, what is refused before anything is touched, and what stands there in the end.
 
 mod crashed;
+mod ends;
 mod lent;
 mod over;
 mod planned;

@@ -158,3 +158,26 @@ fn an_instance_that_ends_in_the_middle_is_asked_again() {
         nothing_is_lent(&stand).await;
     });
 }
+
+#[test]
+fn a_crash_at_any_poll_without_a_tail_restores_what_was_backed_up() {
+    for polls in (1..400).step_by(57) {
+        let stand = Stand::new(5_350 + polls);
+        stand.run(async {
+            let set = stand.set().await;
+            let source = stand.cluster.sql(&stand.source);
+            written(&stand, &set).await;
+            let (item, server) = (set.item, set.source);
+            drop(set);
+            let place = Place {
+                tail: false,
+                ..over_it(server)
+            };
+            let polls = [polls, polls / 3 + 1];
+            let job = crashed(&stand, item, RestoreTarget::Latest, place, polls).await;
+            assert_eq!(job.state, JobState::Completed, "{polls:?}: {job:#?}");
+            assert_eq!(source.rows(SHOP).await, 5 + 3, "{polls:?}: {job:#?}");
+            assert_eq!(state(&stand).await, "ONLINE MULTI_USER", "{polls:?}");
+        });
+    }
+}

@@ -276,3 +276,53 @@ fn a_tail_that_no_full_leads_to_stops_the_restore() {
         assert_eq!(state(&stand).await, "ONLINE MULTI_USER");
     });
 }
+
+#[test]
+fn a_moment_behind_the_last_log_lies_in_the_tail() {
+    let stand = Stand::new(519);
+    stand.run(async {
+        let set = stand.set().await;
+        let source = stand.cluster.sql(&stand.source);
+        written(&stand, &set).await;
+        let pass = std::time::Duration::from_secs(10);
+        stand.cluster.pass(pass).await;
+        let at = stand.cluster.now();
+        stand.cluster.pass(pass).await;
+        source.add_rows(SHOP, 2).await;
+        stand.cluster.pass(pass).await;
+        // Into another database there is no tail, and no way to that moment.
+        let target = RestoreTarget::Moment { at };
+        let job = stand
+            .restore(&set, target.clone(), Place::new(set.other, SHOP))
+            .await;
+        let code = job.fault.as_ref().map(faults::Fault::code);
+        assert_eq!(code, Some(Code::Bac2MomentNotRestorable), "{job:#?}");
+        let job = stand.restore(&set, target, over(&set)).await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        assert_eq!(source.rows(SHOP).await, 5 + 3 + 4);
+        // What came after that moment is in the tail still.
+        let tail = tail_of(&stand, &job).await.point.unwrap();
+        let place = Place::new(set.other, SHOP);
+        let job = stand
+            .restore(&set, RestoreTarget::Point { point: tail }, place)
+            .await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        assert_eq!(stand.cluster.sql(&stand.other).rows(SHOP).await, 5 + 3 + 4 + 2);
+    });
+}
+
+#[test]
+fn a_database_that_is_suspect_loses_nothing() {
+    let stand = Stand::new(520);
+    stand.run(async {
+        let set = stand.set().await;
+        written(&stand, &set).await;
+        let instance = stand.source.instance().unwrap();
+        instance.state().database_mut(SHOP).unwrap().state = simsql::instance::DatabaseState::Suspect;
+        assert_eq!(state(&stand).await, "SUSPECT MULTI_USER");
+        let job = stand.restore(&set, RestoreTarget::Latest, over(&set)).await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        assert_eq!(stand.cluster.sql(&stand.source).rows(SHOP).await, 5 + 3 + 4);
+        assert_eq!(state(&stand).await, "ONLINE MULTI_USER");
+    });
+}
