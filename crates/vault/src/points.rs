@@ -124,7 +124,7 @@ fn unusable(point: &Point, why: &str) -> Fault {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use bak::{BackupSet, BackupType, LocalTime, Lsn, RecoveryModel};
     use catalog::record::{ContainerId, DatabaseId, Grade, ItemId, Point, PointId, PolicyId};
     use chain::{Families, Known, Set, SetId};
@@ -189,6 +189,11 @@ mod tests {
             has_bulk_logged_data: true,
             log_chain_lsn: None,
         }
+    }
+
+    /// A full backup's point, for tests of what is done with points.
+    pub(crate) fn full_point() -> Point {
+        point(&header(BackupType::Full), BackupKind::Full, Grade::Proved)
     }
 
     fn point(header: &BackupSet, kind: BackupKind, grade: Grade) -> Point {

@@ -17,6 +17,7 @@ mod checks;
 mod confirming;
 mod draining;
 mod explaining;
+mod exporting;
 mod failing;
 mod files;
 mod headers;
@@ -41,6 +42,7 @@ use catalog::record::{RestoreWork, Work};
 use faults::{Code, Fault};
 
 pub use checks::Room;
+pub use exporting::{ExportedFile, FilesPlan, PIECE_MAX};
 pub use files::SourceFile;
 pub(crate) use lending::Lending;
 pub use mapping::{LIST_MAX, MAPPING_MAX, list_bytes, mapping};

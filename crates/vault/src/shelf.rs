@@ -49,6 +49,15 @@ pub trait Shelf: Send + Sync {
     /// One blob; `None` where there is none, not even an uncommitted one.
     async fn look(&self, container: &ContainerName, blob: &BlobName) -> Result<Option<Blob>, ShelfError>;
 
+    /// Bytes of a blob's committed content from an offset on, at most `limit`, fewer only at its end; verified.
+    async fn read(
+        &self,
+        container: &ContainerName,
+        blob: &BlobName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u8>, ShelfError>;
+
     /// Blobs in order of name, those after `after`, at most `limit` (1 to 1,000).
     async fn list(
         &self,

@@ -120,6 +120,9 @@ impl Shelf for Nothing {
     async fn put_record(&self, _: &ContainerName, _: &BlobName, _: Vec<u8>) -> Result<(), ShelfError> {
         nothing()
     }
+    async fn read(&self, _: &ContainerName, _: &BlobName, _: u64, _: usize) -> Result<Vec<u8>, ShelfError> {
+        nothing()
+    }
     async fn records(
         &self,
         _: &ContainerName,
@@ -196,34 +199,39 @@ pub(crate) fn policy(name: &str) -> schedule::Policy {
     policy
 }
 
+/// An instance that is registered and well.
+pub(crate) fn server(id: ServerId, name: &str, now: Timestamp, password: SecretId) -> Server {
+    Server {
+        id,
+        name: name.to_owned(),
+        address: name.to_owned(),
+        login: Login::Sql {
+            user: "sa".to_owned(),
+            password,
+        },
+        restore_login: None,
+        trust: Trust::Any,
+        state: ServerState::Ready,
+        host: None,
+        facts: None,
+        marker: None,
+        readiness: Vec::new(),
+        registered: now,
+        discovered: Some(now),
+        discovery_due: now + SignedDuration::from_hours(8_000),
+        history_read: 0,
+        history_set: None,
+        error_log_read: None,
+        settings: ServerSettings::default(),
+        groups: Vec::new(),
+    }
+}
+
 impl Vault {
     pub(crate) async fn enrol(&self, name: &str) -> ServerId {
         let now = self.now();
         let id = ServerId(self.world.chance.uuid());
-        let server = Server {
-            id,
-            name: name.to_owned(),
-            address: name.to_owned(),
-            login: Login::Sql {
-                user: "sa".to_owned(),
-                password: SecretId(self.world.chance.uuid()),
-            },
-            restore_login: None,
-            trust: Trust::Any,
-            state: ServerState::Ready,
-            host: None,
-            facts: None,
-            marker: None,
-            readiness: Vec::new(),
-            registered: now,
-            discovered: Some(now),
-            discovery_due: now + SignedDuration::from_hours(8_000),
-            history_read: 0,
-            history_set: None,
-            error_log_read: None,
-            settings: ServerSettings::default(),
-            groups: Vec::new(),
-        };
+        let server = server(id, name, now, SecretId(self.world.chance.uuid()));
         self.insert(server).await.unwrap();
         id
     }

@@ -114,6 +114,18 @@ impl Shelf for StoreShelf {
             .await
     }
 
+    async fn read(
+        &self,
+        container: &ContainerName,
+        blob: &BlobName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u8>, ShelfError> {
+        let (container, blob) = (container.clone(), blob.clone());
+        self.call(move |stored, store| stored.read(store, &container, &blob, from, limit))
+            .await
+    }
+
     async fn list(
         &self,
         container: &ContainerName,

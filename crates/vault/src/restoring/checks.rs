@@ -433,3 +433,6 @@ impl Version {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

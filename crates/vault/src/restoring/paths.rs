@@ -163,7 +163,7 @@ fn strip<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
 
 /// A name as a part of a path: what Windows or Linux do not take in one, and what T-SQL would have to quote, becomes `_`. At most 100
 /// characters, so that both names and a directory fit.
-fn tame(name: &str) -> String {
+pub(super) fn tame(name: &str) -> String {
     let tamed: String = name
         .chars()
         .take(100)

@@ -164,6 +164,30 @@ impl Stored {
         }
     }
 
+    /// See [`super::Shelf::read`].
+    ///
+    /// # Errors
+    /// No such blob; its bytes are not what was written.
+    pub fn read(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        blob: &BlobName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u8>, ShelfError> {
+        let fail = |error| failed(error, blob.as_str());
+        let reader = store
+            .open_blob(&self.path(container, blob), &Permit::NONE)
+            .map_err(fail)?;
+        let left = reader.size().saturating_sub(from);
+        let mut piece = vec![0; usize::try_from(left).map_or(limit, |left| left.min(limit))];
+        if !piece.is_empty() {
+            reader.read_at(from, &mut piece).map_err(fail)?;
+        }
+        Ok(piece)
+    }
+
     /// See [`super::Shelf::list`].
     ///
     /// # Errors

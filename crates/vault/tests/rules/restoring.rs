@@ -2,6 +2,7 @@
 
 mod crashed;
 mod ends;
+mod exported;
 mod lent;
 mod over;
 mod planned;

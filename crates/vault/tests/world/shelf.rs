@@ -243,6 +243,17 @@ impl Shelf for Shelves {
         self.stored.put_record(&store, container, name, &body)
     }
 
+    async fn read(
+        &self,
+        container: &ContainerName,
+        blob: &BlobName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u8>, ShelfError> {
+        let store = self.store().await?;
+        self.stored.read(&store, container, blob, from, limit)
+    }
+
     async fn records(
         &self,
         container: &ContainerName,

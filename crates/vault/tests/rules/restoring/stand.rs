@@ -56,6 +56,17 @@ impl Stand {
     /// Makes the database on the first, registers both, protects it, and runs the vault.
     pub(super) async fn set(&self) -> Set {
         self.cluster.sql(&self.source).make_database(SHOP).await;
+        self.protected().await
+    }
+
+    /// The same of a database with another name.
+    pub(super) async fn set_named(&self, name: &str) -> Set {
+        let sql = self.cluster.sql(&self.source);
+        sql.make_database(&name.replace(']', "]]")).await;
+        self.protected().await
+    }
+
+    async fn protected(&self) -> Set {
         let (source, databases) = self.cluster.enrol(&self.source).await;
         let (other, _) = self.cluster.enrol(&self.other).await;
         let vault = self.cluster.vault().await;
