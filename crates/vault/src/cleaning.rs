@@ -8,7 +8,7 @@
 //! failed, nothing that a connection uses, and nothing that a job that is not over names. Every sweep goes by pages and can be
 //! dropped at any await.
 //!
-//! Deliberately absent: how long recovery points live, and their removal.
+//! Deliberately absent: how long recovery points live, and their removal (`retention`), which runs in the same loop.
 
 mod agreeing;
 mod blobs;
@@ -25,6 +25,9 @@ use catalog::record::Container;
 use faults::{Code, Fault};
 use futures::future::{Either, select};
 
+pub(crate) use agreeing::store_fault;
+
+use crate::retention::Looked;
 use crate::vault::{LOOK_EVERY, Vault};
 
 /// How often containers are swept.
@@ -57,6 +60,7 @@ impl Vault {
     /// Finds and removes blobs of interrupted backups, and what is too old to be of use, for ever.
     pub(crate) async fn run_cleaning(&self) {
         let mut seen = blobs::Seen::default();
+        let mut looked = Looked::default();
         let mut compared: Option<Duration> = None;
         let mut unnamed = BTreeSet::new();
         loop {
@@ -68,6 +72,7 @@ impl Vault {
             }
             // What fails now is tried again by the next sweep.
             let _ = self.sweep(&mut seen).await;
+            let _ = self.retain(&mut looked).await;
             let _ = self.purge_due().await;
             let _ = self.forget_unnamed(&mut unnamed).await;
             let _ = self.take_back_left().await;
@@ -86,7 +91,7 @@ impl Vault {
     }
 }
 
-fn name_of(container: &Container) -> Result<ContainerName, Fault> {
+pub(crate) fn name_of(container: &Container) -> Result<ContainerName, Fault> {
     ContainerName::new(container.name.clone()).map_err(|_| {
         Fault::new(Code::Bac2InternalError).because(&format!("{} is no name of a container", container.name))
     })

@@ -10,6 +10,7 @@
 //! - [`backup`]: one backup, from the look at the database to the recovery point with its proof.
 //! - [`restoring`]: from a moment that somebody names to a database that stands at it.
 //! - [`foreign`], [`healing`], [`cleaning`], [`errorlog`]: other tools' backups, broken chains, what interrupted backups leave behind.
+//! - [`retention`]: how long recovery points live, and how they end.
 //! - [`machine`]: this machine's clock, chance and store, for the product; the only module that knows tokio.
 //!
 //! Rules: outcome is SQL Server's word, proof is the vault's, and neither stands for the other. What must survive is in the catalog
@@ -35,6 +36,7 @@ pub mod readiness;
 pub mod records;
 pub mod registration;
 pub mod restoring;
+pub mod retention;
 pub mod scheduler;
 mod secrets;
 pub mod selection;

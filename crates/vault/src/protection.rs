@@ -21,6 +21,7 @@ use crate::jobs::{Doing, Ending};
 use crate::vault::Vault;
 
 pub use stopping::Data;
+pub(crate) use stopping::kept_until;
 
 impl Vault {
     /// Does a job that protects a database or brings an item to its policy's version.

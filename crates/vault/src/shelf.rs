@@ -16,6 +16,9 @@ use mssql::Secret;
 
 pub mod stored;
 
+/// So long nobody must have used a lease on a sealed blob before it is broken for good: a restore that lives asks more often.
+pub const LEASE_REST: Duration = Duration::from_secs(3_600);
+
 /// The store behind the front door.
 #[async_trait]
 pub trait Shelf: Send + Sync {
@@ -84,6 +87,17 @@ pub trait Shelf: Send + Sync {
     /// Breaks the lease of a blob that an interrupted backup left behind, and removes the blob. Refused where it changed since
     /// `seen`, is sealed, or a connection uses it.
     async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError>;
+
+    /// Removes a blob of a recovery point that is gone for good, sealed or not; what is not there is done already. Refused while a
+    /// connection uses it, or a lease on it was used within [`LEASE_REST`]: somebody may be restoring from it. A lease that is older is
+    /// broken. Nobody but retention may ask for this.
+    async fn remove_sealed(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;
+
+    /// Removes a record beside the blobs; what is not there is done already.
+    async fn remove_record(&self, container: &ContainerName, name: &BlobName) -> Result<(), ShelfError>;
+
+    /// The containers that have records, in the order of their names, whether the catalog knows them or not.
+    async fn containers(&self) -> Result<Vec<ContainerName>, ShelfError>;
 
     /// Writes a record beside the blobs, durably; the same name with the same bytes is done already, with others it is replaced.
     async fn put_record(

@@ -117,6 +117,15 @@ impl Shelf for Nothing {
     async fn clean(&self, _: &ContainerName, _: &BlobName, _: &Blob) -> Result<(), ShelfError> {
         nothing()
     }
+    async fn remove_sealed(&self, _: &ContainerName, _: &BlobName) -> Result<(), ShelfError> {
+        nothing()
+    }
+    async fn remove_record(&self, _: &ContainerName, _: &BlobName) -> Result<(), ShelfError> {
+        nothing()
+    }
+    async fn containers(&self) -> Result<Vec<ContainerName>, ShelfError> {
+        nothing()
+    }
     async fn put_record(&self, _: &ContainerName, _: &BlobName, _: Vec<u8>) -> Result<(), ShelfError> {
         nothing()
     }

@@ -14,6 +14,7 @@ mod model;
 mod page_blobs;
 mod past_formats;
 mod policies;
+mod removal;
 mod service_record;
 mod snapshots;
 mod support;

@@ -74,6 +74,8 @@ pub struct Deletion {
 pub enum DeletedFor {
     /// Nothing keeps it any more.
     Age,
+    /// A user does not want it any more.
+    User,
     /// Its database's backups were deleted.
     Item,
 }

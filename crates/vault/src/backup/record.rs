@@ -137,15 +137,21 @@ impl SetRecord {
         }
     }
 
-    /// Its name: beside the first blob, by BackupSetGUID.
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> BlobName {
+        Self::name_of(&self.blobs, self.set.guid)
+    }
+
+    /// The name of the record of a set: beside the first blob, by BackupSetGUID.
     ///
     /// # Panics
     /// Never: it is made of a blob's name and digits.
     #[must_use]
-    pub fn name(&self) -> BlobName {
-        let first = self.blobs.first().map_or("", String::as_str);
+    pub fn name_of(blobs: &[String], set: Uuid) -> BlobName {
+        let first = blobs.first().map_or("", String::as_str);
         let folder = first.rsplit_once('/').map_or("set", |(folder, _)| folder);
-        BlobName::new(format!("{folder}/{}.json", self.set.guid)).expect("a name of a blob and digits")
+        BlobName::new(format!("{folder}/{set}.json")).expect("a name of a blob and digits")
     }
 
     /// As bytes.

@@ -35,7 +35,7 @@ impl Vault {
     ///
     /// # Errors
     /// The catalog or the store does not answer.
-    pub(super) async fn adopt_records(&self) -> Result<(), Fault> {
+    pub(crate) async fn adopt_records(&self) -> Result<(), Fault> {
         for container in self.list::<Container>(Slot::Id, Range::ALL).await? {
             let container = container.record;
             let name = name_of(&container)?;
@@ -117,7 +117,8 @@ impl Vault {
         set: &SetRecord,
         point: &Point,
     ) -> Result<(), Fault> {
-        if set.grade == point.grade || set.point != point.id {
+        let is_gone = point.deletion.as_ref().is_some_and(|deletion| deletion.is_final);
+        if is_gone || set.grade == point.grade || set.point != point.id {
             return Ok(());
         }
         if known_later(point.grade, set.grade) == point.grade {
@@ -206,7 +207,14 @@ impl Vault {
                     let mut tx = self.world.catalog.read().await.map_err(fault)?;
                     page::<Point>(tx.as_mut(), &query).await.map_err(fault)?
                 };
-                for point in &found.records {
+                let is_there = |point: &&catalog::Versioned<Point>| {
+                    !point
+                        .record
+                        .deletion
+                        .as_ref()
+                        .is_some_and(|deletion| deletion.is_final)
+                };
+                for point in found.records.iter().filter(is_there) {
                     self.hold_against_blobs(&container.record, &point.record).await?;
                 }
                 match found.next {
@@ -353,7 +361,7 @@ fn about(matter: String, item: Option<catalog::record::ItemId>) -> About {
 }
 
 /// What the store failed with, as people see it.
-pub(super) fn store_fault(error: &ShelfError) -> Fault {
+pub(crate) fn store_fault(error: &ShelfError) -> Fault {
     let code = match error {
         ShelfError::ReadOnly(_) => Code::Bac2StoreReadOnly,
         ShelfError::Full => Code::Bac2StoreDiskFull,

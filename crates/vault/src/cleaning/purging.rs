@@ -1,16 +1,18 @@
 //! The end of deleted items, when the time for which they were kept is over.
 //!
-//! An item that has no recovery points ends: its record goes, and its database can be protected anew. One that has them stays
-//! until they are removed, chain by chain, as retention does.
+//! Its recovery points go first, all of them, the newest chain too; then its record, and its database can be protected anew.
 
 use catalog::record::{Item, ItemId, Point, Protection};
 use catalog::{Query, Range, Scope, Slot, delete, get, page, scoped};
 use faults::{Code, Fault};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::jobs::{Doing, Ending};
 use crate::records::fault;
 use crate::vault::Vault;
+
+/// When a purge goes on that met a point in use.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a purge came to.
 enum Purged {
@@ -20,8 +22,8 @@ enum Purged {
     Kept,
     /// Its time is not over.
     Early(Timestamp),
-    /// It has recovery points.
-    HasPoints,
+    /// One of its recovery points is being read, or is leased.
+    Used(Fault),
 }
 
 impl Vault {
@@ -44,15 +46,18 @@ impl Vault {
                 let why = format!("it is kept until {until}");
                 Ending::Again(Fault::new(Code::Bac2SoftDeleted).at(&at).because(&why), until)
             }
-            Ok(Purged::HasPoints) => {
-                let why = "it has recovery points; they are removed with retention, and the item with the last of them";
-                Ending::Done(vec![Fault::new(Code::Bac2PointNeeded).at(&at).because(why)])
+            Ok(Purged::Used(fault)) => {
+                let again = self.now().checked_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX);
+                Ending::Again(fault, again)
             }
             Err(fault) => Ending::Failed(fault),
         }
     }
 
     async fn purge_item(&self, item: ItemId) -> Result<Purged, Fault> {
+        if let Some(used) = self.purge_points(item).await? {
+            return Ok(Purged::Used(used));
+        }
         let now = self.now();
         self.transact(move |tx| {
             scoped(async move {
@@ -67,7 +72,9 @@ impl Vault {
                 let range = Range::members(&[&item.to_string()]);
                 let points = Query::of(Scope::vault(&self.key), Slot::A, range).limit(1);
                 if !page::<Point>(tx, &points).await?.records.is_empty() {
-                    return Ok(Purged::HasPoints);
+                    // One came from its record meanwhile.
+                    let why = "another recovery point of it was found";
+                    return Ok(Purged::Used(Fault::new(Code::Bac2UrlLeased).because(why)));
                 }
                 self.leave_out_in(tx, &found.record).await?;
                 self.resolve_item_in(tx, item).await?;
@@ -93,10 +100,7 @@ impl Vault {
             for item in &found.records {
                 let is_over =
                     matches!(item.record.protection, Protection::SoftDeleted { until, .. } if until <= now);
-                if is_over
-                    && !self.has_points(item.record.id).await?
-                    && !self.is_purging(item.record.id).await?
-                {
+                if is_over && !self.is_purging(item.record.id).await? {
                     self.want_purge(&item.record, now).await?;
                 }
             }
@@ -107,12 +111,25 @@ impl Vault {
         }
     }
 
-    async fn has_points(&self, item: ItemId) -> Result<bool, Fault> {
-        let range = Range::members(&[&item.to_string()]);
-        let query = Query::of(Scope::vault(&self.key), Slot::A, range).limit(1);
-        let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        let found = page::<Point>(tx.as_mut(), &query).await.map_err(fault)?;
-        Ok(!found.records.is_empty())
+    /// Removes all points of an item whose time is over; why not, where one is in use.
+    async fn purge_points(&self, item: ItemId) -> Result<Option<Fault>, Fault> {
+        let now = self.now();
+        let found = self.find::<Item>(item).await?;
+        let is_over = found.is_some_and(
+            |item| matches!(item.record.protection, Protection::SoftDeleted { until, .. } if until <= now),
+        );
+        if !is_over {
+            return Ok(None);
+        }
+        let mut used = None;
+        for point in self.end_points_of(item).await? {
+            match self.remove_point(&point).await {
+                Ok(()) => {}
+                Err(fault) if fault.code() == Code::Bac2UrlLeased => used = Some(fault),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(used)
     }
 
     async fn is_purging(&self, item: ItemId) -> Result<bool, Fault> {

@@ -166,6 +166,22 @@ impl Shelf for StoreShelf {
             .await
     }
 
+    async fn remove_sealed(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
+        let (container, blob) = (container.clone(), blob.clone());
+        self.call(move |stored, store| stored.remove_sealed(store, &container, &blob))
+            .await
+    }
+
+    async fn remove_record(&self, container: &ContainerName, name: &BlobName) -> Result<(), ShelfError> {
+        let (container, name) = (container.clone(), name.clone());
+        self.call(move |stored, store| stored.remove_record(store, &container, &name))
+            .await
+    }
+
+    async fn containers(&self) -> Result<Vec<ContainerName>, ShelfError> {
+        self.call(|stored, store| Ok(stored.containers(store))).await
+    }
+
     async fn put_record(
         &self,
         container: &ContainerName,

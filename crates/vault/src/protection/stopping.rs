@@ -293,7 +293,7 @@ fn not_possible(item: &Item) -> Fault {
 }
 
 /// Until when something deleted now is kept.
-fn kept_until(now: Timestamp, rule: SoftDelete) -> Timestamp {
+pub(crate) fn kept_until(now: Timestamp, rule: SoftDelete) -> Timestamp {
     match rule.mode {
         SoftDeleteMode::Disabled => now,
         SoftDeleteMode::Enabled | SoftDeleteMode::AlwaysOn => now

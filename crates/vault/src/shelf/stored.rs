@@ -23,10 +23,13 @@ use blobstore::{
 use jiff::Timestamp;
 use mssql::Secret;
 
-use super::{Blob, Lease, Proof, ShelfError, Space};
+use super::{Blob, LEASE_REST, Lease, Proof, ShelfError, Space};
 
 /// The account of records. The door serves none of this name.
 pub const RECORDS_ACCOUNT: &str = "bac2records";
+
+/// What the name of a container of records ends with.
+const RECORDS: &str = "-records";
 
 /// States that one question to the store asks for.
 const PAGE: usize = 1_000;
@@ -339,6 +342,66 @@ impl Stored {
         done.map_err(|error| failed(error, blob.as_str()))
     }
 
+    /// See [`super::Shelf::remove_sealed`].
+    ///
+    /// # Errors
+    /// It is used or leased; no such container; those of changing anything.
+    pub fn remove_sealed(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        blob: &BlobName,
+    ) -> Result<(), ShelfError> {
+        let found = self.view(store, container, blob)?;
+        // What was never committed is swept away by the store itself.
+        let Some(view) = found.filter(|view| view.committed) else {
+            return Ok(());
+        };
+        let path = self.path(container, blob);
+        let fail = |error| failed(error, blob.as_str());
+        let used = self.witness.testify(&path);
+        if used.connections > 0 {
+            return Err(refused(blob));
+        }
+        if view.lease_view.status == LeaseStatus::Locked {
+            if used.quiet < LEASE_REST {
+                return Err(ShelfError::Refused(format!("{blob} is leased")));
+            }
+            let at_once = LeaseAction::Break { period: Some(0) };
+            let broken = store.lease_blob(&path, &at_once, &|found| unchanged(&view, found));
+            broken.map_err(fail)?;
+        }
+        match store.remove_sealed(&path) {
+            Err(StoreError::Protocol(ErrorCode::BlobNotFound)) => Ok(()),
+            done => done.map_err(fail),
+        }
+    }
+
+    /// See [`super::Shelf::remove_record`].
+    ///
+    /// # Errors
+    /// No such container; those of changing anything.
+    pub fn remove_record(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        name: &BlobName,
+    ) -> Result<(), ShelfError> {
+        match store.delete_blob(&self.record_path(container, name), &Permit::NONE) {
+            Err(StoreError::Protocol(ErrorCode::BlobNotFound)) => Ok(()),
+            done => done.map_err(|error| failed(error, name.as_str())),
+        }
+    }
+
+    /// See [`super::Shelf::containers`].
+    #[must_use]
+    pub fn containers(&self, store: &Store) -> Vec<ContainerName> {
+        let all = store.list_containers(&self.records).into_iter();
+        let mut names: Vec<ContainerName> = all.filter_map(|view| container_of(&view.name)).collect();
+        names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        names
+    }
+
     /// Breaks the lease of a blob that nobody uses, where there is one; gives the state that it had.
     fn free_unused(
         &self,
@@ -501,13 +564,19 @@ impl Stored {
     }
 }
 
+/// The container of blobs that one of records goes with.
+fn container_of(records: &ContainerName) -> Option<ContainerName> {
+    let name = records.as_str().strip_suffix(RECORDS)?;
+    ContainerName::new(name).ok()
+}
+
 /// The container of records that goes with one of blobs.
 ///
 /// # Panics
 /// Where the name of `container` has more than 55 characters; the vault gives none so long.
 #[must_use]
 pub fn records_of(container: &ContainerName) -> ContainerName {
-    ContainerName::new(format!("{container}-records")).expect("names of containers leave room")
+    ContainerName::new(format!("{container}{RECORDS}")).expect("names of containers leave room")
 }
 
 /// Whether a blob's content and properties are still what `view` says.

@@ -559,6 +559,22 @@ impl Shelf for Paper {
         Ok(())
     }
 
+    async fn remove_sealed(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
+        let mut inner = self.inner();
+        if let Some(kept) = inner.kept.get_mut(container.as_str()) {
+            kept.remove(blob.as_str());
+        }
+        Ok(())
+    }
+
+    async fn remove_record(&self, _: &ContainerName, _: &BlobName) -> Result<(), ShelfError> {
+        Ok(())
+    }
+
+    async fn containers(&self) -> Result<Vec<ContainerName>, ShelfError> {
+        Ok(Vec::new())
+    }
+
     async fn put_record(&self, _: &ContainerName, _: &BlobName, _: Vec<u8>) -> Result<(), ShelfError> {
         Ok(())
     }

@@ -17,6 +17,7 @@ mod orphans;
 mod readiness;
 mod registration;
 mod restoring;
+mod retention;
 mod scheduler;
 mod secrets;
 mod world_itself;

@@ -232,6 +232,22 @@ impl Shelf for Shelves {
         self.stored.clean(&store, container, blob, seen)
     }
 
+    async fn remove_sealed(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
+        self.is_writable()?;
+        let store = self.store().await?;
+        self.stored.remove_sealed(&store, container, blob)
+    }
+
+    async fn remove_record(&self, container: &ContainerName, name: &BlobName) -> Result<(), ShelfError> {
+        self.is_writable()?;
+        let store = self.store().await?;
+        self.stored.remove_record(&store, container, name)
+    }
+
+    async fn containers(&self) -> Result<Vec<ContainerName>, ShelfError> {
+        Ok(self.stored.containers(&*self.store().await?))
+    }
+
     async fn put_record(
         &self,
         container: &ContainerName,
