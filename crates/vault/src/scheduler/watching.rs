@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use catalog::record::{Item, Job, JobState, Policy};
+use catalog::record::{Item, Job, JobState, Policy, Work};
 use catalog::{Range, Slot};
 use faults::{Code, Fault};
 
@@ -75,10 +75,10 @@ impl Vault {
         };
         let policy = &policy.record.policy;
         let time = |period: schedule::Period| period.duration().unsigned_abs();
-        (
-            time(policy.watching.stuck_after),
-            policy.running.timeout.map(time),
-        )
+        // What a policy says is for backups: a restore that is cut off leaves no database at all.
+        let is_restore = matches!(job.work, Work::Restore(_));
+        let timeout = policy.running.timeout.filter(|_| !is_restore);
+        (time(policy.watching.stuck_after), timeout.map(time))
     }
 
     /// A job that is over is not stuck any more.

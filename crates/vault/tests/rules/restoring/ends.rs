@@ -217,3 +217,63 @@ fn a_database_that_was_dropped_is_protected_again_at_once() {
         stand.back_up(&set, Log).await;
     });
 }
+
+/// Logs each quarter of an hour, and no patience with them.
+const BUSY: &str = r#"{"version": 1, "name": "busy",
+    "full": {"schedule": {"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]},
+             "retention": {"weekly": {"count": 4, "days": ["sunday"]}}},
+    "log": {"every": "15m"}, "running": {"jitter": "0s", "timeout": "10m"}}"#;
+
+#[test]
+fn a_restore_outlasts_slots_and_patience_of_its_policy() {
+    let stand = Stand::new(546);
+    stand.run(async {
+        let set = stand.set().await;
+        written(&stand, &set).await;
+        let policy = schedule::Policy::from_json(BUSY).unwrap();
+        let (policy, _) = set.vault.create_policy(policy).await.unwrap();
+        set.vault
+            .change_item_policy(set.item, policy, None)
+            .await
+            .unwrap();
+        stand.cluster.pass(Duration::from_secs(60)).await;
+        let place = Place {
+            tail: false,
+            ..over(&set)
+        };
+        stand.source.fault("network slow vault.test 5s").await;
+        let order = stand.order(&set, RestoreTarget::Latest, place);
+        let restore = set.vault.restore(order).await.unwrap();
+        for _ in 0..600 {
+            let job = stand.cluster.job(restore).await;
+            if matches!(&job.work, Work::Restore(work) if work.sent.is_some()) {
+                break;
+            }
+            stand.cluster.pass(Duration::from_millis(500)).await;
+        }
+        stand.source.fault("network slow vault.test 900s").await;
+        stand.cluster.pass(Duration::from_secs(30 * 60)).await;
+        let job = stand.cluster.job(restore).await;
+        assert_eq!((job.state, job.cancel), (JobState::InProgress, None), "{job:#?}");
+        let jobs = stand.cluster.jobs().await;
+        let logs = jobs.iter().filter(|job| {
+            job.work.name() == "log" && matches!(job.trigger, catalog::record::Trigger::Scheduled { .. })
+        });
+        let logs: Vec<_> = logs.collect();
+        assert!(!logs.is_empty(), "{jobs:#?}");
+        let expected = Code::OperationCancelledBecauseConflictingOperationRunningUserError;
+        for log in logs {
+            assert_eq!(log.state, JobState::CompletedWithWarnings, "{log:#?}");
+            assert_eq!(log.warnings[0].code(), expected);
+        }
+        let notices = stand.cluster.notices().await;
+        let told: Vec<Code> = notices.iter().map(|notice| notice.fault.code()).collect();
+        assert!(
+            !told.contains(&expected) && !told.contains(&Code::Bac2ScheduleMissed),
+            "{notices:#?}"
+        );
+        stand.source.fault("network back vault.test").await;
+        let job = stand.cluster.ended(restore).await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+    });
+}

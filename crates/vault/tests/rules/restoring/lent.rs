@@ -1,6 +1,6 @@
 //! The credential that a target without one is lent: there while it is needed, gone afterwards, and nobody else's.
 
-use catalog::record::{Container, JobState, Place, RestoreTarget};
+use catalog::record::{Container, Database, JobState, Place, RestoreOrder, RestoreTarget};
 use faults::Code;
 use schedule::BackupKind::Full;
 use simsql::value::Value;
@@ -76,6 +76,41 @@ fn what_somebody_else_made_is_neither_changed_nor_dropped() {
             .restore(&set, RestoreTarget::Latest, Place::new(set.other, SHOP))
             .await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        assert_eq!(on_other(&stand).await, 0);
+    });
+}
+
+#[test]
+fn what_two_restores_use_goes_with_the_last_of_them() {
+    let stand = Stand::new(523);
+    stand.run(async {
+        let set = stand.set().await;
+        stand.back_up(&set, Full).await;
+        stand.cluster.sql(&stand.source).make_database("Depot").await;
+        let discovered = set.vault.rediscover(set.source).await.unwrap();
+        stand.cluster.done(discovered).await;
+        let databases = stand.cluster.records::<Database>().await;
+        let depot = databases.iter().find(|one| one.name == "Depot").unwrap();
+        let policy = stand.cluster.item(set.item).await.policy;
+        let depot = set.vault.protect(depot.id, policy).await.unwrap();
+        let full = set.vault.back_up(depot, Full, None).await.unwrap();
+        stand.cluster.done(full).await;
+        stand.other.fault("network slow vault.test 700ms").await;
+        let mut jobs = Vec::new();
+        for (item, name) in [(set.item, "One"), (depot, "Two")] {
+            let order = RestoreOrder {
+                item,
+                target: RestoreTarget::Latest,
+                place: Place::new(set.other, name),
+                accept_damaged: Vec::new(),
+            };
+            jobs.push(set.vault.restore(order).await.unwrap());
+            stand.cluster.pass(std::time::Duration::from_millis(900)).await;
+        }
+        for job in jobs {
+            let job = stand.cluster.ended(job).await;
+            assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        }
         assert_eq!(on_other(&stand).await, 0);
     });
 }
