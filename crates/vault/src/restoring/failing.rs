@@ -13,6 +13,7 @@ use super::bringing_back::Brought;
 use super::running::{note, target_of};
 use super::work_of;
 use crate::jobs::{Doing, Ending, pause_after};
+use crate::notices::About;
 use crate::registration::Purpose;
 use crate::vault::Vault;
 
@@ -127,10 +128,18 @@ impl Vault {
         }
         // What cannot be dropped now is the sweep's.
         drop(self.take_back(doing, server).await);
-        Ok(match doing.is_cancelled() {
-            true => Ending::Cancelled(fault),
-            false => Ending::Failed(fault),
-        })
+        if doing.is_cancelled() {
+            return Ok(Ending::Cancelled(fault));
+        }
+        let about = About {
+            matter: format!("restore/{}", doing.job.id),
+            server: Some(server.id),
+            item: doing.job.item,
+            job: Some(doing.job.id),
+            missed: None,
+        };
+        self.raise(about, fault.clone()).await?;
+        Ok(Ending::Failed(fault))
     }
 
     /// Ends the task with what the target is now, and warns of it.

@@ -194,8 +194,11 @@ impl Stage {
     }
 }
 
+/// What is changed, how, and what comes of it.
+type Row<'t> = (&'t str, fn(&mut Stage), Option<Code>);
+
 /// What each change makes of a case in which nothing speaks against it.
-fn table(base: impl Fn() -> Stage, rows: &[(&str, fn(&mut Stage), Option<Code>)]) {
+fn table(base: impl Fn() -> Stage, rows: &[Row<'_>]) {
     for (what, change, code) in rows {
         let mut stage = base();
         change(&mut stage);

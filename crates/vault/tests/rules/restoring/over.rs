@@ -159,6 +159,11 @@ fn without_its_tail_nothing_is_overwritten() {
         let fault = job.fault.as_ref().unwrap();
         assert_eq!(fault.code(), Code::Bac2TailLogFailed, "{job:#?}");
         assert!(fault.said().iter().any(|said| said.number() == 3049), "{fault:?}");
+        let notices = stand.cluster.notices().await;
+        let is_told = notices
+            .iter()
+            .any(|notice| notice.job == Some(job.id) && notice.fault == *fault);
+        assert!(is_told, "{notices:#?}");
         assert_eq!(stand.cluster.sql(&stand.source).rows(SHOP).await, 5 + 3 + 4);
         assert_eq!(state(&stand).await, "ONLINE MULTI_USER");
         stand.back_up(&set, Log).await;
