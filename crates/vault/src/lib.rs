@@ -11,6 +11,7 @@
 //! - [`restoring`]: from a moment that somebody names to a database that stands at it.
 //! - [`foreign`], [`healing`], [`cleaning`], [`errorlog`]: other tools' backups, broken chains, what interrupted backups leave behind.
 //! - [`retention`]: how long recovery points live, and how they end.
+//! - [`rebuilding`]: a lost catalog, made again of the records beside the blobs.
 //! - [`machine`]: this machine's clock, chance and store, for the product; the only module that knows tokio.
 //!
 //! Rules: outcome is SQL Server's word, proof is the vault's, and neither stands for the other. What must survive is in the catalog
@@ -33,6 +34,7 @@ mod points;
 pub mod policies;
 pub mod protection;
 pub mod readiness;
+pub mod rebuilding;
 pub mod records;
 pub mod registration;
 pub mod restoring;

@@ -88,9 +88,9 @@ pub trait Shelf: Send + Sync {
     /// `seen`, is sealed, or a connection uses it.
     async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError>;
 
-    /// Removes a blob of a recovery point that is gone for good, sealed or not; what is not there is done already. Refused while a
-    /// connection uses it, or a lease on it was used within [`LEASE_REST`]: somebody may be restoring from it. A lease that is older is
-    /// broken. Nobody but retention may ask for this.
+    /// Removes a blob of a recovery point that is gone for good, sealed or not; what is not there is done already. Refused while it is
+    /// under a lease that a connection uses, or that was used within [`LEASE_REST`]: somebody may be restoring from it. A lease that is
+    /// older is broken. Nobody but retention may ask for this.
     async fn remove_sealed(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;
 
     /// Removes a record beside the blobs; what is not there is done already.

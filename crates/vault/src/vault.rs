@@ -47,20 +47,7 @@ impl Vault {
     /// The catalog cannot be written.
     pub async fn create(world: World, name: &str) -> Result<Arc<Self>, Fault> {
         let id = VaultId(world.chance.uuid());
-        let record = VaultRecord {
-            id,
-            name: name.to_owned(),
-            created: world.clock.now(),
-            soft_delete: SoftDelete::default(),
-            limits: schedule::Limits::default(),
-            discovery_minutes: 480,
-            jobs_at_once: None,
-            databases_max: 2_000,
-            daily: Daily::default(),
-            spent: Vec::new(),
-            keeping: Keeping::default(),
-            tidied: Tidied::default(),
-        };
+        let record = new_record(id, name, world.clock.now());
         let vault = Self::over(world, id);
         vault.insert(record).await?;
         Ok(vault)
@@ -89,7 +76,7 @@ impl Vault {
         Ok(found.records.into_iter().map(|one| one.record).collect())
     }
 
-    fn over(world: World, id: VaultId) -> Arc<Self> {
+    pub(crate) fn over(world: World, id: VaultId) -> Arc<Self> {
         Arc::new(Self {
             key: id.to_string(),
             world,
@@ -146,6 +133,24 @@ impl Vault {
         match select(asleep, self.bell.after(heard)).await {
             Either::Left(((), _)) | Either::Right(((), _)) => {}
         }
+    }
+}
+
+/// The record of a vault that nobody has set anything of yet.
+pub(crate) fn new_record(id: VaultId, name: &str, created: Timestamp) -> VaultRecord {
+    VaultRecord {
+        id,
+        name: name.to_owned(),
+        created,
+        soft_delete: SoftDelete::default(),
+        limits: schedule::Limits::default(),
+        discovery_minutes: 480,
+        jobs_at_once: None,
+        databases_max: 2_000,
+        daily: Daily::default(),
+        spent: Vec::new(),
+        keeping: Keeping::default(),
+        tidied: Tidied::default(),
     }
 }
 

@@ -23,5 +23,6 @@ mod reaching;
 mod registration;
 mod restart;
 mod restore;
+mod retention;
 mod store;
 mod trouble;

@@ -4,7 +4,7 @@
 
 use azblob::names::BlobName;
 use catalog::record::{
-    DatabaseId, Grade, ItemId, JobId, Outcome, Point, PolicyId, ServerId, SetFacts, VaultId,
+    Database, DatabaseId, Grade, ItemId, JobId, Outcome, Point, PolicyId, Server, ServerId, SetFacts, VaultId,
 };
 use faults::{Code, Fault};
 use jiff::Timestamp;
@@ -71,16 +71,30 @@ pub struct SetRecord {
     pub ended: Timestamp,
     /// Wanted by a user, and kept until this.
     pub keep_until: Option<Timestamp>,
+    /// What is around it, with fulls: it changes seldom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<Box<Around>>,
+}
+
+/// What a lost catalog is made again of, besides the point itself. Nothing in it is a secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Around {
+    /// The database as it was known then.
+    pub database: Database,
+    /// What the policy said.
+    pub policy: schedule::Policy,
+    /// `HOST`, `HOST,PORT` or `HOST\\INSTANCE` of the instance.
+    pub address: String,
 }
 
 /// Who a set belongs to, by names that outlive the catalog.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Owner<'a> {
     pub(crate) vault: VaultId,
-    pub(crate) server: ServerId,
-    pub(crate) server_name: &'a str,
-    pub(crate) database_name: &'a str,
-    pub(crate) policy_name: &'a str,
+    pub(crate) server: &'a Server,
+    pub(crate) database: &'a Database,
+    pub(crate) policy: &'a schedule::Policy,
 }
 
 impl SetRecord {
@@ -89,14 +103,14 @@ impl SetRecord {
         Self {
             version: VERSION,
             vault: owner.vault,
-            server: owner.server,
-            server_name: owner.server_name.to_owned(),
+            server: owner.server.id,
+            server_name: owner.server.name.clone(),
             database: point.database,
-            database_name: owner.database_name.to_owned(),
+            database_name: owner.database.name.clone(),
             database_guid: point.set.database_guid,
             item: point.item,
             policy: point.policy,
-            policy_name: owner.policy_name.to_owned(),
+            policy_name: owner.policy.name.clone(),
             job: point.job,
             point: point.id,
             kind: point.kind,
@@ -110,6 +124,13 @@ impl SetRecord {
             origin: point.origin,
             ended: point.ended,
             keep_until: point.keep_until,
+            around: point.kind.is_full().then(|| {
+                Box::new(Around {
+                    database: owner.database.clone(),
+                    policy: owner.policy.clone(),
+                    address: owner.server.address.clone(),
+                })
+            }),
         }
     }
 

@@ -127,10 +127,9 @@ impl Vault {
             point,
             &Owner {
                 vault: self.id,
-                server: ground.server.id,
-                server_name: &ground.server.name,
-                database_name: &ground.database.name,
-                policy_name: &ground.policy.name,
+                server: &ground.server,
+                database: &ground.database,
+                policy: &ground.policy,
             },
         );
         self.world

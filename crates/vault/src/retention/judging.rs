@@ -6,7 +6,6 @@ use catalog::record::{DeletedFor, Point, Protection};
 use chain::{Database, Kind, Set, SetId, Target};
 use jiff::Timestamp;
 use schedule::Policy;
-use uuid::Uuid;
 
 use super::needs::{lenient, needed};
 use super::{Reason, ages};
@@ -35,8 +34,8 @@ impl<'a> Terms<'a> {
 /// The points of one database, ready to be judged. They are called by their places.
 pub(super) struct Stock<'p> {
     pub(super) points: &'p [Point],
-    /// What can be planned with, by FamilyGUID; numbered by place.
-    families: BTreeMap<Option<Uuid>, Vec<Set>>,
+    /// What can be planned with, numbered by place; all together, as a restore takes them.
+    sets: Vec<Set>,
     unplannable: BTreeSet<usize>,
 }
 
@@ -51,11 +50,11 @@ pub(super) struct Judged {
 
 impl<'p> Stock<'p> {
     pub(super) fn of(points: &'p [Point]) -> Self {
-        let mut families: BTreeMap<Option<Uuid>, Vec<Set>> = BTreeMap::new();
+        let mut sets = Vec::with_capacity(points.len());
         let mut unplannable = BTreeSet::new();
         for (place, point) in points.iter().enumerate() {
             match set_of(point, SetId(place as u64)) {
-                Ok(set) => families.entry(point.set.family_guid).or_default().push(set),
+                Ok(set) => sets.push(set),
                 Err(_) => {
                     unplannable.insert(place);
                 }
@@ -63,7 +62,7 @@ impl<'p> Stock<'p> {
         }
         Self {
             points,
-            families,
+            sets,
             unplannable,
         }
     }
@@ -111,55 +110,37 @@ impl<'p> Stock<'p> {
         for place in self.unplannable.intersection(members) {
             hold(*place, Reason::Unplannable);
         }
-        let families = self.families_of(members);
-        for place in self.newest_chain(&families) {
+        let of_members = self.sets.iter().filter(|set| members.contains(&place_of(set.id)));
+        let sets: Vec<Set> = of_members.cloned().collect();
+        for place in newest_chain(&sets) {
             hold(place, Reason::NewestChain);
         }
         for one in judged.values_mut() {
             one.reasons.retain(|reason| holds(reason, now));
         }
-        for family in &families {
-            let of_family = |places: &BTreeSet<usize>| -> BTreeSet<SetId> {
-                let ids = family.iter().map(|set| set.id);
-                ids.filter(|id| places.contains(&place_of(*id))).collect()
-            };
-            for (id, by) in needed(family, &of_family(&live), &of_family(&stay)) {
-                let by = self.points[place_of(by)].id;
-                let one = judged.get_mut(&place_of(id));
-                one.into_iter()
-                    .for_each(|one| one.reasons.push(Reason::Needed { by }));
+        let ids = |places: BTreeSet<usize>| places.into_iter().map(|place| SetId(place as u64)).collect();
+        for (id, by) in needed(&sets, &ids(live), &ids(stay)) {
+            let by = self.points[place_of(by)].id;
+            if let Some(one) = judged.get_mut(&place_of(id)) {
+                one.reasons.push(Reason::Needed { by });
             }
         }
         judged
     }
+}
 
-    fn families_of(&self, members: &BTreeSet<usize>) -> Vec<Vec<Set>> {
-        let families = self.families.values().map(|family| {
-            let sets = family.iter().filter(|set| members.contains(&place_of(set.id)));
-            sets.cloned().collect::<Vec<Set>>()
-        });
-        families.filter(|family| !family.is_empty()).collect()
-    }
-
-    /// The chain that leads to the newest state which can be restored; where nothing sound leads anywhere, one with damaged sets.
-    fn newest_chain(&self, families: &[Vec<Set>]) -> Vec<usize> {
-        let sound = self.newest_of(families.iter().cloned());
-        sound
-            .or_else(|| self.newest_of(families.iter().map(|family| lenient(family))))
-            .unwrap_or_default()
-    }
-
-    fn newest_of(&self, families: impl Iterator<Item = Vec<Set>>) -> Option<Vec<usize>> {
-        let chains = families.filter_map(|family| {
-            let database = Database::new(family);
-            let plans = database.plan(&Target::Latest, &chain::Terms::default()).ok()?;
-            let steps = plans.best.steps.iter().map(|step| place_of(step.set));
-            let places: Vec<usize> = steps.collect();
-            let ends = places.iter().map(|place| self.points[*place].ended).max()?;
-            Some((ends, places))
-        });
-        chains.max_by_key(|(ends, _)| *ends).map(|(_, places)| places)
-    }
+/// The chain that leads to the newest state which can be restored; where nothing sound leads anywhere, one with damaged sets.
+fn newest_chain(sets: &[Set]) -> Vec<usize> {
+    let of = |sets: Vec<Set>| {
+        let plans = Database::new(sets)
+            .plan(&Target::Latest, &chain::Terms::default())
+            .ok()?;
+        let steps = plans.best.steps.iter().map(|step| place_of(step.set));
+        Some(steps.collect::<Vec<usize>>())
+    };
+    of(sets.to_vec())
+        .or_else(|| of(lenient(sets)))
+        .unwrap_or_default()
 }
 
 fn holds(reason: &Reason, now: Timestamp) -> bool {

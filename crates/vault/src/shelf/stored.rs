@@ -360,11 +360,9 @@ impl Stored {
         let path = self.path(container, blob);
         let fail = |error| failed(error, blob.as_str());
         let used = self.witness.testify(&path);
-        if used.connections > 0 {
-            return Err(refused(blob));
-        }
+        // Who reads it without a lease reads on: nobody restores from what is gone for good.
         if view.lease_view.status == LeaseStatus::Locked {
-            if used.quiet < LEASE_REST {
+            if used.connections > 0 || used.quiet < LEASE_REST {
                 return Err(ShelfError::Refused(format!("{blob} is leased")));
             }
             let at_once = LeaseAction::Break { period: Some(0) };

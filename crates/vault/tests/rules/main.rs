@@ -15,6 +15,7 @@ mod groups;
 mod healing;
 mod orphans;
 mod readiness;
+mod rebuilding;
 mod registration;
 mod restoring;
 mod retention;

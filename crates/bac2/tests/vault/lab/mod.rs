@@ -32,6 +32,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use vault::keyring::{KEY_BYTES, Keyring};
 use vault::machine::MachineChance;
+use vault::rebuilding::Rebuilt;
 use vault::registration::{NewLogin, NewServer};
 use vault::world::Clock as _;
 use vault::{Vault, World};
@@ -231,6 +232,33 @@ impl Lab {
             assert!(run.await.is_err_and(|error| error.is_cancelled()));
         }
         drop((vault, catalog));
+    }
+
+    /// The vault's process ends, and its catalog is lost; it is made again of the store, and runs.
+    pub(crate) async fn lose_catalog_and_rebuild(&self) -> Rebuilt {
+        self.crash().await;
+        let name = self.catalog_file();
+        let mut gone = 0;
+        for entry in std::fs::read_dir(self.folder()).unwrap() {
+            let path = entry.unwrap().path();
+            let is_of_it = path.to_string_lossy().starts_with(&*name.to_string_lossy());
+            if is_of_it && path.is_file() {
+                std::fs::remove_file(path).unwrap();
+                gone += 1;
+            }
+        }
+        assert!(gone > 0, "there was a catalog");
+        let catalog = Arc::new(
+            SqlCatalog::open(&Location::file(self.catalog_file()))
+                .await
+                .unwrap(),
+        );
+        self.process.lock().unwrap().catalog = Some(catalog);
+        let (again, told) = Vault::rebuild(self.world(), None, "again").await.unwrap();
+        drop(again);
+        self.process.lock().unwrap().catalog = None;
+        self.open().await;
+        told
     }
 
     /// Another vault with a catalog of its own, over the same store; it does not run.
