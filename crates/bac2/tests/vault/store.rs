@@ -12,6 +12,7 @@ use catalog::record::{Grade, HealingReason, ItemId, Job, JobId, JobState, Work};
 use faults::{Code, Fault};
 use schedule::BackupKind::{self, Differential, Full, Log};
 use tokio::sync::Notify;
+use vault::shelf::Shelf as _;
 
 use super::lab::{ACCOUNT, Lab, Release, Server, code, run};
 
@@ -322,5 +323,28 @@ fn a_store_that_takes_no_writes_any_more_says_so() {
         let path = lab.path(&kept.blobs[0]).await;
         let blob = lab.door.store.open_blob(&path, &Permit::NONE).unwrap();
         assert_eq!(blob.size(), kept.bytes);
+    });
+}
+
+#[test]
+fn signatures_that_are_asked_for_at_once_are_all_given() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (shelf, name) = (&lab.door.shelf, ContainerName::new("many").unwrap());
+        shelf.make_container(&name).await.unwrap();
+        let until = lab.now() + DAY;
+        let (one, two, three, four, five) = tokio::join!(
+            shelf.grant(&name, "one", until),
+            shelf.grant(&name, "two", until),
+            shelf.grant(&name, "three", until),
+            shelf.grant(&name, "four", until),
+            shelf.grant(&name, "five", until),
+        );
+        for given in [one, two, three, four, five] {
+            assert!(given.is_ok(), "{given:?}");
+        }
+        let account = AccountName::new(ACCOUNT).unwrap();
+        let policies = lab.door.store.container_policies(&account, &name).unwrap();
+        assert_eq!(policies.len(), 5, "none is lost");
     });
 }

@@ -34,6 +34,9 @@ const RECORDS: &str = "-records";
 /// States that one question to the store asks for.
 const PAGE: usize = 1_000;
 
+/// How often the policies of a container are read anew where others change it meanwhile.
+const CHANGES: u32 = 20;
+
 /// The most that a record may have, in bytes: the record of a set is some kilobytes.
 const RECORD_MAX: u64 = 16 << 20;
 
@@ -501,20 +504,26 @@ impl Stored {
         change: impl Fn(&mut Vec<SignedIdentifier>),
     ) -> Result<(), ShelfError> {
         let fail = |error| failed(error, container.as_str());
-        let before = store.container(&self.account, container).map_err(fail)?;
-        let mut policies = store.container_policies(&self.account, container).map_err(fail)?;
-        change(&mut policies);
-        if policies.len() > MAX_ACCESS_POLICIES {
-            let why = format!("{container} has {MAX_ACCESS_POLICIES} access policies, which is the most");
-            return Err(ShelfError::Refused(why));
+        // Not over a change that came in between, as by another job of the same instance: it is read again.
+        let mut left = CHANGES;
+        loop {
+            left -= 1;
+            let before = store.container(&self.account, container).map_err(fail)?;
+            let mut policies = store.container_policies(&self.account, container).map_err(fail)?;
+            change(&mut policies);
+            if policies.len() > MAX_ACCESS_POLICIES {
+                let why = format!("{container} has {MAX_ACCESS_POLICIES} access policies, which is the most");
+                return Err(ShelfError::Refused(why));
+            }
+            let unchanged = |view: &ContainerView| match view.etag == before.etag {
+                true => Ok(()),
+                false => Err(ErrorCode::ConditionNotMet),
+            };
+            match store.set_container_policies(&self.account, container, policies, &unchanged) {
+                Err(StoreError::Protocol(ErrorCode::ConditionNotMet)) if left > 0 => {}
+                done => return done.map(drop).map_err(fail),
+            }
         }
-        // Not over a change that came in between.
-        let unchanged = |view: &ContainerView| match view.etag == before.etag {
-            true => Ok(()),
-            false => Err(ErrorCode::ConditionNotMet),
-        };
-        let done = store.set_container_policies(&self.account, container, policies, &unchanged);
-        done.map(drop).map_err(fail)
     }
 
     fn see(

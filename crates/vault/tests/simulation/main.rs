@@ -1,8 +1,8 @@
-//! Deterministic simulation: a vault with instances, their users, other tools, and everything that breaks, for a day and more,
-//! from a seed.
+//! Deterministic simulation: a vault with instances, their users, other tools, and everything that breaks, from a seed. Many brief
+//! stories of backups and restores (`brief.rs`), and some of a day and more, in which schedules, healing and cleaning have their time.
 //!
-//! `BAC2_VAULT_FIRST=F` and `BAC2_VAULT_SEEDS=N` play the seeds from F to N - 1, `BAC2_VAULT_SEED=S` that one alone, and tells its
-//! story. The same seed is the same run.
+//! Of stories of a day `BAC2_VAULT_FIRST_DAY=F` and `BAC2_VAULT_DAYS=N` play the seeds from F to N - 1, `BAC2_VAULT_DAY=S` plays that
+//! one alone, and tells its story. The same seed is the same run.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,6 +10,7 @@
 mod world;
 
 mod actor;
+mod brief;
 mod group;
 mod judge;
 mod step;
@@ -20,10 +21,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actor::Actor;
+use brief::Brief;
 use step::Step;
 
-/// Seeds that are played where nobody says how many.
-const SEEDS: u64 = 8;
+/// Stories of a day that are played where nobody says how many.
+const DAYS: u64 = 8;
+
+/// Brief stories, where nobody says how many.
+const BRIEF: u64 = 200;
 
 /// Seeds of groups, where nobody says how many.
 const GROUPS: u64 = 1;
@@ -62,30 +67,37 @@ fn run(actor: &mut Actor) -> judge::Findings {
 }
 
 /// Plays seeds, two at a time; each is a world of its own.
-fn play_all(seeds: &[u64], is_told: bool) -> BTreeMap<u64, Played> {
+fn in_parallel<T: Send>(seeds: &[u64], plays: impl Fn(u64) -> T + Sync) -> BTreeMap<u64, T> {
     let (next, played) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let one =
-                        std::panic::catch_unwind(|| play(seed, is_told)).unwrap_or_else(|panic| Played {
-                            wrong: vec![format!("panicked: {}", told(panic.as_ref()))],
-                            done: BTreeMap::new(),
-                            counted: BTreeMap::new(),
-                            met: BTreeMap::new(),
-                            open: BTreeMap::new(),
-                        });
-                    // At once, for whoever waits for many.
-                    for sentence in &one.wrong {
-                        println!("seed {seed}: {sentence}");
-                    }
+                    let one = plays(seed);
                     played.lock().unwrap().insert(seed, one);
                 }
             });
         }
     });
     played.into_inner().unwrap()
+}
+
+/// Plays stories of a day.
+fn play_all(seeds: &[u64], is_told: bool) -> BTreeMap<u64, Played> {
+    in_parallel(seeds, |seed| {
+        let one = std::panic::catch_unwind(|| play(seed, is_told)).unwrap_or_else(|panic| Played {
+            wrong: vec![format!("panicked: {}", told(panic.as_ref()))],
+            done: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            met: BTreeMap::new(),
+            open: BTreeMap::new(),
+        });
+        // At once, for whoever waits for many.
+        for sentence in &one.wrong {
+            println!("seed {seed}: {sentence}");
+        }
+        one
+    })
 }
 
 /// The jobs of a run, one line each, and what people were told.
@@ -130,15 +142,23 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-#[test]
-fn a_vault_keeps_its_promises_whatever_happens() {
-    let seeds = match number("BAC2_VAULT_SEED") {
+/// The seeds that the environment asks for: one alone, or from the first up to a number, `usual` of them where it says nothing.
+fn seeds([one, first, up_to]: [&str; 3], usual: u64) -> Vec<u64> {
+    match number(one) {
         Some(seed) => vec![seed],
         None => {
-            let first = number("BAC2_VAULT_FIRST").unwrap_or(0);
-            (first..number("BAC2_VAULT_SEEDS").unwrap_or(first + SEEDS)).collect()
+            let first = number(first).unwrap_or(0);
+            (first..number(up_to).unwrap_or(first + usual)).collect()
         }
-    };
+    }
+}
+
+#[test]
+fn a_vault_keeps_its_promises_whatever_happens() {
+    let seeds = seeds(
+        ["BAC2_VAULT_DAY", "BAC2_VAULT_FIRST_DAY", "BAC2_VAULT_DAYS"],
+        DAYS,
+    );
     let is_told = seeds.len() == 1;
     if let [seed] = seeds[..] {
         println!("{:#?}", story::Story::of(seed));
@@ -149,7 +169,37 @@ fn a_vault_keeps_its_promises_whatever_happens() {
     let failed: Vec<u64> = failed.map(|(seed, _)| *seed).collect();
     assert!(
         failed.is_empty(),
-        "seeds that failed: {failed:?}; BAC2_VAULT_SEED=S plays one again"
+        "seeds that failed: {failed:?}; BAC2_VAULT_DAY=S plays one again"
+    );
+}
+
+#[test]
+fn whatever_can_be_restored_is_as_it_was_at_that_moment() {
+    let seeds = seeds(["BAC2_VAULT_SEED", "BAC2_VAULT_FIRST", "BAC2_VAULT_SEEDS"], BRIEF);
+    let played = in_parallel(&seeds, |seed| {
+        let told = std::panic::catch_unwind(|| brief::play(seed)).unwrap_or_else(|panic| Brief {
+            wrong: vec![format!("panicked: {}", told(panic.as_ref()))],
+            ..Brief::default()
+        });
+        for sentence in &told.wrong {
+            println!("brief {seed}: {sentence}");
+        }
+        told
+    });
+    let mut done: BTreeMap<&str, u32> = BTreeMap::new();
+    for (word, count) in played.values().flat_map(|told| &told.done) {
+        *done.entry(word).or_default() += count;
+    }
+    println!("{} brief stories: {done:?}", played.len());
+    steps(played.values().map(|told| &told.met));
+    let failed: Vec<u64> = played
+        .iter()
+        .filter(|(_, told)| !told.wrong.is_empty())
+        .map(|(seed, _)| *seed)
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "brief stories that failed: {failed:?}; BAC2_VAULT_SEED=S plays one again"
     );
 }
 
@@ -179,7 +229,6 @@ fn a_group_of_replicas_has_one_chain_whatever_happens() {
 /// What happened, in all seeds together.
 fn coverage(played: &BTreeMap<u64, Played>) {
     let (mut done, mut counted, mut open) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut met: BTreeMap<&str, BTreeMap<Step, u32>> = BTreeMap::new();
     for played in played.values() {
         for (word, count) in &played.done {
             *done.entry(word.as_str()).or_insert(0) += count;
@@ -195,14 +244,20 @@ fn coverage(played: &BTreeMap<u64, Played>) {
         for (matter, count) in &played.open {
             *open.entry(matter.as_str()).or_insert(0) += count;
         }
-        for (word, steps) in &played.met {
-            for (step, count) in steps {
-                *met.entry(word).or_default().entry(*step).or_default() += count;
-            }
-        }
     }
     println!("done: {done:?}\nlooked at: {counted:?}\nopen notices: {open:?}");
-    println!("backup jobs that events met, by step {:?}:", Step::ALL);
+    steps(played.values().map(|played| &played.met));
+}
+
+/// Which events met jobs at which steps, in all seeds together.
+fn steps<'p>(played: impl Iterator<Item = &'p BTreeMap<String, BTreeMap<Step, u32>>>) {
+    let mut met: BTreeMap<&str, BTreeMap<Step, u32>> = BTreeMap::new();
+    for (word, steps) in played.flatten() {
+        for (step, count) in steps {
+            *met.entry(word).or_default().entry(*step).or_default() += count;
+        }
+    }
+    println!("jobs that events met, by step {:?}:", Step::ALL);
     for (word, steps) in met {
         let counts = Step::ALL.map(|step| steps.get(&step).copied().unwrap_or(0));
         println!("  {word:24} {counts:?}");

@@ -1,7 +1,7 @@
-//! Where a backup job stands, as its record tells: what an event meets, and what a crash leaves.
+//! Where a backup or a restore stands, as the record of its job tells: what an event meets, and what a crash leaves.
 
 use catalog::Kind;
-use catalog::record::{Job, JobState, Work};
+use catalog::record::{Job, JobState, RestoreWork, Work};
 
 use crate::world::history::Write;
 
@@ -22,11 +22,19 @@ pub(crate) enum Step {
     Kept,
     /// It was told to end.
     Cancelling,
+    /// A restore waits for its time or for room.
+    RestoreQueued,
+    /// It runs, and has sent nothing.
+    RestoreBegun,
+    /// A statement of it was sent.
+    RestoreSent,
+    /// Some of its statements are done.
+    RestoreBetween,
 }
 
 impl Step {
     /// All, as they are printed.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Queued,
         Self::Begun,
         Self::Named,
@@ -34,12 +42,18 @@ impl Step {
         Self::Told,
         Self::Kept,
         Self::Cancelling,
+        Self::RestoreQueued,
+        Self::RestoreBegun,
+        Self::RestoreSent,
+        Self::RestoreBetween,
     ];
 
-    /// Of a job; none where it is over, or is no backup.
+    /// Of a job; none where it is over, or neither a backup nor a restore.
     pub(crate) fn of(job: &Job) -> Option<Self> {
-        let Work::Backup(work) = &job.work else {
-            return None;
+        let work = match &job.work {
+            Work::Backup(work) => work,
+            Work::Restore(work) => return Self::of_restore(job.state, work),
+            _ => return None,
         };
         Some(match job.state {
             JobState::Queued => Self::Queued,
@@ -53,7 +67,18 @@ impl Step {
         })
     }
 
-    /// Of a write; none where it is not of a backup job that is open.
+    fn of_restore(state: JobState, work: &RestoreWork) -> Option<Self> {
+        Some(match state {
+            JobState::Queued => Self::RestoreQueued,
+            JobState::Cancelling => Self::Cancelling,
+            JobState::InProgress if work.sent.is_some() => Self::RestoreSent,
+            JobState::InProgress if work.done > 0 => Self::RestoreBetween,
+            JobState::InProgress => Self::RestoreBegun,
+            _ => return None,
+        })
+    }
+
+    /// Of a write; none where it is not of such a job that is open.
     pub(crate) fn of_write(write: &Write) -> Option<Self> {
         if write.kind != Kind::Job {
             return None;

@@ -1,0 +1,370 @@
+//! Brief stories, of which there are many: one database, its backups, and restores of it to another name and another instance, with
+//! trouble in the midst of either. What was committed when is known by a model of its own, so that each restore is held against the
+//! rows of exactly that moment.
+//!
+//! `BAC2_VAULT_SEEDS=N` plays the seeds below N, `BAC2_VAULT_FIRST=F` leaves out those below F, `BAC2_VAULT_SEED=S` plays that one
+//! alone.
+//!
+//! - Whatever the streams in the store lead to can be restored by the vault, and has the rows of that moment.
+//! - A restore in whose way nothing was is done; one that failed leaves nothing open that is not as it should be.
+//! - Every job ends.
+//!
+//! Deliberately absent: what takes a day and more (schedules, retention by age, healing), which the other stories have.
+
+mod aiming;
+mod judge;
+mod trouble;
+mod truth;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::record::{
+    ItemId, Job, JobId, JobState, Place, RestoreOrder, RestoreTarget, ServerId, Work as JobWork,
+};
+use schedule::{BackupKind, Policy};
+
+use self::aiming::Headers;
+use self::truth::Truth;
+use crate::step::Step;
+use crate::world::time::Dice;
+use crate::world::{Cluster, Server};
+
+/// The name of the database.
+const SHOP: &str = "Shop";
+
+/// What a row holds beside its number.
+const FILLER: usize = 500;
+
+/// So long a job may take, whatever happened before.
+const PATIENCE: Duration = Duration::from_secs(12 * 3600);
+
+/// Restores at the end, when nothing is wrong any more.
+const LAST_RESTORES: u32 = 3;
+
+/// What came of a seed.
+#[derive(Default)]
+pub(crate) struct Brief {
+    pub(crate) wrong: Vec<String>,
+    pub(crate) done: BTreeMap<String, u32>,
+    pub(crate) met: BTreeMap<String, BTreeMap<Step, u32>>,
+}
+
+/// A story as it is played.
+struct Play {
+    cluster: Cluster,
+    /// That of the database, and another one.
+    servers: [Arc<Server>; 2],
+    ids: [ServerId; 2],
+    dice: Arc<Dice>,
+    item: ItemId,
+    truth: Truth,
+    headers: Headers,
+    /// Numbers that no row, and no restored database, has had.
+    next: i64,
+    restored: u32,
+    /// Something went wrong in it.
+    is_troubled: bool,
+    told: Brief,
+}
+
+/// Plays a seed.
+pub(crate) fn play(seed: u64) -> Brief {
+    let cluster = Cluster::new(seed);
+    let driver = cluster.driver();
+    driver.run(async move {
+        let mut play = Play::begin(cluster, seed).await;
+        let is_calm = play.dice.one_in(8);
+        for _ in 0..8 + play.dice.below(8) {
+            play.something(is_calm).await;
+        }
+        play.end().await;
+        play.told
+    })
+}
+
+fn policy(dice: &Dice) -> Policy {
+    let log = ["", r#""log": {"every": "60m"},"#][dice.below(2) as usize];
+    let text = format!(
+        r#"{{"version": 1, "name": "brief",
+            "full": {{"schedule": {{"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]}},
+                      "retention": {{"weekly": {{"count": 4, "days": ["sunday"]}}}}}}, {log} "running": {{"jitter": "0s"}}}}"#
+    );
+    Policy::from_json(&text).unwrap()
+}
+
+impl Play {
+    async fn begin(cluster: Cluster, seed: u64) -> Self {
+        let dice = Dice::new(seed ^ 0xB21E);
+        let servers = [cluster.server("sql1"), cluster.server("sql2")];
+        let sql = cluster.sql(&servers[0]);
+        sql.make_database(SHOP).await;
+        sql.go(&format!(
+            "CREATE TABLE [{SHOP}].dbo.Work (id int, what varchar(900))"
+        ))
+        .await;
+        let truth = Truth::from(cluster.now());
+        let (source, databases) = cluster.enrol(&servers[0]).await;
+        let (other, _) = cluster.enrol(&servers[1]).await;
+        let vault = cluster.vault().await;
+        let (policy, _) = vault.create_policy(policy(&dice)).await.unwrap();
+        let item = vault.protect(databases[0].id, policy).await.unwrap();
+        drop(vault);
+        if dice.one_in(2) {
+            cluster.drop_wish(item).await;
+        }
+        drop(cluster.start_vault().await);
+        for server in &servers {
+            server.goes_on_without_client(dice.one_in(2));
+        }
+        Self {
+            cluster,
+            servers,
+            ids: [source, other],
+            dice,
+            item,
+            truth,
+            headers: Headers::new(),
+            next: 1,
+            restored: 0,
+            is_troubled: false,
+            told: Brief::default(),
+        }
+    }
+
+    async fn something(&mut self, is_calm: bool) {
+        let pause = [50, 3_000, 60_000, 900_000][self.dice.below(4) as usize];
+        self.cluster
+            .pass(Duration::from_millis(1 + self.dice.below(pause)))
+            .await;
+        match self.dice.below(20) {
+            0..=7 => self.works().await,
+            8..=12 => self.backs_up(is_calm).await,
+            13..=16 => self.restores(is_calm).await,
+            _ if is_calm => self.works().await,
+            _ => {
+                self.is_troubled = true;
+                let trouble = self.some_trouble();
+                self.suffers(trouble).await;
+            }
+        }
+    }
+
+    /// Users write.
+    async fn works(&mut self) {
+        let mut state = self.truth.state().clone();
+        let mut deeds = Vec::new();
+        for _ in 0..1 + self.dice.below(3) {
+            deeds.push(self.changes(&mut state));
+        }
+        let is_kept = !self.dice.one_in(6);
+        let text = match (deeds.as_slice(), is_kept) {
+            ([deed], true) => deed.clone(),
+            (_, true) => format!("BEGIN TRANSACTION; {}; COMMIT", deeds.join("; ")),
+            (_, false) => format!("BEGIN TRANSACTION; {}; ROLLBACK", deeds.join("; ")),
+        };
+        let began = self.cluster.now();
+        self.cluster.sql(&self.servers[0]).go(&text).await;
+        if is_kept {
+            self.truth.commits(began, self.cluster.now(), state);
+        }
+        self.counts(if is_kept { "work" } else { "work undone" }, &[]);
+    }
+
+    /// One statement, which the model follows.
+    fn changes(&mut self, state: &mut truth::State) -> String {
+        let number = self.next;
+        self.next += 1;
+        let text = format!("t{number} {}", "x".repeat(FILLER));
+        let nth = self.dice.below(state.len().max(1) as u64) as usize;
+        let some = state.keys().nth(nth).copied();
+        match (self.dice.below(6), some) {
+            (0, Some(id)) => {
+                state.remove(&id);
+                format!("DELETE FROM [{SHOP}].dbo.Work WHERE id = {id}")
+            }
+            (1, Some(id)) => {
+                state.insert(id, text.clone());
+                format!("UPDATE [{SHOP}].dbo.Work SET what = '{text}' WHERE id = {id}")
+            }
+            _ => {
+                state.insert(number, text.clone());
+                format!("INSERT INTO [{SHOP}].dbo.Work (id, what) VALUES ({number}, '{text}')")
+            }
+        }
+    }
+
+    async fn backs_up(&mut self, is_calm: bool) {
+        let has_full = !self.cluster.points().await.is_empty();
+        let kind = match self.dice.below(10) {
+            _ if !has_full => BackupKind::Full,
+            0..=5 => BackupKind::Log,
+            6 | 7 => BackupKind::Differential,
+            8 => BackupKind::Full,
+            _ => BackupKind::CopyOnlyFull,
+        };
+        let vault = self.cluster.vault().await;
+        let asked = vault.back_up(self.item, kind, None).await;
+        drop(vault);
+        let Ok(job) = asked else { return };
+        self.counts(kind.name(), &[]);
+        if !is_calm && self.dice.one_in(4) {
+            let step = [
+                Step::Begun,
+                Step::Named,
+                Step::Sent,
+                Step::Sent,
+                Step::Told,
+                Step::Kept,
+            ];
+            let step = step[self.dice.below(6) as usize];
+            self.strikes(step, job).await;
+        }
+        if is_calm || self.dice.one_in(2) {
+            self.ended(job).await;
+        }
+    }
+
+    /// Something goes wrong when a job comes to a step.
+    async fn strikes(&mut self, step: Step, job: JobId) {
+        self.is_troubled = true;
+        self.wait_for(step, &job.to_string()).await;
+        let trouble = self.some_trouble();
+        self.suffers(trouble).await;
+    }
+
+    /// Somebody restores to something that can be restored.
+    async fn restores(&mut self, is_calm: bool) {
+        let held = self.held().await;
+        let Some(target) = self.some_target(&held) else {
+            return;
+        };
+        let Some((job, server, name)) = self.orders(target.clone()).await else {
+            return;
+        };
+        let is_struck = !is_calm && self.dice.one_in(2);
+        if is_struck {
+            let step = [
+                Step::RestoreBegun,
+                Step::RestoreSent,
+                Step::RestoreSent,
+                Step::RestoreBetween,
+            ];
+            let step = step[self.dice.below(4) as usize];
+            self.strikes(step, job).await;
+        }
+        let job = self.ended(job).await;
+        // What another trouble of before left may be in the way of this one, as a backup that is taken up again is not.
+        self.judge_restore(&target, job, (server, &name), is_struck).await;
+    }
+
+    /// Orders a restore to a new name, on the other instance.
+    async fn orders(&mut self, target: RestoreTarget) -> Option<(JobId, usize, String)> {
+        self.restored += 1;
+        let name = format!("Restored {}", self.restored);
+        let server = 1;
+        let order = RestoreOrder {
+            item: self.item,
+            target,
+            place: Place::new(self.ids[server], &name),
+            accept_damaged: Vec::new(),
+        };
+        let vault = self.cluster.vault().await;
+        let asked = vault.restore(order).await;
+        drop(vault);
+        Some((asked.ok()?, server, name))
+    }
+
+    /// The end: nothing is wrong any more, every job ends, and what can be restored is.
+    async fn end(&mut self) {
+        self.end_trouble().await;
+        self.works().await;
+        self.cluster.pass(Duration::from_secs(3600)).await;
+        let jobs: Vec<Job> = self.cluster.records().await;
+        for job in jobs.iter().filter(|job| !job.state.is_ended()) {
+            self.ended(job.id).await;
+        }
+        if !self.is_troubled {
+            self.judge_calm().await;
+        }
+        for _ in 0..LAST_RESTORES {
+            let held = self.held().await;
+            let Some(target) = self.some_target(&held) else {
+                continue;
+            };
+            let ordered = self.orders(target.clone()).await;
+            let Some((job, server, name)) = ordered else {
+                self.wrong(format!(
+                    "nothing is wrong, and nobody can order a restore to {target:?}"
+                ));
+                continue;
+            };
+            let job = self.ended(job).await;
+            self.judge_restore(&target, job, (server, &name), false).await;
+        }
+    }
+
+    /// Waits for the end of a job, with a vault that runs.
+    async fn ended(&mut self, id: JobId) -> Job {
+        let mut waited = Duration::ZERO;
+        let mut wait = Duration::from_millis(200);
+        loop {
+            if !self.cluster.vault_runs() {
+                self.start_vault().await;
+            }
+            let job = self.cluster.job(id).await;
+            if job.state.is_ended() {
+                return job;
+            }
+            if waited > PATIENCE {
+                self.wrong(format!("a job does not end: {job:#?}"));
+                return job;
+            }
+            self.cluster.pass(wait).await;
+            waited += wait;
+            wait = (wait * 2).min(Duration::from_secs(30));
+        }
+    }
+
+    async fn start_vault(&self) {
+        while !self.cluster.vault_runs() {
+            self.cluster.crash_vault();
+            if !self.cluster.try_start_vault_for(u64::MAX).await {
+                self.cluster.crash_vault();
+                self.cluster.pass(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    /// Where jobs stand now.
+    async fn steps(&self) -> Vec<Step> {
+        let jobs: Vec<Job> = self.cluster.records().await;
+        jobs.iter().filter_map(Step::of).collect()
+    }
+
+    fn counts(&mut self, word: &str, met: &[Step]) {
+        *self.told.done.entry(word.to_owned()).or_default() += 1;
+        for step in met {
+            let of_word = self.told.met.entry(word.to_owned()).or_default();
+            *of_word.entry(*step).or_default() += 1;
+        }
+    }
+
+    fn wrong(&mut self, sentence: String) {
+        self.told.wrong.push(sentence);
+    }
+}
+
+/// How a job stands that was to be done.
+fn is_done(job: &Job) -> bool {
+    matches!(job.state, JobState::Completed | JobState::CompletedWithWarnings)
+}
+
+/// The last point that a restore took.
+fn last_of(job: &Job) -> Option<catalog::record::PointId> {
+    match &job.work {
+        JobWork::Restore(work) => work.steps.last().map(|step| step.point),
+        _ => None,
+    }
+}

@@ -1,0 +1,97 @@
+//! Whether what a restore left is what was committed at that moment.
+
+use catalog::record::{Job, JobState, Point, RestoreTarget, Work};
+use jiff::Timestamp;
+use simsql::value::Value;
+
+use super::truth::State;
+use super::{Play, is_done, last_of};
+
+impl Play {
+    /// Judges a restore into a database of a name on an instance. `is_struck`: something was in its way.
+    pub(super) async fn judge_restore(
+        &mut self,
+        target: &RestoreTarget,
+        job: Job,
+        (server, name): (usize, &str),
+        is_struck: bool,
+    ) {
+        let found = self.rows(server, name).await;
+        let word = match (is_done(&job), is_struck) {
+            (true, false) => "restored",
+            (true, true) => "restored in spite of trouble",
+            (false, true) => "not restored for trouble",
+            (false, false) => "not restored",
+        };
+        self.counts(word, &[]);
+        if !is_done(&job) && !is_struck {
+            self.wrong(format!(
+                "nothing was in the way of a restore to {target:?}: {job:#?}"
+            ));
+        }
+        match &found {
+            Some(rows) => self.compare(target, &job, rows).await,
+            None if is_done(&job) => self.wrong(format!("{name} is not there after {job:#?}")),
+            None => {}
+        }
+        if found.is_some() || job.state != JobState::Completed {
+            let sql = self.cluster.sql(&self.servers[server]);
+            // It may not be there.
+            sql.run(&format!("DROP DATABASE [{name}]")).await;
+        }
+    }
+
+    async fn compare(&mut self, target: &RestoreTarget, job: &Job, rows: &State) {
+        let between = match target {
+            RestoreTarget::Moment { at } => Some((*at, *at)),
+            _ => self.taken(job).await,
+        };
+        let Some((from, to)) = between else {
+            self.wrong(format!("{target:?} is open, and no plan led there: {job:#?}"));
+            return;
+        };
+        if !self.truth.was_between(from, to, rows) {
+            let when = self.truth.when(rows);
+            self.wrong(format!(
+                "{target:?}: {} rows, which are not those between {from} and {to} but those behind {when:?}: {job:#?}",
+                rows.len()
+            ));
+        }
+    }
+
+    /// Between which moments the last backup of a plan was taken.
+    async fn taken(&self, job: &Job) -> Option<(Timestamp, Timestamp)> {
+        let last = last_of(job)?;
+        let points: Vec<Point> = self.cluster.points().await;
+        let point = points.into_iter().find(|point| point.id == last)?;
+        let job = self.cluster.job(point.job?).await;
+        Some((job.created, point.ended))
+    }
+
+    /// The rows of a database that is open; none where there is none.
+    async fn rows(&self, server: usize, name: &str) -> Option<State> {
+        let text = format!("SELECT id, what FROM [{name}].dbo.Work");
+        let answers = self.cluster.sql(&self.servers[server]).run(&text).await;
+        if answers.errors().next().is_some() {
+            return None;
+        }
+        let rows = answers.results.last().expect("a result");
+        let row = |row: &Vec<Value>| match row.as_slice() {
+            [Value::Integer(id), Value::Text(what)] => (*id, what.clone()),
+            other => panic!("a row of numbers and texts: {other:?}"),
+        };
+        Some(rows.rows.iter().map(row).collect())
+    }
+
+    /// Where nothing ever went wrong, no backup failed.
+    pub(super) async fn judge_calm(&mut self) {
+        let jobs: Vec<Job> = self.cluster.records().await;
+        for job in jobs {
+            // One that would have run beside another of its kind is not needed.
+            let is_needed = job.state != JobState::Cancelled;
+            if matches!(job.work, Work::Backup(_)) && is_needed && !is_done(&job) {
+                self.wrong(format!("nothing went wrong, and a backup was not done: {job:#?}"));
+            }
+        }
+    }
+}
