@@ -259,11 +259,11 @@ impl Play {
         self.judge_restore(&target, job, (server, &name), is_struck).await;
     }
 
-    /// Orders a restore to a new name, on the other instance.
+    /// Orders a restore to a new name, on either instance.
     async fn orders(&mut self, target: RestoreTarget) -> Option<(JobId, usize, String)> {
         self.restored += 1;
         let name = format!("Restored {}", self.restored);
-        let server = 1;
+        let server = self.dice.below(2) as usize;
         let order = RestoreOrder {
             item: self.item,
             target,

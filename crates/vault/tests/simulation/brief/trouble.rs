@@ -75,6 +75,10 @@ impl Play {
         self.counts(&trouble.word(), &met);
         let micros = [0, 20_000, 2_000_000, 90_000_000][self.dice.below(4) as usize];
         self.cluster.pass(Duration::from_micros(micros)).await;
+        if matches!(trouble, Trouble::CrashVaultSoon(_)) {
+            // One that lives still would die when nothing is said to be wrong.
+            self.cluster.crash_vault();
+        }
         self.end_trouble().await;
     }
 
