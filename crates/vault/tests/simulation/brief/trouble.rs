@@ -27,7 +27,7 @@ pub(super) enum Trouble {
     /// Answers of the door are lost.
     AnswersLost(u32),
     /// The catalog has trouble: one in so many steps.
-    CatalogTrouble(u64),
+    CatalogUnsure(u64),
     /// The catalog has no space.
     CatalogFull,
     /// The store has no room.
@@ -62,7 +62,7 @@ impl Play {
             11 => Trouble::DoorRestart(dice.one_in(2)),
             12 => Trouble::DoorDown,
             13 => Trouble::AnswersLost(1 + dice.below(3) as u32),
-            14 => Trouble::CatalogTrouble(3 + dice.below(20)),
+            14 => Trouble::CatalogUnsure(3 + dice.below(20)),
             _ if dice.one_in(2) => Trouble::CatalogFull,
             _ => Trouble::DoorFull,
         }
@@ -100,7 +100,7 @@ impl Play {
             Trouble::AnswersLost(count) => door.trouble(|trouble| trouble.answers_lost += count),
             Trouble::DoorFull => door.set_free(Some(0)),
             Trouble::CatalogFull => self.cluster.catalog.set_full(true),
-            Trouble::CatalogTrouble(one_in) => {
+            Trouble::CatalogUnsure(one_in) => {
                 let dice = self.dice.clone();
                 self.cluster.catalog.set_plan(Box::new(move |_: CatalogStep| {
                     if !dice.one_in(one_in) {
