@@ -7,10 +7,12 @@
 //!
 //! - Whatever the streams in the store lead to can be restored by the vault, and has the rows of that moment.
 //! - A restore in whose way nothing was is done; one that failed leaves nothing open that is not as it should be.
+//! - Days pass, and retention takes nothing that its age does not end (`ageing`).
 //! - Every job ends.
 //!
 //! Deliberately absent: what takes a day and more (schedules, retention by age, healing), which the other stories have.
 
+mod ageing;
 mod aiming;
 mod judge;
 mod trouble;
@@ -43,6 +45,9 @@ const PATIENCE: Duration = Duration::from_secs(12 * 3600);
 /// Restores at the end, when nothing is wrong any more.
 const LAST_RESTORES: u32 = 3;
 
+/// For how many days the policy keeps logs, and a user the fulls that he asks for.
+const KEPT_DAYS: u32 = 7;
+
 /// What came of a seed.
 #[derive(Default)]
 pub(crate) struct Brief {
@@ -71,6 +76,15 @@ struct Play {
 
 /// Plays a seed.
 pub(crate) fn play(seed: u64) -> Brief {
+    plays(seed, false)
+}
+
+/// Plays a seed whose record of the truth somebody falsifies before the end: what the judge must notice.
+pub(crate) fn play_falsified(seed: u64) -> Brief {
+    plays(seed, true)
+}
+
+fn plays(seed: u64, is_falsified: bool) -> Brief {
     let cluster = Cluster::new(seed);
     let driver = cluster.driver();
     driver.run(async move {
@@ -79,13 +93,14 @@ pub(crate) fn play(seed: u64) -> Brief {
         for _ in 0..8 + play.dice.below(8) {
             play.something(is_calm).await;
         }
-        play.end().await;
+        play.end(is_falsified).await;
         play.told
     })
 }
 
 fn policy(dice: &Dice) -> Policy {
-    let log = ["", r#""log": {"every": "60m"},"#][dice.below(2) as usize];
+    let every = ["24h", "60m"][dice.below(2) as usize];
+    let log = format!(r#""log": {{"every": "{every}", "retention": "{KEPT_DAYS}d"}},"#);
     let text = format!(
         r#"{{"version": 1, "name": "brief",
             "full": {{"schedule": {{"frequency": "weekly", "days": ["sunday"], "times": ["22:00"]}},
@@ -141,7 +156,8 @@ impl Play {
         match self.dice.below(20) {
             0..=7 => self.works().await,
             8..=12 => self.backs_up(is_calm).await,
-            13..=16 => self.restores(is_calm).await,
+            13..=15 => self.restores(is_calm).await,
+            16 => self.ages(is_calm).await,
             _ if is_calm => self.works().await,
             _ => {
                 self.is_troubled = true;
@@ -205,7 +221,8 @@ impl Play {
             _ => BackupKind::CopyOnlyFull,
         };
         let vault = self.cluster.vault().await;
-        let asked = vault.back_up(self.item, kind, None).await;
+        let keep = (kind.is_full() && self.dice.one_in(2)).then_some(KEPT_DAYS);
+        let asked = vault.back_up(self.item, kind, keep).await;
         drop(vault);
         let Ok(job) = asked else { return };
         self.counts(kind.name(), &[]);
@@ -277,9 +294,12 @@ impl Play {
     }
 
     /// The end: nothing is wrong any more, every job ends, and what can be restored is.
-    async fn end(&mut self) {
+    async fn end(&mut self, is_falsified: bool) {
         self.end_trouble().await;
         self.works().await;
+        if is_falsified {
+            self.truth.falsify();
+        }
         self.cluster.pass(Duration::from_secs(3600)).await;
         let jobs: Vec<Job> = self.cluster.records().await;
         for job in jobs.iter().filter(|job| !job.state.is_ended()) {

@@ -226,6 +226,18 @@ fn a_group_of_replicas_has_one_chain_whatever_happens() {
     );
 }
 
+#[test]
+fn rows_that_were_never_committed_are_noticed() {
+    for seed in 0..3 {
+        let told = brief::play_falsified(seed);
+        let is_noticed = told
+            .wrong
+            .iter()
+            .any(|sentence| sentence.contains("which are not those"));
+        assert!(is_noticed, "brief {seed}: {:?}", told.wrong);
+    }
+}
+
 /// What happened, in all seeds together.
 fn coverage(played: &BTreeMap<u64, Played>) {
     let (mut done, mut counted, mut open) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());

@@ -17,12 +17,7 @@ impl Play {
         is_struck: bool,
     ) {
         let found = self.rows(server, name).await;
-        // A log behind one that got to the moment already is left out by what the target says of itself (`RestoreStep::only_from`).
-        // The vault does not look there yet, and SQL Server refuses the log.
-        let is_beyond = is_refused_log(&job);
-        let is_struck = is_struck || is_beyond;
         let word = match (is_done(&job), is_struck) {
-            _ if is_beyond => "not restored: a log behind the moment",
             (true, false) => "restored",
             (true, true) => "restored in spite of trouble",
             (false, true) => "not restored for trouble",
@@ -99,13 +94,4 @@ impl Play {
             }
         }
     }
-}
-
-/// Whether a restore failed at a log that need not be applied.
-fn is_refused_log(job: &Job) -> bool {
-    let Work::Restore(work) = &job.work else {
-        return false;
-    };
-    let step = work.steps.get(work.done as usize);
-    !is_done(job) && step.is_some_and(|step| step.only_from.is_some())
 }

@@ -39,6 +39,13 @@ impl Truth {
         self.0.push(Commit { began, at, state });
     }
 
+    /// Every row is another one than it was.
+    pub(super) fn falsify(&mut self) {
+        for text in self.0.iter_mut().flat_map(|commit| commit.state.values_mut()) {
+            text.push('!');
+        }
+    }
+
     /// How it is now.
     pub(super) fn state(&self) -> &State {
         &self.0[self.0.len() - 1].state
