@@ -108,7 +108,5 @@ fn leads(held: &Held, target: &Target) -> bool {
 fn newest(held: &Held) -> Option<Point> {
     let plans = held.database.plan(&Target::Latest, &Terms::default()).ok()?;
     let last = plans.best.steps.last()?.set;
-    held.points
-        .get(usize::try_from(last.0).ok()?)
-        .map(|point| point.id)
+    held.points.get(usize::try_from(last.0).ok()?).cloned()
 }
