@@ -130,8 +130,11 @@ fn a_tail_that_cannot_be_taken_stops_the_restore() {
     run(|| async {
         let lab = Lab::new().await;
         let (server, id, item) = written(&lab, Release::V2019).await;
-        // The tail is sent to a store that is not there any more, until the vault gives it up.
-        server.fault("network expired vault.example").await;
+        // Its log cannot be read any more.
+        let log = server.data().join("data").join("Shop_log.ldf");
+        server
+            .fault(&format!("disk unreadable {} 23", log.display()))
+            .await;
         let job = lab.vault().restore(order(item, over(id))).await.unwrap();
         let job = lab
             .until("the restore ends", || async {
@@ -140,10 +143,16 @@ fn a_tail_that_cannot_be_taken_stops_the_restore() {
                 job.state.is_ended().then_some(job)
             })
             .await;
-        assert_eq!(job.state, JobState::Failed, "{job:#?}");
+        assert_eq!(
+            codes(&job),
+            (Some(Code::Bac2TailLogFailed), Vec::new()),
+            "{job:#?}"
+        );
+        let said = job.fault.as_ref().unwrap().said();
+        assert!(said.iter().any(|said| said.number() == 823), "{job:#?}");
+        server.fault(&format!("disk well {}", log.display())).await;
         assert_eq!(server.rows("Shop").await, 5 + 3 + 4);
         assert_eq!(state(&server, "Shop").await, "ONLINE MULTI_USER");
-        server.fault("network back vault.example").await;
     });
 }
 
