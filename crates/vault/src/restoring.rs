@@ -36,6 +36,7 @@ mod statements;
 mod tail;
 mod target;
 mod telling;
+mod thumbprints;
 mod timing;
 
 use catalog::record::{RestoreWork, Work};

@@ -5,19 +5,9 @@ use std::process::Command;
 use faults::Code;
 use schedule::BackupKind::Full;
 
-use super::lab::{Lab, PASSWORD, Release, Server, quiet, run};
+use super::lab::{Lab, PASSWORD, Release, quiet, run};
 
 /// Has the database encrypted by SQL Server.
-async fn encrypt(server: &Server) {
-    server
-        .sql("CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'p4ssW0rd!'; CREATE CERTIFICATE tde WITH SUBJECT = 'abc'")
-        .await;
-    server
-        .sql("USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER CERTIFICATE tde")
-        .await;
-    server.sql("ALTER DATABASE Shop SET ENCRYPTION ON").await;
-}
-
 #[test]
 fn builds_that_spoil_compressed_backups_of_encrypted_databases_take_them_plain() {
     run(|| async {
@@ -37,7 +27,7 @@ fn builds_that_spoil_compressed_backups_of_encrypted_databases_take_them_plain()
         ] {
             let server = lab.server_with(release, |start| start.build = Some(build)).await;
             server.make_database("Shop").await;
-            encrypt(&server).await;
+            server.encrypt_shop().await;
             let id = lab.register(&server).await;
             let version = lab.server_record(id).await.facts.unwrap().version;
             assert!(version.starts_with(build), "{version}");

@@ -13,22 +13,12 @@ use vault::registration::{Purpose, ServerChange};
 
 use super::lab::{Lab, Release, Server, code, login, run, standard};
 
-async fn encrypt(server: &Server) {
-    server
-        .sql("CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'p4ssW0rd!'; CREATE CERTIFICATE tde WITH SUBJECT = 'abc'")
-        .await;
-    server
-        .sql("USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER CERTIFICATE tde")
-        .await;
-    server.sql("ALTER DATABASE Shop SET ENCRYPTION ON").await;
-}
-
 #[test]
 fn an_encrypted_database_and_the_certificate_that_it_needs() {
     run(|| async {
         let lab = Lab::new().await;
         let (server, id, item) = lab.shop(Release::V2022).await;
-        encrypt(&server).await;
+        server.encrypt_shop().await;
         lab.rediscover(id).await;
         lab.noticed(Code::Bac2CertificateNotBackedUp).await;
         let job = lab.back_up(item, Full).await;

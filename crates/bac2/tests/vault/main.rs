@@ -23,6 +23,7 @@ mod reaching;
 mod registration;
 mod restart;
 mod restore;
+mod restore_refused;
 mod retention;
 mod store;
 mod trouble;

@@ -49,6 +49,8 @@ impl Vault {
             }
             note_way(doing, &prepared.way).await?;
             let entries = self.open_sets(doing, session, server, &mut prepared.way).await?;
+            self.certificates_are_there(session, server, &prepared.way, &entries)
+                .await?;
             note_way(doing, &prepared.way).await?;
             if doing.is_cancelled() {
                 return Err(cancelled(doing));

@@ -194,7 +194,14 @@ async fn volumes(session: &mut Session, server: &Server) -> Result<BTreeMap<Stri
     Ok(found)
 }
 
-async fn thumbprints(session: &mut Session, server: &Server) -> Result<Option<BTreeSet<String>>, Fault> {
+/// Thumbprints of certificates and keys in master, in upper-case hexadecimal digits; none where they may not be seen.
+///
+/// # Errors
+/// The instance cannot be asked.
+pub(super) async fn thumbprints(
+    session: &mut Session,
+    server: &Server,
+) -> Result<Option<BTreeSet<String>>, Fault> {
     let mut found = BTreeSet::new();
     for question in [CERTIFICATES, KEYS] {
         match told(session, question, server).await? {

@@ -240,6 +240,17 @@ impl Server {
             .await;
     }
 
+    /// Encrypts the database Shop with a certificate `tde` of this instance's own.
+    pub(crate) async fn encrypt_shop(&self) {
+        for text in [
+            "CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'p4ssW0rd!'; CREATE CERTIFICATE tde WITH SUBJECT = 'abc'",
+            "USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER CERTIFICATE tde",
+            "ALTER DATABASE Shop SET ENCRYPTION ON",
+        ] {
+            self.sql(text).await;
+        }
+    }
+
     /// Makes a database in the full recovery model, with a table `dbo.Orders (id int identity, what varchar(4000))` and some rows.
     pub(crate) async fn make_database(&self, name: &str) {
         let quoted = quoted(name);
