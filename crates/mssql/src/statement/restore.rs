@@ -68,6 +68,29 @@ pub struct Extras {
     pub broker: Option<Broker>,
 }
 
+impl Extras {
+    fn words(self) -> Vec<String> {
+        let flags = [
+            (self.keep_replication, "KEEP_REPLICATION"),
+            (self.keep_cdc, "KEEP_CDC"),
+            (self.restricted_user, "RESTRICTED_USER"),
+        ];
+        let broker = self.broker.map(|broker| match broker {
+            Broker::Enable => "ENABLE_BROKER".to_owned(),
+            Broker::New => "NEW_BROKER".to_owned(),
+            Broker::ErrorConversations => "ERROR_BROKER_CONVERSATIONS".to_owned(),
+        });
+        chosen(&flags).chain(broker).collect()
+    }
+}
+
+fn chosen(flags: &[(bool, &str)]) -> impl Iterator<Item = String> {
+    flags
+        .iter()
+        .filter(|(is_set, _)| *is_set)
+        .map(|(_, word)| (*word).to_owned())
+}
+
 /// What becomes of Service Broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broker {
@@ -137,24 +160,9 @@ impl Restore {
             (self.replace, "REPLACE"),
             (self.checksum, "CHECKSUM"),
             (self.continue_after_error, "CONTINUE_AFTER_ERROR"),
-            (self.extras.keep_replication, "KEEP_REPLICATION"),
-            (self.extras.keep_cdc, "KEEP_CDC"),
-            (self.extras.restricted_user, "RESTRICTED_USER"),
         ];
-        options.extend(
-            flags
-                .iter()
-                .filter(|(set, _)| *set)
-                .map(|(_, word)| (*word).to_owned()),
-        );
-        options.extend(self.extras.broker.map(|broker| {
-            match broker {
-                Broker::Enable => "ENABLE_BROKER",
-                Broker::New => "NEW_BROKER",
-                Broker::ErrorConversations => "ERROR_BROKER_CONVERSATIONS",
-            }
-            .to_owned()
-        }));
+        options.extend(chosen(&flags));
+        options.extend(self.extras.words());
         options.push("STATS = 5".to_owned());
         options
     }
@@ -224,7 +232,14 @@ impl fmt::Display for Stop {
 /// Opens a database that a restore left RESTORING.
 #[must_use]
 pub fn recover(database: &Identifier) -> String {
-    format!("RESTORE DATABASE {database} WITH RECOVERY;")
+    recover_with(database, Extras::default())
+}
+
+/// The same, with what is kept or changed beside the data: SQL Server takes that at the recovery alone.
+#[must_use]
+pub fn recover_with(database: &Identifier, extras: Extras) -> String {
+    let options: String = extras.words().iter().map(|word| format!(", {word}")).collect();
+    format!("RESTORE DATABASE {database} WITH RECOVERY{options};")
 }
 
 /// What is looked at without restoring.
@@ -322,6 +337,21 @@ mod tests {
             restore.to_string(),
             "RESTORE DATABASE [a]]b] FROM DISK = N'/b/1.bak' WITH FILE = 3, MOVE N'd''' TO N'/d/x.mdf', STANDBY = N'/d/x.undo', \
              REPLACE, CHECKSUM, NEW_BROKER, STATS = 5;"
+        );
+    }
+
+    #[test]
+    fn what_is_kept_is_said_at_the_recovery() {
+        let database = Identifier::new("a]b").unwrap();
+        assert_eq!(recover(&database), "RESTORE DATABASE [a]]b] WITH RECOVERY;");
+        let extras = Extras {
+            keep_replication: true,
+            keep_cdc: true,
+            ..Extras::default()
+        };
+        assert_eq!(
+            recover_with(&database, extras),
+            "RESTORE DATABASE [a]]b] WITH RECOVERY, KEEP_REPLICATION, KEEP_CDC;"
         );
     }
 

@@ -38,10 +38,6 @@ pub(super) struct Judged {
     pub(super) is_damaged: bool,
     /// Its sessions are closed and their transactions rolled back.
     pub(super) drains: bool,
-    /// KEEP_REPLICATION.
-    pub(super) keeps_replication: bool,
-    /// KEEP_CDC.
-    pub(super) keeps_cdc: bool,
     /// What people should know.
     pub(super) warnings: Vec<Fault>,
     /// What is as one might not expect it.
@@ -180,8 +176,6 @@ impl Case<'_> {
         self.partnership(database)?;
         let mut judged = Judged {
             before: Some(before(database)),
-            keeps_replication: database.is_published,
-            keeps_cdc: database.is_cdc_enabled,
             ..Judged::default()
         };
         self.tail(database, &mut judged)?;

@@ -1,7 +1,7 @@
 //! What a restore would do, without doing it: the plan for people, and its T-SQL.
 
 use azblob::names::ContainerName;
-use catalog::record::{Before, Container, PointId, RestoreOrder, RestoreStep, RestoreStop, Server};
+use catalog::record::{Allowed, Before, Container, PointId, RestoreOrder, RestoreStep, RestoreStop, Server};
 use chain::tsql::{Device, End, Move, Options, Order, Recovery, Source};
 use faults::{Code, Fault};
 use jiff::Timestamp;
@@ -121,8 +121,8 @@ fn options(prepared: &Prepared, order: &RestoreOrder) -> Options {
         replace: place.overwrite && prepared.judged.before.is_some() && !place.continues,
         end: match &place.end {
             catalog::record::RestoreEnd::Recovered => End::Recovered(Recovery {
-                keep_replication: prepared.judged.keeps_replication,
-                keep_cdc: prepared.judged.keeps_cdc,
+                keep_replication: place.allowed.contains(&Allowed::Replicated),
+                keep_cdc: place.allowed.contains(&Allowed::ChangeDataCapture),
                 ..Recovery::default()
             }),
             catalog::record::RestoreEnd::Restoring => End::Restoring,

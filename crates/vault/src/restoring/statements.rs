@@ -1,11 +1,11 @@
 //! A step of a plan as the statement that SQL Server gets.
 
 use azblob::names::BlobName;
-use catalog::record::{Place, RestoreEnd, RestoreStep, RestoreStop};
+use catalog::record::{Allowed, Place, RestoreEnd, RestoreStep, RestoreStop};
 use faults::{Code, Fault};
 use mssql::quoting::{Identifier, Literal};
 use mssql::statement::Restore;
-use mssql::statement::restore::{self, Ending, Move, What};
+use mssql::statement::restore::{self, Ending, Extras, Move, What};
 use mssql::value::{DateTime, TICKS_PER_SECOND};
 use schedule::BackupKind;
 
@@ -55,7 +55,14 @@ pub(super) fn statement(
 pub(super) fn end(place: &Place) -> Result<Option<String>, Fault> {
     let database = database(place)?;
     Ok(match &place.end {
-        RestoreEnd::Recovered => Some(restore::recover(&database)),
+        RestoreEnd::Recovered => Some(restore::recover_with(
+            &database,
+            Extras {
+                keep_replication: place.allowed.contains(&Allowed::Replicated),
+                keep_cdc: place.allowed.contains(&Allowed::ChangeDataCapture),
+                ..Extras::default()
+            },
+        )),
         RestoreEnd::Restoring => None,
         RestoreEnd::Standby { undo } => {
             let ending = Ending::Standby(Literal::device(undo).map_err(|error| internal(&error))?);

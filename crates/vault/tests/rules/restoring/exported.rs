@@ -58,7 +58,7 @@ fn names_of_files_hold_nothing_that_a_file_system_would_mind() {
         let plan = set.vault.plan_files(&order, "D:\\Backups\\").await.unwrap();
         let name = &plan.files[0].name;
         assert!(
-            name.starts_with("Kopie____\u{fc}_") && name.ends_with(".bak"),
+            name.starts_with("Kopie_____\u{fc}_") && name.ends_with(".bak"),
             "{name}"
         );
         assert!(

@@ -185,9 +185,9 @@ fn what_takes_part_in_something_is_refused() {
         stand.back_up(&set, Full).await;
         let mut place = Place::new(set.source, SHOP);
         place.overwrite = true;
-        for (fault, allowed) in [
-            ("database capture Shop", Allowed::ChangeDataCapture),
-            ("database publish Shop", Allowed::Replicated),
+        for (fault, allowed, kept) in [
+            ("database capture Shop", Allowed::ChangeDataCapture, "KEEP_CDC"),
+            ("database publish Shop", Allowed::Replicated, "KEEP_REPLICATION"),
         ] {
             stand.source.fault(fault).await;
             let code = refused(&stand, &set, RestoreTarget::Latest, place.clone()).await;
@@ -196,6 +196,7 @@ fn what_takes_part_in_something_is_refused() {
             let order = stand.order(&set, RestoreTarget::Latest, place.clone());
             let plan = set.vault.plan_restore(&order).await.unwrap();
             assert!(plan.takes_tail && plan.overwrites.is_some());
+            assert!(plan.script.contains(kept), "{}", plan.script);
         }
         stand.source.fault("database mirror Shop principal").await;
         let code = refused(&stand, &set, RestoreTarget::Latest, place.clone()).await;
