@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::record::{ItemId, Job, JobState, Place, RestoreOrder, RestoreTarget, ServerId, Work};
+use catalog::record::{ItemId, Job, JobState, Place, Point, RestoreOrder, RestoreTarget, ServerId, Work};
 use faults::{Code, Fault};
 use mssql::Value;
 use schedule::BackupKind::{Full, Log};
@@ -250,5 +250,77 @@ fn a_vault_that_ends_in_the_middle_goes_on() {
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(server.rows("Shop").await, 5 + 3 + 4);
         assert_eq!(state(&server, "Shop").await, "ONLINE MULTI_USER");
+    });
+}
+
+#[test]
+fn one_that_is_cancelled_says_what_it_leaves() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (server, _, item) = written(&lab, Release::V2022).await;
+        let other = lab.server(Release::V2022).await;
+        let id = lab.register(&other).await;
+        let databases = "SELECT COUNT(*) AS n FROM sys.databases WHERE name = 'Copy'";
+        // While the target opens the sets nothing is touched; behind the first of them it is.
+        for (held, left) in [
+            ("RESTORE HEADERONLY", None),
+            ("RESTORE DATABASE [Copy] FROM", Some(Code::Bac2LeftRestoring)),
+        ] {
+            let answer = lab.way.hold(held);
+            let job = lab
+                .vault()
+                .restore(order(item, Place::new(id, "Copy")))
+                .await
+                .unwrap();
+            lab.until("its answer is held back", || async {
+                lab.way.is_holding().then_some(())
+            })
+            .await;
+            if left.is_some() {
+                let count = "SELECT COUNT(*) AS n FROM msdb.dbo.restorehistory";
+                lab.until("the full is restored", || async {
+                    (other.value(count).await == Value::Integer(1)).then_some(())
+                })
+                .await;
+            }
+            lab.vault().cancel_job(job).await.unwrap();
+            answer.notify_one();
+            let job = lab.ended(job).await;
+            assert_eq!(job.state, JobState::Cancelled, "{job:#?}");
+            let warnings: Vec<Code> = job.warnings.iter().map(Fault::code).collect();
+            assert_eq!(warnings, Vec::from_iter(left), "{job:#?}");
+            let there = i64::from(left.is_some());
+            assert_eq!(other.value(databases).await, Value::Integer(there), "{held}");
+        }
+        assert!(state(&other, "Copy").await.starts_with("RESTORING"));
+        assert_eq!(server.rows("Shop").await, 5 + 3 + 4);
+    });
+}
+
+#[test]
+fn a_point_that_was_promised_and_not_reached_is_not_opened() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (_server, _, item) = written(&lab, Release::V2022).await;
+        let other = lab.server(Release::V2022).await;
+        let id = lab.register(&other).await;
+        // A record that promises more than its set holds.
+        let last = lab.points().await.pop().unwrap();
+        let key = lab.vault().id().to_string();
+        let mut tx = lab.world().catalog.begin().await.unwrap();
+        let mut found = catalog::demand::<Point>(tx.as_mut(), &key, &last.id.to_string())
+            .await
+            .unwrap();
+        let end: u128 = found.record.set.last_lsn.parse().unwrap();
+        found.record.set.last_lsn = (end + 100_000).to_string();
+        catalog::update(tx.as_mut(), found).await.unwrap();
+        tx.commit().await.unwrap();
+        let job = restored(&lab, order(item, Place::new(id, "Copy"))).await;
+        let expected = (
+            Some(Code::Bac2RestoredPointDiffers),
+            vec![Code::Bac2LeftRestoring],
+        );
+        assert_eq!(codes(&job), expected, "{job:#?}");
+        assert!(state(&other, "Copy").await.starts_with("RESTORING"));
     });
 }

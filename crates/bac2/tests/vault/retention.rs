@@ -1,10 +1,82 @@
-//! What becomes of recovery points where the catalog is lost, over TDS and a real store.
+//! How long recovery points live, and what becomes of them where the catalog is lost, over TDS and a real store.
 
-use catalog::record::{Point, ServerState};
+use std::time::Duration;
+
+use azblob::names::{BlobName, ContainerName};
+use catalog::record::{DeletedFor, Point, ServerState};
 use faults::Code;
 use schedule::BackupKind::{Full, Log};
+use vault::retention::Reason;
+use vault::shelf::Shelf as _;
 
 use super::lab::{Lab, Release, code, run};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn is_stored(lab: &Lab, point: &Point) -> bool {
+    let container = ContainerName::new(lab.containers().await[0].name.clone()).unwrap();
+    for blob in &point.blobs {
+        let blob = BlobName::new(blob.clone()).unwrap();
+        if lab.door.shelf.look(&container, &blob).await.unwrap().is_some() {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn what_nothing_keeps_goes_softly_and_then_leaves_the_store() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (server, _, item) = lab.shop(Release::V2022).await;
+        let vault = lab.vault();
+        let first = vault.back_up(item, Full, Some(7)).await.unwrap();
+        lab.ended(first).await;
+        server.add_rows("Shop", 3).await;
+        let second = vault.back_up(item, Full, Some(7)).await.unwrap();
+        lab.ended(second).await;
+        server.add_rows("Shop", 2).await;
+        lab.proved(item, Log).await;
+        vault.suspend(item, None).await.unwrap();
+        // The log leads to moments between the two as long as it lives by itself; that needs the first.
+        lab.advance(DAY * 20);
+        let deleted = lab
+            .in_time("the first full is deleted", Duration::from_secs(60), || async {
+                let point = lab.points().await.remove(0);
+                point.deletion.is_some().then_some(point)
+            })
+            .await;
+        assert_eq!(deleted.deletion.as_ref().unwrap().why, DeletedFor::Age);
+        assert!(is_stored(&lab, &deleted).await);
+        let plan = vault.retention_plan(item).await.unwrap();
+        let newest = |place: usize| plan[place].reasons.contains(&Reason::NewestChain);
+        assert_eq!(
+            [newest(0), newest(1), newest(2)],
+            [false, true, true],
+            "{plan:#?}"
+        );
+        let needed = vault.delete_point(plan[1].point).await;
+        assert_eq!(code(needed), Code::Bac2PointNeeded);
+        // Had back, and given up again.
+        let until = lab.now() + DAY;
+        let back = vault.undelete_point(deleted.id, until).await.unwrap();
+        assert_eq!(back.deletion, None);
+        lab.advance(DAY * 2);
+        lab.in_time("it is deleted again", Duration::from_secs(60), || async {
+            lab.points().await[0].deletion.is_some().then_some(())
+        })
+        .await;
+        lab.advance(DAY * 14);
+        lab.in_time("it is gone", Duration::from_secs(60), || async {
+            (lab.points().await.len() == 2).then_some(())
+        })
+        .await;
+        assert!(!is_stored(&lab, &deleted).await);
+        for point in lab.points().await {
+            assert!(is_stored(&lab, &point).await && point.deletion.is_none());
+        }
+    });
+}
 
 #[test]
 fn a_lost_catalog_is_made_again_of_the_store_and_goes_on() {
