@@ -199,7 +199,7 @@ fn seen(one: Database, group: Membership, shipped: &BTreeSet<String>) -> Seen {
 }
 
 /// `state_desc` of sys.databases.
-fn state_name(state: State) -> String {
+pub(crate) fn state_name(state: State) -> String {
     match state {
         State::Online => "ONLINE".to_owned(),
         State::Restoring => "RESTORING".to_owned(),

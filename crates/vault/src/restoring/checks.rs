@@ -12,6 +12,7 @@ use mssql::facts::Platform;
 use super::mapping::{LIST_MAX, list_bytes};
 use super::paths::PlacedFile;
 use super::target::{PathSeen, TargetSeen};
+use crate::discovery::seen::state_name;
 
 /// What is judged.
 pub(super) struct Case<'a> {
@@ -376,16 +377,7 @@ fn before(database: &Database) -> Before {
     Before {
         id: database.id,
         database_guid: database.chain.as_ref().and_then(|chain| chain.database_guid),
-        state: match database.state {
-            State::Online => "ONLINE".to_owned(),
-            State::Restoring => "RESTORING".to_owned(),
-            State::Recovering => "RECOVERING".to_owned(),
-            State::RecoveryPending => "RECOVERY_PENDING".to_owned(),
-            State::Suspect => "SUSPECT".to_owned(),
-            State::Emergency => "EMERGENCY".to_owned(),
-            State::Offline => "OFFLINE".to_owned(),
-            State::Other(number) => number.to_string(),
-        },
+        state: state_name(database.state),
         access: match database.access {
             Access::Multi => "MULTI_USER",
             Access::Single => "SINGLE_USER",

@@ -9,6 +9,7 @@ use mssql::{Message, Session};
 
 use super::running::{look, name_of, note, redo_of, target_of};
 use super::{statements, work_of};
+use crate::discovery::seen::state_name;
 use crate::jobs::Doing;
 use crate::registration::{failed, said};
 use crate::vault::Vault;
@@ -105,14 +106,7 @@ impl Vault {
 pub(super) fn state_of(seen: &Database) -> String {
     match seen.state {
         State::Online if seen.is_in_standby => "STANDBY".to_owned(),
-        State::Online => "ONLINE".to_owned(),
-        State::Restoring => "RESTORING".to_owned(),
-        State::Recovering => "RECOVERING".to_owned(),
-        State::RecoveryPending => "RECOVERY_PENDING".to_owned(),
-        State::Suspect => "SUSPECT".to_owned(),
-        State::Emergency => "EMERGENCY".to_owned(),
-        State::Offline => "OFFLINE".to_owned(),
-        State::Other(number) => format!("state {number}"),
+        state => state_name(state),
     }
 }
 

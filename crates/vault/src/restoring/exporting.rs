@@ -4,7 +4,7 @@
 //! piece is verified by the store when it is read.
 
 use azblob::names::{BlobName, ContainerName};
-use catalog::record::{Container, Database, Item, Point, PointId, RestoreOrder};
+use catalog::record::{Database, Item, Point, PointId, RestoreOrder};
 use chain::tsql::{Device, Options, Order, Source};
 use faults::{Code, Fault};
 use schedule::BackupKind;
@@ -12,6 +12,7 @@ use schedule::BackupKind;
 use super::paths::tame;
 use super::planning::Way;
 use crate::backup::shelf_fault;
+use crate::shelf::Blob;
 use crate::vault::Vault;
 
 /// The largest piece of a blob that is read at a time, in bytes.
@@ -80,33 +81,15 @@ impl Vault {
     }
 
     async fn files_of(&self, point: &Point, database: &str) -> Result<Vec<ExportedFile>, Fault> {
-        let container = self.get::<Container>(point.container).await?.record;
-        let internal = |what: &str| Fault::new(Code::Bac2InternalError).because(what);
-        let container =
-            ContainerName::new(container.name).map_err(|_| internal("a container without a name"))?;
-        let mut files = Vec::with_capacity(point.blobs.len());
-        for (number, name) in point.blobs.iter().enumerate() {
-            let blob = BlobName::new(name.clone()).map_err(|_| internal("a blob without a name"))?;
-            let found = self
-                .world
-                .shelf
-                .look(&container, &blob)
-                .await
-                .map_err(shelf_fault)?;
-            let Some(found) = found.filter(|found| found.is_committed) else {
-                return Err(Fault::new(Code::Bac2BackupUnreadable)
-                    .at(&format!("recovery point {}", point.id))
-                    .because(&format!("{container}/{blob} is not in the store")));
-            };
-            files.push(ExportedFile {
-                name: name_of(point, database, number),
-                point: point.id,
-                container: container.clone(),
-                blob,
-                bytes: found.size,
-            });
-        }
-        Ok(files)
+        let (container, blobs) = self.blobs_of(point).await?;
+        let file = |(number, blob): (usize, Blob)| ExportedFile {
+            name: name_of(point, database, number),
+            point: point.id,
+            container: container.clone(),
+            blob: blob.name,
+            bytes: blob.size,
+        };
+        Ok(blobs.into_iter().enumerate().map(file).collect())
     }
 
     /// A piece of a file's bytes from an offset on, at most [`PIECE_MAX`]; empty behind its end.

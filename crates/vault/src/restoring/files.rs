@@ -10,7 +10,7 @@ use faults::{Code, Fault};
 use uuid::Uuid;
 
 use crate::backup::shelf_fault;
-use crate::shelf::Proof;
+use crate::shelf::{Blob, Proof};
 use crate::vault::Vault;
 
 /// A file of the database.
@@ -60,33 +60,45 @@ pub(super) struct Contents {
 }
 
 impl Vault {
-    /// What the vault read of a point's set while it arrived.
+    /// The blobs of a point, each as the store has it, and the name of their container.
     ///
     /// # Errors
     /// A blob of it is not there, which no plan may pass over; the store does not answer.
-    pub(super) async fn contents(&self, point: &Point) -> Result<Contents, Fault> {
+    pub(super) async fn blobs_of(&self, point: &Point) -> Result<(ContainerName, Vec<Blob>), Fault> {
         let container = self.get::<Container>(point.container).await?.record;
         let internal = |what: &str| Fault::new(Code::Bac2InternalError).because(what);
         let container =
             ContainerName::new(container.name).map_err(|_| internal("a container without a name"))?;
-        let mut contents = Contents {
-            files: Vec::new(),
-            has_checksums: None,
-        };
+        let mut blobs = Vec::with_capacity(point.blobs.len());
         for name in &point.blobs {
-            let blob = BlobName::new(name.clone()).map_err(|_| internal("a blob without a name"))?;
+            let name = BlobName::new(name.clone()).map_err(|_| internal("a blob without a name"))?;
             let found = self
                 .world
                 .shelf
-                .look(&container, &blob)
+                .look(&container, &name)
                 .await
                 .map_err(shelf_fault)?;
             let Some(found) = found.filter(|found| found.is_committed) else {
                 return Err(Fault::new(Code::Bac2BackupUnreadable)
                     .at(&format!("recovery point {}", point.id))
-                    .because(&format!("{container}/{blob} is not in the store")));
+                    .because(&format!("{container}/{name} is not in the store")));
             };
-            let Proof::Judged { sets, .. } = found.proof else {
+            blobs.push(found);
+        }
+        Ok((container, blobs))
+    }
+
+    /// What the vault read of a point's set while it arrived.
+    ///
+    /// # Errors
+    /// As of [`Vault::blobs_of`].
+    pub(super) async fn contents(&self, point: &Point) -> Result<Contents, Fault> {
+        let mut contents = Contents {
+            files: Vec::new(),
+            has_checksums: None,
+        };
+        for blob in self.blobs_of(point).await?.1 {
+            let Proof::Judged { sets, .. } = blob.proof else {
                 continue;
             };
             let Some(set) = sets

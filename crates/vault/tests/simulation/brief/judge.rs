@@ -64,8 +64,11 @@ impl Play {
         let last = last_of(job)?;
         let points: Vec<Point> = self.cluster.points().await;
         let point = points.into_iter().find(|point| point.id == last)?;
-        let job = self.cluster.job(point.job?).await;
-        Some((job.created, point.ended))
+        let jobs: Vec<Job> = self.cluster.records().await;
+        let job = jobs.into_iter().find(|job| Some(job.id) == point.job);
+        // Jobs are forgotten after some weeks; their points tell when they began.
+        let from = job.map(|job| job.created).or(point.taken)?;
+        Some((from, point.ended))
     }
 
     /// The rows of a database that is open; none where there is none.
