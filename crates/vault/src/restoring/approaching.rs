@@ -9,7 +9,7 @@ use schedule::BackupKind;
 
 use super::lending::Entries;
 use super::planning::Way;
-use super::preparing::Prepared;
+use super::preparing::{Prepared, Told};
 use super::running::{cancelled, note};
 use super::work_of;
 use crate::jobs::Doing;
@@ -29,7 +29,7 @@ impl Vault {
         if work_of(doing)?.tail.is_none() {
             doing.begin("Plan").await?;
             let order = work_of(doing)?.order;
-            let mut prepared = self.prepared(&order, server, session).await?;
+            let mut prepared = self.prepared(&order, server, session, &Told::new()).await?;
             let (before, warnings) = (prepared.judged.before.clone(), prepared.judged.warnings.clone());
             // Whom an earlier attempt let in no more is still to be let in again.
             note(doing, |work| {
@@ -48,7 +48,18 @@ impl Vault {
                     .await?;
             }
             note_way(doing, &prepared.way).await?;
-            let entries = self.open_sets(doing, session, server, &mut prepared.way).await?;
+            let mut entries = self
+                .open_sets(doing, session, server, &mut prepared.way, &[])
+                .await?;
+            if prepared.is_unread {
+                // Now that the target can open them it tells what the vault could not read, and everything is judged again.
+                let told = self.ask_files(session, server, &prepared.way, &entries).await?;
+                let opened = prepared.way.steps;
+                prepared = self.prepared(&order, server, session, &told).await?;
+                entries = self
+                    .open_sets(doing, session, server, &mut prepared.way, &opened)
+                    .await?;
+            }
             self.certificates_are_there(session, server, &prepared.way, &entries)
                 .await?;
             note_way(doing, &prepared.way).await?;
@@ -66,7 +77,10 @@ impl Vault {
         let mut way = self.way(&work.order).await?;
         keep_moves(&mut way.steps, &work.steps);
         self.holds_tail(&way, &work).await?;
-        let entries = self.open_sets(doing, session, server, &mut way).await?;
+        // The database is down by now: what was opened before is not opened again.
+        let entries = self
+            .open_sets(doing, session, server, &mut way, &work.steps)
+            .await?;
         note_way(doing, &way).await?;
         Ok(entries)
     }
@@ -92,13 +106,14 @@ impl Vault {
 impl Vault {
     /// What nothing speaks against. A moment behind the last log of the very database that is overwritten lies in its tail: the way to
     /// it is there when that has been taken, and everything else is checked on the way to the latest point.
-    async fn prepared(
+    pub(super) async fn prepared(
         &self,
         order: &RestoreOrder,
         server: &Server,
         session: &mut Session,
+        told: &Told,
     ) -> Result<Prepared, Fault> {
-        match self.prepare(order, server, session).await {
+        match self.prepare(order, server, session, told).await {
             Err(fault)
                 if fault.code() == Code::Bac2MomentNotRestorable && self.lies_in_tail(order).await? =>
             {
@@ -106,7 +121,8 @@ impl Vault {
                     target: RestoreTarget::Latest,
                     ..order.clone()
                 };
-                let prepared = self.prepare(&latest, server, session).await?;
+                let mut prepared = self.prepare(&latest, server, session, told).await?;
+                prepared.lies_in_tail = true;
                 match prepared.judged.takes_tail {
                     true => Ok(prepared),
                     false => Err(fault),

@@ -7,6 +7,7 @@ use azblob::names::{BlobName, ContainerName};
 use bak::{DatabaseFile, FileType};
 use catalog::record::{Container, Point};
 use faults::{Code, Fault};
+use mssql::media::BackedFile;
 use uuid::Uuid;
 
 use crate::backup::shelf_fault;
@@ -44,6 +45,19 @@ impl From<&DatabaseFile> for SourceFile {
 }
 
 impl SourceFile {
+    /// As the target tells it; none where it has a number that no file has.
+    pub(super) fn told(file: &BackedFile) -> Option<Self> {
+        Some(Self {
+            id: u32::try_from(file.id).ok()?,
+            // FILELISTONLY tells it; the number of the file is enough here.
+            unique: None,
+            logical: file.logical_name.clone(),
+            path: file.physical_name.clone(),
+            is_log: file.kind == 'L',
+            size: file.size,
+        })
+    }
+
     /// Whether both are the same file of the database, whatever it is called.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.id == other.id

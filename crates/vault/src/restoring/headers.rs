@@ -31,7 +31,8 @@ pub(super) fn devices(step: &RestoreStep, entry: &Entry) -> Result<mssql::statem
 }
 
 impl Vault {
-    /// Has the target open every set of the plan, and notes whether it has checksums. Gives the ways to their containers.
+    /// Has the target open every set of the plan but those that it opened before (`opened`), and notes whether it has checksums. Gives
+    /// the ways to their containers.
     ///
     /// # Errors
     /// A set cannot be opened, or is another one.
@@ -41,6 +42,7 @@ impl Vault {
         session: &mut Session,
         server: &Server,
         way: &mut Way,
+        opened: &[RestoreStep],
     ) -> Result<Entries, Fault> {
         doing.begin("Open the backup sets").await?;
         let is_refused = doing.job.fault.as_ref().map(Fault::code) == Some(Code::Bac2CredentialRefused);
@@ -51,6 +53,10 @@ impl Vault {
                     .lend(doing, step.container, server, session, is_refused)
                     .await?;
                 free.insert(lent);
+            }
+            if let Some(known) = opened.iter().find(|known| known.point == step.point) {
+                step.has_checksums = known.has_checksums;
+                continue;
             }
             let lent = &entries[&step.container];
             let headers = media::headers(session, devices(step, &lent.entry)?).await;

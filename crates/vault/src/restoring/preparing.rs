@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use bak::Lsn;
-use catalog::record::{Database, FileMove, Item, RestoreEnd, RestoreOrder, Server};
-use faults::Fault;
-use mssql::Session;
+use catalog::record::{Database, FileMove, Item, PointId, RestoreEnd, RestoreOrder, Server};
+use faults::{Fault, Operation};
+use mssql::{Session, media};
 use schedule::BackupKind;
 
 use super::checks::{Case, Judged, judge};
 use super::files::SourceFile;
+use super::headers::devices;
+use super::lending::Entries;
 use super::paths::{Circumstances, PlacedFile, place};
 use super::planning::Way;
 use super::target::{self, PathSeen, TargetSeen};
+use crate::registration::failed;
 use crate::vault::Vault;
 
 /// A restore that nothing speaks against.
@@ -24,7 +27,14 @@ pub(super) struct Prepared {
     pub(super) seen: TargetSeen,
     /// The source, for people: `SERVER/DATABASE`.
     pub(super) source: String,
+    /// The files of some set are not known: neither the vault could read them, nor was the target asked.
+    pub(super) is_unread: bool,
+    /// The moment lies in the tail, and the way is the one to the latest point before it.
+    pub(super) lies_in_tail: bool,
 }
+
+/// What the target said of the files of sets that the vault cannot read.
+pub(super) type Told = BTreeMap<PointId, Vec<SourceFile>>;
 
 impl Vault {
     /// Looks at everything, and touches nothing.
@@ -36,6 +46,7 @@ impl Vault {
         order: &RestoreOrder,
         server: &Server,
         session: &mut Session,
+        told: &Told,
     ) -> Result<Prepared, Fault> {
         let at = format!("{}/{}", server.name, order.place.name);
         let item = self.get::<Item>(order.item).await?.record;
@@ -49,7 +60,7 @@ impl Vault {
         {
             way = way.behind(redo).map_err(|fault| fault.at(&at))?;
         }
-        let listed = self.listed(&mut way, server, session).await?;
+        let listed = self.listed(&mut way, told).await?;
         let is_original = item.server == server.id && database.name.eq_ignore_ascii_case(&order.place.name);
         let keeps_name = database.name.eq_ignore_ascii_case(&order.place.name);
         let files = match order.place.continues {
@@ -74,22 +85,44 @@ impl Vault {
             files,
             seen,
             source: format!("{source_server}/{}", database.name),
+            is_unread: listed.iter().any(Vec::is_empty),
+            lies_in_tail: false,
         })
     }
 
-    /// The files of each step's set, in the order of the steps; what the vault read of checksums is noted in the steps.
-    async fn listed(
+    /// Asks the target for the files of the sets of a way.
+    ///
+    /// # Errors
+    /// It cannot open one; it cannot be asked.
+    pub(super) async fn ask_files(
         &self,
-        way: &mut Way,
-        server: &Server,
         session: &mut Session,
-    ) -> Result<Vec<Vec<SourceFile>>, Fault> {
-        let _ = (server, session);
+        server: &Server,
+        way: &Way,
+        entries: &Entries,
+    ) -> Result<Told, Fault> {
+        let mut told = Told::new();
+        for step in &way.steps {
+            let Some(lent) = entries.get(&step.container) else {
+                continue;
+            };
+            let files = media::files(session, devices(step, &lent.entry)?, 1).await;
+            let files = files.map_err(|error| failed(Operation::Restore, &server.name, error))?;
+            told.insert(step.point, files.iter().filter_map(SourceFile::told).collect());
+        }
+        Ok(told)
+    }
+
+    /// The files of each step's set, in the order of the steps; what the vault read of checksums is noted in the steps.
+    async fn listed(&self, way: &mut Way, told: &Told) -> Result<Vec<Vec<SourceFile>>, Fault> {
         let mut listed = Vec::with_capacity(way.points.len());
         for (point, step) in way.points.iter().zip(&mut way.steps) {
             let contents = self.contents(point).await?;
             step.has_checksums = contents.has_checksums.unwrap_or(step.has_checksums);
-            listed.push(contents.files);
+            listed.push(match (contents.files.is_empty(), told.get(&point.id)) {
+                (true, Some(files)) => files.clone(),
+                _ => contents.files,
+            });
         }
         Ok(listed)
     }

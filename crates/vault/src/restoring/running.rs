@@ -191,7 +191,10 @@ impl Vault {
         let lent = entries.get(&step.container).ok_or_else(|| {
             Fault::new(Code::Bac2InternalError).because("a step of a container without a way")
         })?;
-        let statement = statements::statement(step, &work.order.place, &lent.entry, is_first)?;
+        let place = &work.order.place;
+        // What bears the name may be given up only where it was there and looked at: what comes in between is not replaced.
+        let replaces = is_first && place.overwrite && !place.continues && work.before.is_some();
+        let statement = statements::statement(step, place, &lent.entry, replaces)?;
         let cannot = Code::UserErrorRestoreFailedDatabaseCannotBeOfflined;
         for drains in 1.. {
             match self.send_step(doing, runner, server, &statement, is_first).await {

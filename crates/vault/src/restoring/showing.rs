@@ -10,7 +10,7 @@ use jiff::tz::Offset;
 
 use super::checks::{Room, rooms};
 use super::paths::PlacedFile;
-use super::preparing::Prepared;
+use super::preparing::{Prepared, Told};
 use crate::registration::Purpose;
 use crate::vault::Vault;
 
@@ -60,7 +60,7 @@ impl Vault {
     pub async fn plan_restore(&self, order: &RestoreOrder) -> Result<RestorePlan, Fault> {
         let server = self.get::<Server>(order.place.server).await?.record;
         let mut session = self.session(&server, Purpose::Restore).await?;
-        let prepared = self.prepare(order, &server, &mut session).await;
+        let prepared = self.prepared(order, &server, &mut session, &Told::new()).await;
         session.close().await;
         let prepared = prepared?;
         let script = self.script(&prepared, order).await?;
@@ -76,14 +76,10 @@ impl Vault {
             let name = ContainerName::new(container.name)
                 .map_err(|_| Fault::new(Code::Bac2InternalError).because("a container without a name"))?;
             let url = self.world.shelf.url(&name);
-            let file_of = |logical: &str| {
-                prepared
-                    .files
-                    .iter()
-                    .find(|placed| placed.file.logical == logical)
-            };
+            // By path, of which each file has its own: an older set may know the file by another name.
+            let file_at = |path: &str| prepared.files.iter().find(|placed| placed.path == path);
             let moves = step.moves.iter().filter_map(|one| {
-                let placed = file_of(&one.logical)?;
+                let placed = file_at(&one.path)?;
                 Some(Move {
                     file_id: placed.file.id,
                     unique_id: placed.file.unique,
@@ -163,6 +159,7 @@ fn shown(
             Some(RestoreStop::At { at }) => Some((utc(*at, point.set.offset_minutes), *at)),
             _ => None,
         });
+    let notes = notes(&prepared);
     let damaged = way
         .steps
         .iter()
@@ -186,9 +183,27 @@ fn shown(
         files: prepared.files,
         overwrites: prepared.judged.before,
         warnings: prepared.judged.warnings,
-        notes: prepared.judged.notes,
+        notes,
         script,
     }
+}
+
+/// What is as one might not expect it.
+fn notes(prepared: &Prepared) -> Vec<String> {
+    let mut notes = prepared.judged.notes.clone();
+    if prepared.lies_in_tail {
+        notes.push(
+            "the moment lies in the tail of the log, which is taken first; the way shown is the one without it".to_owned(),
+        );
+    }
+    if prepared.is_unread {
+        notes.push(
+            "the vault cannot read which files some of the backups hold: the target is asked before it is touched, and its answer \
+             decides where they go; the script leaves them where they were"
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 /// A server's time in UTC, where its offset was recorded.

@@ -1,6 +1,5 @@
 //! A step of a plan as the statement that SQL Server gets.
 
-use azblob::names::BlobName;
 use catalog::record::{Allowed, Place, RestoreEnd, RestoreStep, RestoreStop};
 use faults::{Code, Fault};
 use mssql::quoting::{Identifier, Literal};
@@ -9,6 +8,7 @@ use mssql::statement::restore::{self, Ending, Extras, Move, What};
 use mssql::value::{DateTime, TICKS_PER_SECOND};
 use schedule::BackupKind;
 
+use super::headers::devices;
 use crate::backup::Entry;
 
 /// Days from 1 January of year 1, which `mssql` counts from, to 1 January 1970.
@@ -22,20 +22,16 @@ pub(super) fn statement(
     step: &RestoreStep,
     place: &Place,
     entry: &Entry,
-    is_first: bool,
+    replaces: bool,
 ) -> Result<Restore, Fault> {
-    let mut blobs = Vec::with_capacity(step.blobs.len());
-    for blob in &step.blobs {
-        blobs.push(BlobName::new(blob.clone()).map_err(|error| internal(&error))?);
-    }
-    let devices = entry.devices(&entry.urls(&blobs))?;
+    let devices = devices(step, entry)?;
     let database = database(place)?;
     let what = match step.kind {
         BackupKind::Log => What::Log,
         _ => What::Database,
     };
     let mut restore = Restore::new(database, what, devices);
-    restore.replace = is_first && place.overwrite;
+    restore.replace = replaces;
     restore.checksum = step.has_checksums && !step.is_damaged;
     restore.continue_after_error = step.is_damaged;
     restore.stop = step.stop.as_ref().map(stop).transpose()?;

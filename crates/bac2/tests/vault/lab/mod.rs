@@ -21,7 +21,7 @@ mod way;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalog::record::{ItemId, PolicyId, ServerId, ServerSettings, Trust, VaultId};
 use catalog::sql::{Location, SqlCatalog};
@@ -231,7 +231,23 @@ impl Lab {
             run.abort();
             assert!(run.await.is_err_and(|error| error.is_cancelled()));
         }
-        drop((vault, catalog));
+        drop(vault);
+        let Some(mut catalog) = catalog else { return };
+        // SQLite's connections are closed by threads of their own, which write its file once more and take its WAL away: whoever
+        // puts another file in its place must come after them. A future that was aborted may hold the catalog for a moment yet.
+        let patience = Instant::now() + PATIENCE;
+        let catalog = loop {
+            match Arc::try_unwrap(catalog) {
+                Ok(last) => break last,
+                Err(held) => catalog = held,
+            }
+            assert!(
+                Instant::now() < patience,
+                "somebody keeps the vault over its crash"
+            );
+            tokio::time::sleep(LOOK).await;
+        };
+        catalog.close().await;
     }
 
     /// The vault's process ends, and its catalog is lost; it is made again of the store, and runs.

@@ -302,6 +302,9 @@ fn a_moment_behind_the_last_log_lies_in_the_tail() {
             .await;
         let code = job.fault.as_ref().map(faults::Fault::code);
         assert_eq!(code, Some(Code::Bac2MomentNotRestorable), "{job:#?}");
+        let order = stand.order(&set, target.clone(), over(&set));
+        let plan = set.vault.plan_restore(&order).await.unwrap();
+        assert!(plan.notes.iter().any(|note| note.contains("tail")), "{plan:#?}");
         let job = stand.restore(&set, target, over(&set)).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(source.rows(SHOP).await, 5 + 3 + 4);

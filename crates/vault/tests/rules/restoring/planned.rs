@@ -94,3 +94,50 @@ fn a_moment_between_two_transactions_is_met() {
         );
     });
 }
+
+#[test]
+fn a_backup_that_the_vault_cannot_read_goes_where_the_target_says() {
+    let stand = Stand::new(523);
+    stand.run(async {
+        let set = stand.set().await;
+        let sql = stand.cluster.sql(&stand.source);
+        stand.cluster.door.trouble(|trouble| trouble.is_unreadable = true);
+        let job = set.vault.back_up(set.item, Full, None).await.unwrap();
+        stand.cluster.ended(job).await;
+        let order = stand.order(&set, RestoreTarget::Latest, Place::new(set.source, "Copy"));
+        let plan = set.vault.plan_restore(&order).await.unwrap();
+        assert!(plan.files.is_empty() && plan.notes.len() == 1, "{plan:#?}");
+        // Its original is there, and has its files where the backup says.
+        let job = stand
+            .restore(&set, RestoreTarget::Latest, Place::new(set.source, "Copy"))
+            .await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        assert_eq!((sql.rows("Copy").await, sql.rows(SHOP).await), (5, 5));
+        let (copy, original) = (
+            stand.path_of(&stand.source, "Copy").await,
+            stand.path_of(&stand.source, SHOP).await,
+        );
+        assert_ne!(copy, original);
+    });
+}
+
+#[test]
+fn only_what_is_there_is_replaced() {
+    let stand = Stand::new(524);
+    stand.run(async {
+        let set = stand.set().await;
+        stand.back_up(&set, Full).await;
+        let place = Place {
+            overwrite: true,
+            tail: false,
+            ..Place::new(set.other, SHOP)
+        };
+        for replaces in [false, true] {
+            let job = stand.restore(&set, RestoreTarget::Latest, place.clone()).await;
+            assert_eq!(job.state, JobState::Completed, "{job:#?}");
+            let restore = job.statements.iter().find(|text| text.contains("FROM URL"));
+            let restore = restore.unwrap();
+            assert_eq!(restore.contains("REPLACE"), replaces, "{restore}");
+        }
+    });
+}
