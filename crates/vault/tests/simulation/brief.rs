@@ -8,6 +8,7 @@
 //! - Whatever the streams in the store lead to can be restored by the vault, and has the rows of that moment.
 //! - A restore in whose way nothing was is done; one that failed leaves nothing open that is not as it should be.
 //! - Days pass, and retention takes nothing that its age does not end (`ageing`).
+//! - No lease of a live backup is broken (`world/leases.rs`).
 //! - Every job ends.
 //!
 //! Deliberately absent: what takes a day and more (schedules, retention by age, healing), which the other stories have.
@@ -74,17 +75,26 @@ struct Play {
     told: Brief,
 }
 
+/// What somebody does to a story that its judge must notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Falsified {
+    /// The record of the truth is changed before the end.
+    Rows,
+    /// The lease of a backup that runs is broken.
+    Lease,
+}
+
 /// Plays a seed.
 pub(crate) fn play(seed: u64) -> Brief {
-    plays(seed, false)
+    plays(seed, None)
 }
 
-/// Plays a seed whose record of the truth somebody falsifies before the end: what the judge must notice.
-pub(crate) fn play_falsified(seed: u64) -> Brief {
-    plays(seed, true)
+/// Plays a seed with something in it that the judge must notice.
+pub(crate) fn play_falsified(seed: u64, falsified: Falsified) -> Brief {
+    plays(seed, Some(falsified))
 }
 
-fn plays(seed: u64, is_falsified: bool) -> Brief {
+fn plays(seed: u64, falsified: Option<Falsified>) -> Brief {
     let cluster = Cluster::new(seed);
     let driver = cluster.driver();
     driver.run(async move {
@@ -93,7 +103,8 @@ fn plays(seed: u64, is_falsified: bool) -> Brief {
         for _ in 0..8 + play.dice.below(8) {
             play.something(is_calm).await;
         }
-        play.end(is_falsified).await;
+        play.end(falsified).await;
+        play.judge_leases();
         play.told
     })
 }
@@ -294,11 +305,13 @@ impl Play {
     }
 
     /// The end: nothing is wrong any more, every job ends, and what can be restored is.
-    async fn end(&mut self, is_falsified: bool) {
+    async fn end(&mut self, falsified: Option<Falsified>) {
         self.end_trouble().await;
         self.works().await;
-        if is_falsified {
-            self.truth.falsify();
+        match falsified {
+            Some(Falsified::Rows) => self.truth.falsify(),
+            Some(Falsified::Lease) => self.breaks_a_lease().await,
+            None => {}
         }
         self.cluster.pass(Duration::from_secs(3600)).await;
         let jobs: Vec<Job> = self.cluster.records().await;

@@ -9,6 +9,7 @@
 //! - `healing`: fulls that heal come one at a time on an instance, and once a day to a database.
 //! - `seats`: never more at once than is allowed.
 //! - `notices`: what is over is told no more.
+//! - No lease of a live backup is broken (`world/leases.rs`).
 //! - `protection`: what is to be protected is, and what rests rests.
 
 mod chains;
@@ -111,8 +112,16 @@ pub(crate) async fn judge(actor: &Actor) -> Findings {
     seats::judge(actor, &seen, &mut findings);
     notices::judge(actor, &seen, &mut findings).await;
     protection::judge(actor, &seen, &mut findings).await;
+    leases(actor, &mut findings);
     secrets(actor, &mut findings);
     findings
+}
+
+/// No lease of a live backup was broken.
+fn leases(actor: &Actor, findings: &mut Findings) {
+    let seen = actor.cluster.door.leases.seen();
+    findings.count("leases that were broken", seen.broken);
+    findings.wrong.extend(seen.wrong);
 }
 
 /// No secret lies in the catalog in the open.

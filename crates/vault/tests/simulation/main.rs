@@ -21,7 +21,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actor::Actor;
-use brief::Brief;
+use brief::{Brief, Falsified};
 use step::Step;
 
 /// Stories of a day that are played where nobody says how many.
@@ -228,12 +228,18 @@ fn a_group_of_replicas_has_one_chain_whatever_happens() {
 
 #[test]
 fn rows_that_were_never_committed_are_noticed() {
+    is_noticed(Falsified::Rows, "which are not those");
+}
+
+#[test]
+fn a_lease_that_is_broken_under_a_backup_is_noticed() {
+    is_noticed(Falsified::Lease, "broke the lease of");
+}
+
+fn is_noticed(falsified: Falsified, sentence: &str) {
     for seed in 0..2 {
-        let told = brief::play_falsified(seed);
-        let is_noticed = told
-            .wrong
-            .iter()
-            .any(|sentence| sentence.contains("which are not those"));
+        let told = brief::play_falsified(seed, falsified);
+        let is_noticed = told.wrong.iter().any(|wrong| wrong.contains(sentence));
         assert!(is_noticed, "brief {seed}: {:?}", told.wrong);
     }
 }

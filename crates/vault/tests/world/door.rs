@@ -26,6 +26,7 @@ use http::{HeaderValue, Response, StatusCode};
 use simsql::world::{OsError, Wire, WireError};
 
 use super::deeds::{self, Answer};
+use super::leases::Leases;
 use super::time::{Dice, MachineClock, StoreClock};
 use super::uses::Uses;
 
@@ -45,6 +46,7 @@ pub(crate) struct Door {
     pub(crate) account: AccountName,
     pub(crate) key: Secret,
     pub(crate) uses: Mutex<Uses>,
+    pub(crate) leases: Leases,
     dice: Arc<Dice>,
     state: Mutex<State>,
 }
@@ -94,6 +96,7 @@ impl Door {
             account: AccountName::new(ACCOUNT).unwrap(),
             key: Secret::from_base64(KEY).unwrap(),
             uses: Mutex::new(Uses::default()),
+            leases: Leases::default(),
             dice: Dice::new(seed ^ 0xD00D),
             state: Mutex::new(State {
                 store: None,
@@ -301,7 +304,18 @@ impl Door {
             return Ok(Response::new(Bytes::new()));
         }
         let is_read = matches!(operation, BlobOperation::Get(_));
-        let mut response = deeds::carry_out(store, &path, operation, parsed.version, &body)?;
+        let is_break = matches!(
+            &operation,
+            BlobOperation::Lease {
+                action: LeaseAction::Break { .. },
+                ..
+            }
+        );
+        let carry_out = || deeds::carry_out(store, &path, operation, parsed.version, &body);
+        let mut response = match is_break {
+            true => self.leases.during(store, &path, holder, carry_out),
+            false => carry_out(),
+        }?;
         if is_read {
             let body = std::mem::take(response.body_mut());
             *response.body_mut() = self.misread(body);

@@ -304,6 +304,7 @@ impl Network {
             }),
         });
         server.start();
+        self.door.leases.watch(&server);
         self.servers.lock().unwrap().insert(address, Arc::clone(&server));
         server
     }

@@ -64,6 +64,18 @@ impl Shelves {
         }
     }
 
+    /// Does what may break a lease, under the eyes of the judge of leases.
+    fn watched<T>(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        blob: &BlobName,
+        deed: impl FnOnce() -> T,
+    ) -> T {
+        let path = self.door.path(container, blob);
+        self.door.leases.during(store, &path, "the vault", deed)
+    }
+
     /// Makes the verdict on a blob where its time has come.
     fn verify(&self, store: &Store, path: &BlobPath, view: &BlobView) -> Result<(), ShelfError> {
         let is_locked = view.lease_view.status == LeaseStatus::Locked;
@@ -224,18 +236,21 @@ impl Shelf for Shelves {
 
     async fn free(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError> {
         let store = self.store().await?;
-        self.stored.free(&store, container, blob, seen)
+        let deed = || self.stored.free(&store, container, blob, seen);
+        self.watched(&store, container, blob, deed)
     }
 
     async fn clean(&self, container: &ContainerName, blob: &BlobName, seen: &Blob) -> Result<(), ShelfError> {
         let store = self.store().await?;
-        self.stored.clean(&store, container, blob, seen)
+        let deed = || self.stored.clean(&store, container, blob, seen);
+        self.watched(&store, container, blob, deed)
     }
 
     async fn remove_sealed(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
         self.is_writable()?;
         let store = self.store().await?;
-        self.stored.remove_sealed(&store, container, blob)
+        let deed = || self.stored.remove_sealed(&store, container, blob);
+        self.watched(&store, container, blob, deed)
     }
 
     async fn remove_record(&self, container: &ContainerName, name: &BlobName) -> Result<(), ShelfError> {

@@ -86,6 +86,15 @@ impl Play {
         Some(rows.rows.iter().map(row).collect())
     }
 
+    /// No lease of a live backup was broken.
+    pub(super) fn judge_leases(&mut self) {
+        let seen = self.cluster.door.leases.seen();
+        for _ in 0..seen.broken {
+            self.counts("lease broken", &[]);
+        }
+        seen.wrong.into_iter().for_each(|sentence| self.wrong(sentence));
+    }
+
     /// Where nothing ever went wrong, no backup failed.
     pub(super) async fn judge_calm(&mut self) {
         let jobs: Vec<Job> = self.cluster.records().await;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use azblob::lease::{LeaseAction, LeaseStatus};
 use blobstore::disk::simulated::Crash;
 use catalog::memory::{Event, NoTrouble, Step as CatalogStep, pending};
+use schedule::BackupKind;
 
 use super::Play;
 use crate::step::Step;
@@ -134,6 +136,31 @@ impl Play {
             }
         }
         self.start_vault().await;
+    }
+
+    /// Somebody breaks the lease of a blob while a backup writes it.
+    pub(super) async fn breaks_a_lease(&mut self) {
+        let vault = self.cluster.vault().await;
+        vault
+            .back_up(self.item, BackupKind::CopyOnlyFull, None)
+            .await
+            .unwrap();
+        drop(vault);
+        let door = self.cluster.door.clone();
+        let store = door.store().expect("the store is open");
+        let path = loop {
+            self.cluster.pass(Duration::from_millis(1)).await;
+            let leased = |entry: &blobstore::InventoryEntry| {
+                entry.view.lease_view.status == LeaseStatus::Locked
+                    && door.leases.writer(&entry.path).is_some()
+            };
+            if let Some(entry) = store.inventory().into_iter().find(leased) {
+                break entry.path;
+            }
+        };
+        let at_once = LeaseAction::Break { period: Some(0) };
+        let deed = || store.lease_blob(&path, &at_once, &|_| Ok(()));
+        door.leases.during(&store, &path, "somebody", deed).unwrap();
     }
 
     /// Waits until a job's record comes to a step, so long that something may meet it there, or not at all.

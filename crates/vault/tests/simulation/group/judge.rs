@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 impl Play {
     /// What is wrong, one sentence each.
     pub(super) async fn judge(&self, calm: Duration) -> Vec<String> {
-        let mut wrong = Vec::new();
+        let mut wrong = self.cluster.door.leases.seen().wrong;
         let (items, containers): (Vec<Item>, Vec<Container>) =
             (self.cluster.records().await, self.cluster.records().await);
         let of_group = items.iter().filter(|item| item.id == self.item).count();
