@@ -23,6 +23,7 @@ pub mod backup;
 mod bell;
 pub mod cleaning;
 pub mod discovery;
+mod draining;
 pub mod errorlog;
 pub mod foreign;
 pub mod healing;

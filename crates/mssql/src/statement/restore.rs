@@ -180,17 +180,20 @@ fn source_options(devices: &Devices, position: u16, block_size: Option<u32>) -> 
 
 impl fmt::Display for Restore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
-            What::Database => "DATABASE",
-            What::Log => "LOG",
-        };
+        let begins = begins(self.what, &self.database);
         let options = self.options().join(", ");
-        write!(
-            f,
-            "RESTORE {what} {} FROM {} WITH {options};",
-            self.database, self.devices
-        )
+        write!(f, "{begins} FROM {} WITH {options};", self.devices)
     }
+}
+
+/// How the statement that restores into a database begins: `RESTORE LOG [Shop]`. By this it is known among those that run.
+#[must_use]
+pub fn begins(what: What, database: &Identifier) -> String {
+    let what = match what {
+        What::Database => "DATABASE",
+        What::Log => "LOG",
+    };
+    format!("RESTORE {what} {database}")
 }
 
 impl fmt::Display for Ending {

@@ -5,7 +5,7 @@
 //! drained right before, in the session that takes it. What follows from a failure is the restore's: it lets people in again.
 
 use catalog::record::Tail;
-use faults::{Code, Fault, Operation};
+use faults::{Code, Fault};
 use mssql::databases::State;
 use mssql::quoting::Identifier;
 use mssql::run::Runner;
@@ -16,8 +16,9 @@ use super::credential::name_of;
 use super::deciding::room;
 use super::ground::{Ground, look};
 use super::taking::{Taken, cancelled, no_runner, unsend};
+use crate::draining::drain;
 use crate::jobs::Doing;
-use crate::registration::{Purpose, Stopwatch, failed};
+use crate::registration::{Purpose, Stopwatch};
 use crate::vault::Vault;
 
 impl Vault {
@@ -77,13 +78,7 @@ impl Vault {
         if seen.state == State::Online {
             let name = Identifier::new(&seen.name)
                 .map_err(|error| Fault::new(Code::Bac2InternalError).because(&error.to_string()))?;
-            let statement = format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;");
-            doing.statement(&statement).await?;
-            let session = runner.session();
-            let drained = session
-                .execute(&format!("SET LOCK_TIMEOUT 30000;\n{statement}"))
-                .await;
-            drained.map_err(|error| failed(Operation::Restore, &ground.target(), error))?;
+            drain(doing, runner.session(), &name, &ground.target()).await?;
         }
         self.note_what_is_sent(doing, ground, &made, BackupKind::Log)
             .await?;

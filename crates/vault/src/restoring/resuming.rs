@@ -64,15 +64,14 @@ impl Vault {
         let work = work_of(doing)?;
         let at = target_of(&work, server);
         let fault = |error| failed(Operation::Restore, &at, error);
-        let end = statements::end(&work.order.place)?;
         let step = work.steps.get(work.done as usize);
-        let marker = match step {
-            Some(step) => step.blobs.first().map(String::as_str),
-            None => end.as_deref(),
+        let marks = match step {
+            Some(step) => statements::marks(step, &work.order.place)?,
+            None => statements::end(&work.order.place)?.into_iter().collect(),
         };
-        let (Some(marker), true) = (marker, work.is_touched()) else {
+        if marks.is_empty() || !work.is_touched() {
             return Ok(());
-        };
+        }
         if !activity::sees_all(session).await.map_err(fault)? {
             // Who does not see it is refused the next statement while it runs.
             return Ok(());
@@ -81,7 +80,8 @@ impl Vault {
         loop {
             let running = activity::running(session).await.map_err(fault)?;
             let is_it = |one: &Running| {
-                one.session_id != own && one.text.as_deref().is_some_and(|text| text.contains(marker))
+                let text = one.text.as_deref().unwrap_or_default();
+                one.session_id != own && marks.iter().all(|mark| text.contains(mark))
             };
             let Some(found) = running.into_iter().find(is_it) else {
                 return Ok(());

@@ -18,6 +18,7 @@ use super::lending::Entries;
 use super::telling::{Gauge, Sizes};
 use super::{statements, work_of};
 use crate::backup::no_runner;
+use crate::draining::holders;
 use crate::jobs::{Doing, Ending};
 use crate::registration::{Purpose, Stopwatch, failed, said};
 use crate::vault::Vault;
@@ -203,7 +204,7 @@ impl Vault {
                     self.world.clock.sleep(DRAIN_AGAIN).await;
                 }
                 Err(fault) if fault.code() == cannot && fault.detail().is_empty() => {
-                    let holders = self.holders(runner.session(), &work).await;
+                    let holders = holders(runner.session(), &name_of(&work)?).await;
                     return Err(fault.because(&holders));
                 }
                 sent => {
@@ -225,7 +226,7 @@ impl Vault {
         is_first: bool,
     ) -> Result<(), Fault> {
         if is_first {
-            self.drain(doing, runner.session(), server).await?;
+            self.drain_target(doing, runner.session(), server).await?;
         }
         if doing.is_cancelled() {
             return Err(cancelled(doing));

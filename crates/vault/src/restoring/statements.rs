@@ -26,11 +26,7 @@ pub(super) fn statement(
 ) -> Result<Restore, Fault> {
     let devices = devices(step, entry)?;
     let database = database(place)?;
-    let what = match step.kind {
-        BackupKind::Log => What::Log,
-        _ => What::Database,
-    };
-    let mut restore = Restore::new(database, what, devices);
+    let mut restore = Restore::new(database, what(step), devices);
     restore.replace = replaces;
     restore.checksum = step.has_checksums && !step.is_damaged;
     restore.continue_after_error = step.is_damaged;
@@ -65,6 +61,23 @@ pub(super) fn end(place: &Place) -> Result<Option<String>, Fault> {
             Some(format!("RESTORE DATABASE {database} WITH {ending};"))
         }
     })
+}
+
+/// What the statement of a step says, and no other: what it is, of which database, and from where. Others may restore the same set to
+/// other names at the same time.
+///
+/// # Errors
+/// The place has a name that is none.
+pub(super) fn marks(step: &RestoreStep, place: &Place) -> Result<Vec<String>, Fault> {
+    let begins = format!("{} FROM ", restore::begins(what(step), &database(place)?));
+    Ok(step.blobs.first().cloned().into_iter().chain([begins]).collect())
+}
+
+fn what(step: &RestoreStep) -> What {
+    match step.kind {
+        BackupKind::Log => What::Log,
+        _ => What::Database,
+    }
 }
 
 fn database(place: &Place) -> Result<Identifier, Fault> {

@@ -147,6 +147,10 @@ impl Vault {
         };
         let Some(point) = point else {
             return Err(match &job.fault {
+                // Who holds it is what people want to know.
+                Some(fault) if fault.code() == Code::UserErrorRestoreFailedDatabaseCannotBeOfflined => {
+                    fault.clone()
+                }
                 Some(fault) => {
                     let why = format!("job {id}: {}", fault.happened());
                     match fault.operation() {

@@ -67,6 +67,49 @@ fn a_crash_at_any_poll_goes_on_on_another_instance() {
 }
 
 #[test]
+fn who_is_cancelled_ends_nobody_elses_restore_of_the_same_set() {
+    let stand = Stand::new(530);
+    stand.run(async {
+        let set = stand.set().await;
+        written(&stand, &set).await;
+        stand.other.goes_on_without_client(true);
+        stand.other.fault("network slow vault.test 5s").await;
+        let order = stand.order(&set, RestoreTarget::Latest, Place::new(set.other, "First"));
+        let id = set.vault.restore(order).await.unwrap();
+        let mut sent = None;
+        for _ in 0..600 {
+            let job = stand.cluster.job(id).await;
+            let of_it = |text: &&String| text.starts_with("RESTORE DATABASE [First] FROM");
+            sent = job.statements.iter().find(of_it).cloned();
+            if sent.is_some() {
+                break;
+            }
+            stand.cluster.pass(Duration::from_millis(500)).await;
+        }
+        drop(set);
+        // Somebody restores the same set by hand, under another name.
+        let by_hand = sent
+            .unwrap()
+            .replace("[First]", "[Second]")
+            .replace("First", "Second");
+        let sql = stand.cluster.sql(&stand.other);
+        let second = sql.go(&by_hand);
+        let cancelled = async {
+            stand.cluster.crash_vault();
+            let vault = stand.cluster.start_vault().await;
+            vault.cancel_job(id).await.unwrap();
+            stand.cluster.pass(Duration::from_secs(60)).await;
+            stand.other.fault("network back vault.test").await;
+            stand.cluster.ended(id).await
+        };
+        let (_, first) = futures::join!(second, cancelled);
+        assert_eq!(first.state, JobState::Cancelled, "{first:#?}");
+        sql.go("RESTORE DATABASE [Second] WITH RECOVERY").await;
+        assert_eq!(sql.rows("Second").await, 5);
+    });
+}
+
+#[test]
 fn a_crash_at_any_poll_loses_nothing_of_what_is_overwritten() {
     for (number, polls) in (1..500).step_by(41).enumerate() {
         let stand = Stand::new(5_320 + polls);

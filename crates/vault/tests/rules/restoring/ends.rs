@@ -145,6 +145,33 @@ fn a_database_whose_sessions_do_not_end_is_as_it_was() {
 }
 
 #[test]
+fn a_tail_whose_sessions_do_not_end_says_who_holds_the_database() {
+    let stand = Stand::new(545);
+    stand.run(async {
+        let set = stand.set().await;
+        written(&stand, &set).await;
+        let mut busy = stand.source.instance().unwrap().attach("sa").unwrap();
+        let mut heard = Transcript::default();
+        busy.batch(&format!("USE [{SHOP}]"), &mut [], &mut heard).await;
+        let text =
+            "ALTER DATABASE failed because a lock could not be placed on database 'Shop'. Try again later.";
+        for _ in 0..20 {
+            stand
+                .source
+                .refuse_next("SET SINGLE_USER", vec![message(5061, text)]);
+        }
+        let job = stand.restore(&set, RestoreTarget::Latest, over(&set)).await;
+        assert_eq!(job.state, JobState::Failed, "{job:#?}");
+        let fault = job.fault.as_ref().unwrap();
+        let expected = Code::UserErrorRestoreFailedDatabaseCannotBeOfflined;
+        assert_eq!(fault.code(), expected, "{job:#?}");
+        assert!(fault.detail().contains("session"), "{fault:?}");
+        assert_eq!(state(&stand).await, "ONLINE MULTI_USER");
+        assert_eq!(stand.cluster.sql(&stand.source).rows(SHOP).await, 5 + 3 + 4);
+    });
+}
+
+#[test]
 fn a_backup_is_left_out_while_its_database_is_restored_into() {
     let stand = Stand::new(544);
     stand.run(async {
