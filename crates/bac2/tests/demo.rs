@@ -14,8 +14,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What the demo may take, on the slowest machine that it is for.
-const MINUTE: f64 = 60.0;
+/// What the demo may take, in seconds: a minute as people build it, two without optimisation.
+const BOUND: f64 = if cfg!(debug_assertions) { 120.0 } else { 60.0 };
 
 /// A small real full backup, in one file.
 const REAL: &str = "misc/dwip-nandi__pubs.bak.zst";
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let real = std::env::var_os("BAC2_REAL_BACKUPS").map(PathBuf::from);
     let is_absent = real.is_none();
     let trials = vec![
-        Trial::test("the demo holds within a minute and leaves nothing", holds),
+        Trial::test("the demo holds, in time, and leaves nothing", holds),
         Trial::test("what is no backup is refused", no_backup_is_refused),
         Trial::test("Ctrl-C ends it and all of its processes", ctrl_c),
         Trial::test("instances do not outlive a demo that is killed", killed),
@@ -98,7 +98,7 @@ fn holds() -> Result<(), Failed> {
     same("leased", &rest["leased"], &json!([]))?;
     same("what else is there", &rest["others"], &json!(["by-hand.bak"]))?;
     nothing_is_left(folder.path())?;
-    if took >= MINUTE {
+    if took >= BOUND {
         return Err(format!("it took {took:.1} s").into());
     }
     Ok(())
