@@ -1,8 +1,8 @@
 //! Letting jobs in.
 
 use catalog::keys::tuple;
-use catalog::record::{Job, JobId, JobState, Trigger, Vault as VaultRecord, Work, moment};
-use catalog::{Query, Range, Scope, Slot, Transaction, demand, insert, page, scoped};
+use catalog::record::{Job, JobId, JobState, Place, Trigger, Vault as VaultRecord, Work, moment, name_key};
+use catalog::{Query, Range, Scope, Slot, Transaction, all, demand, insert, page, scoped};
 use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
 use schedule::BackupKind;
@@ -140,7 +140,8 @@ impl Vault {
         }
     }
 
-    /// The open job of the same work and item.
+    /// The open job that another one must not stand beside: of the same work and item; for a restore, one into the same database,
+    /// whatever it comes from. A database may be restored to several places at once.
     ///
     /// # Errors
     /// The catalog cannot be read.
@@ -149,6 +150,9 @@ impl Vault {
         tx: &mut dyn Transaction,
         new: &NewJob,
     ) -> Result<Option<JobId>, Trouble> {
+        if let Work::Restore(work) = &new.work {
+            return self.open_restore(tx, &work.order.place).await;
+        }
         let Some(item) = new.item else {
             return Ok(None);
         };
@@ -156,6 +160,21 @@ impl Vault {
         let query = Query::of(Scope::vault(&self.key), Slot::B, range).limit(1);
         let found = page::<Job>(tx, &query).await?;
         Ok(found.records.first().map(|open| open.record.id))
+    }
+
+    /// The open restore into a database.
+    async fn open_restore(&self, tx: &mut dyn Transaction, place: &Place) -> Result<Option<JobId>, Trouble> {
+        let range = Range::members(&[&place.server.to_string(), "open"]);
+        let query = Query::of(Scope::vault(&self.key), Slot::D, range);
+        let open = all::<Job>(tx, query, usize::MAX).await?;
+        let is_there = |job: &Job| match &job.work {
+            Work::Restore(work) => name_key(&work.order.place.name) == name_key(&place.name),
+            _ => false,
+        };
+        Ok(open
+            .iter()
+            .find(|open| is_there(&open.record))
+            .map(|open| open.record.id))
     }
 
     /// A job.

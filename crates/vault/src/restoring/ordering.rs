@@ -11,7 +11,7 @@ impl Vault {
     /// would do.
     ///
     /// # Errors
-    /// There is no such item or instance; a restore of that item is not over yet.
+    /// There is no such item or instance; a restore into the same database is not over yet.
     pub async fn restore(&self, order: RestoreOrder) -> Result<JobId, Fault> {
         self.get::<Item>(order.item).await?;
         self.get::<Server>(order.place.server).await?;

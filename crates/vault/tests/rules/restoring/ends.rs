@@ -172,6 +172,45 @@ fn a_tail_whose_sessions_do_not_end_says_who_holds_the_database() {
 }
 
 #[test]
+fn a_database_goes_to_several_places_at_once_and_two_never_into_one() {
+    let stand = Stand::new(546);
+    stand.run(async {
+        let set = stand.set().await;
+        written(&stand, &set).await;
+        stand.other.fault("network slow vault.test 5s").await;
+        let order = |name| stand.order(&set, RestoreTarget::Latest, Place::new(set.other, name));
+        let mut jobs = Vec::new();
+        for name in ["First", "Second"] {
+            jobs.push(set.vault.restore(order(name)).await.unwrap());
+        }
+        let refused = set.vault.restore(order("FIRST")).await.unwrap_err();
+        let expected = Code::OperationCancelledBecauseConflictingOperationRunningUserError;
+        assert_eq!(refused.code(), expected);
+        assert!(refused.detail().contains(&jobs[0].to_string()), "{refused:?}");
+        let there = Place::new(set.source, "First");
+        let order = stand.order(&set, RestoreTarget::Latest, there);
+        jobs.push(set.vault.restore(order).await.unwrap());
+        stand.cluster.pass(Duration::from_secs(30)).await;
+        for id in &jobs {
+            let state = stand.cluster.job(*id).await.state;
+            assert!(*id == jobs[2] || state == JobState::InProgress, "{state:?}");
+        }
+        stand.other.fault("network back vault.test").await;
+        for id in jobs {
+            let job = stand.cluster.ended(id).await;
+            assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        }
+        for (server, name) in [
+            (&stand.other, "First"),
+            (&stand.other, "Second"),
+            (&stand.source, "First"),
+        ] {
+            assert_eq!(stand.cluster.sql(server).rows(name).await, 5 + 3, "{name}");
+        }
+    });
+}
+
+#[test]
 fn a_backup_is_left_out_while_its_database_is_restored_into() {
     let stand = Stand::new(544);
     stand.run(async {
