@@ -8,6 +8,7 @@
 //! - Whatever the streams in the store lead to can be restored by the vault, and has the rows of that moment.
 //! - A restore in whose way nothing was is done; one that failed leaves nothing open that is not as it should be.
 //! - Days pass, and retention takes nothing that its age does not end (`ageing`).
+//! - A catalog that is lost and made again of the store shows what it showed (`losing`).
 //! - No lease of a live backup is broken (`world/leases.rs`).
 //! - Every job ends.
 //!
@@ -15,7 +16,11 @@
 
 mod ageing;
 mod aiming;
+mod clocks;
 mod judge;
+mod losing;
+mod overwriting;
+mod strangers;
 mod trouble;
 mod truth;
 
@@ -24,15 +29,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::record::{
-    ItemId, Job, JobId, JobState, Place, RestoreOrder, RestoreTarget, ServerId, Work as JobWork,
+    Database, ItemId, Job, JobId, JobState, Place, RestoreOrder, RestoreTarget, ServerId, ServerSettings,
+    Trust, Work as JobWork,
 };
+use mssql::Secret;
 use schedule::{BackupKind, Policy};
+use vault::registration::{NewLogin, NewServer};
 
 use self::aiming::Headers;
-use self::truth::Truth;
+use self::clocks::ServerClock;
+use self::truth::{State, Truth};
 use crate::step::Step;
 use crate::world::time::Dice;
-use crate::world::{Cluster, Server};
+use crate::world::{Cluster, PASSWORD, Server};
 
 /// The name of the database.
 const SHOP: &str = "Shop";
@@ -66,12 +75,17 @@ struct Play {
     dice: Arc<Dice>,
     item: ItemId,
     truth: Truth,
+    clock: ServerClock,
+    /// How the database was when its server was kept as it is.
+    kept: Option<State>,
     headers: Headers,
     /// Numbers that no row, and no restored database, has had.
     next: i64,
     restored: u32,
     /// Something went wrong in it.
     is_troubled: bool,
+    /// It was restored over itself: until the full that follows, nothing goes on with its chain.
+    is_overwritten: bool,
     told: Brief,
 }
 
@@ -82,20 +96,26 @@ pub(crate) enum Falsified {
     Rows,
     /// The lease of a backup that runs is broken.
     Lease,
+    /// The record of a set is lost with the catalog, so that its point cannot be made again.
+    Point,
 }
 
 /// Plays a seed.
 pub(crate) fn play(seed: u64) -> Brief {
-    plays(seed, None)
+    plays(Cluster::new(seed), seed, None)
+}
+
+/// The same over a catalog in SQLite.
+pub(crate) fn play_over_sqlite(seed: u64) -> Brief {
+    plays(Cluster::with_sqlite(seed), seed, None)
 }
 
 /// Plays a seed with something in it that the judge must notice.
 pub(crate) fn play_falsified(seed: u64, falsified: Falsified) -> Brief {
-    plays(seed, Some(falsified))
+    plays(Cluster::new(seed), seed, Some(falsified))
 }
 
-fn plays(seed: u64, falsified: Option<Falsified>) -> Brief {
-    let cluster = Cluster::new(seed);
+fn plays(cluster: Cluster, seed: u64, falsified: Option<Falsified>) -> Brief {
     let driver = cluster.driver();
     driver.run(async move {
         let mut play = Play::begin(cluster, seed).await;
@@ -120,6 +140,22 @@ fn policy(dice: &Dice) -> Policy {
     Policy::from_json(&text).unwrap()
 }
 
+/// An instance as people register it.
+fn new_server(server: &Server) -> NewServer {
+    NewServer {
+        name: server.address.clone(),
+        address: server.address.clone(),
+        login: NewLogin::Sql {
+            user: "sa".to_owned(),
+            password: Secret::new(PASSWORD.to_owned()),
+        },
+        restore_login: None,
+        trust: Trust::Any,
+        take_over: false,
+        settings: ServerSettings::default(),
+    }
+}
+
 impl Play {
     async fn begin(cluster: Cluster, seed: u64) -> Self {
         let dice = Dice::new(seed ^ 0xB21E);
@@ -131,11 +167,17 @@ impl Play {
         ))
         .await;
         let truth = Truth::from(cluster.now());
-        let (source, databases) = cluster.enrol(&servers[0]).await;
-        let (other, _) = cluster.enrol(&servers[1]).await;
+        let clock = ServerClock::of(&cluster);
         let vault = cluster.vault().await;
+        let source = vault.add_server(new_server(&servers[0])).await.unwrap();
+        let other = vault.add_server(new_server(&servers[1])).await.unwrap();
+        let databases: Vec<Database> = cluster.records().await;
+        let shop = databases
+            .iter()
+            .find(|one| one.name == SHOP)
+            .expect("it was discovered");
         let (policy, _) = vault.create_policy(policy(&dice)).await.unwrap();
-        let item = vault.protect(databases[0].id, policy).await.unwrap();
+        let item = vault.protect(shop.id, policy).await.unwrap();
         drop(vault);
         if dice.one_in(2) {
             cluster.drop_wish(item).await;
@@ -151,10 +193,13 @@ impl Play {
             dice,
             item,
             truth,
+            clock,
+            kept: None,
             headers: Headers::new(),
             next: 1,
             restored: 0,
             is_troubled: false,
+            is_overwritten: false,
             told: Brief::default(),
         }
     }
@@ -164,11 +209,17 @@ impl Play {
         self.cluster
             .pass(Duration::from_millis(1 + self.dice.below(pause)))
             .await;
-        match self.dice.below(20) {
-            0..=7 => self.works().await,
-            8..=12 => self.backs_up(is_calm).await,
-            13..=15 => self.restores(is_calm).await,
-            16 => self.ages(is_calm).await,
+        match self.dice.below(66) {
+            0..=23 => self.works().await,
+            24..=37 => self.backs_up(is_calm).await,
+            38..=43 => self.restores(is_calm).await,
+            44..=45 => self.overwrites(is_calm).await,
+            46..=47 => self.asks_in_vain().await,
+            48..=50 => self.ages(is_calm).await,
+            51 => self.loses_the_catalog(is_calm, false).await,
+            52 if !is_calm => self.another_tool_backs_up().await,
+            53..=55 if !is_calm => self.a_snapshot().await,
+            56 if !is_calm => self.a_clock_jumps().await,
             _ if is_calm => self.works().await,
             _ => {
                 self.is_troubled = true;
@@ -191,10 +242,10 @@ impl Play {
             (_, true) => format!("BEGIN TRANSACTION; {}; COMMIT", deeds.join("; ")),
             (_, false) => format!("BEGIN TRANSACTION; {}; ROLLBACK", deeds.join("; ")),
         };
-        let began = self.cluster.now();
+        let began = self.now();
         self.cluster.sql(&self.servers[0]).go(&text).await;
         if is_kept {
-            self.truth.commits(began, self.cluster.now(), state);
+            self.truth.commits(began, self.now(), state);
         }
         self.counts(if is_kept { "work" } else { "work undone" }, &[]);
     }
@@ -247,19 +298,27 @@ impl Play {
                 Step::Kept,
             ];
             let step = step[self.dice.below(6) as usize];
-            self.strikes(step, job).await;
+            if !self.strikes(step, job).await {
+                return;
+            }
         }
         if is_calm || self.dice.one_in(2) {
             self.ended(job).await;
         }
     }
 
-    /// Something goes wrong when a job comes to a step.
-    async fn strikes(&mut self, step: Step, job: JobId) {
+    /// Something goes wrong when a job comes to a step; whether anybody knows of the job still.
+    async fn strikes(&mut self, step: Step, job: JobId) -> bool {
         self.is_troubled = true;
         self.wait_for(step, &job.to_string()).await;
-        let trouble = self.some_trouble();
-        self.suffers(trouble).await;
+        if self.dice.one_in(12) {
+            self.loses_the_catalog(false, false).await;
+        } else {
+            let trouble = self.some_trouble();
+            self.suffers(trouble).await;
+        }
+        let jobs: Vec<Job> = self.cluster.records().await;
+        jobs.iter().any(|one| one.id == job)
     }
 
     /// Somebody restores to something that can be restored.
@@ -280,7 +339,12 @@ impl Play {
                 Step::RestoreBetween,
             ];
             let step = step[self.dice.below(4) as usize];
-            self.strikes(step, job).await;
+            if !self.strikes(step, job).await {
+                // Nobody knows of this restore any more.
+                let drop = format!("DROP DATABASE [{name}]");
+                self.cluster.sql(&self.servers[server]).run(&drop).await;
+                return;
+            }
         }
         let job = self.ended(job).await;
         // What another trouble of before left may be in the way of this one, as a backup that is taken up again is not.
@@ -311,7 +375,7 @@ impl Play {
         match falsified {
             Some(Falsified::Rows) => self.truth.falsify(),
             Some(Falsified::Lease) => self.breaks_a_lease().await,
-            None => {}
+            Some(Falsified::Point) | None => {}
         }
         self.cluster.pass(Duration::from_secs(3600)).await;
         let jobs: Vec<Job> = self.cluster.records().await;
@@ -320,6 +384,10 @@ impl Play {
         }
         if !self.is_troubled {
             self.judge_calm().await;
+        }
+        if falsified == Some(Falsified::Point) || self.dice.one_in(6) {
+            let is_robbed = falsified == Some(Falsified::Point);
+            self.loses_the_catalog(false, is_robbed).await;
         }
         for _ in 0..LAST_RESTORES {
             let held = self.held().await;

@@ -30,6 +30,9 @@ const DAYS: u64 = 8;
 /// Brief stories, where nobody says how many.
 const BRIEF: u64 = 200;
 
+/// Brief stories over a catalog in SQLite, where nobody says how many.
+const SQLITE: u64 = 3;
+
 /// Seeds of groups, where nobody says how many.
 const GROUPS: u64 = 1;
 
@@ -176,8 +179,22 @@ fn a_vault_keeps_its_promises_whatever_happens() {
 #[test]
 fn whatever_can_be_restored_is_as_it_was_at_that_moment() {
     let seeds = seeds(["BAC2_VAULT_SEED", "BAC2_VAULT_FIRST", "BAC2_VAULT_SEEDS"], BRIEF);
-    let played = in_parallel(&seeds, |seed| {
-        let told = std::panic::catch_unwind(|| brief::play(seed)).unwrap_or_else(|panic| Brief {
+    play_brief(&seeds, brief::play);
+}
+
+#[test]
+fn the_same_holds_over_a_catalog_in_sqlite() {
+    let names = [
+        "BAC2_VAULT_SQLITE",
+        "BAC2_VAULT_FIRST_SQLITE",
+        "BAC2_VAULT_SQLITES",
+    ];
+    play_brief(&seeds(names, SQLITE), brief::play_over_sqlite);
+}
+
+fn play_brief(seeds: &[u64], plays: impl Fn(u64) -> Brief + Sync + std::panic::RefUnwindSafe) {
+    let played = in_parallel(seeds, |seed| {
+        let told = std::panic::catch_unwind(|| plays(seed)).unwrap_or_else(|panic| Brief {
             wrong: vec![format!("panicked: {}", told(panic.as_ref()))],
             ..Brief::default()
         });
@@ -199,7 +216,7 @@ fn whatever_can_be_restored_is_as_it_was_at_that_moment() {
         .collect();
     assert!(
         failed.is_empty(),
-        "brief stories that failed: {failed:?}; BAC2_VAULT_SEED=S plays one again"
+        "brief stories that failed: {failed:?}; BAC2_VAULT_SEED=S, or BAC2_VAULT_SQLITE=S, plays one again"
     );
 }
 
@@ -234,6 +251,11 @@ fn rows_that_were_never_committed_are_noticed() {
 #[test]
 fn a_lease_that_is_broken_under_a_backup_is_noticed() {
     is_noticed(Falsified::Lease, "broke the lease of");
+}
+
+#[test]
+fn a_point_that_is_lost_with_the_catalog_is_noticed() {
+    is_noticed(Falsified::Point, "was lost with the catalog");
 }
 
 fn is_noticed(falsified: Falsified, sentence: &str) {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use simsql::instance::{Settings, Version};
 use simsql::memory::Clock;
 use vault::keyring::{KEY_BYTES, Keyring};
+use vault::rebuilding::Rebuilt;
 use vault::world::Clock as _;
 use vault::{Vault, World};
 
@@ -19,6 +20,7 @@ use super::history::{History, Watched};
 use super::servers::{End, Network, Server};
 use super::shelf::Shelves;
 use super::sql::Sql;
+use super::sqlite::Files;
 use super::tasks::{CrashAfter, TaskId, Tasks};
 use super::time::{Dice, MachineClock};
 
@@ -41,8 +43,10 @@ pub(crate) struct Cluster {
     pub(crate) network: Arc<Network>,
     /// Everything that was written into the catalog.
     pub(crate) history: Arc<History>,
-    /// What survives of the catalog.
+    /// What survives of the catalog in memory.
     pub(crate) catalog: MemoryStore,
+    /// The catalog in SQLite, where that is the vault's.
+    files: Option<Files>,
     tasks: Arc<Tasks>,
     pub(crate) keyring: Arc<Keyring>,
     /// The catalog as the vault has it open.
@@ -74,6 +78,7 @@ impl Cluster {
             history: Arc::default(),
             catalog: MemoryStore::new(seed),
             keyring: keyring(seed),
+            files: None,
             opened: Mutex::default(),
             process: Mutex::default(),
             time,
@@ -81,6 +86,14 @@ impl Cluster {
             door,
             tasks,
             seed,
+        }
+    }
+
+    /// The same, its vault's catalog in SQLite.
+    pub(crate) fn with_sqlite(seed: u64) -> Self {
+        Self {
+            files: Some(Files::new()),
+            ..Self::new(seed)
         }
     }
 
@@ -166,7 +179,10 @@ impl Cluster {
             process.starts
         };
         let catalog: Arc<dyn Catalog> = Arc::new(Watched {
-            inner: Arc::new(self.catalog.open().expect("one vault at a time")),
+            inner: match &self.files {
+                Some(files) => Arc::new(files.open()),
+                None => Arc::new(self.catalog.open().expect("one vault at a time")),
+            },
             history: Arc::clone(&self.history),
             clock: Arc::clone(&self.clock),
         });
@@ -261,6 +277,25 @@ impl Cluster {
         self.catalog.crash();
     }
 
+    /// The vault's process ends, and its catalog is gone. Drop your own `Arc<Vault>` as well.
+    pub(crate) fn lose_catalog(&mut self) {
+        self.crash_vault();
+        let starts = self.process.lock().unwrap().starts;
+        self.catalog = MemoryStore::new(self.seed ^ starts << 16 ^ 0x1057);
+        if let Some(files) = &self.files {
+            files.lose();
+        }
+    }
+
+    /// Makes a lost catalog again of the store; no vault is open then. None where it was cut off at its `polls`-th poll.
+    pub(crate) async fn rebuild(&self, polls: u64) -> Option<Result<Rebuilt, Fault>> {
+        let rebuilding = Vault::rebuild(self.world(), None, VAULT);
+        let done = CrashAfter::new(rebuilding, polls).await;
+        let done = done.map(|done| done.map(|(_, rebuilt)| rebuilt));
+        self.crash_vault();
+        done
+    }
+
     /// Which vault it is.
     ///
     /// # Panics
@@ -271,15 +306,24 @@ impl Cluster {
 
     /// The vault's records of one type, as they are committed, whether it runs or not.
     pub(crate) async fn records<R: Record>(&self) -> Vec<R> {
-        let copy = self.catalog.snapshot().open().unwrap();
+        let copy = self.as_committed();
         let mut tx = copy.read().await.unwrap();
         let query = Query::of(Scope::vault(self.vault_id().to_string()), Slot::Id, Range::ALL);
         let found = all::<R>(tx.as_mut(), query, 1_000_000).await.unwrap();
         found.into_iter().map(|one| one.record).collect()
     }
 
+    /// What is committed, for reading.
+    fn as_committed(&self) -> Arc<dyn Catalog> {
+        match (&self.files, self.opened.lock().unwrap().clone()) {
+            (None, _) => Arc::new(self.catalog.snapshot().open().unwrap()),
+            (Some(_), Some(opened)) => opened,
+            (Some(files), None) => Arc::new(files.open()),
+        }
+    }
+
     async fn record<R: Record>(&self, id: String) -> R {
-        let copy = self.catalog.snapshot().open().unwrap();
+        let copy = self.as_committed();
         let mut tx = copy.read().await.unwrap();
         let key = self.vault_id().to_string();
         let found = get::<R>(tx.as_mut(), &key, &id).await.unwrap();

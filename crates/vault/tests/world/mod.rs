@@ -26,6 +26,7 @@ pub(crate) mod leases;
 pub(crate) mod servers;
 pub(crate) mod shelf;
 pub(crate) mod sql;
+pub(crate) mod sqlite;
 pub(crate) mod tasks;
 pub(crate) mod time;
 pub(crate) mod uses;

@@ -11,11 +11,11 @@ use super::{KEPT_DAYS, Play};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What is younger no rule of these stories ends, whenever the days of a rule begin.
-const SURELY_KEPT: SignedDuration = SignedDuration::from_hours(24 * (KEPT_DAYS as i64 - 1));
+/// What is younger no rule of these stories ends, whenever the days of a rule begin, and though the vault's clock jumped some hours.
+const SURELY_KEPT: SignedDuration = SignedDuration::from_hours(24 * (KEPT_DAYS as i64 - 2));
 
 /// A log's end is known to the second it is cut to: this long before it, its moments are covered if any are.
-const BEFORE_END: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const BEFORE_END: SignedDuration = SignedDuration::from_secs(2);
 
 impl Play {
     /// Days pass; what could be restored and is not too old can be restored still.
@@ -91,12 +91,12 @@ fn has(held: &Held, point: PointId) -> bool {
     held.points.iter().any(|one| one.id == point)
 }
 
-fn is_restorable(held: &Held, point: PointId) -> bool {
+pub(super) fn is_restorable(held: &Held, point: PointId) -> bool {
     let place = held.points.iter().position(|one| one.id == point);
     place.is_some_and(|place| leads(held, &Target::Set(SetId(place as u64))))
 }
 
-fn is_covered(held: &Held, at: Timestamp) -> bool {
+pub(super) fn is_covered(held: &Held, at: Timestamp) -> bool {
     leads(held, &Target::Moment(Moment::Universal(at)))
 }
 

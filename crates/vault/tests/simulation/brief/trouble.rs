@@ -148,7 +148,13 @@ impl Play {
         drop(vault);
         let door = self.cluster.door.clone();
         let store = door.store().expect("the store is open");
+        let mut looks = 0;
         let path = loop {
+            looks += 1;
+            assert!(
+                looks < 100_000,
+                "a backup that is asked for writes a blob under a lease"
+            );
             self.cluster.pass(Duration::from_millis(1)).await;
             let leased = |entry: &blobstore::InventoryEntry| {
                 entry.view.lease_view.status == LeaseStatus::Locked

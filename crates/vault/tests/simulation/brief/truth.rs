@@ -14,29 +14,52 @@ const GRAIN: SignedDuration = SignedDuration::from_millis(4);
 
 /// A committed state.
 struct Commit {
-    /// When its statement was sent, and when it was answered. The clocks of these stories are right.
+    /// When its statement was sent, and when it was answered.
     began: Timestamp,
     at: Timestamp,
+    /// When the next one was answered, or the clock jumped; none while it is the last.
+    until: Option<Timestamp>,
     state: State,
 }
 
-/// The history of a database, oldest first.
+/// The history of a database, oldest first, by its server's clock.
 pub(super) struct Truth(Vec<Commit>);
 
 impl Truth {
     /// A database that is empty from a moment on.
     pub(super) fn from(at: Timestamp) -> Self {
-        let first = Commit {
-            began: at,
-            at,
-            state: State::new(),
-        };
-        Self(vec![first])
+        let mut truth = Self(Vec::new());
+        truth.commits(at, at, State::new());
+        truth
     }
 
-    /// A transaction was committed between two moments.
+    /// A transaction was committed between two moments; or a restore, or a snapshot, made the database what it was at another.
     pub(super) fn commits(&mut self, began: Timestamp, at: Timestamp, state: State) {
-        self.0.push(Commit { began, at, state });
+        self.ends(at);
+        self.0.push(Commit {
+            began,
+            at,
+            until: None,
+            state,
+        });
+    }
+
+    /// The clock jumped from one moment to another. At moments that it left out nothing was changed.
+    pub(super) fn jumps(&mut self, from: Timestamp, to: Timestamp) {
+        let state = self.state().clone();
+        self.ends(from.max(to));
+        self.0.push(Commit {
+            began: to,
+            at: to,
+            until: None,
+            state,
+        });
+    }
+
+    fn ends(&mut self, at: Timestamp) {
+        if let Some(last) = self.0.last_mut() {
+            last.until = Some(at);
+        }
     }
 
     /// Every row is another one than it was.
@@ -61,18 +84,13 @@ impl Truth {
         self.0[number].at
     }
 
-    /// Whether these rows are those of a moment between two: everything that was committed up to the first is in them, and nothing
-    /// that began after the second.
+    /// Whether these rows are those of a moment between two: one at which this state may have been the newest.
     pub(super) fn was_between(&self, from: Timestamp, to: Timestamp, found: &State) -> bool {
-        let least = self
-            .0
-            .iter()
-            .filter(|commit| commit.at + GRAIN <= from)
-            .count()
-            .max(1);
-        let most = self.0.iter().filter(|commit| commit.began - GRAIN <= to).count();
-        let possible = &self.0[least - 1..most.max(least)];
-        possible.iter().any(|commit| commit.state == *found)
+        let may_be = |commit: &&Commit| {
+            let is_over = commit.until.is_some_and(|until| until + GRAIN <= from);
+            commit.began - GRAIN <= to && !is_over
+        };
+        self.0.iter().filter(may_be).any(|commit| commit.state == *found)
     }
 
     /// Behind which commits the rows were these.
