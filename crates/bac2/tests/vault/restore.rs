@@ -2,43 +2,12 @@
 
 use std::time::Duration;
 
-use catalog::record::{ItemId, Job, JobState, Place, Point, RestoreOrder, RestoreTarget, ServerId, Work};
+use catalog::record::{ItemId, JobState, Place, Point, ServerId, Work};
 use faults::{Code, Fault};
 use mssql::Value;
 use schedule::BackupKind::{Full, Log};
 
-use super::lab::{Lab, Release, Server, run};
-
-fn order(item: ItemId, place: Place) -> RestoreOrder {
-    RestoreOrder {
-        item,
-        target: RestoreTarget::Latest,
-        place,
-        accept_damaged: Vec::new(),
-    }
-}
-
-fn over(server: ServerId) -> Place {
-    Place {
-        overwrite: true,
-        ..Place::new(server, "Shop")
-    }
-}
-
-async fn restored(lab: &Lab, order: RestoreOrder) -> Job {
-    let job = lab.vault().restore(order).await.unwrap();
-    lab.ended(job).await
-}
-
-async fn state(server: &Server, name: &str) -> String {
-    let asked = format!(
-        "SELECT CONCAT(state_desc, ' ', user_access_desc) AS s FROM sys.databases WHERE name = '{name}'"
-    );
-    match server.value(&asked).await {
-        Value::Text(text) => text,
-        other => panic!("{other:?}"),
-    }
-}
+use super::lab::{Lab, Release, Server, codes, latest, over, run};
 
 /// A full of 5 rows, a log of 3, and 4 rows that no backup has.
 async fn written(lab: &Lab, release: Release) -> (Server, ServerId, ItemId) {
@@ -50,11 +19,6 @@ async fn written(lab: &Lab, release: Release) -> (Server, ServerId, ItemId) {
     (server, id, item)
 }
 
-fn codes(job: &Job) -> (Option<Code>, Vec<Code>) {
-    let warnings = job.warnings.iter().map(Fault::code).collect();
-    (job.fault.as_ref().map(Fault::code), warnings)
-}
-
 #[test]
 fn a_newer_instance_is_lent_a_credential_for_as_long_as_it_restores() {
     run(|| async {
@@ -62,7 +26,7 @@ fn a_newer_instance_is_lent_a_credential_for_as_long_as_it_restores() {
         let (_server, _, item) = written(&lab, Release::V2016).await;
         let other = lab.server(Release::V2022).await;
         let id = lab.register(&other).await;
-        let job = restored(&lab, order(item, Place::new(id, "Copy"))).await;
+        let job = lab.restored(latest(item, Place::new(id, "Copy"))).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(other.rows("Copy").await, 5 + 3);
         let credentials = "SELECT COUNT(*) AS n FROM sys.credentials WHERE name LIKE 'https://%/%'";
@@ -75,7 +39,7 @@ fn before_2016_the_keys_of_the_account_are_lent() {
     run(|| async {
         let lab = Lab::new().await;
         let (server, id, item) = written(&lab, Release::V2012).await;
-        let job = restored(&lab, order(item, over(id))).await;
+        let job = lab.restored(latest(item, over(id))).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(server.rows("Shop").await, 5 + 3 + 4, "its tail is in it");
         let other = lab.server(Release::V2012).await;
@@ -89,7 +53,7 @@ fn before_2016_the_keys_of_the_account_are_lent() {
             moves: vec![file("Shop", "Copy.mdf"), file("Shop_log", "Copy_log.ldf")],
             ..Place::new(id, "Copy")
         };
-        let job = restored(&lab, order(item, place)).await;
+        let job = lab.restored(latest(item, place)).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(other.rows("Copy").await, 5 + 3 + 4);
         let credentials = "SELECT COUNT(*) AS n FROM sys.credentials WHERE name LIKE 'bac2 %'";
@@ -107,14 +71,14 @@ fn over_a_database_in_use_nothing_is_lost() {
         busy.execute("USE Shop; BEGIN TRANSACTION; DELETE FROM dbo.Orders")
             .await
             .unwrap();
-        let job = restored(&lab, order(item, over(id))).await;
+        let job = lab.restored(latest(item, over(id))).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(
             server.rows("Shop").await,
             5 + 3 + 4,
             "what was not committed was rolled back"
         );
-        assert_eq!(state(&server, "Shop").await, "ONLINE MULTI_USER");
+        assert_eq!(server.state("Shop").await, "ONLINE MULTI_USER 0");
         let tail = match &job.work {
             Work::Restore(work) => lab.job(work.tail.unwrap()).await,
             other => panic!("{other:?}"),
@@ -135,7 +99,7 @@ fn a_tail_that_cannot_be_taken_stops_the_restore() {
         server
             .fault(&format!("disk unreadable {} 23", log.display()))
             .await;
-        let job = lab.vault().restore(order(item, over(id))).await.unwrap();
+        let job = lab.vault().restore(latest(item, over(id))).await.unwrap();
         let job = lab
             .until("the restore ends", || async {
                 lab.advance(Duration::from_secs(30));
@@ -152,7 +116,7 @@ fn a_tail_that_cannot_be_taken_stops_the_restore() {
         assert!(said.iter().any(|said| said.number() == 823), "{job:#?}");
         server.fault(&format!("disk well {}", log.display())).await;
         assert_eq!(server.rows("Shop").await, 5 + 3 + 4);
-        assert_eq!(state(&server, "Shop").await, "ONLINE MULTI_USER");
+        assert_eq!(server.state("Shop").await, "ONLINE MULTI_USER 0");
     });
 }
 
@@ -167,7 +131,7 @@ fn a_disk_that_fills_in_the_middle_leaves_it_restoring() {
         let held = lab.way.hold("RESTORE DATABASE [Copy] FROM");
         let job = lab
             .vault()
-            .restore(order(item, Place::new(id, "Copy")))
+            .restore(latest(item, Place::new(id, "Copy")))
             .await
             .unwrap();
         // Its answer is held back, so that the disk fills between the full and the log.
@@ -185,13 +149,13 @@ fn a_disk_that_fills_in_the_middle_leaves_it_restoring() {
             vec![Code::Bac2LeftRestoring],
         );
         assert_eq!(codes(&job), expected, "{job:#?}");
-        assert!(state(&other, "Copy").await.starts_with("RESTORING"));
+        assert!(other.state("Copy").await.starts_with("RESTORING"));
         // What broke off is finished where it was.
         let place = Place {
             continues: true,
             ..Place::new(id, "Copy")
         };
-        let job = restored(&lab, order(item, place)).await;
+        let job = lab.restored(latest(item, place)).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(other.rows("Copy").await, 5 + 3);
     });
@@ -206,7 +170,7 @@ fn a_session_that_comes_back_is_named() {
             tail: false,
             ..over(id)
         };
-        let job = lab.vault().restore(order(item, place)).await.unwrap();
+        let job = lab.vault().restore(latest(item, place)).await.unwrap();
         let mut others = Vec::new();
         for _ in 0..3 {
             // Between the statement that drains and the one that restores the single seat is free.
@@ -226,7 +190,7 @@ fn a_session_that_comes_back_is_named() {
         let expected = Code::UserErrorRestoreFailedDatabaseCannotBeOfflined;
         assert_eq!(codes(&job), (Some(expected), Vec::new()), "{job:#?}");
         assert!(job.fault.unwrap().detail().contains("session"), "who holds it");
-        assert_eq!(state(&server, "Shop").await, "ONLINE MULTI_USER");
+        assert_eq!(server.state("Shop").await, "ONLINE MULTI_USER 0");
         assert_eq!(server.rows("Shop").await, 5 + 3 + 4);
     });
 }
@@ -237,7 +201,7 @@ fn a_vault_that_ends_in_the_middle_goes_on() {
         let lab = Lab::new().await;
         let (server, id, item) = written(&lab, Release::V2022).await;
         server.fault("network slow vault.example 300ms").await;
-        let job = lab.vault().restore(order(item, over(id))).await.unwrap();
+        let job = lab.vault().restore(latest(item, over(id))).await.unwrap();
         lab.until("the first set is on its way", || async {
             let job = lab.job(job).await;
             matches!(&job.work, Work::Restore(work) if work.sent.is_some()).then_some(())
@@ -249,7 +213,7 @@ fn a_vault_that_ends_in_the_middle_goes_on() {
         let job = lab.ended(job).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(server.rows("Shop").await, 5 + 3 + 4);
-        assert_eq!(state(&server, "Shop").await, "ONLINE MULTI_USER");
+        assert_eq!(server.state("Shop").await, "ONLINE MULTI_USER 0");
     });
 }
 
@@ -269,7 +233,7 @@ fn one_that_is_cancelled_says_what_it_leaves() {
             let answer = lab.way.hold(held);
             let job = lab
                 .vault()
-                .restore(order(item, Place::new(id, "Copy")))
+                .restore(latest(item, Place::new(id, "Copy")))
                 .await
                 .unwrap();
             lab.until("its answer is held back", || async {
@@ -292,7 +256,7 @@ fn one_that_is_cancelled_says_what_it_leaves() {
             let there = i64::from(left.is_some());
             assert_eq!(other.value(databases).await, Value::Integer(there), "{held}");
         }
-        assert!(state(&other, "Copy").await.starts_with("RESTORING"));
+        assert!(other.state("Copy").await.starts_with("RESTORING"));
         assert_eq!(server.rows("Shop").await, 5 + 3 + 4);
     });
 }
@@ -315,12 +279,12 @@ fn a_point_that_was_promised_and_not_reached_is_not_opened() {
         found.record.set.last_lsn = (end + 100_000).to_string();
         catalog::update(tx.as_mut(), found).await.unwrap();
         tx.commit().await.unwrap();
-        let job = restored(&lab, order(item, Place::new(id, "Copy"))).await;
+        let job = lab.restored(latest(item, Place::new(id, "Copy"))).await;
         let expected = (
             Some(Code::Bac2RestoredPointDiffers),
             vec![Code::Bac2LeftRestoring],
         );
         assert_eq!(codes(&job), expected, "{job:#?}");
-        assert!(state(&other, "Copy").await.starts_with("RESTORING"));
+        assert!(other.state("Copy").await.starts_with("RESTORING"));
     });
 }

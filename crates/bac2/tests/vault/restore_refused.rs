@@ -2,51 +2,12 @@
 
 use std::time::Duration;
 
-use catalog::record::{
-    Allowed, FileMove, ItemId, JobState, Place, RestoreEnd, RestoreOrder, RestoreTarget, ServerId,
-};
+use catalog::record::{Allowed, FileMove, JobState, Place, RestoreEnd, RestoreTarget};
 use faults::Code;
 use mssql::Value;
 use schedule::BackupKind::{Full, Log};
 
-use super::lab::{Lab, Release, Server, run};
-
-fn order(item: ItemId, target: RestoreTarget, place: Place) -> RestoreOrder {
-    RestoreOrder {
-        item,
-        target,
-        place,
-        accept_damaged: Vec::new(),
-    }
-}
-
-fn over(server: ServerId) -> Place {
-    Place {
-        overwrite: true,
-        ..Place::new(server, "Shop")
-    }
-}
-
-/// What databases there are, and how they stand.
-async fn states(server: &Server) -> Value {
-    let asked = "SELECT STRING_AGG(CONCAT(name, ' ', state_desc, ' ', user_access_desc), ', ') WITHIN GROUP (ORDER BY name) AS s FROM sys.databases";
-    server.value(asked).await
-}
-
-/// A restore that must be refused, as a plan where that can tell it and as a job.
-async fn refused(lab: &Lab, server: &Server, order: RestoreOrder, is_planned: bool) -> Code {
-    let before = states(server).await;
-    let planned = lab.vault().plan_restore(&order).await;
-    let job = lab.vault().restore(order).await.unwrap();
-    let job = lab.ended(job).await;
-    assert_eq!(job.state, JobState::Failed, "{job:#?}");
-    let code = job.fault.unwrap().code();
-    if is_planned {
-        assert_eq!(planned.unwrap_err().code(), code);
-    }
-    assert_eq!(states(server).await, before, "the target was touched: {code}");
-    code
-}
+use super::lab::{Lab, Release, latest, over, run, to};
 
 #[test]
 fn what_is_there_and_where_files_would_lie() {
@@ -54,8 +15,10 @@ fn what_is_there_and_where_files_would_lie() {
         let lab = Lab::new().await;
         let (server, id, item) = lab.shop(Release::V2022).await;
         lab.proved(item, Full).await;
-        let latest = || RestoreTarget::Latest;
-        let code = refused(&lab, &server, order(item, latest(), Place::new(id, "Shop")), true).await;
+        let code = lab
+            .refuses(&server, latest(item, Place::new(id, "Shop")), true)
+            .await
+            .code();
         assert_eq!(code, Code::UserErrorCannotRestoreExistingDBWithoutForceOverwrite);
         let shop = match server
             .value("SELECT physical_name AS p FROM sys.master_files WHERE name = 'Shop'")
@@ -77,20 +40,20 @@ fn what_is_there_and_where_files_would_lie() {
                 logical: "Shop".to_owned(),
                 path: path.to_owned(),
             }];
-            let code = refused(&lab, &server, order(item, latest(), place), true).await;
+            let code = lab.refuses(&server, latest(item, place), true).await.code();
             assert_eq!(code, expected, "{path}");
         }
         let mut standby = Place::new(id, "Copy");
         standby.end = RestoreEnd::Standby {
             undo: "/nowhere/x.undo".to_owned(),
         };
-        let code = refused(&lab, &server, order(item, latest(), standby), true).await;
+        let code = lab.refuses(&server, latest(item, standby), true).await.code();
         assert_eq!(code, Code::Bac2RestorePathUnusable);
         let master = Place {
             overwrite: true,
             ..Place::new(id, "master")
         };
-        let code = refused(&lab, &server, order(item, latest(), master), true).await;
+        let code = lab.refuses(&server, latest(item, master), true).await.code();
         assert_eq!(code, Code::Bac2SystemDatabaseAsFiles);
     });
 }
@@ -107,21 +70,24 @@ fn what_the_target_takes_part_in() {
             ("database publish Shop", Allowed::Replicated),
         ] {
             server.fault(fault).await;
-            let order = order(item, RestoreTarget::Latest, place.clone());
-            assert_eq!(refused(&lab, &server, order, true).await, Code::Bac2TargetRefused);
+            let order = latest(item, place.clone());
+            assert_eq!(
+                lab.refuses(&server, order, true).await.code(),
+                Code::Bac2TargetRefused
+            );
             place.allowed.push(allowed);
         }
         server.fault("database mirror Shop principal").await;
-        let mirrored = order(item, RestoreTarget::Latest, place.clone());
+        let mirrored = latest(item, place.clone());
         assert_eq!(
-            refused(&lab, &server, mirrored, true).await,
+            lab.refuses(&server, mirrored, true).await.code(),
             Code::UserErrorOperationNotAllowedDatabaseMirroringEnabled
         );
         server.fault("database unmirror Shop").await;
         server.fault("group join Shop G").await;
-        let of_group = order(item, RestoreTarget::Latest, place);
+        let of_group = latest(item, place);
         assert_eq!(
-            refused(&lab, &server, of_group, true).await,
+            lab.refuses(&server, of_group, true).await.code(),
             Code::Bac2TargetRefused
         );
     });
@@ -139,16 +105,16 @@ fn moments_that_no_backup_leads_to() {
         lab.proved(item, Log).await;
         let place = || Place::new(id, "Copy");
         for at in [early, lab.now() + Duration::from_secs(3600)] {
-            let order = order(item, RestoreTarget::Moment { at }, place());
+            let order = to(item, RestoreTarget::Moment { at }, place());
             assert_eq!(
-                refused(&lab, &server, order, true).await,
+                lab.refuses(&server, order, true).await.code(),
                 Code::Bac2MomentNotRestorable
             );
         }
         let point = catalog::record::PointId(uuid::Uuid::from_u128(7));
-        let gone = order(item, RestoreTarget::Point { point }, place());
+        let gone = to(item, RestoreTarget::Point { point }, place());
         assert_eq!(
-            refused(&lab, &server, gone, true).await,
+            lab.refuses(&server, gone, true).await.code(),
             Code::UserErrorInstantRpNotFound
         );
         // Two moments apart within a log that holds bulk-logged changes.
@@ -161,9 +127,9 @@ fn moments_that_no_backup_leads_to() {
         server.add_rows("Shop", 2).await;
         let job = lab.back_up(item, Log).await;
         assert!(lab.point(&job).await.set.is_bulk_logged, "{job:#?}");
-        let within = order(item, RestoreTarget::Moment { at }, place());
+        let within = to(item, RestoreTarget::Moment { at }, place());
         assert_eq!(
-            refused(&lab, &server, within, true).await,
+            lab.refuses(&server, within, true).await.code(),
             Code::UserErrorRestoreNotPossibleBecauseLogBackupContainsBulkLoggedChanges
         );
     });
@@ -178,16 +144,16 @@ fn targets_that_are_too_old_lack_a_certificate_or_are_not_well() {
         lab.back_up(item, Full).await;
         let older = lab.server(Release::V2019).await;
         let id = lab.register(&older).await;
-        let order_to = |id| order(item, RestoreTarget::Latest, Place::new(id, "Copy"));
+        let order_to = |id| latest(item, Place::new(id, "Copy"));
         assert_eq!(
-            refused(&lab, &older, order_to(id), true).await,
+            lab.refuses(&older, order_to(id), true).await.code(),
             Code::Bac2TargetTooOld
         );
         let same = lab.server(Release::V2022).await;
         let id = lab.register(&same).await;
         // A plan reads no backup on the target, which alone can tell what it is encrypted with.
         assert_eq!(
-            refused(&lab, &same, order_to(id), false).await,
+            lab.refuses(&same, order_to(id), false).await.code(),
             Code::UserErrorCannotFindServerCertificateWithThumbprint
         );
         let credentials = "SELECT COUNT(*) AS n FROM sys.credentials WHERE name LIKE 'https://%/%'";

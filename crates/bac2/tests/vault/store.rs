@@ -20,13 +20,13 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 impl Lab {
     /// A blob of the only container, as the store names it.
-    async fn path(&self, blob: &str) -> BlobPath {
+    pub(super) async fn path(&self, blob: &str) -> BlobPath {
         let container = ContainerName::new(self.containers().await[0].name.as_str()).unwrap();
         path_of(container, BlobName::new(blob).unwrap())
     }
 
     /// Somebody writes something else there.
-    fn overwrite(&self, path: &BlobPath, bytes: &[u8]) {
+    pub(super) fn overwrite(&self, path: &BlobPath, bytes: &[u8]) {
         let length = u64::try_from(bytes.len()).unwrap();
         let mut writer = self.door.store.begin_blob(path, length, &Permit::NONE).unwrap();
         writer.write(bytes).unwrap();

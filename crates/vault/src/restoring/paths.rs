@@ -161,18 +161,22 @@ fn strip<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
     (head.eq_ignore_ascii_case(directory) && is_within).then_some(rest)
 }
 
-/// A name as a part of a path: what Windows or Linux do not take in one, and what T-SQL would have to quote, becomes `_`. At most 100
-/// characters, so that both names and a directory fit.
+/// The longest part of a file's name that is made of a database's or a logical one, in bytes of UTF-8: two of them and an ending fit into
+/// the 255 bytes that Linux takes for a name, and leave a third of [`PATH_MAX`] to the directory.
+const PART_MAX: usize = 80;
+
+/// A name as a part of a path: what Windows or Linux do not take in one, and what T-SQL would have to quote, becomes `_`. At most
+/// [`PART_MAX`] bytes.
 pub(super) fn tame(name: &str) -> String {
-    let tamed: String = name
-        .chars()
-        .take(100)
-        .map(|letter| match letter {
-            letter if letter.is_alphanumeric() => letter,
-            '-' | '.' | '_' | '$' => letter,
-            _ => '_',
-        })
-        .collect();
+    let mut tamed = String::new();
+    for letter in name.chars() {
+        let is_plain = letter.is_alphanumeric() || matches!(letter, '-' | '.' | '_' | '$');
+        let letter = if is_plain { letter } else { '_' };
+        if tamed.len() + letter.len_utf8() > PART_MAX {
+            break;
+        }
+        tamed.push(letter);
+    }
     tamed.trim_matches('.').to_owned()
 }
 
@@ -334,5 +338,25 @@ mod tests {
         let three = [file(3, "a:b", "D:\\1"), file(4, "a?b", "D:\\3")];
         let paths = Stage::new().paths(&three).unwrap();
         assert_eq!(paths, ["/var/data/Copy___a_b.ndf", "/var/data/Copy___a_b_4.ndf"]);
+    }
+
+    #[test]
+    fn names_of_any_length_and_letters_become_names_that_every_platform_takes() {
+        let long = |end: &str| format!("{}{end}", "\u{4e2d}".repeat(127));
+        let three = [
+            file(1, &long("a"), "D:\\1"),
+            file(3, &long("b"), "D:\\3"),
+            file(4, &long("c"), "D:\\4"),
+        ];
+        let mut stage = Stage::new();
+        stage.database = "\u{1f980}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}";
+        let mut paths = stage.paths(&three).unwrap();
+        for path in &paths {
+            let name = path.strip_prefix("/var/data/").unwrap();
+            assert!(name.len() <= 255 && name.encode_utf16().count() < 180, "{name}");
+        }
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len(), 3);
     }
 }

@@ -5,6 +5,7 @@ use catalog::record::{Item, ItemId, Point, PointId, RestoreOrder, RestoreStep, R
 use catalog::{Range, Slot};
 use chain::{Coverage, Moment, Plan, Set, SetId, Stop, Target, Terms};
 use faults::{Code, Fault};
+use schedule::BackupKind;
 
 use super::explaining::refused;
 use crate::points::set_of;
@@ -68,6 +69,23 @@ impl Vault {
     pub(super) async fn way(&self, order: &RestoreOrder) -> Result<Way, Fault> {
         let points = self.restorable_points(order.item).await?;
         way_of(&points, order)
+    }
+
+    /// The way on from where a database stands that waits for more. A newer full or differential may be the cheaper way to the target;
+    /// the database cannot take it, and the logs alone lead on.
+    ///
+    /// # Errors
+    /// No log goes on from there to the target.
+    pub(super) async fn way_behind(&self, order: &RestoreOrder, redo: Lsn) -> Result<Way, Fault> {
+        let mut points = self.restorable_points(order.item).await?;
+        let fault = match way_of(&points, order)?.behind(redo) {
+            Err(fault) if fault.code() == Code::Bac2RestoreStepRefused => fault,
+            way => return way,
+        };
+        let is_behind = |point: &Point| point.set.last_lsn.parse::<Lsn>().is_ok_and(|last| last <= redo);
+        points.retain(|point| point.kind == BackupKind::Log || is_behind(point));
+        let way = way_of(&points, order).and_then(|way| way.behind(redo));
+        way.map_err(|_| fault)
     }
 
     /// The points of an item that a restore may take: what is deleted is not restored from, until somebody takes that back.

@@ -54,12 +54,11 @@ impl Vault {
         let source_server = self.find::<Server>(item.server).await?;
         let source_server = source_server.map_or_else(|| item.server.to_string(), |found| found.record.name);
         let seen = target::look(session, server, &order.place).await?;
-        let mut way = self.way(order).await.map_err(|fault| fault.at(&at))?;
-        if order.place.continues
-            && let Some(redo) = redo_of(&seen)
-        {
-            way = way.behind(redo).map_err(|fault| fault.at(&at))?;
+        let mut way = match redo_of(&seen).filter(|_| order.place.continues) {
+            Some(redo) => self.way_behind(order, redo).await,
+            None => self.way(order).await,
         }
+        .map_err(|fault| fault.at(&at))?;
         let listed = self.listed(&mut way, told).await?;
         let is_original = item.server == server.id && database.name.eq_ignore_ascii_case(&order.place.name);
         let keeps_name = database.name.eq_ignore_ascii_case(&order.place.name);
@@ -79,6 +78,11 @@ impl Vault {
             files: &files,
             paths: &paths,
         })?;
+        if judged.takes_tail {
+            // Where it goes is known before anybody is kept out.
+            self.item_of_target(&order.place, judged.before.as_ref(), server)
+                .await?;
+        }
         Ok(Prepared {
             way,
             judged,

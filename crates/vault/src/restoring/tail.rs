@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use catalog::keys::tuple;
 use catalog::record::{
-    BackupWork, Database, Grade, Item, Job, JobId, JobState, Place, Point, Protection, RestoreOrder,
-    RestoreTarget, RestoreWork, Server, ServerId, Tail, Trigger, Work, name_key,
+    BackupWork, Before, Database, Grade, Item, Job, JobId, JobState, Place, Point, Protection, RestoreOrder,
+    RestoreTarget, Server, ServerId, Tail, Trigger, Work, name_key,
 };
 use catalog::{Range, Slot, demand, scoped, update};
 use faults::{Code, Fault};
@@ -38,7 +38,9 @@ impl Vault {
         is_damaged: bool,
     ) -> Result<(), Fault> {
         let work = work_of(doing)?;
-        let item = self.item_of_target(&work, server).await?;
+        let item = self
+            .item_of_target(&work.order.place, work.before.as_ref(), server)
+            .await?;
         let access = work.before.as_ref().map(|before| before.access.clone());
         let tail = Tail {
             restore: doing.job.id,
@@ -88,14 +90,18 @@ impl Vault {
         .await
     }
 
-    /// The item that the target is.
-    async fn item_of_target(&self, work: &RestoreWork, server: &Server) -> Result<Item, Fault> {
-        let at = target_of(work, server);
-        let guid = work.before.as_ref().and_then(|before| before.database_guid);
-        let range = Range::exactly(tuple(&[
-            &server.id.to_string(),
-            &name_key(&work.order.place.name),
-        ]));
+    /// The item that the target is, whose container takes its tail.
+    ///
+    /// # Errors
+    /// The target is no database that this vault protects.
+    pub(super) async fn item_of_target(
+        &self,
+        place: &Place,
+        before: Option<&Before>,
+        server: &Server,
+    ) -> Result<Item, Fault> {
+        let guid = before.and_then(|before| before.database_guid);
+        let range = Range::exactly(tuple(&[&server.id.to_string(), &name_key(&place.name)]));
         for database in self.list_readable::<Database>(Slot::A, range).await? {
             let database = database.record;
             let is_another =
@@ -111,8 +117,9 @@ impl Vault {
             }
         }
         Err(failed(
-            &at,
-            "it is not protected by this vault, so there is nowhere that the tail of its log would go to",
+            &format!("{}/{}", server.name, place.name),
+            "it is not protected by this vault, so there is nowhere that the tail of its log would go to: protect it and take a full \
+             first, or give its tail up (--no-tail)",
         ))
     }
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use catalog::record::{
-    Container, Database, DatabaseId, Grade, HealingReason, Item, ItemId, Job, JobId, JobState, Notice, Point,
-    Server, ServerId, ServerState, Trigger, Work,
+    BackupWork, Container, Database, DatabaseId, Grade, HealingReason, Item, ItemId, Job, JobId, JobState,
+    Notice, Point, Server, ServerId, ServerState, Trigger, Work,
 };
 use catalog::{Query, Range, Record, Scope, Slot, all};
 use faults::{Code, Fault};
@@ -203,10 +203,26 @@ impl Lab {
         .await
     }
 
-    /// Asks for a backup and waits for its end.
+    /// Asks for a backup and waits for its end. One of the vault's own that is under way, such as the first full of a new item, is let
+    /// go first.
     pub(crate) async fn back_up(&self, item: ItemId, kind: BackupKind) -> Job {
-        let job = self.vault().back_up(item, kind, None).await.unwrap();
-        self.ended(job).await
+        let began = Instant::now();
+        loop {
+            let fault = match self.vault().back_up(item, kind, None).await {
+                Ok(job) => return self.ended(job).await,
+                Err(fault) => fault,
+            };
+            let is_in_the_way = Code::OperationCancelledBecauseConflictingOperationRunningUserError;
+            assert_eq!(fault.code(), is_in_the_way, "{fault}");
+            assert!(began.elapsed() < PATIENCE, "{fault}");
+            for job in self.jobs_of(item).await {
+                let is_it = |work: &BackupWork| work.kind == kind || work.asked == kind;
+                if !job.state.is_ended() && matches!(&job.work, Work::Backup(work) if is_it(work)) {
+                    self.ended(job.id).await;
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// A backup that must be completed and proved.

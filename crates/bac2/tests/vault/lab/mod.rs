@@ -16,6 +16,7 @@ mod clock;
 mod disk;
 mod door;
 mod group;
+mod restoring;
 mod server;
 mod way;
 
@@ -41,6 +42,7 @@ pub(crate) use asking::code;
 pub(crate) use clock::LabClock;
 pub(crate) use door::{ACCOUNT, Door, KEY};
 pub(crate) use group::Group;
+pub(crate) use restoring::{codes, latest, over, to};
 pub(crate) use server::{PASSWORD, Release, Server, Start, quoted};
 pub(crate) use way::{Gate, Way};
 

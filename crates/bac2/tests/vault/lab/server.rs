@@ -234,6 +234,12 @@ impl Server {
         row[0].clone()
     }
 
+    /// All rows.
+    pub(crate) async fn rows_of(&self, text: &str) -> Vec<Vec<Value>> {
+        let rows = self.ask(text).await;
+        rows.rows
+    }
+
     /// Makes trouble: a line of the crate simsql's module `faults`, as `EXEC sim_fault` takes it.
     pub(crate) async fn fault(&self, line: &str) {
         self.sql(&format!("EXEC sim_fault N'{}'", line.replace('\'', "''")))
