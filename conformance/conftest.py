@@ -151,7 +151,7 @@ def pytest_collection_modifyitems(items):
 
 
 def wait_until_it_answers(server, process):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while True:
         try:
             list(server.service().list_containers())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vault import find_binary
 
-PATIENCE = 90
+PATIENCE = 300
 # Between the two looks of a list; the default is longer.
 APART = "1s"
 

@@ -31,7 +31,7 @@ class Sim:
         with open(self.log, "ab") as log:
             before = log.tell()
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while READY not in (said := self.said(before)):
             ended = self.process.poll()
             if ended is not None or time.monotonic() > deadline:
@@ -50,7 +50,7 @@ class Sim:
     def stop(self):
         """In order, as Ctrl-C does it."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=60) == 0, self.said()
+        assert self.process.wait(timeout=300) == 0, self.said()
 
     def kill(self):
         """As a power cut ends it, as far as a process can be ended so."""

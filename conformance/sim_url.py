@@ -187,7 +187,7 @@ class Instance:
         """A batch during which the process goes; then it is started again."""
         _, error = self.attempt(text)
         assert error is not None
-        assert self.sim.process.wait(timeout=60) != 0
+        assert self.sim.process.wait(timeout=300) != 0
         self.sim.start()
 
     def back_up(self, name, *options, what="DATABASE"):
@@ -201,7 +201,7 @@ class Instance:
         self.did(f"RESTORE {what} [{database}] FROM {self.device(name)}{self.options(*moves, *options)}")
 
 
-def verdict(instance, name, patience=60):
+def verdict(instance, name, patience=300):
     """What the product's own server thinks of a blob; None at others."""
     vault, deadline = instance.target.vault, time.monotonic() + patience
     while vault:
@@ -218,5 +218,5 @@ def verify(folder, content):
     """What `bac2 verify` says of the bytes of a blob."""
     path = folder / f"{uuid.uuid4().hex}.bak"
     path.write_bytes(content)
-    done = subprocess.run([find_binary(), "verify", str(path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([find_binary(), "verify", str(path)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -161,7 +161,7 @@ def test_a_killed_process_leaves_its_lease_and_its_blocks(vault):
     client, lease = vault.client(), new_lease()
 
     def under_way():
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         listing = {"comp": "blocklist", "blocklisttype": "uncommitted"}
         while client.call("GET", PATH, listing).body.count(b"<Block>") < 4:
             assert time.monotonic() < deadline, "the backup does not get on"
@@ -284,7 +284,7 @@ def test_the_stripes_of_a_real_backup_are_proved_together(vault):
     back_up(vault, first, size=256 << 10, path=CONTAINER + "/set/1.bak")
     assert vault.verdict("set/1.bak")["verdict"] == "incomplete"
     back_up(vault, second, size=256 << 10, path=CONTAINER + "/set/2.bak")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while {entry["verdict"] for entry in vault.list().values()} != {"ok"}:
         assert time.monotonic() < deadline, vault.list()
         time.sleep(0.1)

@@ -35,7 +35,7 @@ class AzCopy:
 
     def run(self, *arguments):
         command = [self.program, *map(str, arguments), "--skip-version-check"]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300)
 
     def __call__(self, *arguments):
         done = self.run(*arguments)

@@ -29,7 +29,7 @@ class Az:
 
     def run(self, *arguments):
         command = [self.program, "storage", *arguments, "--output", "json"]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300)
 
     def __call__(self, *arguments):
         """What it prints, read as JSON; it must succeed."""

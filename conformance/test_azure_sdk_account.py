@@ -66,9 +66,9 @@ def preflight(door, container, origin, method):
     where = urllib.parse.urlsplit(door.origin)
     if door.ca:
         secure = ssl.create_default_context(cafile=door.ca)
-        connection = http.client.HTTPSConnection(where.netloc, context=secure, timeout=10)
+        connection = http.client.HTTPSConnection(where.netloc, context=secure, timeout=60)
     else:
-        connection = http.client.HTTPConnection(where.netloc, timeout=10)
+        connection = http.client.HTTPConnection(where.netloc, timeout=60)
     fields = {"Origin": origin, "Access-Control-Request-Method": method}
     connection.request("OPTIONS", f"/{door.account}/{container.container_name}/b", headers=fields)
     answer = connection.getresponse()

@@ -40,7 +40,7 @@ def readable(door, blob, **more):
 
 def finished(blob):
     """The properties once no copy is pending any more."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while True:
         seen = blob.get_blob_properties()
         if seen.copy.status != "pending":

@@ -160,7 +160,7 @@ def test_no_live_holder_is_broken_and_every_orphan_is_freed(server, small_backup
             for loop in loops:
                 loop.stop()
             watch.send_signal(signal.SIGTERM)
-            assert watch.wait(20) == 0, watch.stderr.read()
+            assert watch.wait(300) == 0, watch.stderr.read()
         finally:
             watch.kill()
             watch.wait()
@@ -207,7 +207,7 @@ def test_the_watch_outlives_the_server(server, small_backup, tmp_path):
             dead_backup(server, container, "second.bak", "block", small_backup)
             wait_for(lines, lambda row: row["blob"] == "second.bak")
             watch.send_signal(signal.SIGTERM)
-            assert watch.wait(20) == 0, watch.stderr.read()
+            assert watch.wait(300) == 0, watch.stderr.read()
         finally:
             watch.kill()
             watch.wait()
@@ -215,7 +215,7 @@ def test_the_watch_outlives_the_server(server, small_backup, tmp_path):
     assert not {row["action"] for row in told} & {"gone", "released"}, told
 
 
-def wait_for(lines, wanted, patience=90):
+def wait_for(lines, wanted, patience=300):
     """Until a line says so; whole lines only, the last may be on its way."""
     deadline = time.monotonic() + patience
     while True:

@@ -32,8 +32,13 @@ def begun(vault, path=PATH):
     return client, lease
 
 
+def since_then(moment):
+    """The milliseconds since that moment."""
+    return (time.monotonic() - moment) * 1000
+
+
 def wait_for(client, connections, path=PATH):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 300
     while (told := witness(client, path))["connections"] != connections:
         assert time.monotonic() < deadline, told
         time.sleep(0.05)
@@ -50,10 +55,10 @@ def test_a_holder_that_pauses_is_seen_and_one_that_left_is_not(vault):
     paused = witness(onlooker)
     assert paused["connections"] == 1, "its connection is open, whatever it does"
     assert paused["write"] >= 1500 and paused["watched"] >= told["watched"] + 1500
-    second = vault.client()
+    second, since = vault.client(), time.monotonic()
     assert second.put_block(PATH, block_id(1), noise(1000), lease).status == 201
     told = witness(onlooker)
-    assert told["connections"] == 2 and told["write"] < 1500
+    assert told["connections"] == 2 and told["write"] <= since_then(since)
     second.close()
     wait_for(onlooker, 1)
     holder.close()
@@ -77,9 +82,10 @@ def test_only_who_uses_the_blob_counts(vault):
     told = witness(onlooker)
     assert told["connections"] == 1, "the holder's"
     assert told["write"] >= 1100 and told["read"] is None
+    since = time.monotonic()
     assert stranger.call("GET", PATH).status == 200
     told = witness(onlooker)
-    assert told["connections"] == 2 and told["read"] < 1000 and told["write"] >= 1100, "a reader"
+    assert told["connections"] == 2 and told["read"] <= since_then(since) and told["write"] >= 1100, "a reader"
     assert stranger.put_empty(OTHER).status == 201
     assert holder.put_empty(OTHER).status == 201
     wait_for(onlooker, 0)
@@ -92,8 +98,9 @@ def test_pages_and_cuts_are_writes(vault):
     for use in (lambda: put_page(holder, 0, bytes(512), lease), lambda: resize(holder, 4096, lease)):
         time.sleep(0.5)
         assert witness(onlooker)["write"] >= 500
+        since = time.monotonic()
         assert use().status in (200, 201)
-        assert witness(onlooker)["write"] < 500
+        assert witness(onlooker)["write"] <= since_then(since)
 
 
 def test_nothing_is_told_of_what_nobody_holds(vault):

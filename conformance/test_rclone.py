@@ -58,7 +58,7 @@ def rclone(request, program, door, tmp_path):
 
     def run(*arguments, code=0):
         command = [program, *arguments, "--azureblob-chunk-size", "4M"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == code, f"{arguments}: {done.stderr}"
         return done.stdout
 

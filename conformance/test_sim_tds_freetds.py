@@ -21,7 +21,7 @@ def run(program, *arguments, text, **environment):
         pytest.skip(f"{program} is not installed (Debian: apt-get install freetds-bin)")
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **environment}
     done = subprocess.run(
-        [found, *arguments], input=text, capture_output=True, text=True, timeout=60, env=environment
+        [found, *arguments], input=text, capture_output=True, text=True, timeout=300, env=environment
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -29,7 +29,7 @@ def said(tmp_path_factory):
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "SimJdbc.java")
     command = [java, "-cp", driver, program, str(server.port), PASSWORD]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     finally:
         server.kill()
     return done.stdout + done.stderr

@@ -101,6 +101,6 @@ def test_a_time_out_cancels_and_the_connection_goes_on(instance):
         since = time.monotonic()
         with pytest.raises(mssql_python.Error):
             connection.execute("WAITFOR DELAY '00:00:30'")
-        assert time.monotonic() - since < 15
+        assert time.monotonic() - since < 25
         connection.timeout = 0
         assert connection.execute("SELECT 5").fetchval() == 5

@@ -17,7 +17,7 @@ def instance(tmp_path_factory):
 
 
 def login(server, password=PASSWORD, **how):
-    how = {"encryption": "off", "login_timeout": 10, "timeout": 20, **how}
+    how = {"encryption": "off", "login_timeout": 60, "timeout": 120, **how}
     return pymssql.connect("127.0.0.1", "sa", password, port=str(server.port), **how)
 
 

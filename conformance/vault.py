@@ -39,7 +39,7 @@ class Vault:
         with open(self.log, "ab") as log:
             before = log.tell()
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while READY not in (said := self.said(before)):
             ended = self.process.poll()
             if ended is not None or time.monotonic() > deadline:
@@ -72,7 +72,7 @@ class Vault:
 
     def run(self, *arguments):
         """A command of the product that must succeed."""
-        done = subprocess.run([self.binary, *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([self.binary, *arguments], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done
 
@@ -86,11 +86,11 @@ class Vault:
         said = self.run("blob", "list", "--data", str(self.data), "-o", "json").stdout
         return {entry["name"]: entry for entry in json.loads(said)}
 
-    def verdict(self, name, patience=30):
+    def verdict(self, name, patience=300):
         """The entry of a blob once its verdict is no longer pending."""
         return self.entry_when(name, lambda entry: entry["verdict"] != "pending", patience)
 
-    def sealed(self, name, patience=30):
+    def sealed(self, name, patience=300):
         """The entry of a blob once it is sealed.
 
         Whoever waits for the verdict alone may be too early: a backup can be judged while its writer still holds the

@@ -28,6 +28,9 @@ use tokio::task::JoinHandle;
 
 use support::client::{ACCOUNT, Ask, Client, KEY, OTHER_ACCOUNT, OTHER_KEY};
 
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A server with TLS and a health listener.
 struct Tls {
     runtime: Runtime,
@@ -300,7 +303,7 @@ fn the_users_certificate_is_replaced_under_a_running_server() {
     server.reloader.reload();
     let patience = std::time::Instant::now();
     while !reaches("second.example", &second) {
-        assert!(patience.elapsed() < Duration::from_secs(10));
+        assert!(patience.elapsed() < PATIENCE);
         thread::sleep(Duration::from_millis(20));
     }
     assert!(!reaches("first.example", &first));
@@ -356,13 +359,21 @@ fn a_stop_turns_health_first_and_lets_the_request_under_way_finish() {
         .announce(1 << 20);
     client.write(&put).unwrap();
     client.write_raw(&vec![5; 1 << 19]).unwrap();
-    // The server has begun with it when the first half is on its way to the disk.
-    thread::sleep(Duration::from_millis(300));
+    // The server has begun with it when some of it is in its hands.
+    let patience = std::time::Instant::now();
+    while server
+        .watch("/-/metrics")
+        .1
+        .contains("bac2_body_bytes_in_flight 0\n")
+    {
+        assert!(patience.elapsed() < PATIENCE, "the first half arrives");
+        thread::sleep(Duration::from_millis(10));
+    }
     server.begin_to_stop();
     let patience = std::time::Instant::now();
     let (status, body) = loop {
         let seen = server.watch("/-/health");
-        if seen.0 == 503 || patience.elapsed() > Duration::from_secs(5) {
+        if seen.0 == 503 || patience.elapsed() > PATIENCE {
             break seen;
         }
     };

@@ -18,8 +18,11 @@ use frontdoor::limits;
 use frontdoor::tls::{AuthorityCertificate, Certificates, certificates};
 
 use support::client::{Ask, Client};
-use support::clockwork::{Clockwork, MARGIN, is_closed};
+use support::clockwork::{Clockwork, MARGIN, closes, is_closed};
 use support::server::start_as;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 #[test]
 fn a_head_that_does_not_come_closes_the_connection() {
@@ -30,7 +33,7 @@ fn a_head_that_does_not_come_closes_the_connection() {
     server.pass(limits::HEAD_TIME - MARGIN);
     assert!(!is_closed(&mut silent) && !is_closed(&mut half));
     server.pass(2 * MARGIN);
-    assert!(is_closed(&mut silent) && is_closed(&mut half));
+    assert!(closes(&mut silent) && closes(&mut half));
 }
 
 #[test]
@@ -42,7 +45,7 @@ fn a_handshake_that_does_not_come_closes_the_connection() {
     server.pass(limits::HANDSHAKE_TIME - MARGIN);
     assert!(!is_closed(&mut silent) && !is_closed(&mut half));
     server.pass(2 * MARGIN);
-    assert!(is_closed(&mut silent) && is_closed(&mut half));
+    assert!(closes(&mut silent) && closes(&mut half));
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn a_head_that_is_too_large_is_refused() {
     let fields: String = (0..=limits::HEADERS).map(|n| format!("x-{n}: 1\r\n")).collect();
     write!(many, "GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").unwrap();
     for stream in [&mut stream, &mut many] {
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut status = [0; 12];
         stream.read_exact(&mut status).unwrap();
         assert_eq!(&status, b"HTTP/1.1 431");
@@ -132,7 +135,7 @@ fn one_connection_too_many_waits_for_a_seat() {
     let mut first = [0; 1];
     assert!(waiting.read(&mut first).is_err(), "all seats are taken");
     seated.pop();
-    waiting.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    waiting.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(waiting.read(&mut first).unwrap(), 1);
 }
 
@@ -180,7 +183,7 @@ fn flood(connect: impl Fn() -> Client + Sync, health: SocketAddr) -> u64 {
         let mut most = 0;
         let since = Instant::now();
         while !uploads.iter().all(thread::ScopedJoinHandle::is_finished) {
-            assert!(since.elapsed() < Duration::from_secs(120), "all uploads end");
+            assert!(since.elapsed() < PATIENCE, "all uploads end");
             most = most.max(in_flight(health));
             thread::sleep(Duration::from_millis(5));
         }

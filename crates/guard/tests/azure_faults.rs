@@ -67,7 +67,7 @@ async fn a_busy_service_is_given_the_time_it_asks_for() {
             let waited = seen[1].at - seen[0].at;
             let least = Duration::from_millis(least);
             assert!(
-                seen.len() == 2 && waited >= least && waited < least + Duration::from_secs(2),
+                seen.len() == 2 && waited >= least && waited < least + Duration::from_secs(20),
                 "{status} {name}: {waited:?}"
             );
         }
@@ -108,11 +108,18 @@ async fn a_wait_beyond_all_patience_is_not_begun() {
 #[tokio::test]
 async fn a_wait_ends_when_nobody_waits_for_it() {
     let script = Script::play(|_, _| Reply::new(503).header("Retry-After", "60")).await;
-    let began = Instant::now();
     let (account, place) = (script.account(), place());
-    let limit = tokio::time::timeout(Duration::from_millis(300), account.head(&place));
-    assert!(limit.await.is_err());
-    assert!(began.elapsed() < Duration::from_secs(5));
+    // Whoever asks goes away when the service has been asked once; the next time would be a minute later.
+    let asked = async {
+        while script.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    tokio::select! {
+        answer = account.head(&place) => panic!("{answer:?}"),
+        () = asked => {}
+    }
     assert_eq!(script.seen().len(), 1);
 }
 
@@ -276,7 +283,7 @@ async fn nobody_there_is_told_soon() {
         panic!("{fault}")
     };
     assert!(why.contains("refused"), "{why}");
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]

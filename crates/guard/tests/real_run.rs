@@ -27,7 +27,7 @@ const INTERVAL: Duration = Duration::from_millis(400);
 /// How long the living live.
 const RUN: Duration = Duration::from_secs(14);
 /// When the watch ends although it has not cleaned up yet: a machine with other things to do takes its time.
-const RUN_MAX: Duration = Duration::from_secs(90);
+const RUN_MAX: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {

@@ -107,7 +107,7 @@ fn limits_end_an_answer_and_the_session_goes_on() {
             .run("WAITFOR DELAY '00:00:30'", Some(Duration::from_millis(500)))
             .await;
         assert_eq!(slow.fault, Some(Fault::TimedOut));
-        assert!(start.elapsed() < Duration::from_secs(10));
+        assert!(start.elapsed() < Duration::from_secs(25));
         assert!(session.id().await.is_ok());
     });
 }
@@ -118,7 +118,7 @@ fn a_batch_that_was_dropped_in_the_middle_gives_no_wrong_answer_later() {
         let server = Server::start(Version::V2022).await;
         let mut session = server.session().await;
         {
-            let waiting = session.run("WAITFOR DELAY '00:00:02'", None);
+            let waiting = session.run("WAITFOR DELAY '00:01:00'", None);
             let gave_up = tokio::time::timeout(Duration::from_millis(200), waiting).await;
             assert!(gave_up.is_err());
         }

@@ -119,7 +119,7 @@ fn what_does_not_answer_or_answers_nonsense_ends_in_its_time() {
                 ),
                 "{refused:?}"
             );
-            assert!(start.elapsed() < Duration::from_secs(5));
+            assert!(start.elapsed() < Duration::from_secs(12));
         }
         drop(silent);
         let target = Target::new(address, sa(PASSWORD), Trust::Anyone);

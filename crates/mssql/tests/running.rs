@@ -52,6 +52,25 @@ async fn slow(session: &mut Session, server: &Server) {
     server.slow.set(Duration::from_millis(100));
 }
 
+/// Waits until a backup runs on the server.
+async fn runs(target: &Target) {
+    let mut session = Session::open(&TDS, target).await.unwrap();
+    let asked = "SELECT COUNT(*) AS n FROM sys.dm_exec_requests WHERE command LIKE 'BACKUP%'";
+    while session
+        .query(asked)
+        .await
+        .unwrap()
+        .only()
+        .unwrap()
+        .get::<i32>("n")
+        .unwrap()
+        == 0
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    session.close().await;
+}
+
 async fn runner<'a>(target: &'a Target, clock: &'a SystemClock) -> Runner<'a> {
     let mut runner = Runner::open(&TDS, target, clock).await.unwrap();
     runner.patience = SHORT;
@@ -128,8 +147,9 @@ fn a_cancel_ends_it_and_the_session_goes_on() {
         let (target, clock) = (server.target(Trust::Anyone), SystemClock::new());
         let mut runner = runner(&target, &clock).await;
         let canceller = runner.canceller();
+        let watcher = server.target(Trust::Anyone);
         let cancelling = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            runs(&watcher).await;
             canceller.cancel();
         });
         let report = runner.backup(&full(&server, "1.bak"), &mut NobodyWatches).await;
@@ -175,7 +195,7 @@ async fn met(fate: Fate) -> (Server, Report) {
     let backup = full(&server, "1.bak");
     let mut nobody = NobodyWatches;
     let (report, ()) = tokio::join!(runner.backup(&backup, &mut nobody), async {
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        runs(&server.target(Trust::Anyone)).await;
         proxy.decide(0, fate);
     });
     assert!(matches!(report.fault, Some(Fault::Lost { .. })), "{report:?}");
@@ -224,7 +244,7 @@ fn who_sees_no_requests_still_finds_its_backup_in_msdb() {
         let backup = full(&server, "1.bak");
         let mut nobody = NobodyWatches;
         let (report, ()) = tokio::join!(runner.backup(&backup, &mut nobody), async {
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            runs(&server.target(Trust::Anyone)).await;
             proxy.decide(0, Fate::ClientGone);
         });
         assert!(
@@ -246,7 +266,7 @@ fn a_server_that_is_gone_leaves_it_unknown() {
         let backup = full(&server, "1.bak");
         let mut nobody = NobodyWatches;
         let (report, ()) = tokio::join!(runner.backup(&backup, &mut nobody), async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            runs(&server.target(Trust::Anyone)).await;
             server.cut();
         });
         assert_eq!(report.verdict, Verdict::Unknown, "{report:?}");
@@ -264,7 +284,7 @@ fn a_killed_session_and_a_backup_in_the_way() {
         let (one, two) = (full(&server, "1.bak"), full(&server, "2.bak"));
         let (mut nobody, mut nobody_either) = (NobodyWatches, NobodyWatches);
         let (report, blocked) = tokio::join!(first.backup(&one, &mut nobody), async {
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            runs(&target).await;
             let blocked = second.backup(&two, &mut nobody_either).await;
             session.execute(&format!("KILL {id}")).await.unwrap();
             blocked

@@ -172,7 +172,7 @@ async fn provoke(socket: &mut TcpStream, bytes: &[u8]) {
         return;
     }
     let mut rest = Vec::new();
-    let read = timeout(Duration::from_secs(20), socket.read_to_end(&mut rest)).await;
+    let read = timeout(Duration::from_secs(300), socket.read_to_end(&mut rest)).await;
     assert!(
         read.is_ok(),
         "the server neither answers nor closes: {bytes:02X?}"

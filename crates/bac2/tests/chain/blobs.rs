@@ -90,7 +90,7 @@ mod served {
     /// The answer once the server, in its own time, has judged so many backup sets that were there before it.
     fn judged(arguments: &[&str], folder: &Path, sets: usize) -> Ran {
         let mut ran = chain(arguments, folder);
-        for _ in 0..300 {
+        for _ in 0..3_000 {
             if ran.code == Some(0)
                 && ran
                     .databases()

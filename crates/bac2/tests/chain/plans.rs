@@ -436,8 +436,8 @@ fn thousands_of_logs_take_seconds() {
         Some(LOGS as usize + 1)
     );
     assert_eq!(database["coverage"].as_array().map(Vec::len), Some(1));
-    // A tenth of it is usual even without optimisation.
-    assert!(seconds < 20.0, "{seconds} s");
+    // Two seconds are usual even without optimisation.
+    assert!(seconds < 120.0, "{seconds} s");
     let table = chain(&[".", "--latest", "-o", "table"], folder.path());
     assert!(table.text.contains("1,977 more logs"), "{}", table.text);
 }

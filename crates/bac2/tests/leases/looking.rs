@@ -131,15 +131,19 @@ fn one_look_cannot_tell_what_grows_and_two_can() {
     let mut live = door.live_block_backup("backups/live.bak");
     let once = door.leases_as_stranger(&["list", "--apart", "0s"]);
     assert_eq!(once.row("live.bak")["activity"], "unknown");
+    let (finish, until_told) = std::sync::mpsc::channel::<()>();
     let writer = std::thread::spawn(move || {
-        for number in 1..40 {
+        let mut number = 1;
+        let pause = std::time::Duration::from_millis(100);
+        while until_told.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             live.put_block("backups/live.bak", own_lease(2), number, &[7; 1024]);
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            number += 1;
         }
     });
     let twice = door.leases_as_stranger(&["list", "--apart", "1s"]);
     assert_eq!(twice.row("live.bak")["activity"], "growing");
     assert_eq!(twice.row("live.bak")["reason"], "growing");
+    drop(finish);
     writer.join().expect("it writes");
 }
 

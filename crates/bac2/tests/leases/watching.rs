@@ -80,8 +80,9 @@ fn it_tells_what_is_new_what_changed_and_what_is_over() {
 #[test]
 fn an_account_that_does_not_answer_is_a_line_and_no_end() {
     let door = Door::open();
+    door.dead_page_backup("backups/a.bak");
     let mut watch = Watch::start(&door, &[]);
-    thread::sleep(Duration::from_secs(2));
+    watch.until("a.bak", "listed");
     drop(door);
     let row = watch.next();
     assert_eq!(
@@ -129,7 +130,7 @@ fn a_reader_that_goes_away_ends_it() {
     drop(lines);
     // Something new to say, to nobody.
     door.dead_page_backup("backups/b.bak");
-    for _ in 0..100 {
+    for _ in 0..3_000 {
         if let Some(status) = child.try_wait().expect("ours") {
             assert_eq!(status.code(), Some(0));
             return;
@@ -149,10 +150,21 @@ fn the_report_is_kept_up_to_date() {
     watch.next();
     door.dead_page_backup("backups/b.bak");
     watch.until("b.bak", "listed");
-    thread::sleep(Duration::from_secs(1));
+    let reported = || -> Vec<String> {
+        let text = std::fs::read(&file).expect("the report");
+        let rows: Vec<Value> = serde_json::from_slice(&text).expect("JSON");
+        rows.iter()
+            .filter_map(|row| row["blob"].as_str().map(str::to_owned))
+            .collect()
+    };
+    for _ in 0..3_000 {
+        if reported().len() == 2 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(reported(), ["a.bak", "b.bak"], "while it goes on");
     let (code, said) = watch.end();
     assert_eq!(code, Some(0), "{said}");
-    let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(&file).expect("the report")).expect("JSON");
-    let blobs: Vec<&str> = rows.iter().filter_map(|row| row["blob"].as_str()).collect();
-    assert_eq!(blobs, ["a.bak", "b.bak"]);
+    assert_eq!(reported(), ["a.bak", "b.bak"]);
 }

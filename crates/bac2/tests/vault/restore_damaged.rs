@@ -69,7 +69,7 @@ fn sets_that_are_gone_or_changed_are_met_before_the_target_is_touched() {
         let fault = lab.refuses(&other, order(), false).await;
         assert_eq!(fault.code(), Code::Bac2BackupUnreadable, "{fault}");
         store.delete_blob(&path, &Permit::NONE).unwrap();
-        let fault = lab.refuses(&other, order(), false).await;
+        let fault = lab.refuses(&other, order(), true).await;
         assert_eq!(fault.code(), Code::Bac2BackupUnreadable, "{fault}");
         // What does not need it is restored.
         let target = RestoreTarget::Point { point: full.id };

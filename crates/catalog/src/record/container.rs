@@ -27,6 +27,9 @@ pub struct Container {
     pub sas_until: Option<Timestamp>,
     /// On which instances the vault made the credential, and with which SAS.
     pub credentials: Vec<CredentialMade>,
+    /// The stored access policy of restores may be there: written before it is made, and taken back after it is taken away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_lent_policy: bool,
 }
 
 /// A credential that the vault made on an instance.

@@ -235,7 +235,7 @@ impl Client {
     pub fn connect(server: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(300)))?;
         Ok(Self::over(Wire::Plain(stream)))
     }
 
@@ -255,7 +255,7 @@ impl Client {
         let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
         let stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(300)))?;
         let mut stream = StreamOwned::new(connection, stream);
         stream.flush()?;
         assert_eq!(

@@ -284,19 +284,23 @@ async fn an_error_of_severity_20_ends_the_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_on_connections_and_on_silence() {
-    let limits = Limits {
+    let one = Limits {
         connections: 1,
-        login: Duration::from_millis(300),
-        idle: Duration::from_millis(300),
         ..Limits::default()
     };
-    let served = serve(Encryption::Off, limits).await;
-    let client = connect(&served).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let served = serve(Encryption::Off, one.clone()).await;
+    let _client = connect(&served).await;
     assert!(
         connect_with(&served, PASSWORD, |_| {}).await.is_err(),
         "one is there already"
     );
+    let limits = Limits {
+        login: Duration::from_millis(300),
+        idle: Duration::from_millis(300),
+        ..one
+    };
+    let served = serve(Encryption::Off, limits).await;
+    let client = connect(&served).await;
     // It says nothing, and so has to go; whoever does not log in has to as well.
     eventually(&served, |seen| seen.gone == 1).await;
     let silent = TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();

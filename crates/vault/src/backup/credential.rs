@@ -19,6 +19,7 @@ use mssql::{Secret, Session};
 use super::entry::Entry;
 use super::facts::civil;
 use crate::registration::failed;
+use crate::shelf::ShelfError;
 use crate::vault::Vault;
 
 /// For how long a SAS is good.
@@ -27,7 +28,7 @@ const SAS_LIFE: Duration = Duration::from_secs(90 * 86_400);
 const SAS_LEFT: Duration = Duration::from_secs(30 * 86_400);
 /// The stored access policy of restores: one for all of a container, since Azure allows five.
 const LENT_POLICY: &str = "restores";
-/// For how long what restores show is good; each that begins or goes on extends it.
+/// For how long what restores show is good at most; each that begins or goes on extends it, and the end of the last ends it.
 const LENT_LIFE: Duration = Duration::from_secs(7 * 86_400);
 /// Number of a credential that is about to be made; those of SQL Server begin at 65,536.
 const INTENDED: i32 = 0;
@@ -262,13 +263,7 @@ impl Vault {
 
     /// A signature that restores show where no backup is written from.
     async fn lent_signature(&self, container: &Container, entry: &Entry) -> Result<Shown, Fault> {
-        let name = name_of(container)?;
-        let shelf = self.world.shelf.as_ref();
-        shelf.make_container(&name).await.map_err(super::shelf_fault)?;
-        let granted = shelf
-            .grant(&name, LENT_POLICY, self.now() + LENT_LIFE)
-            .await
-            .map_err(super::shelf_fault)?;
+        let granted = self.grant_lent(container).await?;
         let mut known = None;
         for made in container.credentials.iter().filter(|made| made.is_lent) {
             if self.reveal(made.sas).await.is_ok_and(|old| old == granted) {
@@ -285,6 +280,43 @@ impl Vault {
             secret,
             is_lent: true,
         })
+    }
+
+    /// The signature itself, under the policy that it brings into being or extends.
+    async fn grant_lent(&self, container: &Container) -> Result<Secret, Fault> {
+        let name = name_of(container)?;
+        let shelf = self.world.shelf.as_ref();
+        shelf.make_container(&name).await.map_err(super::shelf_fault)?;
+        // Who takes it away looks for restores that use it under the same lock: this one is noted by now.
+        let turn = self.lending.of_container(container.id);
+        let _turn = turn.lock().await;
+        if !self.get::<Container>(container.id).await?.record.has_lent_policy {
+            self.change::<Container, _>(container.id, |container| {
+                container.has_lent_policy = true;
+                Ok(())
+            })
+            .await?;
+        }
+        let granted = shelf.grant(&name, LENT_POLICY, self.now() + LENT_LIFE).await;
+        granted.map_err(super::shelf_fault)
+    }
+
+    /// Takes the policy of restores away: whatever was signed under it is void. The caller holds the container's turn and knows that no
+    /// restore uses it.
+    ///
+    /// # Errors
+    /// The store or the catalog cannot be written.
+    pub(crate) async fn revoke_lent(&self, container: &Container) -> Result<(), Fault> {
+        match self.world.shelf.revoke(&name_of(container)?, LENT_POLICY).await {
+            Ok(()) | Err(ShelfError::Missing(_)) => {}
+            Err(error) => return Err(super::shelf_fault(error)),
+        }
+        self.change::<Container, _>(container.id, |container| {
+            container.has_lent_policy = false;
+            Ok(())
+        })
+        .await
+        .map(drop)
     }
 
     /// The key of the container's account, which does not run out.

@@ -41,6 +41,7 @@ impl Vault {
             sas: None,
             sas_until: None,
             credentials: Vec::new(),
+            has_lent_policy: false,
         };
         insert(tx, &self.key, container).await?;
         Ok(id)

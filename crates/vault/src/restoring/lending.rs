@@ -4,13 +4,19 @@
 //! long as restores go on there: it is noted in the job before it is made, and dropped after the last of them, whatever came of it.
 //! A credential that somebody else made is used as it is, if it opens the blobs; it is never altered and never dropped.
 //!
+//! The signature in it stands under a stored access policy that all restores from a container share. It is taken away when the last of
+//! them is over, so that what was lent is void even where it could not be dropped.
+//!
 //! Invariant: of one instance one restore at a time makes or drops credentials, so that none is dropped which another has just begun
-//! to use. One that could not be dropped, since the instance was away, is dropped by the sweep.
+//! to use; of one container one restore at a time makes its policy, or takes it away, after it noted that it uses it. What could not be
+//! dropped or taken away, since the instance or the store was away, is the sweep's.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use catalog::record::{Container, ContainerId, CredentialMade, Job, RestoreWork, Server, ServerId, Work};
+use catalog::record::{
+    Container, ContainerId, CredentialMade, Job, JobId, JobState, RestoreWork, Server, ServerId, Work,
+};
 use catalog::{Range, Slot};
 use faults::{Code, Fault};
 use mssql::Session;
@@ -22,14 +28,26 @@ use crate::jobs::Doing;
 use crate::registration::Purpose;
 use crate::vault::Vault;
 
-/// Who lends on which instance now.
+/// A turn that one at a time has.
+type Turn = Arc<futures::lock::Mutex<()>>;
+
+/// Who lends on which instance now, and from which container. Whoever has both turns took the instance's first.
 #[derive(Debug, Default)]
-pub(crate) struct Lending(Mutex<BTreeMap<ServerId, Arc<futures::lock::Mutex<()>>>>);
+pub(crate) struct Lending {
+    servers: Mutex<BTreeMap<ServerId, Turn>>,
+    containers: Mutex<BTreeMap<ContainerId, Turn>>,
+}
 
 impl Lending {
-    fn of(&self, server: ServerId) -> Arc<futures::lock::Mutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn of(&self, server: ServerId) -> Turn {
+        let mut turns = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(server).or_default())
+    }
+
+    /// The turn to make or take away the policy of restores.
+    pub(crate) fn of_container(&self, container: ContainerId) -> Turn {
+        let mut turns = self.containers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(container).or_default())
     }
 }
 
@@ -104,19 +122,47 @@ impl Vault {
         let turn = self.lending.of(server.id);
         let _turn = turn.lock().await;
         let in_use = self.lent_to_others(doing.job.id, server.id).await?;
-        let free: Vec<ContainerId> = lent.into_iter().filter(|id| !in_use.contains(id)).collect();
-        self.drop_lent(server, &free).await?;
+        let free: Vec<ContainerId> = lent.iter().copied().filter(|id| !in_use.contains(id)).collect();
+        let dropped = self.drop_lent(server, &free).await;
+        for id in lent {
+            self.end_policy(id, Some(doing.job.id)).await?;
+        }
+        dropped?;
         note(doing, |work| work.lent.clear()).await
     }
 
-    /// Drops what was lent on instances where no restore is under way any more: a vault that ended in the middle, or an instance that
-    /// was away when the restore was over.
+    /// Takes the policy of restores off a container, unless a restore other than `own` uses it.
+    async fn end_policy(&self, id: ContainerId, own: Option<JobId>) -> Result<(), Fault> {
+        let turn = self.lending.of_container(id);
+        let _turn = turn.lock().await;
+        let container = self.get::<Container>(id).await?.record;
+        if !container.has_lent_policy {
+            return Ok(());
+        }
+        for state in [JobState::Queued, JobState::InProgress, JobState::Cancelling] {
+            let range = Range::members(&[state.name()]);
+            for job in self.list_readable::<Job>(Slot::A, range).await? {
+                let uses = |work: &RestoreWork| work.lent.contains(&id) && Some(job.record.id) != own;
+                if matches!(&job.record.work, Work::Restore(work) if uses(work)) {
+                    return Ok(());
+                }
+            }
+        }
+        self.revoke_lent(&container).await
+    }
+
+    /// Drops what was lent on instances where no restore is under way any more, and takes away the policies that none uses: a vault that
+    /// ended in the middle, or an instance or a store that was away when the restore was over.
     ///
     /// # Errors
     /// The catalog cannot be read or written. What an instance refuses is tried again by the next sweep.
     pub(crate) async fn take_back_left(&self) -> Result<(), Fault> {
         let mut left: BTreeMap<ServerId, Vec<ContainerId>> = BTreeMap::new();
+        let mut policies = Vec::new();
         for container in self.list_readable::<Container>(Slot::Id, Range::ALL).await? {
+            if container.record.has_lent_policy {
+                policies.push(container.record.id);
+            }
             for made in container.record.credentials.iter().filter(|made| made.is_lent) {
                 left.entry(made.server).or_default().push(container.record.id);
             }
@@ -134,15 +180,14 @@ impl Vault {
             // An instance that is away is asked again.
             drop(self.drop_lent(&server, &free).await);
         }
+        for id in policies {
+            self.end_policy(id, None).await?;
+        }
         Ok(())
     }
 
     /// What other restores that are not over yet were lent on the same instance.
-    async fn lent_to_others(
-        &self,
-        own: catalog::record::JobId,
-        server: ServerId,
-    ) -> Result<Vec<ContainerId>, Fault> {
+    async fn lent_to_others(&self, own: JobId, server: ServerId) -> Result<Vec<ContainerId>, Fault> {
         let open = self.open_restores(server).await?;
         let others = open.into_iter().filter(|(id, _)| *id != own);
         Ok(others.flat_map(|(_, work)| work.lent).collect())
@@ -152,10 +197,7 @@ impl Vault {
     ///
     /// # Errors
     /// The catalog cannot be read.
-    pub(super) async fn open_restores(
-        &self,
-        server: ServerId,
-    ) -> Result<Vec<(catalog::record::JobId, RestoreWork)>, Fault> {
+    pub(super) async fn open_restores(&self, server: ServerId) -> Result<Vec<(JobId, RestoreWork)>, Fault> {
         let range = Range::members(&[&server.to_string(), "open"]);
         let open = self.list_readable::<Job>(Slot::D, range).await?;
         let restore = |job: Job| match job.work {

@@ -41,6 +41,7 @@ async fn nothing_is_lent(stand: &Stand) {
         .filter(|made| made.is_lent)
         .collect();
     assert!(lent.is_empty(), "{lent:?}");
+    assert!(!super::lent::has_policy(stand).await);
 }
 
 #[test]

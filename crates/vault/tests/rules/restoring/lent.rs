@@ -1,11 +1,14 @@
 //! The credential that a target without one is lent: there while it is needed, gone afterwards, and nobody else's.
 
-use catalog::record::{Container, Database, JobState, Place, RestoreOrder, RestoreTarget};
+use catalog::record::{Container, Database, JobState, Place, RestoreOrder, RestoreTarget, Work};
 use faults::Code;
 use schedule::BackupKind::Full;
 use simsql::value::Value;
 
+use vault::shelf::Shelf as _;
+
 use super::stand::{SHOP, Stand};
+use crate::world::End;
 
 /// How many credentials the second instance has for the vault's containers.
 async fn on_other(stand: &Stand) -> i64 {
@@ -16,6 +19,17 @@ async fn on_other(stand: &Stand) -> i64 {
         Value::Integer(count) => count,
         other => panic!("{other:?}"),
     }
+}
+
+/// Whether the policy of restores stands in the store.
+pub(super) async fn has_policy(stand: &Stand) -> bool {
+    let container = &stand.cluster.records::<Container>().await[0];
+    let name = azblob::names::ContainerName::new(container.name.clone()).unwrap();
+    let store = stand.cluster.door.store().unwrap();
+    let policies = store
+        .container_policies(&stand.cluster.door.account, &name)
+        .unwrap();
+    policies.iter().any(|policy| policy.id.as_str() == "restores")
 }
 
 #[test]
@@ -30,6 +44,7 @@ fn a_credential_is_lent_and_taken_back() {
                 .await;
             assert_eq!(job.state, JobState::Completed, "{job:#?}");
             assert_eq!(on_other(&stand).await, 0);
+            assert!(!has_policy(&stand).await, "what was lent is void");
             let other = stand.cluster.sql(&stand.other);
             other.go(&format!("DROP DATABASE [{name}]")).await;
             let containers = stand.cluster.records::<Container>().await;
@@ -107,10 +122,91 @@ fn what_two_restores_use_goes_with_the_last_of_them() {
             jobs.push(set.vault.restore(order).await.unwrap());
             stand.cluster.pass(std::time::Duration::from_millis(900)).await;
         }
+        // The policy stands for as long as one of the two needs it, and no longer.
+        let mut seen_with_one = false;
+        loop {
+            let mut open = 0;
+            for job in &jobs {
+                let job = stand.cluster.job(*job).await;
+                let uses = matches!(&job.work, Work::Restore(work) if work.sent.is_some());
+                assert!(!uses || has_policy(&stand).await, "{job:#?}");
+                open += usize::from(!job.state.is_ended());
+            }
+            seen_with_one |= open == 1;
+            if open == 0 {
+                break;
+            }
+            stand.cluster.pass(std::time::Duration::from_millis(300)).await;
+        }
+        assert!(seen_with_one, "one ends before the other");
         for job in jobs {
             let job = stand.cluster.ended(job).await;
             assert_eq!(job.state, JobState::Completed, "{job:#?}");
         }
         assert_eq!(on_other(&stand).await, 0);
+        assert!(!has_policy(&stand).await);
+    });
+}
+
+#[test]
+fn what_an_instance_that_is_away_keeps_is_void() {
+    let stand = Stand::new(524);
+    stand.run(async {
+        let set = stand.set().await;
+        stand.back_up(&set, Full).await;
+        stand.other.fault("network slow vault.test 5s").await;
+        let order = stand.order(&set, RestoreTarget::Latest, Place::new(set.other, "One"));
+        let job = set.vault.restore(order).await.unwrap();
+        for _ in 0..600 {
+            if on_other(&stand).await > 0 {
+                break;
+            }
+            stand.cluster.pass(std::time::Duration::from_millis(100)).await;
+        }
+        assert!(has_policy(&stand).await);
+        // Before its first statement it is cancelled, and nobody answers there.
+        set.vault.cancel_job(job).await.unwrap();
+        stand.cluster.end(&stand.other, End::Kill);
+        let ended = stand.cluster.ended(job).await;
+        assert_eq!(ended.state, JobState::Cancelled, "{ended:#?}");
+        assert!(!has_policy(&stand).await);
+        let noted = stand.cluster.records::<Container>().await;
+        assert!(noted.iter().all(|container| !container.has_lent_policy));
+        assert!(
+            noted[0].credentials.iter().any(|made| made.is_lent),
+            "it is there still"
+        );
+    });
+}
+
+#[test]
+fn a_policy_that_a_crash_left_goes_with_the_next_sweep() {
+    let stand = Stand::new(525);
+    stand.run(async {
+        let set = stand.set().await;
+        stand.back_up(&set, Full).await;
+        let mut container = stand.cluster.records::<Container>().await.remove(0);
+        // As it is between the end of a restore's credential and that of its policy.
+        container.has_lent_policy = true;
+        let name = azblob::names::ContainerName::new(container.name.clone()).unwrap();
+        let until = stand.cluster.now() + std::time::Duration::from_secs(86_400);
+        stand.cluster.shelf.grant(&name, "restores", until).await.unwrap();
+        let catalog = stand.cluster.open_catalog();
+        let key = stand.cluster.vault_id().to_string();
+        let mut tx = catalog.begin().await.unwrap();
+        let id = container.id.to_string();
+        let mut found = catalog::demand::<Container>(tx.as_mut(), &key, &id)
+            .await
+            .unwrap();
+        found.record = container;
+        catalog::update(tx.as_mut(), found).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(has_policy(&stand).await);
+        drop((set, catalog));
+        stand.cluster.crash_vault();
+        drop(stand.cluster.start_vault().await);
+        stand.cluster.pass(std::time::Duration::from_secs(1_200)).await;
+        assert!(!has_policy(&stand).await);
+        assert!(!stand.cluster.records::<Container>().await[0].has_lent_policy);
     });
 }
