@@ -6,6 +6,7 @@
 //! alone.
 //!
 //! - Whatever the streams in the store lead to can be restored by the vault, and has the rows of that moment.
+//! - What the vault shows as restorable is exactly that.
 //! - A restore in whose way nothing was is done; one that failed leaves nothing open that is not as it should be.
 //! - Days pass, and retention takes nothing that its age does not end (`ageing`).
 //! - A catalog that is lost and made again of the store shows what it showed (`losing`).
@@ -324,7 +325,7 @@ impl Play {
     /// Somebody restores to something that can be restored.
     async fn restores(&mut self, is_calm: bool) {
         let held = self.held().await;
-        let Some(target) = self.some_target(&held) else {
+        let Some(target) = self.some_target(&held).await else {
             return;
         };
         let Some((job, server, name)) = self.orders(target.clone()).await else {
@@ -389,9 +390,10 @@ impl Play {
             let is_robbed = falsified == Some(Falsified::Point);
             self.loses_the_catalog(false, is_robbed).await;
         }
+        self.judge_coverage().await;
         for _ in 0..LAST_RESTORES {
             let held = self.held().await;
-            let Some(target) = self.some_target(&held) else {
+            let Some(target) = self.some_target(&held).await else {
                 continue;
             };
             let ordered = self.orders(target.clone()).await;

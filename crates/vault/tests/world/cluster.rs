@@ -91,10 +91,9 @@ impl Cluster {
 
     /// The same, its vault's catalog in SQLite.
     pub(crate) fn with_sqlite(seed: u64) -> Self {
-        Self {
-            files: Some(Files::new()),
-            ..Self::new(seed)
-        }
+        let mut cluster = Self::new(seed);
+        cluster.files = Some(Files::new());
+        cluster
     }
 
     /// Runs a scenario to its end, with everything beside it that runs.
@@ -392,6 +391,17 @@ impl Cluster {
         let is_done = matches!(job.state, JobState::Completed | JobState::CompletedWithWarnings);
         assert!(is_done, "{job:#?}");
         job
+    }
+}
+
+impl Drop for Cluster {
+    /// What runs holds what it runs on, and that holds it: thousands of stories would fill the memory.
+    fn drop(&mut self) {
+        // After a panic, what it held may not be touched.
+        if !std::thread::panicking() {
+            self.crash_vault();
+            self.tasks.end();
+        }
     }
 }
 

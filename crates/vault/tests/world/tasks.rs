@@ -87,6 +87,18 @@ impl Tasks {
         }
     }
 
+    /// Drops all of them; nothing is polled at that time.
+    pub(crate) fn end(&self) {
+        loop {
+            let tasks = std::mem::take(&mut self.inner().tasks);
+            if tasks.is_empty() {
+                return;
+            }
+            // A statement whose client is dropped here becomes a task of its own.
+            drop(tasks);
+        }
+    }
+
     /// Whether a task has not come to its end.
     pub(crate) fn is_running(&self, id: TaskId) -> bool {
         self.inner().tasks.contains_key(&id.0)

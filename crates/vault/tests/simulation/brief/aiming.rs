@@ -7,7 +7,7 @@ use bak::{Report, Verifier};
 use blobstore::Permit;
 use catalog::record::{Container, Grade, Point, PointId, RestoreTarget};
 use chain::from_backup::Known;
-use chain::{Database, Families, Set, SetId};
+use chain::{Database, Families, Set, SetId, Span};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Play;
@@ -55,16 +55,20 @@ impl Play {
         verifier.finish()
     }
 
-    /// Something that can be restored; none where nothing can.
-    pub(super) fn some_target(&self, held: &Held) -> Option<RestoreTarget> {
+    /// Something that can be restored, by what lies in the store or by what the vault shows; none where nothing can.
+    pub(super) async fn some_target(&self, held: &Held) -> Option<RestoreTarget> {
         let dice = &self.dice;
+        let spans = match dice.one_in(2) {
+            true => self.spans().await,
+            false => held.database.coverage().spans,
+        };
         if held.database.coverage().spans.is_empty() {
             return None;
         }
         Some(match dice.below(6) {
             0 => RestoreTarget::Latest,
             1 => self.some_point(held).unwrap_or(RestoreTarget::Latest),
-            _ => self.some_moment(held).unwrap_or(RestoreTarget::Latest),
+            _ => self.some_moment(&spans).unwrap_or(RestoreTarget::Latest),
         })
     }
 
@@ -80,9 +84,8 @@ impl Play {
     }
 
     /// A moment that coverage shows: one of its ends, one beside a commit, or any.
-    fn some_moment(&self, held: &Held) -> Option<RestoreTarget> {
+    fn some_moment(&self, spans: &[Span]) -> Option<RestoreTarget> {
         let dice = &self.dice;
-        let spans = held.database.coverage().spans;
         let times: Vec<_> = spans.iter().filter_map(|span| span.times).collect();
         let span = times.get(dice.below(times.len().max(1) as u64) as usize)?;
         let beside = |micros: i64| {

@@ -3,13 +3,28 @@
 use std::time::Duration;
 
 use catalog::Kind;
-use catalog::record::{Job, JobId, JobState, Point, RestoreTarget, Work};
+use catalog::record::{Grade, Job, JobId, JobState, Point, RestoreTarget, Work};
+use chain::Span;
 use faults::{Code, Fault};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use simsql::value::Value;
 
 use super::truth::State;
 use super::{Play, is_done, last_of};
+
+/// Whether what the vault shows is what the store has. Of the end of a log `msdb` tells a moment up to a second later than its header,
+/// whose times are cut.
+fn is_alike((shown, held): (&Span, &Span)) -> bool {
+    let times = |span: &Span| span.times.map(|times| (times.from, times.to));
+    let are_times_alike = match (times(shown), times(held)) {
+        (Some((from, to)), Some((began, end))) => {
+            from == began && end <= to && to <= end + SignedDuration::from_secs(1)
+        }
+        (shown, held) => shown == held,
+    };
+    let place = |span: &Span| (span.branch, span.from, span.to, span.within);
+    place(shown) == place(held) && are_times_alike
+}
 
 impl Play {
     /// Judges a restore into a database of a name on an instance. `is_struck`: something was in its way.
@@ -75,7 +90,9 @@ impl Play {
         }
         let from = self.first_write(Kind::Job, &by.to_string())?;
         let to = self.first_write(Kind::Point, &last.to_string())?;
-        Some((self.clock.then(from), self.clock.then(to)))
+        let (from, to) = (self.clock.then(from), self.clock.then(to));
+        // The clock may have gone back in between.
+        Some((from.min(to), from.max(to)))
     }
 
     fn first_write(&self, kind: Kind, id: &str) -> Option<Duration> {
@@ -115,6 +132,23 @@ impl Play {
             self.counts("lease broken", &[]);
         }
         seen.wrong.into_iter().for_each(|sentence| self.wrong(sentence));
+    }
+
+    /// The vault shows what the streams in the store lead to, no more and no less.
+    pub(super) async fn judge_coverage(&mut self) {
+        let points = self.cluster.points().await;
+        if points.iter().any(|point| point.grade == Grade::Disputed) {
+            // The vault says of these that they are there; here they are left out.
+            return;
+        }
+        let (shown, spans) = (self.spans().await, self.held().await.database.coverage().spans);
+        self.counts("coverage compared", &[]);
+        let is_alike = shown.len() == spans.len() && shown.iter().zip(&spans).all(is_alike);
+        if !is_alike {
+            self.wrong(format!(
+                "the vault shows {shown:#?}, and the store has {spans:#?}"
+            ));
+        }
     }
 
     /// Where nothing ever went wrong, no backup failed.

@@ -79,7 +79,7 @@ impl Play {
     }
 
     /// What the vault shows.
-    async fn spans(&self) -> Vec<Span> {
+    pub(super) async fn spans(&self) -> Vec<Span> {
         let vault = self.cluster.vault().await;
         vault
             .coverage(self.item)

@@ -21,7 +21,7 @@ impl Play {
     /// Somebody restores over the database.
     pub(super) async fn overwrites(&mut self, is_calm: bool) {
         let held = self.held().await;
-        let Some(target) = self.some_target(&held) else {
+        let Some(target) = self.some_target(&held).await else {
             return;
         };
         let (was, began) = (self.truth.state().clone(), self.now());
