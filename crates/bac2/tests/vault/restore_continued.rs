@@ -1,10 +1,13 @@
 //! Restores over TDS that leave a database open for more: restoring, or in standby, where it can be read between two logs.
 
-use catalog::record::{Job, Place, RestoreEnd, ServerId, Work};
+use std::sync::Arc;
+
+use catalog::record::{ItemId, Job, JobId, JobState, Place, RestoreEnd, ServerId, Work};
 use faults::Code;
 use schedule::BackupKind::{Full, Log};
+use tokio::sync::Notify;
 
-use super::lab::{Lab, Release, codes, latest, run};
+use super::lab::{Lab, Release, Server, codes, latest, run};
 
 fn steps(job: &Job) -> usize {
     match &job.work {
@@ -111,35 +114,121 @@ fn one_that_waits_takes_what_came_since_and_nothing_twice() {
     });
 }
 
-#[test]
-fn somebody_who_opens_it_in_the_middle_is_noticed() {
-    run(|| async {
+/// A restore under the name `Copy` whose first set the target has, and nobody has heard of that yet.
+struct Middle {
+    lab: Lab,
+    _source: Server,
+    item: ItemId,
+    other: Server,
+    id: ServerId,
+    job: JobId,
+    heard: Arc<Notify>,
+}
+
+impl Middle {
+    async fn reached() -> Self {
         let lab = Lab::new().await;
-        let (server, _, item) = lab.shop(Release::V2022).await;
+        let (source, _, item) = lab.shop(Release::V2022).await;
         lab.proved(item, Full).await;
-        server.add_rows("Shop", 3).await;
+        source.add_rows("Shop", 3).await;
         lab.proved(item, Log).await;
         let other = lab.server(Release::V2022).await;
         let id = lab.register(&other).await;
-        let held = lab.way.hold("RESTORE DATABASE [Copy] FROM");
-        let job = lab
-            .vault()
-            .restore(latest(item, Place::new(id, "Copy")))
-            .await
-            .unwrap();
+        let heard = lab.way.hold("RESTORE DATABASE [Copy] FROM");
+        let order = latest(item, Place::new(id, "Copy"));
+        let job = lab.vault().restore(order).await.unwrap();
         let restored = "SELECT COUNT(*) AS n FROM msdb.dbo.restorehistory";
         lab.until("the full is restored", || async {
             (other.value(restored).await == mssql::Value::Integer(1)).then_some(())
         })
         .await;
-        other.sql("RESTORE DATABASE Copy WITH RECOVERY").await;
-        held.notify_one();
-        let job = lab.ended(job).await;
+        Self {
+            lab,
+            _source: source,
+            item,
+            other,
+            id,
+            job,
+            heard,
+        }
+    }
+
+    /// Its end, once the answer was heard.
+    async fn ended(&self) -> Job {
+        self.heard.notify_one();
+        self.lab.ended(self.job).await
+    }
+
+    /// The URL of the newest backup.
+    async fn newest(&self) -> String {
+        let point = self.lab.points().await.pop().unwrap();
+        let container = self.lab.containers().await.remove(0).name;
+        format!("https://vault.example/{container}/{}", point.blobs[0])
+    }
+}
+
+#[test]
+fn somebody_who_opens_it_in_the_middle_is_noticed() {
+    run(|| async {
+        let middle = Middle::reached().await;
+        middle.other.sql("RESTORE DATABASE Copy WITH RECOVERY").await;
+        let job = middle.ended().await;
         let expected = (
             Some(Code::Bac2RestoreStepRefused),
             vec![Code::Bac2RestoredPointDiffers],
         );
         assert_eq!(codes(&job), expected, "{job:#?}");
-        assert_eq!(other.rows("Copy").await, 5, "what they have is theirs");
+        assert_eq!(middle.other.rows("Copy").await, 5, "what they have is theirs");
+    });
+}
+
+#[test]
+fn somebody_who_applies_its_next_log_has_it_end_and_another_finishes_it() {
+    run(|| async {
+        let middle = Middle::reached().await;
+        let log = format!(
+            "RESTORE LOG Copy FROM URL = '{}' WITH NORECOVERY",
+            middle.newest().await
+        );
+        middle.other.sql(&log).await;
+        let job = middle.ended().await;
+        let expected = (
+            Some(Code::UserErrorSQLLSNValidationFailure),
+            vec![Code::Bac2LeftRestoring],
+        );
+        assert_eq!(codes(&job), expected, "{job:#?}");
+        assert!(middle.other.state("Copy").await.starts_with("RESTORING"));
+        let goes_on = latest(middle.item, on(middle.id, RestoreEnd::Recovered));
+        middle.lab.restores(goes_on).await;
+        assert_eq!(middle.other.rows("Copy").await, 5 + 3);
+    });
+}
+
+#[test]
+fn somebody_who_drops_it_in_the_middle_finds_nothing_of_it() {
+    run(|| async {
+        let middle = Middle::reached().await;
+        middle.other.sql("DROP DATABASE Copy").await;
+        let job = middle.ended().await;
+        assert_eq!(
+            codes(&job),
+            (Some(Code::Bac2RestoreStepRefused), Vec::new()),
+            "{job:#?}"
+        );
+        let there = middle.other.value("SELECT DB_ID(N'Copy') AS n").await;
+        assert_eq!(there, mssql::Value::Null);
+    });
+}
+
+#[test]
+fn an_instance_that_dies_in_the_middle_goes_on_when_it_is_back() {
+    run(|| async {
+        let middle = Middle::reached().await;
+        middle.other.kill();
+        middle.other.start_again();
+        let job = middle.ended().await;
+        assert_eq!(job.state, JobState::Completed, "{job:#?}");
+        assert_eq!(middle.other.rows("Copy").await, 5 + 3);
+        assert_eq!(middle.other.credentials().await, 0);
     });
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blobstore::Permit;
-use catalog::record::{JobState, Place, RestoreTarget};
+use catalog::record::{Grade, JobState, Place, Point, RestoreTarget};
 use faults::Code;
 use schedule::BackupKind::{Full, Log};
 
@@ -103,5 +103,43 @@ fn a_disk_without_room_leaves_nothing_behind() {
         let job = lab.restored(latest(item, place())).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
         assert_eq!(other.rows("Copy").await, 5);
+    });
+}
+
+#[test]
+fn a_disputed_backup_is_taken_only_where_it_is_named() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (server, _, item) = lab.shop(Release::V2022).await;
+        lab.proved(item, Full).await;
+        server.add_rows("Shop", 3).await;
+        let log = lab.proved(item, Log).await;
+        let other = lab.server(Release::V2022).await;
+        let id = lab.register(&other).await;
+        // SQL Server called it a success, and the verifier found damage in it.
+        let key = lab.vault().id().to_string();
+        let mut tx = lab.world().catalog.begin().await.unwrap();
+        let mut found = catalog::demand::<Point>(tx.as_mut(), &key, &log.id.to_string())
+            .await
+            .unwrap();
+        found.record.grade = Grade::Disputed;
+        catalog::update(tx.as_mut(), found).await.unwrap();
+        tx.commit().await.unwrap();
+        let target = RestoreTarget::Point { point: log.id };
+        let mut order = to(item, target, Place::new(id, "Copy"));
+        let fault = lab.refuses(&other, order.clone(), true).await;
+        assert_eq!(fault.code(), Code::Bac2DamagedSetInPlan, "{fault}");
+        // Without it the way ends before it.
+        lab.restores(latest(item, Place::new(id, "Before"))).await;
+        assert_eq!(other.rows("Before").await, 5);
+        order.accept_damaged = vec![log.id];
+        let plan = lab.vault().plan_restore(&order).await.unwrap();
+        assert!(plan.script.contains("CONTINUE_AFTER_ERROR"), "{}", plan.script);
+        let job = lab.restored(order).await;
+        assert!(
+            matches!(job.state, JobState::Completed | JobState::CompletedWithWarnings),
+            "{job:#?}"
+        );
+        assert_eq!(other.rows("Copy").await, 5 + 3);
     });
 }
