@@ -248,7 +248,8 @@ fn log_differs(chain: &Chain) -> Option<(HealingReason, String)> {
         (Some(end), _) if next < end => Some((
             HealingReason::SnapshotPutBack,
             format!(
-                "the host was put back to an earlier time: the next log begins at {next}, before {end} where the vault's newest ends"
+                "the database was restored to an earlier moment, or its host put back to one: the next log begins at {next}, before {end} \
+                 where the vault's newest ends"
             ),
         )),
         (Some(end), _) if next > end => Some((

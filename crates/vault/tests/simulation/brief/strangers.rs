@@ -44,7 +44,7 @@ impl Play {
         self.is_troubled = true;
         let sql = self.cluster.sql(&self.servers[0]);
         let met = self.steps().await;
-        let Some(kept) = self.kept.take() else {
+        let Some((since, kept)) = self.kept.take() else {
             if sql
                 .run("EXEC sim_fault 'snapshot kept'")
                 .await
@@ -52,12 +52,11 @@ impl Play {
                 .next()
                 .is_none()
             {
-                self.kept = Some(self.truth.state().clone());
+                self.kept = Some((self.now(), self.truth.state().clone()));
                 self.counts("snapshot", &met);
             }
             return;
         };
-        let began = self.now();
         let answers = sql.run("EXEC sim_fault 'rollback kept'").await;
         if let Some(error) = answers.errors().next() {
             panic!("a snapshot cannot be put back: {error:?}");
@@ -67,7 +66,10 @@ impl Play {
             Some(&kept),
             "the simulation keeps what it kept"
         );
-        self.truth.commits(began, self.now(), kept);
+        // Nothing tells when it was put back, and logs of the line that goes on know of nothing else since the snapshot: a moment in
+        // between has the rows of the line that was live then, or those.
+        let now = self.now();
+        self.truth.commits(since.min(now), now, kept);
         self.counts("put back", &met);
     }
 
