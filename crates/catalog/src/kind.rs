@@ -36,11 +36,13 @@ pub enum Kind {
     Foreign,
     /// An alert or a notice.
     Notice,
+    /// A log backup that lies on a server's disk.
+    ServerLog,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Vault,
         Self::Secret,
         Self::Host,
@@ -54,6 +56,7 @@ impl Kind {
         Self::Container,
         Self::Foreign,
         Self::Notice,
+        Self::ServerLog,
     ];
 
     /// The name in tables, dumps and errors: lower-case ASCII letters.
@@ -72,6 +75,7 @@ impl Kind {
             Self::Container => "container",
             Self::Foreign => "foreign",
             Self::Notice => "notice",
+            Self::ServerLog => "serverlog",
         }
     }
 
@@ -86,7 +90,7 @@ impl Kind {
             // A name; of an item, the database.
             Self::Host | Self::Server | Self::Policy | Self::Item | Self::Container => &[Slot::A],
             // The set's BackupSetGUID where it lies, and where it was taken.
-            Self::Point | Self::Foreign => &[Slot::B],
+            Self::Point | Self::Foreign | Self::ServerLog => &[Slot::B],
             // The matter, while the notice is open.
             Self::Notice => &[Slot::C],
             _ => &[],

@@ -40,4 +40,4 @@ pub use row::{BODY_BYTES_MAX, ID_BYTES_MAX, NewRow, Row, VAULT_BYTES_MAX};
 pub use typed::{Page, Record, Versioned, all, decode, delete, demand, get, insert, page, update};
 
 /// The version of the tables that this program writes, and the newest it reads.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;

@@ -15,16 +15,17 @@ pub mod policy;
 pub mod restore;
 pub mod secret;
 pub mod server;
+pub mod server_log;
 pub mod vault;
 
 pub use container::{Container, CredentialMade};
 pub use database::{Database, DatabaseState, FileSeen};
 pub use id::{
     ContainerId, DatabaseId, ForeignId, HostId, IntentId, ItemId, JobId, NoticeId, PointId, PolicyId,
-    SecretId, ServerId, VaultId,
+    SecretId, ServerId, ServerLogId, VaultId,
 };
 pub use item::{ForeignOwner, Healing, HealingReason, Item, LastBackup, Protection, UNKNOWN_MAX};
-pub use job::{BackupWork, Job, JobState, Outcome, Tail, Task, Trigger, Work};
+pub use job::{BackupWork, Job, JobState, OnServer, Outcome, Tail, Task, Trigger, Work};
 pub use notice::{Foreign, Notice};
 pub use point::{DeletedFor, Deletion, Grade, Point, SetFacts};
 pub use policy::{Intent, Policy};
@@ -34,6 +35,7 @@ pub use restore::{
 };
 pub use secret::Secret;
 pub use server::{Facts, GroupSeen, Host, Login, Probe, Server, ServerSettings, ServerState, Trust};
+pub use server_log::{FolderError, ServerFolder, ServerLog, ServerLogEnd};
 pub use vault::{Daily, Keeping, SoftDelete, SoftDeleteMode, Spent, Tidied, Vault};
 
 use jiff::Timestamp;
@@ -167,6 +169,18 @@ record!(Foreign, Foreign, |foreign| Keys {
         .map(|database| tuple(&[&database.to_string(), &text(&foreign.finished.to_string())])),
     b: Some(tuple(&[&foreign.server.to_string(), &foreign.set.to_string()])),
     ..Keys::NONE
+});
+record!(ServerLog, ServerLog, |log| Keys {
+    a: log
+        .is_waiting()
+        .then(|| tuple(&[&log.item.to_string(), &lsn_key(&log.last_lsn)])),
+    b: Some(tuple(&[&log.server.to_string(), &log.set.to_string()])),
+    c: Some(tuple(&[
+        &log.server.to_string(),
+        if log.is_waiting() { "waiting" } else { "ended" },
+        &moment(log.written),
+    ])),
+    d: Some(log.item.to_string()),
 });
 
 /// The word in keys for whether a job is over.

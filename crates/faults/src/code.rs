@@ -208,6 +208,12 @@ codes! {
     Bac2StoreDiskFilling,
     /// The vault's disk is full, and backups are refused before they begin.
     Bac2StoreDiskFull,
+    /// Log backups lie on the server's own disk, since the vault's has no room for them; moments in them cannot be restored yet.
+    Bac2LogOnServerDisk,
+    /// SQL Server could not write a log backup into the folder that is set for it while the vault's disk is full.
+    Bac2LogOverflowRefused,
+    /// A log backup on the server's disk could not be brought into the vault.
+    Bac2ServerLogNotAdopted,
     /// Bytes in the vault's store are not the ones that were written; they are never handed out as data.
     Bac2StoreDamaged,
     /// The vault's catalog cannot be written, so no job begins.

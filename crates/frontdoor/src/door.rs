@@ -26,7 +26,7 @@ use azblob::request::{Address, BlobOperation, ContainerOperation, Operation, Req
 use azblob::response::{Stamp, success_status};
 use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
-use blobstore::{BlobPath, Store};
+use blobstore::{BlobPath, CommittedBlocks, Store};
 use http::header::EXPECT;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -125,6 +125,11 @@ impl Door {
     /// What the verifier does.
     pub(crate) fn census(&self) -> Census {
         self.proof.census()
+    }
+
+    /// A blob of blocks was written past the door.
+    pub(crate) fn arrived(&self, path: &BlobPath, done: CommittedBlocks) {
+        self.proof.committed(path, done.committed.commit, done.blocks);
     }
 
     /// Blocks until the verifier has nothing left to do.

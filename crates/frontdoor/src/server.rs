@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 
 use azblob::lease::LeaseWitness;
 use azblob::names::AccountName;
-use blobstore::{BlobPath, Store};
+use blobstore::{BlobPath, CommittedBlocks, Store};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -220,7 +220,7 @@ impl Server {
 
     /// A handle with which to learn who uses a blob while the server serves.
     pub fn use_witness(&self) -> UseWitness {
-        UseWitness(Arc::clone(self.door.uses()))
+        UseWitness(Arc::clone(&self.door))
     }
 
     /// A handle with which to wait for verdicts while the server serves; for tests and demonstrations.
@@ -229,14 +229,19 @@ impl Server {
     }
 }
 
-/// Tells what a server that is being served elsewhere saw of those who use a blob.
+/// Tells what a server that is being served elsewhere saw of those who use a blob, and hears of what its owner wrote past it.
 #[derive(Clone)]
-pub struct UseWitness(Arc<Uses>);
+pub struct UseWitness(Arc<Door>);
 
 impl UseWitness {
     /// What was seen. Only of a locked blob it is all.
     pub fn testify(&self, path: &BlobPath) -> LeaseWitness {
-        self.0.testify(path)
+        self.0.uses().testify(path)
+    }
+
+    /// The owner of the store put a blob together from blocks of its own: it is verified like one that came through the door.
+    pub fn arrived(&self, path: &BlobPath, done: CommittedBlocks) {
+        self.0.arrived(path, done);
     }
 }
 

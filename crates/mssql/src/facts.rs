@@ -104,6 +104,8 @@ pub struct Rights {
     pub create_databases: bool,
     /// Reads msdb's history.
     pub read_history: bool,
+    /// Reads files by OPENROWSET(BULK ..).
+    pub administer_bulk: bool,
 }
 
 const QUESTION: &str = "SELECT @@SERVERNAME AS server_name, @@VERSION AS banner, SUSER_SNAME() AS login,
@@ -129,7 +131,8 @@ const QUESTION: &str = "SELECT @@SERVERNAME AS server_name, @@VERSION AS banner,
  HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DATABASE') AS view_databases,
  HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY CREDENTIAL') AS alter_credentials,
  HAS_PERMS_BY_NAME(NULL, NULL, 'CREATE ANY DATABASE') AS create_databases,
- HAS_PERMS_BY_NAME('msdb.dbo.backupset', 'OBJECT', 'SELECT') AS read_history;";
+ HAS_PERMS_BY_NAME('msdb.dbo.backupset', 'OBJECT', 'SELECT') AS read_history,
+ HAS_PERMS_BY_NAME(NULL, NULL, 'ADMINISTER BULK OPERATIONS') AS administer_bulk;";
 
 /// The smaller right that VIEW SERVER STATE was split into, 2022 and later.
 const PERFORMANCE_STATE: &str =
@@ -226,6 +229,7 @@ fn read(row: &Row<'_>) -> Result<Facts, Error> {
             alter_credentials: flag("alter_credentials")?,
             create_databases: flag("create_databases")?,
             read_history: flag("read_history")?,
+            administer_bulk: flag("administer_bulk")?,
         },
     })
 }

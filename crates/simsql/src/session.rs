@@ -19,6 +19,7 @@ use crate::message::Failure;
 use crate::tsql;
 use crate::value::{SqlType, Value};
 
+mod bulk;
 mod canceller;
 mod change;
 pub mod configuration;

@@ -7,13 +7,15 @@
 //!
 //! Outcome is SQL Server's word: message 3014, or the row in `msdb`. Proof is the vault's: what the verifier found in the stream
 //! while it arrived. Each step can be repeated: what was sent is written down before it is sent, and the point is written once
-//! for a set.
+//! for a set. A log for which the store has next to no room goes into a file on the server (`overflow`), and comes from there later
+//! (`bringing`).
 //!
 //! Deliberately absent: whether a backup is due (`scheduler`), when a healing one may begin (`healing`), and how long points live.
 
 mod adopting;
 mod advancing;
 mod asking;
+mod bringing;
 mod clocks;
 mod credential;
 mod deciding;
@@ -29,6 +31,7 @@ mod making;
 mod matching;
 mod meeting;
 mod names;
+mod overflow;
 mod preflight;
 mod proof;
 pub mod record;
@@ -100,6 +103,8 @@ impl Vault {
     pub(crate) async fn perform_backup(&self, doing: &mut Doing<'_>) -> Ending {
         match self.backup_steps(doing).await {
             Ok(ending) => ending,
+            // It says nothing of the backups of now.
+            Err(fault) if is_bringing(doing) => bringing::again(self.now(), fault),
             Err(fault) => self.backup_failed(doing, fault).await,
         }
     }
@@ -113,6 +118,9 @@ impl Vault {
             }
             ground => ground?,
         };
+        if let Some(log) = work.brings() {
+            return self.bring_and_keep(doing, &ground, log).await;
+        }
         let taken = match (work.outcome, work.sent) {
             (Some(Outcome::Succeeded), _) => taking::Taken::Succeeded(None),
             (_, Some(_)) => self.ask_what_became(doing, &ground).await?,
@@ -122,11 +130,19 @@ impl Vault {
             },
         };
         match taken {
-            taking::Taken::Succeeded(session) => self.prove_and_keep(doing, &ground, session).await,
+            taking::Taken::Succeeded(row) => match ground::work_of(doing)?.writes() {
+                Some(path) => self.keep_on_server(doing, &ground, path, row).await,
+                None => self.prove_and_keep(doing, &ground, row).await,
+            },
             taking::Taken::Ended(ending) => Ok(ending),
             taking::Taken::Elsewhere(server) => Err(Fault::new(Code::Bac2InternalError).at(&server.name)),
         }
     }
+}
+
+/// Whether a job brings a log from a server's disk that is not here yet.
+fn is_bringing(doing: &Doing<'_>) -> bool {
+    ground::work_of(doing).is_ok_and(|work| work.brings().is_some() && !work.is_pending())
 }
 
 /// A database as policies judge it.

@@ -74,6 +74,7 @@ impl Vault {
             let _ = self.sweep(&mut seen).await;
             let _ = self.retain(&mut looked).await;
             let _ = self.purge_due().await;
+            let _ = self.bring_server_logs().await;
             let _ = self.forget_unnamed(&mut unnamed).await;
             let _ = self.take_back_left().await;
             let _ = self.prune().await;

@@ -10,7 +10,8 @@
 //! | `unsupported` | a slot finds the kind supported, or the policy does not want it |
 //! | `unscheduled` | the item can be scheduled |
 //! | `stuck` | the job is over |
-//! | `timedOut`, `adopted`, `restore`, `foreignUrl` | nothing of the kind happened for a week: they tell of what is past |
+//! | `serverLogs` | no log waits on the instance's disk for room in the vault |
+//! | `timedOut`, `adopted`, `restore`, `foreignUrl`, `serverLogLost` | nothing of the kind happened for a week: they tell of what is past |
 //! | `clock`, `limit` | the same for a day |
 //! | `inconsistent` | no item is behind the policy |
 //! | `disputed` | a sound full; a sound one of the kind, but for logs, which a differential anchors anew |

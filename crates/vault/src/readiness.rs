@@ -44,6 +44,8 @@ pub(crate) struct Looked<'l> {
     pub(crate) certificates: Option<&'l [Certificate]>,
     /// Why its marker is not as it must be.
     pub(crate) marker: Option<&'l Fault>,
+    /// Whether logs may go to a folder on the server.
+    pub(crate) overflows: bool,
 }
 
 impl Vault {

@@ -4,7 +4,8 @@
 //! The store is the truth for bytes, leases, seals and verdicts. Records of sets lie in a container of their own beside the one
 //! that the instances write into, and in an account that the door serves to nobody: an instance can neither forge nor change one.
 //!
-//! Deliberately absent: writing of backups (SQL Server does that), and any way to change a verdict.
+//! Deliberately absent: writing of backups (SQL Server does that, but for logs that are brought from a server's disk, piece by piece),
+//! and any way to change a verdict.
 
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ pub mod stored;
 
 /// So long nobody must have used a lease on a sealed blob before it is broken for good: a restore that lives asks more often.
 pub const LEASE_REST: Duration = Duration::from_secs(3_600);
+
+/// The most bytes of a piece that the vault itself writes.
+pub const PIECE_MAX: usize = 8 << 20;
 
 /// The store behind the front door.
 #[async_trait]
@@ -76,6 +80,20 @@ pub trait Shelf: Send + Sync {
         after: Option<&BlobName>,
         limit: usize,
     ) -> Result<Vec<Blob>, ShelfError>;
+
+    /// Stores a piece of a blob that the vault itself writes, durably: at most [`PIECE_MAX`] bytes. Its number is its place in the
+    /// blob, from 0; the same number again replaces it. [`Shelf::join`] makes a blob of the pieces.
+    async fn put_piece(
+        &self,
+        container: &ContainerName,
+        blob: &BlobName,
+        number: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), ShelfError>;
+
+    /// Makes the first `count` pieces the content of a blob, which is verified from then on like every other that arrives. Refused
+    /// where one is not there, or the blob is sealed or leased.
+    async fn join(&self, container: &ContainerName, blob: &BlobName, count: u32) -> Result<(), ShelfError>;
 
     /// Seals a blob that is committed and under no lease: no key, SAS or lease changes it any more. Sealed already is done.
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError>;

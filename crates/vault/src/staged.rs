@@ -108,6 +108,12 @@ impl Shelf for Nothing {
     ) -> Result<Vec<Blob>, ShelfError> {
         nothing()
     }
+    async fn put_piece(&self, _: &ContainerName, _: &BlobName, _: u32, _: Vec<u8>) -> Result<(), ShelfError> {
+        nothing()
+    }
+    async fn join(&self, _: &ContainerName, _: &BlobName, _: u32) -> Result<(), ShelfError> {
+        nothing()
+    }
     async fn seal(&self, _: &ContainerName, _: &BlobName) -> Result<(), ShelfError> {
         nothing()
     }

@@ -17,6 +17,7 @@ mod jobs;
 mod lab;
 mod outage;
 mod outcomes;
+mod overflow;
 mod policies;
 mod protection;
 mod reaching;

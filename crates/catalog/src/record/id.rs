@@ -56,4 +56,6 @@ ids! {
     NoticeId;
     /// A backup that another tool took.
     ForeignId;
+    /// A log backup that lies on a server's disk.
+    ServerLogId;
 }

@@ -169,4 +169,6 @@ pub enum HealingReason {
     SnapshotPutBack,
     /// The database's log is full, and waits for a log backup.
     LogFull,
+    /// The vault's disk was full, and a log lies on the server's.
+    StoreFull,
 }

@@ -6,7 +6,7 @@ use schedule::BackupKind;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::id::{DatabaseId, IntentId, ItemId, JobId, PointId, PolicyId, ServerId};
+use super::id::{DatabaseId, IntentId, ItemId, JobId, PointId, PolicyId, ServerId, ServerLogId};
 use super::item::HealingReason;
 use super::restore::RestoreWork;
 
@@ -135,6 +135,7 @@ impl JobState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 // The tag is not called "kind", which a backup has as a field of its own: JSON would have it twice, and nobody could read it.
 #[serde(tag = "does", rename_all = "camelCase")]
+#[allow(clippy::large_enum_variant)] // Nearly all jobs are backups.
 pub enum Work {
     /// Takes a backup.
     Backup(BackupWork),
@@ -157,10 +158,11 @@ pub enum Work {
 
 impl Work {
     /// Its name in keys: two open jobs of an item and of one name are in each other's way. A backup goes by what runs: a log that
-    /// becomes a full is in the way of fulls, and of no log.
+    /// becomes a full is in the way of fulls, and of no log. One that brings a log from a server's disk is in the way of neither.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Backup(work) if work.brings().is_some() => "adopt",
             Self::Backup(work) => work.kind.name(),
             Self::Discover => "discover",
             Self::Configure { .. } => "configure",
@@ -220,6 +222,25 @@ pub struct BackupWork {
     /// It is the tail of a database that a restore overwrites (`NORECOVERY`): the database is left RESTORING by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<Tail>,
+    /// It has to do with a file on the server in place of blobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_server: Option<Box<OnServer>>,
+}
+
+/// What a log backup has to do with a file on its server's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "does", rename_all = "camelCase")]
+pub enum OnServer {
+    /// It is written there, since the vault's disk is full; set before the statement runs.
+    Writes {
+        /// The file, as the server knows it.
+        path: String,
+    },
+    /// It is brought from there into the vault. Until it is here whole, nothing counts as sent.
+    Brings {
+        /// Which.
+        log: ServerLogId,
+    },
 }
 
 /// The tail of a log.
@@ -255,6 +276,25 @@ impl BackupWork {
             left: Vec::new(),
             adopts: None,
             tail: None,
+            on_server: None,
+        }
+    }
+
+    /// The file that it writes on the server.
+    #[must_use]
+    pub fn writes(&self) -> Option<&str> {
+        match self.on_server.as_deref() {
+            Some(OnServer::Writes { path }) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The log that it brings from the server's disk.
+    #[must_use]
+    pub fn brings(&self) -> Option<ServerLogId> {
+        match self.on_server.as_deref() {
+            Some(OnServer::Brings { log }) => Some(*log),
+            _ => None,
         }
     }
 
@@ -317,7 +357,7 @@ mod tests {
     use faults::Code;
     use schedule::BackupKind;
 
-    use super::{BackupWork, Work};
+    use super::{BackupWork, OnServer, Work};
 
     #[test]
     fn the_work_of_a_backup_is_read_back() {
@@ -338,6 +378,9 @@ mod tests {
             left: vec!["shop/none.bak".to_owned()],
             adopts: Some(super::JobId(uuid::Uuid::from_u128(3))),
             tail: None,
+            on_server: Some(Box::new(OnServer::Writes {
+                path: "/spare/one.trn".to_owned(),
+            })),
         });
         let text = serde_json::to_string(&work).unwrap();
         assert_eq!(serde_json::from_str::<Work>(&text).unwrap(), work, "{text}");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::id::{HostId, SecretId, ServerId};
+use super::server_log::ServerFolder;
 
 /// A machine. Keys: `a` its name in lower case (unique).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,6 +202,9 @@ pub struct ServerSettings {
     pub buffer_bytes: u64,
     /// Directory on the server to directory on the server, for restores.
     pub path_map: BTreeMap<String, String>,
+    /// Folder on the server that log backups go to while the vault's disk has no room for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_overflow: Option<ServerFolder>,
 }
 
 impl Default for ServerSettings {
@@ -210,6 +214,7 @@ impl Default for ServerSettings {
             auto_heal: true,
             buffer_bytes: 1 << 30,
             path_map: BTreeMap::new(),
+            log_overflow: None,
         }
     }
 }

@@ -52,7 +52,10 @@ impl Step {
 /// All steps, oldest first. A new kind, and any other change, comes with a higher [`SCHEMA`].
 fn steps() -> Vec<Step> {
     let table = |kind: Kind| Step {
-        version: 1,
+        version: match kind {
+            Kind::ServerLog => 2,
+            _ => 1,
+        },
         name: kind.name(),
         statements: table(kind),
     };
@@ -268,14 +271,14 @@ mod tests {
         let shared = crate::sql::sqlite::open(&folder.path().join("v.db"), None)
             .await
             .unwrap();
-        let first = start_as(&shared, &steps(), 1).await.unwrap();
+        let first = start_as(&shared, &steps(), 2).await.unwrap();
         sqlx::raw_sql("INSERT INTO bac2_job VALUES ('v1', 'j1', 1, 1, 1, '{}', NULL, NULL, NULL, NULL)")
             .execute(&shared.writers)
             .await
             .unwrap();
         let mut later = steps();
         later.push(Step {
-            version: 2,
+            version: 3,
             name: "extra",
             statements: vec![
                 "CREATE TABLE bac2_extra (id TEXT)",
@@ -284,13 +287,13 @@ mod tests {
         });
         // A step that fails leaves nothing of its start behind.
         later.push(Step {
-            version: 2,
+            version: 3,
             name: "broken",
             statements: vec!["CREATE TABLE bac2_job (id TEXT)"],
         });
-        assert!(start_as(&shared, &later, 2).await.is_err());
+        assert!(start_as(&shared, &later, 3).await.is_err());
         later.pop();
-        let second = start_as(&shared, &later, 2).await.unwrap();
+        let second = start_as(&shared, &later, 3).await.unwrap();
         assert_eq!((second.generation, first.generation), (2, 1));
         assert_eq!(second.catalog_id, first.catalog_id);
         let row = sqlx::query("SELECT a FROM bac2_job")
@@ -298,14 +301,14 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(row.get::<String, _>(0), "new");
-        assert_eq!(start_as(&shared, &later, 2).await.unwrap().generation, 3);
-        let older = start_as(&shared, &steps(), 1).await.err().unwrap();
+        assert_eq!(start_as(&shared, &later, 3).await.unwrap().generation, 3);
+        let older = start_as(&shared, &steps(), 2).await.err().unwrap();
         assert!(
             matches!(
                 older,
                 CatalogError::Newer {
-                    found: 2,
-                    known: 1,
+                    found: 3,
+                    known: 2,
                     ..
                 }
             ),

@@ -22,6 +22,7 @@ macro_rules! of_kind {
             Kind::Container => concat!($($before,)* "bac2_container" $(, $after)*),
             Kind::Foreign => concat!($($before,)* "bac2_foreign" $(, $after)*),
             Kind::Notice => concat!($($before,)* "bac2_notice" $(, $after)*),
+            Kind::ServerLog => concat!($($before,)* "bac2_serverlog" $(, $after)*),
         }
     };
     ($kind:expr; $($before:literal)*; $($between:literal)*; $($after:literal)*) => {
@@ -39,6 +40,9 @@ macro_rules! of_kind {
             Kind::Container => concat!($($before,)* "bac2_container", $($between,)* "bac2_container" $(, $after)*),
             Kind::Foreign => concat!($($before,)* "bac2_foreign", $($between,)* "bac2_foreign" $(, $after)*),
             Kind::Notice => concat!($($before,)* "bac2_notice", $($between,)* "bac2_notice" $(, $after)*),
+            Kind::ServerLog => {
+                concat!($($before,)* "bac2_serverlog", $($between,)* "bac2_serverlog" $(, $after)*)
+            }
         }
     };
 }

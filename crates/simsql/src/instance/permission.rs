@@ -7,7 +7,7 @@ use super::login;
 use super::state::{DatabaseEntry, DatabaseUser, State};
 
 /// Server permissions that fixed server roles imply, besides sysadmin's.
-const SERVER_ROLES: [(&str, &[&str]); 7] = [
+const SERVER_ROLES: [(&str, &[&str]); 8] = [
     ("dbcreator", &["CREATE ANY DATABASE", "ALTER ANY DATABASE"]),
     (
         "serveradmin",
@@ -16,6 +16,7 @@ const SERVER_ROLES: [(&str, &[&str]); 7] = [
     ("securityadmin", &["ALTER ANY LOGIN"]),
     ("processadmin", &["ALTER ANY CONNECTION", "VIEW SERVER STATE"]),
     ("diskadmin", &["ALTER RESOURCES"]),
+    ("bulkadmin", &["ADMINISTER BULK OPERATIONS"]),
     (
         "##ms_serverstatereader##",
         &["VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE"],
@@ -53,7 +54,7 @@ pub fn is_sysadmin(state: &State, login: &str) -> bool {
 #[must_use]
 pub fn is_server_role_member(state: &State, login: &str, role: &str) -> Option<bool> {
     let role = role.to_ascii_lowercase();
-    let others = ["sysadmin", "public", "setupadmin", "bulkadmin"];
+    let others = ["sysadmin", "public", "setupadmin"];
     let exists = others.contains(&role.as_str()) || SERVER_ROLES.iter().any(|(name, _)| *name == role);
     let member = || {
         role == "public"

@@ -305,7 +305,7 @@ fn is_of_server(permission: &str) -> bool {
         || permission.contains(" ANY ")
         || matches!(
             permission,
-            "SHUTDOWN" | "CONNECT SQL" | "ALTER RESOURCES" | "ALTER SETTINGS"
+            "SHUTDOWN" | "CONNECT SQL" | "ALTER RESOURCES" | "ALTER SETTINGS" | "ADMINISTER BULK OPERATIONS"
         )
 }
 

@@ -10,7 +10,7 @@ use crate::engine::TableId;
 use crate::instance::{State, access, permission, trouble};
 use crate::message::Failure;
 use crate::query::{Names, Relation};
-use crate::session::{Session, functions, temporary};
+use crate::session::{Session, bulk, functions, temporary};
 use crate::value::{SqlType, Value};
 use crate::views;
 
@@ -99,6 +99,11 @@ impl Names for Scope<'_> {
                 None if key.starts_with('@') => Err(Failure::new(1087, &[&parts[0]])),
                 None => Err(unknown()),
             };
+        }
+        if let ([name], Some(arguments)) = (parts, arguments)
+            && name.eq_ignore_ascii_case("OPENROWSET")
+        {
+            return bulk::relation(self.session, arguments);
         }
         let place = Place::of(self.session, parts);
         if arguments.is_none()

@@ -130,7 +130,8 @@ const DATABASE_ROLES: [(i64, &str); 10] = [
 ];
 
 /// Permissions that the simulation looks at, with their types, as `sys.fn_builtin_permissions` spells them.
-const SERVER_PERMISSIONS: [(&str, &str); 13] = [
+const SERVER_PERMISSIONS: [(&str, &str); 14] = [
+    ("ADBO", "ADMINISTER BULK OPERATIONS"),
     ("COSQ", "CONNECT SQL"),
     ("SHDN", "SHUTDOWN"),
     ("CRDB", "CREATE ANY DATABASE"),

@@ -5,6 +5,7 @@
     reason = "helpers of tests fail by panicking; the measurement needs the machine's clock"
 )]
 
+mod bulk;
 mod concurrency;
 mod damage;
 mod files;

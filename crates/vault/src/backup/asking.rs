@@ -166,7 +166,12 @@ impl Vault {
 
     /// Whether a connection uses a blob of the job, or did a while ago, by the front door.
     async fn are_used(&self, doing: &Doing<'_>, ground: &Ground) -> Result<bool, Fault> {
-        let (container, blobs) = (container_of(ground)?, blob_names(&work_of(doing)?)?);
+        let work = work_of(doing)?;
+        if work.writes().is_some() {
+            // The door sees nothing of a file on the server: only the instance itself can tell.
+            return Ok(true);
+        }
+        let (container, blobs) = (container_of(ground)?, blob_names(&work)?);
         for blob in &blobs {
             if self.is_used(&container, blob).await? {
                 return Ok(true);

@@ -3,7 +3,7 @@
 //! A job goes by what runs: a scheduled log or differential that becomes a full is a full from then on, for the conflict rule as for
 //! seats. A log gives its seat back for that and waits for one of those that fulls may have.
 
-use catalog::record::{HealingReason, Item, ItemId, Job, JobId, Trigger, Work};
+use catalog::record::{HealingReason, Item, ItemId, Job, JobId, ServerFolder, Trigger, Work};
 use catalog::{Query, Range, Scope, Slot, Transaction, demand, page, scoped, update};
 use faults::{Code, Fault};
 use jiff::SignedDuration;
@@ -14,6 +14,7 @@ use schedule::{BackupKind, Size};
 use super::failing::look_again_for_full;
 use super::ground::{Ground, facts_of};
 use super::making::estimate;
+use super::overflow::is_overflowing;
 use super::preflight::{Barred, Broken, Case, Healing, Response, Wanted, broken, refusal, respond};
 use super::taking::warn;
 use crate::jobs::{Doing, Ending};
@@ -29,6 +30,8 @@ const BETWEEN_HEALINGS: SignedDuration = SignedDuration::from_hours(24);
 pub(super) enum Decision {
     /// This kind is taken.
     Take(BackupKind),
+    /// A log is taken into this folder on the server.
+    TakeOntoServer(ServerFolder),
     /// Nothing is; the job ends so.
     End(Ending),
 }
@@ -43,6 +46,15 @@ pub(super) fn room(space: &Space, kind: BackupKind) -> Result<(), Code> {
     } else {
         Ok(())
     }
+}
+
+/// What people are told of a disk without room.
+pub(super) fn no_room(code: Code, space: &Space, kind: BackupKind) -> Fault {
+    let mut why = format!("{} of {} bytes are free", space.free, space.total);
+    if kind == BackupKind::Log {
+        why.push_str("; with a folder of its own server (logOverflow) the log would be there by now");
+    }
+    Fault::new(code).because(&why)
 }
 
 impl Vault {
@@ -89,10 +101,13 @@ impl Vault {
                 end => return Ok(end),
             },
         };
-        room(&space, kind).map_err(|code| {
-            let why = format!("{} of {} bytes are free", space.free, space.total);
-            Fault::new(code).because(&why)
-        })?;
+        if kind == BackupKind::Log
+            && is_overflowing(&space)
+            && let Some(folder) = &ground.server.settings.log_overflow
+        {
+            return Ok(Decision::TakeOntoServer(folder.clone()));
+        }
+        room(&space, kind).map_err(|code| no_room(code, &space, kind))?;
         Ok(Decision::Take(kind))
     }
 

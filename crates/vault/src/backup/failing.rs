@@ -153,7 +153,7 @@ impl Vault {
     }
 
     /// Removes what is left of a blob where it can be; whether there is nothing left to remove.
-    async fn is_cleaned(&self, container: &ContainerName, blob: &BlobName) -> bool {
+    pub(super) async fn is_cleaned(&self, container: &ContainerName, blob: &BlobName) -> bool {
         match self.world.shelf.look(container, blob).await {
             Ok(None) | Err(ShelfError::Missing(_)) => true,
             // Somebody's complete backup: it stays, and the sweep tells people of it.

@@ -316,7 +316,7 @@ fn has_gone_on(ground: &Ground, work: &BackupWork) -> bool {
 }
 
 /// What anchors logs anew: a differential where the base is the vault's, else a full.
-fn anchor_kind(ground: &Ground) -> BackupKind {
+pub(super) fn anchor_kind(ground: &Ground) -> BackupKind {
     match ground.item.base {
         Some(_) => BackupKind::Differential,
         None => BackupKind::Full,

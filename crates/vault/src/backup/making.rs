@@ -1,13 +1,13 @@
-//! The statement: what is taken, into how many blobs, how written.
+//! The statement: what is taken, into how many blobs or which file, how written.
 
 use azblob::names::BlobName;
-use catalog::record::Job;
+use catalog::record::{Job, OnServer, ServerFolder};
 use faults::{Code, Fault};
 use mssql::databases::Database;
 use mssql::quoting::Identifier;
 use mssql::statement::backup::Kind;
 use mssql::statement::choice::{self, Choice, Circumstances, Reason, Wishes};
-use mssql::statement::{Backup, Codec, compression};
+use mssql::statement::{Backup, Codec, Devices, compression};
 use schedule::policy::{Algorithm, Compression, Level};
 use schedule::{BackupKind, Size};
 
@@ -17,9 +17,19 @@ use super::ground::{Ground, release};
 use super::names::{Attempt, URL_MAX, marker, set_name};
 use crate::vault::Vault;
 
+/// Where a backup goes.
+pub(super) enum Onto<'a> {
+    /// Into a container of the store.
+    Store(&'a Entry),
+    /// Into a folder on the server.
+    Server(&'a ServerFolder),
+}
+
 /// A backup ready to be sent.
 pub(super) struct Made {
     pub(super) backup: Backup,
+    /// The file on the server, in place of blobs.
+    pub(super) on_server: Option<Box<OnServer>>,
     pub(super) blobs: Vec<BlobName>,
     pub(super) marker: String,
     /// What departs from the policy's wishes, for the job's record.
@@ -39,9 +49,14 @@ impl Vault {
         ground: &Ground,
         seen: &Database,
         kind: BackupKind,
-        entry: &Entry,
+        onto: &Onto<'_>,
     ) -> Result<Made, Fault> {
         let target = ground.target();
+        let internal = |error: &dyn std::fmt::Display| {
+            Fault::new(Code::Bac2InternalError)
+                .at(&target)
+                .because(&error.to_string())
+        };
         let chosen = choose(job, ground, seen, kind).map_err(|fault| fault.at(&target))?;
         let attempt = Attempt {
             database: &seen.name,
@@ -50,19 +65,18 @@ impl Vault {
             kind,
             at: self.now(),
         };
-        let blobs = attempt.blobs(chosen.stripes);
-        let urls = entry.urls(&blobs);
-        if let Some(long) = urls.iter().find(|url| url.len() > URL_MAX) {
-            let why =
-                format!("{long} is longer than {URL_MAX} characters: the vault's host name is too long");
-            return Err(Fault::new(Code::Bac2LimitReached).because(&why));
-        }
-        let internal = |error: &dyn std::fmt::Display| {
-            Fault::new(Code::Bac2InternalError)
-                .at(&target)
-                .because(&error.to_string())
+        let (devices, blobs, on_server) = match onto {
+            Onto::Store(entry) => {
+                let blobs = attempt.blobs(chosen.stripes);
+                let devices = devices_of(entry, &blobs).map_err(|fault| fault.at(&target))?;
+                (devices, blobs, None)
+            }
+            Onto::Server(folder) => {
+                let path = attempt.file(folder);
+                let devices = Devices::files(&[&path]).map_err(|error| internal(&error))?;
+                (devices, Vec::new(), Some(Box::new(OnServer::Writes { path })))
+            }
         };
-        let devices = entry.devices(&urls).map_err(|fault| fault.at(&target))?;
         let database = Identifier::new(&seen.name).map_err(|error| internal(&error))?;
         let marker = marker(job, self.id);
         let what = match kind {
@@ -74,7 +88,9 @@ impl Vault {
         let mut backup = Backup::new(database, what, devices, &set_name(job), &marker)
             .map_err(|error| internal(&error))?;
         backup.compression = chosen.compression;
-        backup.transfer = chosen.transfer;
+        if on_server.is_none() {
+            backup.transfer = chosen.transfer;
+        }
         let warnings = chosen.reasons.iter().filter_map(|reason| match reason {
             Reason::TdeCompressionBroken(_) => Some(
                 Fault::new(Code::Bac2KnownBadBuild)
@@ -92,10 +108,20 @@ impl Vault {
             warnings: warnings.collect(),
             notes: chosen.reasons.iter().map(ToString::to_string).collect(),
             backup,
+            on_server,
             blobs,
             marker,
         })
     }
+}
+
+fn devices_of(entry: &Entry, blobs: &[BlobName]) -> Result<Devices, Fault> {
+    let urls = entry.urls(blobs);
+    if let Some(long) = urls.iter().find(|url| url.len() > URL_MAX) {
+        let why = format!("{long} is longer than {URL_MAX} characters: the vault's host name is too long");
+        return Err(Fault::new(Code::Bac2LimitReached).because(&why));
+    }
+    entry.devices(&urls)
 }
 
 fn choose(job: &Job, ground: &Ground, seen: &Database, kind: BackupKind) -> Result<Choice, Fault> {

@@ -4,7 +4,7 @@
 //! own, so the engine itself refuses to overwrite, and what a dead attempt left is in nobody's way.
 
 use azblob::names::BlobName;
-use catalog::record::{ItemId, Job, JobId, VaultId};
+use catalog::record::{ItemId, Job, JobId, ServerFolder, VaultId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schedule::BackupKind;
@@ -73,6 +73,14 @@ impl Attempt<'_> {
                 BlobName::new(name).expect("ASCII without control characters, and short")
             })
             .collect()
+    }
+}
+
+impl Attempt<'_> {
+    /// The same in a folder on the server, where a name has no folder of its own.
+    pub(super) fn file(&self, folder: &ServerFolder) -> String {
+        let name = self.blobs(1).pop().map(|blob| blob.to_string());
+        folder.file(&name.unwrap_or_default().replace('/', "-"))
     }
 }
 

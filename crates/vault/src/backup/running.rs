@@ -11,8 +11,9 @@ use futures::future::{Either, select};
 use mssql::activity::Progress;
 use mssql::run::{Evidence, Report, Runner, Verdict, Watch};
 
-use super::ground::Ground;
+use super::ground::{self, Ground};
 use super::making::Made;
+use super::overflow::refused;
 use super::taking::{Taken, note_outcome};
 use crate::jobs::{Doing, Ending};
 use crate::registration::said;
@@ -98,6 +99,7 @@ impl Vault {
                         .with_said(Operation::Backup, &words)
                         .at(&target)
                         .because(&fault.to_string()),
+                    _ if ground::work_of(doing)?.writes().is_some() => refused(&words).at(&target),
                     _ => Fault::of(Operation::Backup, &words).at(&target),
                 })
             }

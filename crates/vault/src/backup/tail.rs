@@ -15,6 +15,7 @@ use schedule::BackupKind;
 use super::credential::name_of;
 use super::deciding::room;
 use super::ground::{Ground, look};
+use super::making::Onto;
 use super::taking::{Taken, cancelled, no_runner, unsend};
 use crate::draining::drain;
 use crate::jobs::Doing;
@@ -60,6 +61,7 @@ impl Vault {
         self.refuse_lost(&ground.server, runner.session()).await?;
         let seen = look(runner.session(), ground).await?;
         let space = self.world.shelf.space().await.map_err(super::shelf_fault)?;
+        // It must be in the vault before its database is overwritten, so it goes nowhere else.
         room(&space, BackupKind::Log).map_err(|code| {
             let why = format!("{} of {} bytes are free", space.free, space.total);
             Fault::new(code).because(&why)
@@ -70,7 +72,7 @@ impl Vault {
         let entry = self
             .prepare_credential(&ground.container, &ground.server, runner.session(), is_refused)
             .await?;
-        let mut made = self.make_backup(&doing.job, ground, &seen, BackupKind::Log, &entry)?;
+        let mut made = self.make_backup(&doing.job, ground, &seen, BackupKind::Log, &Onto::Store(&entry))?;
         made.backup.kind = Kind::TailLog(match tail.is_damaged {
             true => How::DamagedLeaveRestoring,
             false => How::LeaveRestoring,

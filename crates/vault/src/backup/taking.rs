@@ -10,7 +10,7 @@ use schedule::BackupKind;
 use super::credential::name_of;
 use super::deciding::Decision;
 use super::ground::{self, Ground, is_protected, look};
-use super::making::Made;
+use super::making::{Made, Onto};
 use super::preflight::Wanted;
 use super::replica;
 use crate::jobs::{Doing, Ending};
@@ -105,20 +105,26 @@ impl Vault {
         let decision = self
             .decide(doing, ground, &seen, asked, is_secondary, is_put_back)
             .await?;
-        let kind = match decision {
-            Decision::Take(kind) => kind,
+        let (kind, folder) = match decision {
+            Decision::Take(kind) => (kind, None),
+            Decision::TakeOntoServer(folder) => (BackupKind::Log, Some(folder)),
             Decision::End(ending) => return Ok(Taken::Ended(ending)),
         };
         if doing.is_cancelled() {
             return Ok(Taken::Ended(cancelled(doing)));
         }
-        let is_refused =
-            super::failing::codes_of_attempts(&doing.job).last() == Some(Code::Bac2CredentialRefused);
         let container = name_of(&ground.container)?;
-        let entry = self
-            .prepare_credential(&ground.container, &ground.server, runner.session(), is_refused)
-            .await?;
-        let made = self.make_backup(&doing.job, ground, &seen, kind, &entry)?;
+        let made = match &folder {
+            Some(folder) => self.make_backup(&doing.job, ground, &seen, kind, &Onto::Server(folder))?,
+            None => {
+                let is_refused =
+                    super::failing::codes_of_attempts(&doing.job).last() == Some(Code::Bac2CredentialRefused);
+                let entry = self
+                    .prepare_credential(&ground.container, &ground.server, runner.session(), is_refused)
+                    .await?;
+                self.make_backup(&doing.job, ground, &seen, kind, &Onto::Store(&entry))?
+            }
+        };
         self.note_what_is_sent(doing, ground, &made, kind).await?;
         if doing.is_cancelled() {
             // Nothing was sent yet, and the next start must not look for it.
@@ -162,6 +168,7 @@ impl Vault {
                 if let Work::Backup(work) = &mut job.work {
                     work.kind = kind;
                     work.blobs.clone_from(&names);
+                    work.on_server.clone_from(&made.on_server);
                     work.marker = Some(made.marker.clone());
                     work.sent = Some(now);
                     work.outcome = None;

@@ -187,7 +187,9 @@ impl Vault {
             .is_newest_in(tx, &item.record, &stands, kept.work.sent)
             .await?;
         take_in(&mut item.record, kept, &stands, is_newest);
-        for kind in [kept.work.asked, kept.work.kind] {
+        let is_brought = kept.work.brings().is_some();
+        for kind in [kept.work.asked, kept.work.kind].iter().filter(|_| !is_brought) {
+            let kind = *kind;
             for matter in ["missed", "failed"] {
                 self.resolve_in(tx, &about(matter, &item.record, kind).matter)
                     .await?;
@@ -234,6 +236,9 @@ impl Vault {
 
 /// What a new point changes of its item.
 fn take_in(item: &mut Item, kept: &Kept, point: &Point, is_newest: bool) {
+    if kept.work.brings().is_some() {
+        return take_in_brought(item, point, is_newest);
+    }
     item.failures.remove(&kept.work.asked);
     item.failures.remove(&point.kind);
     // One that SQL Server took counts, whatever the vault thinks of its bytes: else it would be taken again each hour.
@@ -251,6 +256,15 @@ fn take_in(item: &mut Item, kept: &Kept, point: &Point, is_newest: bool) {
     let is_wanted = item.healing.as_ref().map(|healing| healing.kind);
     if point.grade != Grade::Disputed && (kept.heals || is_wanted == Some(point.kind)) {
         item.healing = None;
+    }
+}
+
+/// The same of a log from the server's disk: the chain went on when it was written there, and it says nothing of the backups of now.
+fn take_in_brought(item: &mut Item, point: &Point, is_newest: bool) {
+    if is_newest {
+        let (end, failures) = (item.log_end.clone(), item.failures.clone());
+        advance(item, point);
+        (item.log_end, item.failures) = (end, failures);
     }
 }
 

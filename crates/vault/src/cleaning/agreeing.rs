@@ -164,7 +164,12 @@ impl Vault {
         let point = set.point(container);
         // Records come in the order of their names.
         if self.is_newest_in(tx, &item.record, &point, None).await? {
+            let end = item.record.log_end.clone();
             advance(&mut item.record, &point);
+            if self.is_of_server_log(tx, set.server, set.set.guid).await? {
+                // The chain went on when it was written on the server's disk.
+                item.record.log_end = end;
+            }
         }
         insert(tx, &self.key, point).await?;
         update(tx, item).await?;

@@ -76,6 +76,9 @@ impl Vault {
                     let why = "another recovery point of it was found";
                     return Ok(Purged::Used(Fault::new(Code::Bac2UrlLeased).because(why)));
                 }
+                for log in self.server_logs_in(tx, item).await? {
+                    delete(tx, &log).await?;
+                }
                 self.leave_out_in(tx, &found.record).await?;
                 self.resolve_item_in(tx, item).await?;
                 delete(tx, &found).await?;

@@ -32,6 +32,8 @@ pub(crate) struct Looked {
     pub(crate) groups: Option<Vec<GroupSeen>>,
     /// None where the login may not see them.
     pub(crate) certificates: Option<Vec<Certificate>>,
+    /// Whether logs may go to a folder on the server.
+    pub(crate) overflows: bool,
 }
 
 impl Looked {
@@ -44,6 +46,7 @@ impl Looked {
             databases: &self.databases,
             certificates: self.certificates.as_deref(),
             marker: self.identity.as_ref().err(),
+            overflows: self.overflows,
         })
     }
 }
@@ -94,6 +97,7 @@ impl Vault {
             facts,
             rights: said.rights,
             identity,
+            overflows: server.settings.log_overflow.is_some(),
         })
     }
 

@@ -222,6 +222,7 @@ fn describe(reason: HealingReason) -> &'static str {
         HealingReason::FullMissing => "there is no full",
         HealingReason::FullTooOld => "the newest full is too old",
         HealingReason::Interrupted => "the vault was interrupted",
+        HealingReason::StoreFull => "the vault's disk was full",
         HealingReason::Overwritten => "the database was restored over",
         HealingReason::RecoveryModelChanged => "the recovery model changed",
         HealingReason::LogLost => "a log backup is lost",

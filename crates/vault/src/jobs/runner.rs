@@ -240,6 +240,12 @@ impl Vault {
             .unwrap_or_default();
         drop(self.unwatch_job(&doing.job, ran).await);
         self.running.end(id);
+        if let (Work::Backup(work), Some(item)) = (&doing.job.work, doing.job.item)
+            && work.brings().is_some()
+        {
+            // What fails here is found again by the next sweep.
+            drop(self.bring_next(item).await);
+        }
         if let (
             Work::Configure {
                 intent: Some(intent), ..

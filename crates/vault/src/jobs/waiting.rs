@@ -144,7 +144,8 @@ fn seats_by_size(instances: i64) -> u32 {
 /// What a job takes a seat as: by what runs.
 pub(super) fn class_of(job: &Job) -> Class {
     match &job.work {
-        Work::Backup(work) if work.kind == BackupKind::Log => Class::Log,
+        // What is brought from a server's disk must not keep the logs of now waiting.
+        Work::Backup(work) if work.kind == BackupKind::Log && work.brings().is_none() => Class::Log,
         Work::Backup(_) => Class::Data,
         Work::Restore(_) => Class::Restore,
         Work::Discover | Work::Configure { .. } | Work::Purge => Class::Other,

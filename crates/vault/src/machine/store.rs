@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azblob::names::{AccountName, BlobName, ContainerName};
 use azblob::shared_key;
-use blobstore::{BlobPath, Store};
+use blobstore::{BlobPath, CommittedBlocks, Store};
 use frontdoor::UseWitness;
 use jiff::Timestamp;
 use mssql::Secret;
@@ -72,6 +72,10 @@ impl Witness for DoorWitness {
             quiet: Duration::from_millis(seen.quiet()),
             watched: Duration::from_millis(seen.watched),
         }
+    }
+
+    fn arrived(&self, path: &BlobPath, done: CommittedBlocks) {
+        self.0.arrived(path, done);
     }
 }
 
@@ -145,6 +149,24 @@ impl Shelf for StoreShelf {
     ) -> Result<Vec<Blob>, ShelfError> {
         let (container, after) = (container.clone(), after.cloned());
         self.call(move |stored, store| stored.unsealed(store, &container, after.as_ref(), limit))
+            .await
+    }
+
+    async fn put_piece(
+        &self,
+        container: &ContainerName,
+        blob: &BlobName,
+        number: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), ShelfError> {
+        let (container, blob) = (container.clone(), blob.clone());
+        self.call(move |stored, store| stored.put_piece(store, &container, &blob, number, &bytes))
+            .await
+    }
+
+    async fn join(&self, container: &ContainerName, blob: &BlobName, count: u32) -> Result<(), ShelfError> {
+        let (container, blob) = (container.clone(), blob.clone());
+        self.call(move |stored, store| stored.join(store, &container, &blob, count))
             .await
     }
 

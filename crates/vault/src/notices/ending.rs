@@ -11,13 +11,14 @@ use crate::records::Trouble;
 use crate::vault::Vault;
 
 /// What begins the matters that tell of something past, and after how many days without another of the kind they are over.
-const EVENTS: [(&str, i64); 7] = [
+const EVENTS: [(&str, i64); 8] = [
     ("clock", 1),
     ("limit/", 1),
     ("timedOut/", 7),
     ("adopted/", 7),
     ("restore/", 7),
     ("foreignUrl/", 7),
+    ("serverLogLost/", 7),
     // Of a kind that no schedule takes: what is scheduled succeeds or fails again within a week.
     ("failed/", 15),
 ];

@@ -3,7 +3,7 @@
 use catalog::record::Probe;
 use faults::{Code, Fault};
 use mssql::quoting::Identifier;
-use mssql::statement::login::{member, performance_state, sysadmin};
+use mssql::statement::login::{bulk as bulk_right, member, performance_state, sysadmin};
 
 use super::{Looked, login, missed, passed};
 use crate::discovery::seen::build;
@@ -57,7 +57,21 @@ pub(super) fn probes(looked: &Looked<'_>) -> Vec<Probe> {
     let mut probes: Vec<Probe> = rights.iter().map(|right| server_right(looked, right)).collect();
     probes.push(history(looked));
     probes.push(backups(looked));
+    if looked.overflows {
+        probes.push(bulk(looked));
+    }
     probes
+}
+
+/// Whether logs on the server's disk can be read: a warning, since backups go on without it.
+fn bulk(looked: &Looked<'_>) -> Probe {
+    let name = "logs on the server's disk";
+    if looked.rights.administer_bulk {
+        return passed(name, "ADMINISTER BULK OPERATIONS is granted");
+    }
+    let found = "ADMINISTER BULK OPERATIONS is not granted: logs that go to the server's disk could not be brought into the vault";
+    let fault = Fault::new(Code::Bac2NotReady).at(looked.name).because(found);
+    missed(name, found, Some(bulk_right(&login(looked.rights))), fault)
 }
 
 fn server_right(looked: &Looked<'_>, right: &Right) -> Probe {

@@ -4,7 +4,7 @@ use catalog::record::{Database, Server, ServerId};
 use catalog::{Range, Slot};
 use faults::{Code, Fault};
 use mssql::quoting::Identifier;
-use mssql::statement::login::{Account, Purpose as Rights, script};
+use mssql::statement::login::{Account, Purpose as Rights, bulk, script};
 
 use super::Purpose;
 use crate::discovery::seen::build;
@@ -49,6 +49,11 @@ impl Vault {
             Purpose::Backup => Rights::Backup,
             Purpose::Restore => Rights::Restore,
         };
-        Ok(script(&login, account, rights, build(facts), &names))
+        let mut script = script(&login, account, rights, build(facts), &names);
+        if matches!(purpose, Purpose::Backup) && server.settings.log_overflow.is_some() {
+            script.push_str(&bulk(&login));
+            script.push('\n');
+        }
+        Ok(script)
     }
 }

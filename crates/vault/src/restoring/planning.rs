@@ -68,7 +68,10 @@ impl Vault {
     /// There is none; the fault says why, and names the nearest moments that can be restored.
     pub(super) async fn way(&self, order: &RestoreOrder) -> Result<Way, Fault> {
         let points = self.restorable_points(order.item).await?;
-        way_of(&points, order)
+        match way_of(&points, order) {
+            Ok(way) => Ok(way),
+            Err(fault) => Err(self.naming_server_logs(order.item, fault).await?),
+        }
     }
 
     /// The way on from where a database stands that waits for more. A newer full or differential may be the cheaper way to the target;

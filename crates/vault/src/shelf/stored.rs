@@ -4,6 +4,7 @@
 //! the door has no key of: no SAS, and no key that an instance was given, opens them.
 
 use azblob::access_policy::{AccessPolicy, PolicyId, SignedIdentifier};
+use azblob::block::{BlockId, BlockList, BlockSource};
 use azblob::error::ErrorCode;
 use azblob::etag::ETag;
 use azblob::lease::{LeaseAction, LeaseId, LeaseStatus};
@@ -17,8 +18,8 @@ use azblob::time::UnixMillis;
 use azblob::version::ApiVersion;
 use bak::Report;
 use blobstore::{
-    BlobKind, BlobPath, BlobView, ContainerView, ListEntry, ListMarker, ListQuery, Permit, Properties,
-    SealIf, Sealed, Store, StoreError,
+    BlobKind, BlobPath, BlobView, CommittedBlocks, ContainerView, ListEntry, ListMarker, ListQuery, Permit,
+    Properties, SealIf, Sealed, Store, StoreError,
 };
 use jiff::Timestamp;
 use mssql::Secret;
@@ -44,6 +45,11 @@ const RECORD_MAX: u64 = 16 << 20;
 pub trait Witness: Send + Sync {
     /// What was seen.
     fn testify(&self, path: &BlobPath) -> Lease;
+
+    /// A blob was written past the door: its verifier shall read it.
+    fn arrived(&self, path: &BlobPath, done: CommittedBlocks) {
+        let _ = (path, done);
+    }
 }
 
 /// A shelf over a store that it is given for each deed.
@@ -291,6 +297,49 @@ impl Stored {
         limit: usize,
     ) -> Result<Vec<(BlobName, BlobView)>, ShelfError> {
         page(store, &self.account, container, after, limit)
+    }
+
+    /// See [`super::Shelf::put_piece`].
+    ///
+    /// # Errors
+    /// It is leased or sealed; no such container; those of changing anything.
+    pub fn put_piece(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        blob: &BlobName,
+        number: u32,
+        bytes: &[u8],
+    ) -> Result<(), ShelfError> {
+        let fail = |error| failed(error, blob.as_str());
+        let path = self.path(container, blob);
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let mut writer = store
+            .begin_block(&path, &piece_id(number), size, None)
+            .map_err(fail)?;
+        writer.write(bytes).map_err(fail)?;
+        writer.commit().map(drop).map_err(fail)
+    }
+
+    /// See [`super::Shelf::join`].
+    ///
+    /// # Errors
+    /// A piece is not there; it is leased or sealed; no such container; those of changing anything.
+    pub fn join(
+        &self,
+        store: &Store,
+        container: &ContainerName,
+        blob: &BlobName,
+        count: u32,
+    ) -> Result<(), ShelfError> {
+        let path = self.path(container, blob);
+        let pieces = (0..count).map(|number| (BlockSource::Latest, piece_id(number)));
+        let list = BlockList(pieces.collect());
+        let done = store
+            .put_block_list(&path, &list, Properties::default(), &Permit::NONE)
+            .map_err(|error| failed(error, blob.as_str()))?;
+        self.witness.arrived(&path, done);
+        Ok(())
     }
 
     /// See [`super::Shelf::seal`].
@@ -569,6 +618,11 @@ impl Stored {
             proof,
         })
     }
+}
+
+/// The id of a piece: all of one length, and in the order of their numbers.
+fn piece_id(number: u32) -> BlockId {
+    BlockId::from_bytes(format!("bac2-{number:010}").as_bytes()).expect("15 of at most 64 bytes")
 }
 
 /// The container of blobs that one of records goes with.

@@ -519,6 +519,14 @@ impl Shelf for Paper {
         }))
     }
 
+    async fn put_piece(&self, _: &ContainerName, _: &BlobName, _: u32, _: Vec<u8>) -> Result<(), ShelfError> {
+        Err(ShelfError::Full)
+    }
+
+    async fn join(&self, _: &ContainerName, _: &BlobName, _: u32) -> Result<(), ShelfError> {
+        Err(ShelfError::Full)
+    }
+
     async fn list(
         &self,
         container: &ContainerName,

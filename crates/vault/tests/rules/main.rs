@@ -14,6 +14,7 @@ mod foreign;
 mod groups;
 mod healing;
 mod orphans;
+mod overflow;
 mod readiness;
 mod rebuilding;
 mod registration;

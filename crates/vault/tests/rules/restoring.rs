@@ -8,4 +8,4 @@ mod over;
 mod planned;
 mod refused;
 mod simple;
-mod stand;
+pub(crate) mod stand;

@@ -229,6 +229,24 @@ impl Shelf for Shelves {
         Ok(found.into_iter().map(|blob| self.as_read(blob)).collect())
     }
 
+    async fn put_piece(
+        &self,
+        container: &ContainerName,
+        blob: &BlobName,
+        number: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), ShelfError> {
+        self.is_writable()?;
+        let store = self.store().await?;
+        self.stored.put_piece(&store, container, blob, number, &bytes)
+    }
+
+    async fn join(&self, container: &ContainerName, blob: &BlobName, count: u32) -> Result<(), ShelfError> {
+        self.is_writable()?;
+        let store = self.store().await?;
+        self.stored.join(&store, container, blob, count)
+    }
+
     async fn seal(&self, container: &ContainerName, blob: &BlobName) -> Result<(), ShelfError> {
         self.is_writable()?;
         self.stored.seal(&*self.store().await?, container, blob)

@@ -148,6 +148,21 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Cannot find the object \"{0}\" because it does not exist or you do not have permissions.",
     ),
     entry(
+        4834,
+        16,
+        "You do not have permission to use the bulk load statement.",
+    ),
+    entry(
+        4860,
+        16,
+        "Cannot bulk load. The file \"{0}\" does not exist or you don't have file access rights.",
+    ),
+    entry(
+        4861,
+        16,
+        "Cannot bulk load because the file \"{0}\" could not be opened. Operating system error code {1}.",
+    ),
+    entry(
         5011,
         14,
         "User does not have permission to alter database '{0}', the database does not exist, or the database is not in a state that allows access checks.",

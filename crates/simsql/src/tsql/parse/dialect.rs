@@ -1,7 +1,8 @@
 //! Where sqlparser's T-SQL falls short: the same statement in words that it reads.
 //!
 //! Query hints (`OPTION (...)`) change nothing here and are left out; `DELETE t` becomes `DELETE FROM t`; `TOP (n)` of UPDATE and
-//! DELETE becomes the limit that sqlparser's tree has for other dialects.
+//! DELETE becomes the limit that sqlparser's tree has for other dialects; `OPENROWSET(BULK 'file', SINGLE_BLOB)` is a call with two
+//! texts.
 
 use sqlparser::ast;
 use sqlparser::keywords::Keyword;
@@ -19,7 +20,7 @@ pub(super) struct Readable {
 
 /// Prepares a statement.
 pub(super) fn prepare(tokens: &[TokenWithSpan]) -> Readable {
-    let mut tokens = without_option(tokens);
+    let mut tokens = bulk_in_words(without_option(tokens));
     let first = tokens.first().and_then(|token| keyword_of(&token.token));
     let mut top = Vec::new();
     if matches!(first.as_deref(), Some("UPDATE" | "DELETE")) && is(&tokens, 1, "TOP") {
@@ -76,6 +77,27 @@ fn without_option(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             place + 1 + parenthesised(&tokens[place + 1..]) == tokens.len() && place + 1 < tokens.len()
         });
     tokens[..hints.unwrap_or(tokens.len())].to_vec()
+}
+
+/// `OPENROWSET(BULK N'file', SINGLE_BLOB)` as `OPENROWSET(N'file', N'SINGLE_BLOB')`.
+fn bulk_in_words(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut place = 0;
+    while place < tokens.len() {
+        let begins = is(&tokens, place, "OPENROWSET")
+            && matches!(tokens.get(place + 1), Some(next) if next.token == Token::LParen)
+            && is(&tokens, place + 2, "BULK");
+        if begins {
+            tokens.remove(place + 2);
+            // The file, a comma, and what it is read as.
+            if let Some(how) = tokens.get_mut(place + 4)
+                && let Some(word) = keyword_of(&how.token)
+            {
+                how.token = Token::NationalStringLiteral(word);
+            }
+        }
+        place += 1;
+    }
+    tokens
 }
 
 /// `DELETE [FROM] t` with one FROM before the table; `DELETE a FROM t a ...` as it is; `DELETE FROM a FROM t a ...` without the

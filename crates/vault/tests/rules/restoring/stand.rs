@@ -16,29 +16,29 @@ const QUIET: &str = r#"{"version": 1, "name": "quiet",
              "retention": {"weekly": {"count": 4, "days": ["sunday"]}}}, "running": {"jitter": "0s"}}"#;
 
 /// The name of the database.
-pub(super) const SHOP: &str = "Shop";
+pub(crate) const SHOP: &str = "Shop";
 
 /// The two.
-pub(super) struct Stand {
-    pub(super) cluster: Cluster,
-    pub(super) source: Arc<Server>,
-    pub(super) other: Arc<Server>,
+pub(crate) struct Stand {
+    pub(crate) cluster: Cluster,
+    pub(crate) source: Arc<Server>,
+    pub(crate) other: Arc<Server>,
 }
 
 /// What is on it.
-pub(super) struct Set {
-    pub(super) vault: Arc<Vault>,
-    pub(super) item: ItemId,
-    pub(super) source: ServerId,
-    pub(super) other: ServerId,
+pub(crate) struct Set {
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) item: ItemId,
+    pub(crate) source: ServerId,
+    pub(crate) other: ServerId,
 }
 
 impl Stand {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::of(seed, Version::V2022, Version::V2022)
     }
 
-    pub(super) fn of(seed: u64, source: Version, other: Version) -> Self {
+    pub(crate) fn of(seed: u64, source: Version, other: Version) -> Self {
         let cluster = Cluster::new(seed);
         let source = cluster.server_of("sql1", None, source);
         let other = cluster.server_of("sql2", None, other);
@@ -49,18 +49,18 @@ impl Stand {
         }
     }
 
-    pub(super) fn run<T>(&self, scenario: impl Future<Output = T>) -> T {
+    pub(crate) fn run<T>(&self, scenario: impl Future<Output = T>) -> T {
         self.cluster.run(scenario)
     }
 
     /// Makes the database on the first, registers both, protects it, and runs the vault.
-    pub(super) async fn set(&self) -> Set {
+    pub(crate) async fn set(&self) -> Set {
         self.cluster.sql(&self.source).make_database(SHOP).await;
         self.protected().await
     }
 
     /// The same of a database with another name.
-    pub(super) async fn set_named(&self, name: &str) -> Set {
+    pub(crate) async fn set_named(&self, name: &str) -> Set {
         let sql = self.cluster.sql(&self.source);
         sql.make_database(&name.replace(']', "]]")).await;
         self.protected().await
@@ -85,7 +85,7 @@ impl Stand {
     }
 
     /// A backup that must be proved.
-    pub(super) async fn back_up(&self, set: &Set, kind: BackupKind) -> Point {
+    pub(crate) async fn back_up(&self, set: &Set, kind: BackupKind) -> Point {
         let job = set.vault.back_up(set.item, kind, None).await.unwrap();
         let job = self.cluster.ended(job).await;
         assert_eq!(job.state, JobState::Completed, "{job:#?}");
@@ -97,7 +97,7 @@ impl Stand {
     }
 
     /// An order.
-    pub(super) fn order(&self, set: &Set, target: RestoreTarget, place: Place) -> RestoreOrder {
+    pub(crate) fn order(&self, set: &Set, target: RestoreTarget, place: Place) -> RestoreOrder {
         RestoreOrder {
             item: set.item,
             target,
@@ -107,7 +107,7 @@ impl Stand {
     }
 
     /// The path of a database's first file.
-    pub(super) async fn path_of(&self, server: &Server, name: &str) -> String {
+    pub(crate) async fn path_of(&self, server: &Server, name: &str) -> String {
         let asked = format!(
             "SELECT physical_name FROM sys.master_files WHERE database_id = DB_ID(N'{name}') AND file_id = 1"
         );
@@ -118,7 +118,7 @@ impl Stand {
     }
 
     /// A restore, to its end.
-    pub(super) async fn restore(&self, set: &Set, target: RestoreTarget, place: Place) -> Job {
+    pub(crate) async fn restore(&self, set: &Set, target: RestoreTarget, place: Place) -> Job {
         let order = self.order(set, target, place);
         let job = set.vault.restore(order).await.unwrap();
         self.cluster.ended(job).await
