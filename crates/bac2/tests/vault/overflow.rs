@@ -67,7 +67,11 @@ fn logs_on_the_servers_disk_come_into_the_vault_when_it_has_room() {
 
         disk.set_capacity(1 << 40);
         lab.until("the logs are in the vault", || async {
-            if !lab.jobs().await.iter().any(brings) {
+            let jobs: Vec<Job> = lab.jobs().await.into_iter().filter(brings).collect();
+            for job in &jobs {
+                assert!(job.fault.is_none(), "{job:#?}");
+            }
+            if jobs.is_empty() {
                 // The sweep may have been under way when there was no room yet.
                 lab.advance(A_SWEEP);
             }

@@ -47,9 +47,7 @@ pub trait Witness: Send + Sync {
     fn testify(&self, path: &BlobPath) -> Lease;
 
     /// A blob was written past the door: its verifier shall read it.
-    fn arrived(&self, path: &BlobPath, done: CommittedBlocks) {
-        let _ = (path, done);
-    }
+    fn arrived(&self, path: &BlobPath, done: CommittedBlocks);
 }
 
 /// A shelf over a store that it is given for each deed.

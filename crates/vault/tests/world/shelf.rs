@@ -9,7 +9,7 @@ use azblob::lease::LeaseStatus;
 use azblob::names::{BlobName, ContainerName};
 use bak::stripes::{Company, Family};
 use bak::{Report, Verdict, Verifier};
-use blobstore::{BlobKind, BlobPath, BlobView, Permit, Store, StoreError};
+use blobstore::{BlobKind, BlobPath, BlobView, CommittedBlocks, Permit, Store, StoreError};
 use jiff::Timestamp;
 use mssql::Secret;
 use vault::shelf::stored::{Stored, Witness};
@@ -39,6 +39,9 @@ impl Witness for Seen {
             watched,
         }
     }
+
+    /// Verdicts are made when somebody looks.
+    fn arrived(&self, _: &BlobPath, _: CommittedBlocks) {}
 }
 
 impl Shelves {

@@ -9,7 +9,7 @@ use azblob::shared_key::Secret;
 use blobstore::disk::Disk;
 use blobstore::disk::real::RealDisk;
 use blobstore::disk::simulated::SimulatedDisk;
-use blobstore::{BlobPath, Options, Store};
+use blobstore::{BlobPath, CommittedBlocks, Options, Store};
 use frontdoor::tls::{Certificates, certificates};
 use frontdoor::{Account, Config};
 use tokio::task::JoinHandle;
@@ -132,5 +132,9 @@ impl Witness for Later {
             },
             watched: seen.watched + self.clock.added_since(seen.watched),
         }
+    }
+
+    fn arrived(&self, path: &BlobPath, done: CommittedBlocks) {
+        self.seen.arrived(path, done);
     }
 }
