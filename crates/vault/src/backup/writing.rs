@@ -186,8 +186,12 @@ impl Vault {
         let is_newest = self
             .is_newest_in(tx, &item.record, &stands, kept.work.sent)
             .await?;
-        take_in(&mut item.record, kept, &stands, is_newest);
-        let is_brought = kept.work.brings().is_some();
+        let set = kept.point.set.guid;
+        let is_brought = self.is_of_server_log(tx, ground.server.id, set).await?;
+        match is_brought {
+            true => take_in_brought(&mut item.record, &stands, is_newest),
+            false => take_in(&mut item.record, kept, &stands, is_newest),
+        }
         for kind in [kept.work.asked, kept.work.kind].iter().filter(|_| !is_brought) {
             let kind = *kind;
             for matter in ["missed", "failed"] {
@@ -236,9 +240,6 @@ impl Vault {
 
 /// What a new point changes of its item.
 fn take_in(item: &mut Item, kept: &Kept, point: &Point, is_newest: bool) {
-    if kept.work.brings().is_some() {
-        return take_in_brought(item, point, is_newest);
-    }
     item.failures.remove(&kept.work.asked);
     item.failures.remove(&point.kind);
     // One that SQL Server took counts, whatever the vault thinks of its bytes: else it would be taken again each hour.

@@ -180,6 +180,8 @@ fn logs_go_to_the_server_and_come_back() {
             )
             .await;
         assert_eq!(early.state, JobState::Failed, "not in the vault yet: {early:#?}");
+        let why = early.fault.unwrap();
+        assert!(why.detail().contains(&logs[0].path), "{why}");
         // A sweep changes nothing while the disk is full.
         stand.cluster.pass(A_SWEEP).await;
         assert_eq!(waiting(&stand).await.len(), 2);
@@ -216,7 +218,7 @@ fn logs_go_to_the_server_and_come_back() {
 
 #[test]
 fn a_crash_of_the_vault_at_any_poll_loses_no_log() {
-    for (number, polls) in (1..420).step_by(38).enumerate() {
+    for (number, polls) in (1..1_400).step_by(59).enumerate() {
         let stand = Stand::new(7_100 + polls);
         stand.run(async {
             let set = stand.set().await;
@@ -355,6 +357,123 @@ fn a_damaged_file_is_a_disputed_point_as_every_damaged_backup() {
         );
         assert_eq!(stand.cluster.item(set.item).await.healing, None);
     });
+}
+
+#[test]
+fn logs_in_the_store_may_come_between_and_the_chain_is_one() {
+    let stand = Stand::new(708);
+    stand.run(async {
+        let (set, _) = with_one(&stand).await;
+        let source = stand.cluster.sql(&stand.source);
+        // Room for a log, which knows nothing of the one that waits.
+        stand.cluster.door.set_free(None);
+        source.add_rows(SHOP, 2).await;
+        stand.back_up(&set, Log).await;
+        let end = stand.cluster.item(set.item).await.log_end;
+        fill(&stand);
+        source.add_rows(SHOP, 2).await;
+        overflows(&stand, &set).await;
+        stand.cluster.door.set_free(None);
+        stand.cluster.pass(2 * A_SWEEP).await;
+        assert_eq!(waiting(&stand).await, []);
+        assert_ne!(stand.cluster.item(set.item).await.log_end, end);
+        is_whole(&stand, &set).await;
+        source.add_rows(SHOP, 2).await;
+        stand.back_up(&set, Log).await;
+        is_whole(&stand, &set).await;
+        assert_eq!(stand.cluster.item(set.item).await.healing, None);
+    });
+}
+
+#[test]
+fn an_instance_that_is_away_is_waited_for() {
+    let stand = Stand::new(709);
+    stand.run(async {
+        let (set, _) = with_one(&stand).await;
+        stand.source.cut_off(true);
+        stand.cluster.door.set_free(None);
+        stand.cluster.pass(Duration::from_secs(24 * 3_600)).await;
+        assert_eq!(waiting(&stand).await.len(), 1);
+        assert!(!is_told(&stand, Code::Bac2ServerLogNotAdopted).await);
+        stand.source.cut_off(false);
+        stand.cluster.pass(A_SWEEP).await;
+        assert_eq!(waiting(&stand).await, []);
+        is_whole(&stand, &set).await;
+    });
+}
+
+#[test]
+fn a_job_that_somebody_ends_leaves_nothing_and_another_one_brings_the_log() {
+    let stand = Stand::new(710);
+    stand.run(async {
+        let (set, _) = with_one(&stand).await;
+        stand.source.cut_off(true);
+        stand.cluster.door.set_free(None);
+        stand.cluster.pass(A_SWEEP).await;
+        let brings =
+            |job: &&Job| matches!(&job.work, catalog::record::Work::Backup(work) if work.brings().is_some());
+        let jobs = stand.cluster.jobs().await;
+        let first = jobs.iter().find(brings).unwrap();
+        set.vault.cancel_job(first.id).await.unwrap();
+        assert_eq!(stand.cluster.ended(first.id).await.state, JobState::Cancelled);
+        stand.source.cut_off(false);
+        stand.cluster.pass(A_SWEEP).await;
+        assert_eq!(waiting(&stand).await, []);
+        is_whole(&stand, &set).await;
+        let jobs = stand.cluster.jobs().await;
+        assert_eq!(jobs.iter().filter(brings).count(), 2);
+    });
+}
+
+#[test]
+fn a_login_without_the_right_is_given_it_in_time() {
+    let stand = Stand::new(711);
+    stand.run(async {
+        let (set, _) = with_one(&stand).await;
+        let denied = mssql::Message {
+            number: 4834,
+            state: 1,
+            class: 16,
+            line: 1,
+            procedure: String::new(),
+            text: "You do not have permission to use the bulk load statement.".to_owned(),
+        };
+        stand.source.refuse_next("OPENROWSET", vec![denied]);
+        stand.cluster.door.set_free(None);
+        stand.cluster.pass(A_SWEEP).await;
+        let jobs = stand.cluster.jobs().await;
+        let job = jobs.iter().find(|job| job.state == JobState::Queued).unwrap();
+        let fault = job.fault.as_ref().unwrap();
+        assert_eq!(fault.code(), Code::Bac2ServerLogNotAdopted, "{fault}");
+        assert_eq!(fault.said()[0].number(), 4834, "{fault}");
+        stand.cluster.pass(Duration::from_secs(3_600)).await;
+        assert_eq!(waiting(&stand).await, []);
+        assert_eq!(stand.cluster.ended(job.id).await.state, JobState::Completed);
+        is_whole(&stand, &set).await;
+        assert_eq!(stand.cluster.item(set.item).await.healing, None);
+    });
+}
+
+#[test]
+fn what_became_of_a_lost_session_only_the_instance_tells() {
+    for goes_on in [true, false] {
+        let stand = Stand::new(712);
+        stand.run(async {
+            let set = stand.set().await;
+            set_folder(&stand, &set).await;
+            stand.back_up(&set, Full).await;
+            stand.cluster.sql(&stand.source).add_rows(SHOP, 3).await;
+            fill(&stand);
+            stand.source.goes_on_without_client(goes_on);
+            stand.source.lose_next("TO DISK", Duration::from_millis(1));
+            let job = back_up(&stand, &set, Log).await;
+            assert_eq!(job.state, JobState::CompletedWithWarnings, "{job:#?}");
+            assert_eq!(waiting(&stand).await.len(), 1);
+            stand.cluster.door.set_free(None);
+            stand.cluster.pass(A_SWEEP).await;
+            is_whole(&stand, &set).await;
+        });
+    }
 }
 
 #[test]
