@@ -123,7 +123,10 @@ impl ServerFolder {
         if trimmed.encode_utf16().count() > FOLDER_MAX {
             return Err(FolderError::TooLong);
         }
-        Ok(Self(trimmed.to_owned()))
+        // The root of a drive is one with its separator alone.
+        let is_root = trimmed.len() == 2 && !trimmed.starts_with('/');
+        let root = if is_root { "\\" } else { "" };
+        Ok(Self(format!("{trimmed}{root}")))
     }
 
     /// Its path.
@@ -135,7 +138,11 @@ impl ServerFolder {
     /// A file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> String {
-        let separator = if self.0.starts_with('/') { '/' } else { '\\' };
+        let separator = match self.0.as_bytes() {
+            [b'/', ..] => "/",
+            [.., b'\\'] => "",
+            _ => "\\",
+        };
         format!("{}{separator}{name}", self.0)
     }
 }
@@ -185,6 +192,7 @@ mod tests {
             ("/var/spare//", "/var/spare/a.trn"),
             (r"D:\spare\", r"D:\spare\a.trn"),
             (r"D:\", r"D:\a.trn"),
+            ("/var/a:", "/var/a:/a.trn"),
             (r"\\host\share", r"\\host\share\a.trn"),
             (r"\\host\share\it's", r"\\host\share\it's\a.trn"),
         ] {
