@@ -87,7 +87,8 @@ fn a_url_that_somebody_else_has_taken_or_leased_is_left_to_him() {
             (Release::V2022, true, Code::Bac2UrlLeased),
         ] {
             let (server, _, item) = lab.shop(release).await;
-            server.fault("network slow vault.example 4s").await;
+            let looked = lab.door.answered("GetBlobProperties", 404).await;
+            server.fault("network slow vault.example 8s").await;
             let id = lab.vault().back_up(item, Full, None).await.unwrap();
             let job = lab.sent(id).await;
             let blob = BlobName::new(work(&job).blobs[0].clone()).unwrap();
@@ -97,8 +98,11 @@ fn a_url_that_somebody_else_has_taken_or_leased_is_left_to_him() {
             let container = ContainerName::new(container.name.as_str()).unwrap();
             let path = path_of(container.clone(), blob.clone());
             if is_leased {
-                // Between the look and the first write, each of which takes four seconds.
-                tokio::time::sleep(Duration::from_secs(6)).await;
+                // Between the look, which is over, and the first write, which waits for eight seconds.
+                lab.until("it looks at the URL", || async {
+                    (lab.door.answered("GetBlobProperties", 404).await > looked).then_some(())
+                })
+                .await;
             }
             lab.overwrite(&path, b"theirs");
             if is_leased {

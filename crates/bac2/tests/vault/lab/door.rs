@@ -12,6 +12,8 @@ use blobstore::disk::simulated::SimulatedDisk;
 use blobstore::{BlobPath, CommittedBlocks, Options, Store};
 use frontdoor::tls::{Certificates, certificates};
 use frontdoor::{Account, Config};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use vault::machine::{DoorWitness, StoreShelf};
 use vault::shelf::Lease;
@@ -31,6 +33,8 @@ pub(crate) const KEY: &str = "T3RoZXJLZXlPZlRoZVRlc3Rz";
 pub(crate) struct Door {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Where it tells what it did.
+    health: SocketAddr,
     /// The vault's way to the store.
     pub(crate) shelf: Arc<StoreShelf>,
     /// The store itself.
@@ -77,6 +81,7 @@ impl Door {
             hosts: vec![HOST.parse().unwrap()],
             control: None,
             proof_threads: Some(1),
+            health: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), accounts, data)
         };
         let server = frontdoor::Server::bind(config, Arc::clone(&store)).await.unwrap();
@@ -100,12 +105,27 @@ impl Door {
         );
         Self {
             address: server.local_addr(),
+            health: server.health_addr().expect("it was asked for"),
             shelf: Arc::new(shelf),
             store,
             disk: None,
             ca,
             serves: tokio::spawn(server.serve(std::future::pending())),
         }
+    }
+}
+
+impl Door {
+    /// How many requests for an operation it has answered with a status.
+    pub(crate) async fn answered(&self, operation: &str, status: u16) -> u64 {
+        let mut stream = TcpStream::connect(self.health).await.unwrap();
+        let ask = b"GET /-/metrics HTTP/1.1\r\nHost: door\r\nConnection: close\r\n\r\n";
+        stream.write_all(ask).await.unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).await.unwrap();
+        let line = format!("bac2_requests_total{{operation=\"{operation}\",status=\"{status}\"}} ");
+        let count = page.lines().find_map(|one| one.strip_prefix(&line));
+        count.map_or(0, |count| count.parse().unwrap())
     }
 }
 

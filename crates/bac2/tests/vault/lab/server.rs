@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::Instant;
 
 use mssql::tds::Tds;
 use mssql::{Address, Authentication, Message, Rows, Secret, Session, Target, Trust, Value};
 
 use super::door::{Door, HOST};
+use super::{LOOK, PATIENCE};
 
 /// Password of `sa`.
 pub(crate) const PASSWORD: &str = "Test-1234";
@@ -100,7 +101,7 @@ struct Process {
 
 impl Server {
     pub(super) async fn start(start: Start) -> Self {
-        let (child, ready) = spawn(&start, start.listen.port());
+        let (child, ready) = spawn(&start, start.listen.port()).expect("it starts");
         let address: SocketAddr = ready["address"].as_str().expect("an address").parse().unwrap();
         Self {
             start,
@@ -148,10 +149,18 @@ impl Server {
         }
     }
 
-    /// Starts it again at the same port, with whatever lies in its folder.
+    /// Starts it again at the same port, with whatever lies in its folder. Meanwhile the port may have become somebody's who asked for
+    /// any; that passes.
     pub(crate) fn start_again(&self) {
         self.kill();
-        let (child, ready) = spawn(&self.start, self.port);
+        let patience = Instant::now() + PATIENCE;
+        let (child, ready) = loop {
+            match spawn(&self.start, self.port) {
+                Ok(started) => break started,
+                Err(said) => assert!(Instant::now() < patience, "no instance started: {said}"),
+            }
+            std::thread::sleep(LOOK);
+        };
         let mut process = self.process();
         process.child = Some(child);
         process.certificate = ready["certificate"].as_str().map(str::to_owned);
@@ -184,7 +193,8 @@ impl Server {
             user: user.to_owned(),
             password: Secret::new(password.to_owned()),
         };
-        let target = Target::new(address, authentication, Trust::Anyone);
+        let mut target = Target::new(address, authentication, Trust::Anyone);
+        target.within = PATIENCE;
         Session::open(&Tds::default(), &target).await.unwrap()
     }
 
@@ -200,7 +210,7 @@ impl Server {
     /// Runs a batch, whatever comes of it; what the server said.
     pub(crate) async fn try_sql(&self, text: &str) -> Vec<Message> {
         let mut session = self.session().await;
-        let ran = session.run(text, Some(Duration::from_secs(30))).await;
+        let ran = session.run(text, Some(PATIENCE)).await;
         session.close().await;
         ran.outcome.messages
     }
@@ -348,7 +358,11 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }
 
-fn spawn(start: &Start, port: u16) -> (Child, serde_json::Value) {
+/// Starts the process and waits until it is ready.
+///
+/// # Errors
+/// It ended before; what it said.
+fn spawn(start: &Start, port: u16) -> Result<(Child, serde_json::Value), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bac2"));
     command
         .args([
@@ -398,6 +412,13 @@ fn spawn(start: &Start, port: u16) -> (Child, serde_json::Value) {
     let mut line = String::new();
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
     out.read_line(&mut line).expect("a line");
-    let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no instance started: {line}"));
-    (child, ready)
+    match serde_json::from_str(&line) {
+        Ok(ready) => Ok((child, ready)),
+        Err(_) => {
+            // It may have ended by itself.
+            let _ = child.kill();
+            child.wait().expect("ours");
+            Err(line)
+        }
+    }
 }

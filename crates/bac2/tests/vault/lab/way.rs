@@ -10,6 +10,8 @@ use mssql::tds::Tds;
 use mssql::{Canceller, ConnectError, Connection, Connector, Fault, Target};
 use tokio::sync::{Notify, watch};
 
+use super::PATIENCE;
+
 /// How long a statement waits for locks where a test is impatient, in place of the product's minute.
 const IMPATIENT: &str = "SET LOCK_TIMEOUT 300;";
 
@@ -109,7 +111,10 @@ fn planned(place: &Mutex<Option<Cut>>, text: &str) -> Option<Cut> {
 #[async_trait]
 impl Connector for Way {
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>, ConnectError> {
-        let inner = self.tds.connect(target).await?;
+        // On a slow machine a login takes its time; who is not there is told at once.
+        let mut target = target.clone();
+        target.within = PATIENCE;
+        let inner = self.tds.connect(&target).await?;
         Ok(Box::new(Link {
             canceller: inner.canceller(),
             inner: Some(inner),
