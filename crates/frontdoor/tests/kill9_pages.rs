@@ -73,7 +73,7 @@ fn what_was_acknowledged_of_page_blobs_survives_kill_9() {
     }
     let answered = answered.load(Ordering::Relaxed);
     println!("{rounds} rounds, {answered} answered operations");
-    assert!(answered > rounds, "the workload did something");
+    assert!(answered > 0, "the workload did something");
 }
 
 /// Works until the connection breaks, one operation after the other.

@@ -143,3 +143,31 @@ fn a_disputed_backup_is_taken_only_where_it_is_named() {
         assert_eq!(other.rows("Copy").await, 5 + 3);
     });
 }
+
+#[test]
+fn a_disk_that_fails_under_it_is_told_as_what_it_is() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (_server, _, item) = lab.shop(Release::V2022).await;
+        lab.proved(item, Full).await;
+        let other = lab.server(Release::V2022).await;
+        let id = lab.register(&other).await;
+        let folder = other.data().join("data").join("sick");
+        std::fs::create_dir(&folder).unwrap();
+        // The operating system's word for a device that does not work; it ends the session as well.
+        other.fault(&format!("disk fail {} 1117", folder.display())).await;
+        let moves = ["Shop", "Shop_log"].map(|logical| catalog::record::FileMove {
+            logical: logical.to_owned(),
+            path: folder.join(logical).display().to_string(),
+        });
+        let place = Place {
+            moves: moves.to_vec(),
+            ..Place::new(id, "Copy")
+        };
+        let job = lab.restored(latest(item, place)).await;
+        assert_eq!(job.state, JobState::Failed, "{job:#?}");
+        let fault = job.fault.as_ref().unwrap();
+        assert_eq!(fault.code(), Code::WlExtGenericIOFaultUserError, "{job:#?}");
+        assert!(fault.said().iter().any(|said| said.number() == 823), "{job:#?}");
+    });
+}

@@ -19,7 +19,7 @@ async fn cut(server: &Server, database: &str) {
         .unwrap();
     assert!(cut.get::<i64, _>(0) > 0);
     // They end a moment after they were told to.
-    for _ in 0..100 {
+    for _ in 0..30_000 {
         let left = sqlx::query("SELECT count(*) FROM pg_stat_activity WHERE datname = $1")
             .bind(database)
             .fetch_one(&mut admin)

@@ -81,7 +81,7 @@ impl Server {
     #[allow(clippy::disallowed_methods)] // A test waits for a real server.
     fn wait(&self) -> Result<(), String> {
         let socket = self.folder.path().join(".s.PGSQL.5432");
-        for _ in 0..200 {
+        for _ in 0..6_000 {
             if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
                 return Ok(());
             }
@@ -100,7 +100,7 @@ impl Server {
 
     /// Connects without the catalog.
     pub(crate) async fn connect(&self, database: &str) -> PgConnection {
-        for _ in 0..100 {
+        for _ in 0..6_000 {
             match PgConnection::connect(&self.url(database)).await {
                 Ok(connection) => return connection,
                 // It accepts connections a moment before it serves them.

@@ -9,7 +9,8 @@
 //!
 //! Invariant: of one instance one restore at a time makes or drops credentials, so that none is dropped which another has just begun
 //! to use; of one container one restore at a time makes its policy, or takes it away, after it noted that it uses it. What could not be
-//! dropped or taken away, since the instance or the store was away, is the sweep's.
+//! dropped or taken away, since the instance or the store was away, is the sweep's; so is what somebody may be using by hand, as long as
+//! any RESTORE runs on the instance.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,15 +19,23 @@ use catalog::record::{
     Container, ContainerId, CredentialMade, Job, JobId, JobState, RestoreWork, Server, ServerId, Work,
 };
 use catalog::{Range, Slot};
-use faults::{Code, Fault};
+use faults::{Code, Fault, Operation};
 use mssql::Session;
 
 use super::running::note;
 use super::work_of;
 use crate::backup::{Entry, drop_made};
 use crate::jobs::Doing;
-use crate::registration::Purpose;
+use crate::registration::{Purpose, failed};
 use crate::vault::Vault;
+
+/// What became of credentials that were to be dropped.
+enum Dropped {
+    /// They are gone.
+    Done,
+    /// They are there: somebody restores on the instance, and may be reading with them.
+    Busy,
+}
 
 /// A turn that one at a time has.
 type Turn = Arc<futures::lock::Mutex<()>>;
@@ -124,6 +133,9 @@ impl Vault {
         let in_use = self.lent_to_others(doing.job.id, server.id).await?;
         let free: Vec<ContainerId> = lent.iter().copied().filter(|id| !in_use.contains(id)).collect();
         let dropped = self.drop_lent(server, &free).await;
+        if matches!(dropped, Ok(Dropped::Busy)) {
+            return Ok(());
+        }
         for id in lent {
             self.end_policy(id, Some(doing.job.id)).await?;
         }
@@ -178,7 +190,9 @@ impl Vault {
             let is_free = |id: &ContainerId| !in_use.iter().any(|(_, work)| work.lent.contains(id));
             let free: Vec<ContainerId> = containers.into_iter().filter(is_free).collect();
             // An instance that is away is asked again.
-            drop(self.drop_lent(&server, &free).await);
+            if matches!(self.drop_lent(&server, &free).await, Ok(Dropped::Busy)) {
+                policies.retain(|id| !free.contains(id));
+            }
         }
         for id in policies {
             self.end_policy(id, None).await?;
@@ -207,7 +221,7 @@ impl Vault {
         Ok(open.into_iter().filter_map(|job| restore(job.record)).collect())
     }
 
-    async fn drop_lent(&self, server: &Server, containers: &[ContainerId]) -> Result<(), Fault> {
+    async fn drop_lent(&self, server: &Server, containers: &[ContainerId]) -> Result<Dropped, Fault> {
         let mut session = None;
         for id in containers {
             let container = self.get::<Container>(*id).await?.record;
@@ -217,7 +231,14 @@ impl Vault {
             };
             let session = match &mut session {
                 Some(session) => session,
-                none => none.insert(self.session(server, Purpose::Restore).await?),
+                none => {
+                    let mut opened = self.session(server, Purpose::Restore).await?;
+                    if is_restoring(&mut opened, server).await? {
+                        opened.close().await;
+                        return Ok(Dropped::Busy);
+                    }
+                    none.insert(opened)
+                }
             };
             drop_made(session, server, made).await?;
             self.change::<Container, _>(*id, |container| {
@@ -229,6 +250,15 @@ impl Vault {
         if let Some(session) = session {
             session.close().await;
         }
-        Ok(())
+        Ok(Dropped::Done)
     }
+}
+
+/// Whether some RESTORE runs on an instance, as far as the login sees: by hand, with what was lent, perhaps.
+async fn is_restoring(session: &mut Session, server: &Server) -> Result<bool, Fault> {
+    let asked = "SELECT COUNT(*) AS n FROM sys.dm_exec_requests WHERE command LIKE 'RESTORE%';";
+    let fault = |error| failed(Operation::Restore, &server.name, error);
+    let rows = session.query(asked).await.map_err(fault)?;
+    let count: i32 = rows.only().map_err(fault)?.get("n").map_err(fault)?;
+    Ok(count > 0)
 }

@@ -295,6 +295,8 @@ async fn heard(doing: &mut Doing<'_>, report: &Report, at: &str) -> Result<(), F
         Verdict::Failed if words.iter().any(faults::Said::is_error) => {
             Err(Fault::of(Operation::Restore, &words).at(at))
         }
+        // An error that ends the session too, such as one of the target's disk: it says more than that the session is gone.
+        Verdict::Unknown if ended_by(&words).is_some() => Err(Fault::of(Operation::Restore, &words).at(at)),
         Verdict::Failed | Verdict::Unknown => {
             let why = report.fault.as_ref().map_or_else(
                 || "SQL Server said nothing of its end".to_owned(),
@@ -306,6 +308,13 @@ async fn heard(doing: &mut Doing<'_>, report: &Report, at: &str) -> Result<(), F
                 .because(&why))
         }
     }
+}
+
+/// What a statement ended by whose session is gone; none where SQL Server did not say, or said that the session was ended.
+fn ended_by(words: &[faults::Said]) -> Option<Code> {
+    let code = Fault::of(Operation::Restore, words).code();
+    let says_more = !matches!(code, Code::Bac2SessionLost | Code::Bac2UnexpectedSqlError);
+    (says_more && words.iter().any(faults::Said::is_error)).then_some(code)
 }
 
 /// Changes the work in the job's record.
