@@ -15,6 +15,7 @@ use schedule::BackupKind::{self, Differential, Full, Log};
 use simsql::value::Value;
 
 use crate::restoring::stand::{SHOP, Set, Stand};
+use crate::world::End;
 
 /// Where logs go meanwhile.
 const SPARE: &str = "/sql/spare";
@@ -400,6 +401,42 @@ fn an_instance_that_is_away_is_waited_for() {
         assert_eq!(waiting(&stand).await, []);
         is_whole(&stand, &set).await;
     });
+}
+
+#[test]
+fn an_instance_that_dies_meanwhile_is_asked_when_it_is_back() {
+    for (number, end) in [End::Kill, End::Power].into_iter().enumerate() {
+        let stand = Stand::new(713 + number as u64);
+        stand.run(async {
+            let set = stand.set().await;
+            set_folder(&stand, &set).await;
+            stand.back_up(&set, Full).await;
+            stand.cluster.sql(&stand.source).add_rows(SHOP, 3).await;
+            fill(&stand);
+            let job = set.vault.back_up(set.item, Log, None).await.unwrap();
+            while !is_sent(&stand.cluster.job(job).await) {
+                stand.cluster.pass(Duration::from_micros(100)).await;
+            }
+            stand.cluster.end(&stand.source, end);
+            stand.cluster.pass(Duration::from_secs(60)).await;
+            stand.source.start();
+            let job = stand.cluster.done(job).await;
+            assert_eq!(codes(&job), [Code::Bac2LogOnServerDisk], "{job:#?}");
+            assert_eq!(waiting(&stand).await.len(), 1);
+            // And once more, between two pieces.
+            stand
+                .source
+                .lose_next("SUBSTRING(f.BulkColumn", Duration::from_micros(1));
+            stand.cluster.door.set_free(None);
+            stand.cluster.pass(2 * A_SWEEP).await;
+            assert_eq!(waiting(&stand).await, []);
+            is_whole(&stand, &set).await;
+        });
+    }
+}
+
+fn is_sent(job: &Job) -> bool {
+    matches!(&job.work, catalog::record::Work::Backup(work) if work.sent.is_some())
 }
 
 #[test]
