@@ -37,6 +37,7 @@ mod proof;
 pub mod record;
 mod replica;
 mod running;
+mod server_file;
 mod tail;
 mod taking;
 mod verifying;

@@ -1,16 +1,13 @@
 //! Logs from a server's disk into the vault, as soon as it has room again: the oldest of each database first, one job each.
 //!
 //! The instance itself reads the file, by `OPENROWSET(BULK .., SINGLE_BLOB)`, since the vault has no other way to its disk. The value
-//! comes in pieces of [`PIECE_MAX`] bytes, so that neither side's answer holds a whole file; for each piece SQL Server opens the
-//! file anew, and may read what lies before it. Written into the store it is verified like every backup that arrives, and the very
-//! steps that keep those make a recovery point of it (`keeping`).
+//! comes in pieces (`server_file`), so that neither side's answer holds a whole file. Written into the store it is verified like every
+//! backup that arrives, and the very steps that keep those make a recovery point of it (`keeping`).
 //!
 //! Invariants: nothing counts as sent before the blob is whole, so that a crash, a cancellation or a full disk only means another try;
 //! a file that is another set than `msdb` had written down becomes no point. The file stays where it is.
 //!
 //! Deliberately absent: files of 2 GB and more, which SQL Server hands to nobody.
-
-use std::time::Duration;
 
 use azblob::names::{BlobName, ContainerName};
 use catalog::record::{
@@ -18,7 +15,7 @@ use catalog::record::{
     ServerLogId, Trigger, Work,
 };
 use catalog::{Range, Slot, delete, scoped};
-use faults::{Code, Fault, Operation};
+use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
 use mssql::Session;
 use mssql::quoting::Literal;
@@ -28,37 +25,20 @@ use super::grade::Judged;
 use super::ground::{Ground, work_of};
 use super::keeping::blob_names;
 use super::names::Attempt;
+use super::server_file::{NotBrought, PIECE_WITHIN, Source, refusal};
 use super::taking::{cancelled, container_of};
 use crate::jobs::{Doing, Ending, NewJob};
 use crate::records::Trouble;
-use crate::registration::{Purpose, failed, said};
-use crate::shelf::{PIECE_MAX, Space};
+use crate::registration::Purpose;
+use crate::shelf::Space;
 use crate::vault::Vault;
 
-/// How long SQL Server may take for one piece.
-const PIECE_WITHIN: Duration = Duration::from_secs(600);
 /// The pause where it was not SQL Server that refused: no room, no connection.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 /// The pauses after SQL Server refused to hand a file out; after the third refusal it is lost.
 const PAUSES: [SignedDuration; 2] = [SignedDuration::from_hours(1), SignedDuration::from_hours(6)];
 /// Records of what is over that one transaction removes.
 const AT_ONCE: usize = 200;
-
-/// Why a log did not come.
-enum NotBrought {
-    /// It may come later.
-    Passes(Fault),
-    /// SQL Server does not hand it out.
-    Refused(Fault),
-    /// Somebody wants the job to end.
-    Cancelled,
-}
-
-impl From<Fault> for NotBrought {
-    fn from(fault: Fault) -> Self {
-        Self::Passes(fault)
-    }
-}
 
 /// Whether there is room for so many bytes more, and a tenth of the disk is free then: below that fulls would wait again.
 fn has_room(space: &Space, bytes: u64) -> bool {
@@ -384,13 +364,6 @@ fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
     now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }
 
-/// What is said of a log that cannot be brought.
-fn refusal(ground: &Ground, log: &ServerLog) -> Fault {
-    Fault::new(Code::Bac2ServerLogNotAdopted)
-        .at(&ground.target())
-        .because(&log.path)
-}
-
 /// Why the bytes are not the log that `msdb` had when it was written; none where nothing speaks against it. What cannot be read
 /// (it is encrypted) says nothing.
 fn is_another(log: &ServerLog, judged: &Judged) -> Option<String> {
@@ -412,62 +385,6 @@ fn is_another(log: &ServerLog, judged: &Judged) -> Option<String> {
         return differs("part of the log");
     }
     None
-}
-
-/// A file, as its instance hands it out.
-struct Source<'s> {
-    ground: &'s Ground,
-    log: &'s ServerLog,
-    path: Literal,
-}
-
-impl Source<'_> {
-    /// Bytes of the file.
-    async fn size(&self, session: &mut Session) -> Result<u64, NotBrought> {
-        let text = format!(
-            "SELECT CAST(DATALENGTH(f.BulkColumn) AS bigint) AS size FROM OPENROWSET(BULK {}, SINGLE_BLOB) AS f;",
-            self.path
-        );
-        let rows = session.query(&text).await.map_err(|error| self.failed(error))?;
-        let size = rows.only().and_then(|row| row.get::<u64>("size"));
-        match size.map_err(|error| self.failed(error))? {
-            0 => Err(self.refused("the file is empty")),
-            size => Ok(size),
-        }
-    }
-
-    /// What lies behind `at`, at most [`PIECE_MAX`] bytes.
-    async fn piece(&self, session: &mut Session, at: u64, size: u64) -> Result<Vec<u8>, NotBrought> {
-        let text = format!(
-            "SELECT SUBSTRING(f.BulkColumn, {}, {PIECE_MAX}) AS piece FROM OPENROWSET(BULK {}, SINGLE_BLOB) AS f;",
-            at + 1,
-            self.path
-        );
-        let rows = session.query(&text).await.map_err(|error| self.failed(error))?;
-        let piece = rows.only().and_then(|row| row.get::<Vec<u8>>("piece"));
-        let piece = piece.map_err(|error| self.failed(error))?;
-        let expected = (size - at).min(PIECE_MAX as u64);
-        if u64::try_from(piece.len()).ok() != Some(expected) {
-            return Err(self.refused("the file changed while it was read"));
-        }
-        Ok(piece)
-    }
-
-    fn refused(&self, why: &str) -> NotBrought {
-        let why = format!("{}: {why}", self.log.path);
-        NotBrought::Refused(refusal(self.ground, self.log).because(&why))
-    }
-
-    fn failed(&self, error: mssql::Error) -> NotBrought {
-        match error {
-            mssql::Error::Refused { messages } => {
-                let fault = refusal(self.ground, self.log);
-                NotBrought::Refused(fault.with_said(Operation::Backup, &said(&messages)))
-            }
-            mssql::Error::Shape { reason } => self.refused(&reason),
-            error => NotBrought::Passes(failed(Operation::Backup, &self.ground.target(), error)),
-        }
-    }
 }
 
 #[cfg(test)]
