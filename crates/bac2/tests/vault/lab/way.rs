@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use mssql::connection::{Request, Sink};
 use mssql::tds::Tds;
-use mssql::{Canceller, ConnectError, Connection, Connector, Fault, Target};
+use mssql::{Authentication, Canceller, ConnectError, Connection, Connector, Fault, Target};
 use tokio::sync::{Notify, watch};
 
 use super::PATIENCE;
@@ -111,9 +111,13 @@ fn planned(place: &Mutex<Option<Cut>>, text: &str) -> Option<Cut> {
 #[async_trait]
 impl Connector for Way {
     async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>, ConnectError> {
-        // On a slow machine a login takes its time; who is not there is told at once.
         let mut target = target.clone();
-        target.within = PATIENCE;
+        // On a slow machine a login takes its time, and at a port of this machine who is not there is told at once. A Browser that
+        // says nothing, or a service that vouches for a login, is waited for as long as the product does.
+        let is_plain = matches!(target.authentication, Authentication::Password { .. });
+        if is_plain && target.address.port().is_some() {
+            target.within = PATIENCE;
+        }
         let inner = self.tds.connect(&target).await?;
         Ok(Box::new(Link {
             canceller: inner.canceller(),
