@@ -122,17 +122,20 @@ impl Vault {
 
     /// Sleeps until a moment, the bell's next ring after `heard`, or [`LOOK_EVERY`], whatever is first.
     pub(crate) async fn rest(&self, until: Option<Timestamp>, heard: u64) {
-        let wait = until.map_or(LOOK_EVERY, |at| {
-            let left = at
-                .as_microsecond()
-                .saturating_sub(self.now().as_microsecond())
-                .max(0);
-            Duration::from_micros(left.unsigned_abs()).min(LOOK_EVERY)
-        });
+        let wait = until.map_or(LOOK_EVERY, |at| wait_until(at, self.now()));
         let asleep = self.world.clock.sleep(wait);
         match select(asleep, self.bell.after(heard)).await {
             Either::Left(((), _)) | Either::Right(((), _)) => {}
         }
+    }
+}
+
+/// How long to wait for a moment: up to [`LOOK_EVERY`], and to the next microsecond, since a clock that tells no less would still show
+/// a time before it, and the wait for the rest would be none, again and again.
+fn wait_until(at: Timestamp, now: Timestamp) -> Duration {
+    match Duration::try_from(at.duration_since(now)) {
+        Ok(left) if !left.is_zero() => (left + Duration::from_micros(1)).min(LOOK_EVERY),
+        _ => Duration::ZERO,
     }
 }
 
@@ -156,12 +159,30 @@ pub(crate) fn new_record(id: VaultId, name: &str, created: Timestamp) -> VaultRe
 
 #[cfg(test)]
 mod tests {
-    use super::Vault;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{LOOK_EVERY, Vault, wait_until};
 
     /// The product's runtime moves the future between threads: that it can is checked by the compiler.
     #[test]
     fn what_runs_a_vault_can_move_between_threads() {
         fn moves<T: Send>(_: impl Fn(&'static Vault) -> T) {}
         moves(|vault| vault.run(std::future::pending()));
+    }
+
+    #[test]
+    fn a_wait_ends_behind_its_moment_on_a_clock_that_tells_microseconds() {
+        let now = Timestamp::from_microsecond(1_000_000).unwrap();
+        for nanos in [1, 750, 999, 1_000, 1_001, 5_000_000] {
+            let at = now + Duration::from_nanos(nanos);
+            let then = now + wait_until(at, now);
+            let shown = Timestamp::from_microsecond(then.as_microsecond()).unwrap();
+            assert!(shown >= at, "{nanos}: {shown}");
+        }
+        assert_eq!(wait_until(now, now), Duration::ZERO);
+        assert_eq!(wait_until(now - Duration::from_secs(5), now), Duration::ZERO);
+        assert_eq!(wait_until(Timestamp::MAX, now), LOOK_EVERY);
     }
 }

@@ -290,13 +290,10 @@ fn a_database_that_nobody_protects_has_nowhere_to_put_its_tail() {
             overwrite: true,
             ..Place::new(id, "Other")
         };
-        // No backup has begun its chain: no log is kept of it, and there is no tail.
-        let plan = lab
-            .vault()
-            .plan_restore(&latest(item, place.clone()))
-            .await
-            .unwrap();
-        assert!(!plan.takes_tail && plan.notes.len() == 1, "{plan:#?}");
+        // No backup has begun its chain: SQL Server backs up no log of it.
+        let fault = lab.refuses(&server, latest(item, place.clone()), true).await;
+        assert_eq!(fault.code(), Code::Bac2TailLogFailed, "{fault}");
+        assert!(fault.detail().contains("take a full first"), "{fault}");
         server.foreign_backup("DATABASE", "Other", "other.bak", "").await;
         let fault = lab.refuses(&server, latest(item, place.clone()), true).await;
         assert_eq!(fault.code(), Code::Bac2TailLogFailed, "{fault}");

@@ -41,8 +41,6 @@ pub(super) struct Judged {
     pub(super) drains: bool,
     /// What people should know.
     pub(super) warnings: Vec<Fault>,
-    /// What is as one might not expect it.
-    pub(super) notes: Vec<String>,
 }
 
 /// Judges everything.
@@ -84,8 +82,7 @@ impl Case<'_> {
         match &self.server.state {
             ServerState::Ready => Ok(()),
             ServerState::Faulty { .. } => {
-                let why =
-                    "the instance was not well when it was last looked at; discover it again when it is";
+                let why = "the instance was not well when it was last looked at; see its readiness";
                 Err(self.fault(Code::Bac2NotReady, why))
             }
             _ => Err(self.fault(Code::Bac2NotReady, "the instance is not registered any more")),
@@ -229,9 +226,9 @@ impl Case<'_> {
         match database.state {
             State::Online if database.is_in_standby => {}
             State::Online if !has_chain => {
-                let why =
-                    "no full backup begins a log chain of it, so it has no tail that could be backed up";
-                judged.notes.push(why.to_owned());
+                let why = "no full backup has begun a log chain of it, so SQL Server backs up no log: take a full first, or go without \
+                           the tail (--no-tail)";
+                return Err(self.fault(Code::Bac2TailLogFailed, why));
             }
             State::Online => judged.takes_tail = true,
             State::Suspect | State::RecoveryPending => {

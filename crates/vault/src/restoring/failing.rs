@@ -1,8 +1,8 @@
 //! What follows from a restore that was not done: another attempt, or its end.
 //!
 //! While the target may be RESTORING, an instance that is away is asked again for as long as it takes; what passes by itself is tried
-//! again a few times. After that the job is given up: that is written down first, then the target is brought back, or said to be
-//! restoring, and then the job ends.
+//! again a few times, and an instance that was not well is looked at once more. After that the job is given up: that is written down
+//! first, then the target is brought back, or said to be restoring, and then the job ends.
 
 use std::time::Duration;
 
@@ -82,8 +82,13 @@ impl Vault {
             }
         }
         let tries = work.tries.saturating_add(1);
+        // What was not well when it was looked at last may be by now.
+        let is_looked_at = code == Code::Bac2NotReady
+            && tries == 1
+            && self.rediscover(work.order.place.server).await.is_ok();
         let pause = match was_lost {
             true if tries < LOST_MAX => Some(jiff::SignedDuration::try_from(SOON).ok()?),
+            _ if is_looked_at => Some(jiff::SignedDuration::try_from(LOOK_AGAIN).ok()?),
             // They were drained three times already.
             _ if code == Code::UserErrorRestoreFailedDatabaseCannotBeOfflined => None,
             _ if code.entry().heal.retries() => pause_after(usize::try_from(tries).unwrap_or(usize::MAX)),

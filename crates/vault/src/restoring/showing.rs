@@ -190,7 +190,7 @@ fn shown(
 
 /// What is as one might not expect it.
 fn notes(prepared: &Prepared) -> Vec<String> {
-    let mut notes = prepared.judged.notes.clone();
+    let mut notes = Vec::new();
     if prepared.lies_in_tail {
         notes.push(
             "the moment lies in the tail of the log, which is taken first; the way shown is the one without it".to_owned(),
