@@ -28,6 +28,22 @@ impl ServerClock {
         }
     }
 
+    /// Whether it showed a moment more than once up to a time since the world began, give or take the second that headers cut.
+    pub(super) fn showed_again(&self, at: Timestamp, now: Duration) -> bool {
+        let second = SignedDuration::from_secs(1);
+        let since_first = [(Duration::ZERO, SignedDuration::ZERO)];
+        let eras: Vec<_> = since_first
+            .into_iter()
+            .chain(self.jumps.iter().copied())
+            .collect();
+        let ends = eras.iter().skip(1).map(|(since, _)| *since).chain([now]);
+        let showed = |((since, ahead), end): &((Duration, SignedDuration), Duration)| {
+            let shown = |uptime: Duration| self.first + uptime + *ahead;
+            shown(*since) - second <= at && at <= shown(*end) + second
+        };
+        eras.iter().copied().zip(ends).filter(showed).count() > 1
+    }
+
     /// What it showed at a time since the world began.
     pub(super) fn then(&self, uptime: Duration) -> Timestamp {
         let ahead = self.jumps.iter().rfind(|(since, _)| *since <= uptime);

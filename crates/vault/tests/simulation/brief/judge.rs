@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use catalog::Kind;
 use catalog::record::{Grade, Job, JobId, JobState, Point, RestoreTarget, Work};
-use chain::Span;
+use chain::{Span, TimeSpan};
 use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
 use simsql::value::Value;
+use vault::world::Clock as _;
 
 use super::truth::State;
 use super::{Play, is_done, last_of};
@@ -15,14 +16,19 @@ use super::{Play, is_done, last_of};
 /// Whether what the vault shows is what the store has. Of the end of a log `msdb` tells a moment up to a second later than its header,
 /// whose times are cut.
 fn is_alike((shown, held): (&Span, &Span)) -> bool {
-    let times = |span: &Span| span.times.map(|times| (times.from, times.to));
-    let are_times_alike = match (times(shown), times(held)) {
-        (Some((from, to)), Some((began, end))) => {
-            from == began && end <= to && to <= end + SignedDuration::from_secs(1)
+    let second = SignedDuration::from_secs(1);
+    let place = |span: &Span| (span.branch, span.from, span.to);
+    let are_times_alike = match (shown.times, held.times) {
+        (Some(shown), Some(held)) => {
+            shown.from == held.from && held.to <= shown.to && shown.to <= held.to + second
         }
-        (shown, held) => shown == held,
+        // By the headers no moment is surely in it, and less than a second of them with the later end.
+        (Some(shown), None) => {
+            let is_within = |held: TimeSpan| held.from <= shown.from && shown.to <= held.to;
+            held.within.is_some_and(is_within) && shown.to.duration_since(shown.from) < second
+        }
+        _ => shown.times == held.times && shown.within == held.within,
     };
-    let place = |span: &Span| (span.branch, span.from, span.to, span.within);
     place(shown) == place(held) && are_times_alike
 }
 
@@ -43,7 +49,7 @@ impl Play {
             (false, false) => "not restored",
         };
         self.counts(word, &[]);
-        if !is_done(&job) && !is_struck {
+        if !is_done(&job) && !is_struck && !self.is_ambiguous(target, &job) {
             self.wrong(format!(
                 "nothing was in the way of a restore to {target:?}: {job:#?}"
             ));
@@ -134,6 +140,17 @@ impl Play {
         seen.wrong.into_iter().for_each(|sentence| self.wrong(sentence));
     }
 
+    /// Whether a restore was refused because the server's clock was put back and showed the moment again, of which the vault may know
+    /// more than headers tell.
+    fn is_ambiguous(&self, target: &RestoreTarget, job: &Job) -> bool {
+        let RestoreTarget::Moment { at } = target else {
+            return false;
+        };
+        let code = job.fault.as_ref().map(Fault::code);
+        code == Some(Code::Bac2MomentNotRestorable)
+            && self.clock.showed_again(*at, self.cluster.clock.uptime())
+    }
+
     /// The vault shows what the streams in the store lead to, no more and no less.
     pub(super) async fn judge_coverage(&mut self) {
         let points = self.cluster.points().await;
@@ -158,7 +175,12 @@ impl Play {
             // One that would have run beside another of its kind is not needed.
             let is_needed = job.state != JobState::Cancelled;
             let code = job.fault.as_ref().map(Fault::code);
-            let is_between = self.is_overwritten && code == Some(Code::UserErrorSQLLSNValidationFailure);
+            // Nor is a copy-only full that was restored the base of a differential.
+            let before_full = [
+                Some(Code::UserErrorSQLLSNValidationFailure),
+                Some(Code::UserErrorParentFullBackupMissing),
+            ];
+            let is_between = self.is_overwritten && before_full.contains(&code);
             if matches!(job.work, Work::Backup(_)) && is_needed && !is_done(&job) && !is_between {
                 self.wrong(format!("nothing went wrong, and a backup was not done: {job:#?}"));
             }

@@ -103,6 +103,8 @@ impl Play {
 
     /// Credentials that count as foreign now are dropped, and the instances registered again.
     async fn registers_again(&mut self) {
+        // A machine that is put back to a time before this carries an older marker, and is refused until somebody registers it anew.
+        self.kept = None;
         let containers: Vec<Container> = self.cluster.records().await;
         for server in self.servers.clone() {
             for container in &containers {
