@@ -1,7 +1,8 @@
 //! The server's clock along each branch: where it went back, and which moments each log serves.
 //!
 //! Along the logs of a branch time runs forward. Where a log surely began before the one before it did, somebody set the clock back:
-//! a new *era* begins. Moments are compared within one era only; the log in which the clock went back serves none.
+//! a new *era* begins. Moments are compared within one era only; the log in which the clock went back serves none, and those behind it
+//! none before the finish of the data backup that they stand on, of whatever era (4335).
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use bak::Lsn;
 
 use crate::clocks::{self, Reading};
 use crate::coverage::{BranchId, Span, TimeSpan};
-use crate::graph::Graph;
+use crate::graph::{Before, Graph};
 use crate::moments::timestamp;
 use crate::ways::Ways;
 
@@ -32,7 +32,8 @@ pub(crate) fn reached(graph: &Graph<'_>, readings: &[Reading], usable: &[bool]) 
         usable,
         ways: &ways,
     };
-    let low = walk.low();
+    let grounds = walk.grounds();
+    let low = walk.low(&grounds);
     let mut reached: BTreeMap<BranchId, Reached> = BTreeMap::new();
     for index in (0..graph.sets.len()).filter(|index| ways[*index].is_some()) {
         let set = &graph.sets[index];
@@ -57,7 +58,7 @@ pub(crate) fn reached(graph: &Graph<'_>, readings: &[Reading], usable: &[bool]) 
         } else if set.is_bulk_logged {
             reached.entry(branch).or_default().untimed.push(at_end(None));
         } else {
-            let times = walk.times_in(index, &low);
+            let times = walk.times_in(index, &low, &grounds);
             let within = times
                 .filter(|(from, to)| to < from)
                 .map(|_| walk.written_within(index));
@@ -120,8 +121,44 @@ impl Walk<'_> {
         cuts.any(|other| self.ways.to_cut(other, at).is_some())
     }
 
+    /// For each set the earliest finish of a data backup that a plan to its end stands on: no plan of it stops before that.
+    fn grounds(&self) -> Vec<i64> {
+        let mut grounds = vec![i64::MAX; self.graph.sets.len()];
+        for index in 0..grounds.len() {
+            if self.ways[index].is_none() {
+                continue;
+            }
+            grounds[index] = match self.graph.sets[index].is_log() {
+                true => {
+                    let before = self.before(index);
+                    let before = before.map(|before| self.ground_of(before, index, &grounds));
+                    before.min().unwrap_or(i64::MAX)
+                }
+                false => self.readings[index].bound,
+            };
+        }
+        grounds
+    }
+
+    /// The same of what leads into a log: a set, whole, or the logs that are cut where it begins.
+    fn ground_of(&self, before: Option<usize>, log: usize, grounds: &[i64]) -> i64 {
+        if let Some(before) = before {
+            return grounds[before];
+        }
+        let at = self.graph.sets[log].first;
+        let data_of = |other: usize| {
+            let path = self.graph.path(log, Before::Cut(other as u32), self.ways);
+            let data = path.iter().map(|(index, _)| *index);
+            let mut data = data.filter(|index| !self.graph.sets[*index].is_log());
+            data.next_back().map(|data| self.readings[data].bound)
+        };
+        let cuts = self.graph.cut_before(log, self.usable);
+        let cuts = cuts.filter(|other| self.ways.to_cut(*other, at).is_some());
+        cuts.filter_map(data_of).min().unwrap_or(i64::MAX)
+    }
+
     /// For each set the earliest moment that a plan which restores it whole can be stopped at.
-    fn low(&self) -> Vec<i64> {
+    fn low(&self, grounds: &[i64]) -> Vec<i64> {
         let mut low = vec![i64::MAX; self.graph.sets.len()];
         for index in 0..low.len() {
             if self.ways[index].is_none() {
@@ -131,17 +168,8 @@ impl Walk<'_> {
             low[index] = if self.graph.sets[index].is_log() {
                 let before = self.before(index).map(|before| match before {
                     Some(before) if self.is_beside(before, index) => low[before],
-                    // What lies in another branch or era is compared with nothing here, but that a log behind a data backup which was
-                    // finished later cannot be stopped in.
-                    Some(before)
-                        if self.readings[before].bound > self.readings[index].start
-                            && !self.graph.sets[before].is_log() =>
-                    {
-                        self.readings[before]
-                            .bound
-                            .min(self.readings[index].finish.saturating_add(1))
-                    }
-                    _ => i64::MIN,
+                    // What lies in another branch or era is compared with nothing here but the data below it.
+                    before => self.ground_of(before, index, grounds),
                 });
                 own.max(before.min().unwrap_or(i64::MIN))
             } else {
@@ -168,15 +196,18 @@ impl Walk<'_> {
     }
 
     /// The moments that a log serves as the last of a plan.
-    fn times_in(&self, log: usize, low: &[i64]) -> Option<(i64, i64)> {
+    fn times_in(&self, log: usize, low: &[i64], grounds: &[i64]) -> Option<(i64, i64)> {
         let reading = &self.readings[log];
         if reading.is_step {
             return None;
         }
         let from = self.before(log).map(|before| match before {
             Some(before) if self.is_beside(before, log) => low[before],
-            Some(before) => reading.start.max(self.readings[before].bound),
-            None => reading.start,
+            Some(whole) => {
+                let bound = self.readings[whole].bound;
+                reading.start.max(bound).max(self.ground_of(before, log, grounds))
+            }
+            None => reading.start.max(self.ground_of(before, log, grounds)),
         });
         let from = from.min()?;
         let reach = self.reaches[log];

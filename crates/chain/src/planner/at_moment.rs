@@ -120,9 +120,13 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether a set that is restored whole holds nothing later than the moment, as told by the clock of this era.
+    /// Whether a set that is restored whole holds nothing later than the moment, as told by the clock of this era. Of a data backup no
+    /// clock may tell so: SQL Server takes no stop before its finish (4335), whoever put a clock back since.
     fn is_older(&self, index: usize, era: Era, moment: i64) -> bool {
         let reading = self.database.reading(index);
+        if !self.graph.sets[index].is_log() {
+            return reading.bound <= moment;
+        }
         if reading.era.branch != era.branch || reading.era.number < era.number {
             return true;
         }

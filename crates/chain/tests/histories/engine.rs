@@ -20,6 +20,8 @@ pub(crate) struct Engine<'w> {
     fork: Uuid,
     /// The data backup it stands on, while nothing else was applied.
     base: Option<u32>,
+    /// When the newest data backup in it was finished, by its server's clock, and how far that was ahead of UTC.
+    finished: Option<(i64, Option<i16>)>,
     /// The stop that was reached.
     stopped: Option<Stop>,
 }
@@ -33,6 +35,7 @@ impl<'w> Engine<'w> {
             position: Lsn::ZERO,
             fork: Uuid::nil(),
             base: None,
+            finished: None,
             stopped: None,
         };
         for (number, step) in plan.steps.iter().enumerate() {
@@ -81,6 +84,7 @@ impl<'w> Engine<'w> {
         self.position = made.set.last;
         self.fork = made.set.fork.id;
         self.base = Some(made.backup);
+        self.finished = Some((from_civil(made.set.clock.finish), made.set.clock.offset_minutes));
         Ok(())
     }
 
@@ -104,6 +108,13 @@ impl<'w> Engine<'w> {
         }
         if set.is_bulk_logged && step.stop.is_some() {
             return Err("4341: a log with bulk-logged changes cannot stop".to_owned());
+        }
+        // Whether it compares times of different offsets as they are written is not known; nothing is held to that.
+        if let (Some(Stop::At(moment)), Some((finished, offset))) = (&step.stop, self.finished)
+            && from_civil(*moment) < finished
+            && offset == set.clock.offset_minutes
+        {
+            return Err("4335: the data is newer than the stop".to_owned());
         }
         self.base = None;
         self.roll(step.stop.as_ref(), made)
