@@ -33,7 +33,9 @@ impl Play {
         self.cluster.pass(Duration::from_secs(300)).await;
         self.counts(if days < 8 { "days" } else { "weeks" }, &met);
         let after = self.held().await;
-        self.retained(&before, &after);
+        // A newer backup may show that a clock was put back, and take from what the older ones promised.
+        let left = self.held_of(|point| has(&before, point.id)).await;
+        self.retained(&before, &left);
         // What is newer may have been taken since the vault is back: then the other ages as all do.
         let is_newest = newest(&after);
         if was_newest

@@ -24,8 +24,13 @@ pub(super) type Headers = BTreeMap<PointId, Report>;
 impl Play {
     /// Reads what lies behind the recovery points; those that are disputed are none that anything may stand on.
     pub(super) async fn held(&mut self) -> Held {
+        self.held_of(|_| true).await
+    }
+
+    /// The same of some of them.
+    pub(super) async fn held_of(&mut self, is_meant: impl Fn(&Point) -> bool) -> Held {
         let mut points: Vec<Point> = self.cluster.points().await;
-        points.retain(|point| point.grade != Grade::Disputed && point.deletion.is_none());
+        points.retain(|point| point.grade != Grade::Disputed && point.deletion.is_none() && is_meant(point));
         let containers: Vec<Container> = self.cluster.records().await;
         let mut sets = Vec::new();
         for (number, point) in points.iter().enumerate() {
