@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use catalog::record::Server;
+use catalog::record::{Job, Server, ServerId};
 use faults::{Code, Fault};
 
 use super::bringing_back::Brought;
@@ -21,6 +21,8 @@ use crate::vault::Vault;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The same after a session was lost.
 const SOON: Duration = Duration::from_secs(5);
+/// A discovery is waited for so many times [`SOON`], ten minutes.
+const LOOKS_MAX: u32 = 120;
 /// Sessions that are lost one after the other, without any step done, before nobody tries any more.
 const LOST_MAX: u32 = 20;
 
@@ -83,12 +85,11 @@ impl Vault {
         }
         let tries = work.tries.saturating_add(1);
         // What was not well when it was looked at last may be by now.
-        let is_looked_at = code == Code::Bac2NotReady
-            && tries == 1
-            && self.rediscover(work.order.place.server).await.is_ok();
+        let is_looked_at =
+            code == Code::Bac2NotReady && tries == 1 && self.look_again(doing, work.order.place.server).await;
         let pause = match was_lost {
             true if tries < LOST_MAX => Some(jiff::SignedDuration::try_from(SOON).ok()?),
-            _ if is_looked_at => Some(jiff::SignedDuration::try_from(LOOK_AGAIN).ok()?),
+            _ if is_looked_at => Some(jiff::SignedDuration::try_from(SOON).ok()?),
             // They were drained three times already.
             _ if code == Code::UserErrorRestoreFailedDatabaseCannotBeOfflined => None,
             _ if code.entry().heal.retries() => pause_after(usize::try_from(tries).unwrap_or(usize::MAX)),
@@ -97,6 +98,21 @@ impl Vault {
         let at = now.checked_add(pause?).ok()?;
         note(doing, |work| work.tries = tries).await.ok()?;
         Some(Ending::Again(fault.clone(), at))
+    }
+
+    /// Has an instance discovered, and waits for the end of that; whether it was.
+    async fn look_again(&self, doing: &Doing<'_>, server: ServerId) -> bool {
+        let Ok(discovery) = self.rediscover(server).await else {
+            return false;
+        };
+        for _ in 0..LOOKS_MAX {
+            match self.find::<Job>(discovery).await {
+                Ok(Some(job)) if !job.record.state.is_ended() && !doing.is_cancelled() => {}
+                _ => break,
+            }
+            self.world.clock.sleep(SOON).await;
+        }
+        !doing.is_cancelled()
     }
 
     /// Ends a restore that is given up: nothing more is sent, and the target is brought back where it was not touched.
