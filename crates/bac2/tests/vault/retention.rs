@@ -6,10 +6,11 @@ use azblob::names::{BlobName, ContainerName};
 use catalog::record::{DeletedFor, Point, ServerState};
 use faults::Code;
 use schedule::BackupKind::{Full, Log};
+use schedule::Policy;
 use vault::retention::Reason;
 use vault::shelf::Shelf as _;
 
-use super::lab::{Lab, Release, code, run};
+use super::lab::{Lab, Release, code, quiet, run};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -75,6 +76,56 @@ fn what_nothing_keeps_goes_softly_and_then_leaves_the_store() {
         for point in lab.points().await {
             assert!(is_stored(&lab, &point).await && point.deletion.is_none());
         }
+    });
+}
+
+#[test]
+fn a_changed_policy_holds_for_the_points_that_are_there() {
+    run(|| async {
+        let lab = Lab::new().await;
+        let (server, _, item) = lab.shop(Release::V2022).await;
+        let vault = lab.vault();
+        let first = vault.back_up(item, Full, Some(7)).await.unwrap();
+        lab.ended(first).await;
+        server.add_rows("Shop", 3).await;
+        lab.proved(item, Log).await;
+        let second = vault.back_up(item, Full, Some(60)).await.unwrap();
+        lab.ended(second).await;
+        vault.suspend(item, None).await.unwrap();
+        let keeps = |days: u32| {
+            let log = format!("\"log\": {{\"every\": \"24h\", \"retention\": \"{days}d\"}}, \"running\"");
+            Policy::from_json(&quiet().replace("\"running\"", &log)).unwrap()
+        };
+        let (lab, keeps) = (&lab, &keeps);
+        let change = |days| async move {
+            let (policy, version) = lab.vault().policies().await.unwrap().remove(0);
+            lab.vault()
+                .change_policy(policy.id, version, keeps(days))
+                .await
+                .unwrap();
+        };
+        let are_deleted = |expected: [bool; 3]| async move {
+            lab.in_time(
+                "retention follows the policy",
+                Duration::from_secs(60),
+                || async {
+                    let points = lab.points().await;
+                    let deleted: Vec<bool> = points.iter().map(|point| point.deletion.is_some()).collect();
+                    (deleted == expected).then_some(())
+                },
+            )
+            .await;
+        };
+        change(7).await;
+        lab.advance(DAY * 10);
+        are_deleted([true, true, false]).await;
+        // The log lives again, and with it the full that it stands on.
+        change(35).await;
+        lab.advance(Duration::from_secs(1_200));
+        are_deleted([false; 3]).await;
+        change(7).await;
+        lab.advance(Duration::from_secs(1_200));
+        are_deleted([true, true, false]).await;
     });
 }
 
