@@ -53,76 +53,75 @@ impl Vault {
     /// Puts every item right whose slots were dealt with beyond now, and every job that waits for a time that was now when it was
     /// made.
     ///
+    /// Others write meanwhile: now is always looked up after what is compared with it was read, else their newest would seem to be
+    /// of a time beyond it.
+    ///
     /// # Errors
     /// The catalog cannot be read or written.
     pub(super) async fn align(&self) -> Result<(), Fault> {
-        let now = self.now();
-        let mut changed = 0_u32;
-        for item in self.list_readable::<Item>(Slot::B, Range::ALL).await? {
-            let item = item.record;
-            if !is_item_ahead(&item, now) {
-                continue;
-            }
-            self.change::<Item, _>(item.id, |item| {
-                align_item(item, now);
-                Ok(())
-            })
-            .await?;
-            changed += 1;
-        }
-        changed += self.align_discovery(now).await?;
-        for job in self
-            .list_readable::<Job>(Slot::A, Range::members(&[JobState::Queued.name()]))
-            .await?
-        {
-            let is_ahead = |job: &Job| job.run_at > now && (job.created > now || waits_too_long(job, now));
-            if !is_ahead(&job.record) {
-                continue;
-            }
-            self.change::<Job, _>(job.record.id, |job| {
-                if job.state == JobState::Queued && waits_too_long(job, now) {
-                    job.run_at = now;
-                } else if job.state == JobState::Queued && is_ahead(job) {
-                    let wait = job.run_at.duration_since(job.created).max(SignedDuration::ZERO);
-                    job.run_at = now.checked_add(wait).unwrap_or(now);
-                }
-                Ok(())
-            })
-            .await?;
-            changed += 1;
-        }
+        let changed = self.align_items().await? + self.align_discovery().await? + self.align_jobs().await?;
         if changed > 0 {
             let about = About {
                 matter: "clock".to_owned(),
                 ..About::default()
             };
-            let why = format!("{changed} items and jobs were of a time beyond {now}");
+            let why = format!("{changed} items and jobs were of a time beyond {}", self.now());
             self.raise(about, Fault::new(Code::Bac2ClockJumped).because(&why))
                 .await?;
             self.bell.ring();
         }
         Ok(())
     }
-}
 
-impl Vault {
-    /// Instances that were looked at in what was the future are looked at again now. Gives how many.
-    async fn align_discovery(&self, now: Timestamp) -> Result<u32, Fault> {
-        let is_ahead = |server: &Server| server.discovered.is_some_and(|at| at > now);
+    /// Slots and last backups. Gives how many items were put right.
+    async fn align_items(&self) -> Result<u32, Fault> {
+        let items = self.list_readable::<Item>(Slot::B, Range::ALL).await?;
+        let now = self.now();
         let mut changed = 0;
-        for server in self.list_readable::<Server>(Slot::B, Range::ALL).await? {
-            if !is_ahead(&server.record) {
+        for item in items {
+            if is_item_ahead(&item.record, now) {
+                let work = |item: &mut Item| Ok(align_item(item, self.now()));
+                changed += u32::from(self.change::<Item, _>(item.record.id, work).await?.1);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Jobs that wait. Gives how many were put right.
+    async fn align_jobs(&self) -> Result<u32, Fault> {
+        let queued = Range::members(&[JobState::Queued.name()]);
+        let jobs = self.list_readable::<Job>(Slot::A, queued).await?;
+        let now = self.now();
+        let mut changed = 0;
+        for job in jobs {
+            if is_job_ahead(&job.record, now) {
+                let work = |job: &mut Job| Ok(align_job(job, self.now()));
+                changed += u32::from(self.change::<Job, _>(job.record.id, work).await?.1);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Instances that were looked at in what was the future are looked at again now. Gives how many.
+    async fn align_discovery(&self) -> Result<u32, Fault> {
+        let is_ahead = |server: &Server, now| server.discovered.is_some_and(|at| at > now);
+        let servers = self.list_readable::<Server>(Slot::B, Range::ALL).await?;
+        let now = self.now();
+        let mut changed = 0;
+        for server in servers {
+            if !is_ahead(&server.record, now) {
                 continue;
             }
-            self.change::<Server, _>(server.record.id, |server| {
-                if is_ahead(server) {
+            let work = |server: &mut Server| {
+                let now = self.now();
+                let is_ahead = is_ahead(server, now);
+                if is_ahead {
                     server.discovered = Some(now);
                     server.discovery_due = now;
                 }
-                Ok(())
-            })
-            .await?;
-            changed += 1;
+                Ok(is_ahead)
+            };
+            changed += u32::from(self.change::<Server, _>(server.record.id, work).await?.1);
         }
         Ok(changed)
     }
@@ -130,12 +129,12 @@ impl Vault {
 
 /// Whether something of an item is of a time beyond now that ought not to be.
 fn is_item_ahead(item: &Item, now: Timestamp) -> bool {
-    let mut aligned = item.clone();
-    align_item(&mut aligned, now);
-    aligned != *item
+    align_item(&mut item.clone(), now)
 }
 
-fn align_item(item: &mut Item, now: Timestamp) {
+/// Gives whether anything had to be put right.
+fn align_item(item: &mut Item, now: Timestamp) -> bool {
+    let before = item.clone();
     if item.since > now || item.scheduled.values().any(|at| *at > now) {
         let slots = item.slots.values_mut();
         for at in item
@@ -159,6 +158,24 @@ fn align_item(item: &mut Item, now: Timestamp) {
         // When it may begin is asked again before it does.
         healing.not_before = now;
     }
+    *item != before
+}
+
+/// Whether a job waits that was made in what is the future, or for a time that nobody would put it off to on purpose.
+fn is_job_ahead(job: &Job, now: Timestamp) -> bool {
+    job.state == JobState::Queued && job.run_at > now && (job.created > now || waits_too_long(job, now))
+}
+
+/// Gives whether anything had to be put right.
+fn align_job(job: &mut Job, now: Timestamp) -> bool {
+    let is_ahead = is_job_ahead(job, now);
+    if is_ahead && waits_too_long(job, now) {
+        job.run_at = now;
+    } else if is_ahead {
+        let wait = job.run_at.duration_since(job.created).max(SignedDuration::ZERO);
+        job.run_at = now.checked_add(wait).unwrap_or(now);
+    }
+    is_ahead
 }
 
 /// Whether a job waits for a time that nobody would put it off to on purpose. A purge may.
@@ -175,9 +192,11 @@ fn waits_too_long(job: &Job, now: Timestamp) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use catalog::memory::{Event, Step};
     use catalog::record::{Healing, HealingReason, Item, Job, JobId, LastBackup, PointId, Server};
     use jiff::{SignedDuration, Timestamp};
     use schedule::BackupKind;
+    use simsql::world::Clock as _;
 
     use super::Watch;
     use crate::staged::{Stage, nobody, policy};
@@ -199,6 +218,56 @@ mod tests {
         assert!(watch.went_back(at(1_000), up(100)));
         watch.is_aligned();
         assert!(!watch.went_back(at(1_030), up(130)));
+    }
+
+    #[test]
+    fn what_others_write_meanwhile_is_of_no_time_beyond_now() {
+        for slow in 0..3 {
+            let stage = Stage::new();
+            stage.run(async {
+                let vault = stage.vault().await;
+                let (id, _) = vault.add_item(policy("one")).await;
+                let server = vault.item(id).await.server;
+                // Items, instances, jobs: one of the three is slow to be read.
+                let (mut step, time) = (0, std::sync::Arc::clone(&stage.time));
+                stage.store.set_plan(Box::new(move |next: Step| {
+                    step += u32::from(next == Step::Begin);
+                    if next != Step::Begin || step != slow + 1 {
+                        return Event::Go;
+                    }
+                    let time = std::sync::Arc::clone(&time);
+                    Event::Wait(Box::pin(async move { time.sleep(Duration::from_secs(2)).await }))
+                }));
+                let others = async {
+                    stage.pass(1).await;
+                    let now = vault.now();
+                    let heal = |item: &mut Item| {
+                        item.healed = Some(now);
+                        Ok(())
+                    };
+                    vault.change::<Item, _>(id, heal).await.unwrap();
+                    let look = |server: &mut Server| {
+                        server.discovered = Some(now);
+                        Ok(())
+                    };
+                    vault.change::<Server, _>(server, look).await.unwrap();
+                    let job = vault.ask_for(id, BackupKind::Log).await.unwrap();
+                    let later = now + SignedDuration::from_secs(30);
+                    let put_off = |job: &mut Job| {
+                        job.run_at = later;
+                        Ok(())
+                    };
+                    vault.change::<Job, _>(job, put_off).await.unwrap();
+                    (now, job, later)
+                };
+                let (aligned, (now, job, later)) = futures::join!(vault.align(), others);
+                aligned.unwrap();
+                assert_eq!(vault.item(id).await.healed, Some(now));
+                assert_eq!(vault.job(job).await.unwrap().run_at, later);
+                let told = vault.open_notices().await;
+                assert!(told.is_empty(), "{told:#?}");
+            });
+        }
     }
 
     #[test]
