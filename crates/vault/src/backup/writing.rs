@@ -192,8 +192,9 @@ impl Vault {
             true => take_in_brought(&mut item.record, &stands, is_newest),
             false => take_in(&mut item.record, kept, &stands, is_newest),
         }
-        for kind in [kept.work.asked, kept.work.kind].iter().filter(|_| !is_brought) {
-            let kind = *kind;
+        // What lay on the server's disk says nothing of the backups of now.
+        let kinds = [kept.work.asked, kept.work.kind];
+        for kind in kinds.into_iter().filter(|_| !is_brought) {
             for matter in ["missed", "failed"] {
                 self.resolve_in(tx, &about(matter, &item.record, kind).matter)
                     .await?;

@@ -20,7 +20,7 @@ use catalog::record::{
 };
 use catalog::{Range, Slot};
 use faults::{Code, Fault, Operation};
-use mssql::Session;
+use mssql::{Session, activity};
 
 use super::running::note;
 use super::work_of;
@@ -256,9 +256,10 @@ impl Vault {
 
 /// Whether some RESTORE runs on an instance, as far as the login sees: by hand, with what was lent, perhaps.
 async fn is_restoring(session: &mut Session, server: &Server) -> Result<bool, Fault> {
-    let asked = "SELECT COUNT(*) AS n FROM sys.dm_exec_requests WHERE command LIKE 'RESTORE%';";
     let fault = |error| failed(Operation::Restore, &server.name, error);
-    let rows = session.query(asked).await.map_err(fault)?;
-    let count: i32 = rows.only().map_err(fault)?.get("n").map_err(fault)?;
-    Ok(count > 0)
+    if !activity::sees_all(session).await.map_err(fault)? {
+        return Ok(false);
+    }
+    let running = activity::running(session).await.map_err(fault)?;
+    Ok(running.iter().any(|one| one.command.starts_with("RESTORE")))
 }

@@ -296,7 +296,7 @@ async fn heard(doing: &mut Doing<'_>, report: &Report, at: &str) -> Result<(), F
             Err(Fault::of(Operation::Restore, &words).at(at))
         }
         // An error that ends the session too, such as one of the target's disk: it says more than that the session is gone.
-        Verdict::Unknown if ended_by(&words).is_some() => Err(Fault::of(Operation::Restore, &words).at(at)),
+        Verdict::Unknown if says_why(&words) => Err(Fault::of(Operation::Restore, &words).at(at)),
         Verdict::Failed | Verdict::Unknown => {
             let why = report.fault.as_ref().map_or_else(
                 || "SQL Server said nothing of its end".to_owned(),
@@ -310,11 +310,11 @@ async fn heard(doing: &mut Doing<'_>, report: &Report, at: &str) -> Result<(), F
     }
 }
 
-/// What a statement ended by whose session is gone; none where SQL Server did not say, or said that the session was ended.
-fn ended_by(words: &[faults::Said]) -> Option<Code> {
+/// Whether SQL Server said why a statement ended whose session is gone, and more than that the session was ended.
+fn says_why(words: &[faults::Said]) -> bool {
     let code = Fault::of(Operation::Restore, words).code();
-    let says_more = !matches!(code, Code::Bac2SessionLost | Code::Bac2UnexpectedSqlError);
-    (says_more && words.iter().any(faults::Said::is_error)).then_some(code)
+    words.iter().any(faults::Said::is_error)
+        && !matches!(code, Code::Bac2SessionLost | Code::Bac2UnexpectedSqlError)
 }
 
 /// Changes the work in the job's record.

@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use catalog::record::{
-    Database, DatabaseId, Foreign, ItemId, JobState, Notice, Server as ServerRecord, ServerId,
-    ServerSettings, Trigger, Trust,
+    Database, DatabaseId, Foreign, ItemId, JobState, Notice, Server as ServerRecord, ServerId, Trigger,
 };
 use catalog::{delete, demand, update};
 use faults::Code;
-use mssql::Secret;
 use schedule::BackupKind;
-use vault::registration::{NewLogin, NewServer};
+use vault::registration::NewServer;
 
 use super::healing::late;
-use crate::world::{Cluster, End, PASSWORD, Server};
+use crate::world::{Cluster, End, Server};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -21,15 +19,7 @@ pub(crate) async fn registered(cluster: &Cluster, server: &Server) -> (ServerId,
     let vault = cluster.vault().await;
     let new = NewServer {
         name: "sql1".to_owned(),
-        address: server.address.clone(),
-        login: NewLogin::Sql {
-            user: "sa".to_owned(),
-            password: Secret::new(PASSWORD.to_owned()),
-        },
-        restore_login: None,
-        trust: Trust::Any,
-        take_over: false,
-        settings: ServerSettings::default(),
+        ..server.registration()
     };
     let id = vault.add_server(new).await.unwrap();
     let databases = cluster.records::<Database>().await;

@@ -24,15 +24,7 @@ use crate::world::{Cluster, End, PASSWORD, Server};
 pub(crate) fn of(server: &Server, name: &str) -> NewServer {
     NewServer {
         name: name.to_owned(),
-        address: server.address.clone(),
-        login: NewLogin::Sql {
-            user: "sa".to_owned(),
-            password: Secret::new(PASSWORD.to_owned()),
-        },
-        restore_login: None,
-        trust: Trust::Any,
-        take_over: false,
-        settings: ServerSettings::default(),
+        ..server.registration()
     }
 }
 

@@ -30,20 +30,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::record::{
-    Database, ItemId, Job, JobId, JobState, ServerId, ServerSettings, Trust, Work as JobWork,
-};
+use catalog::record::{Database, ItemId, Job, JobId, JobState, ServerId, Work as JobWork};
 use jiff::Timestamp;
-use mssql::Secret;
 use schedule::Policy;
-use vault::registration::{NewLogin, NewServer};
 
 use self::aiming::Headers;
 use self::clocks::ServerClock;
 use self::truth::{State, Truth};
 use crate::step::Step;
 use crate::world::time::Dice;
-use crate::world::{Cluster, PASSWORD, Server};
+use crate::world::{Cluster, Server};
 
 /// The name of the database.
 const SHOP: &str = "Shop";
@@ -142,22 +138,6 @@ fn policy(dice: &Dice) -> Policy {
     Policy::from_json(&text).unwrap()
 }
 
-/// An instance as people register it.
-fn new_server(server: &Server) -> NewServer {
-    NewServer {
-        name: server.address.clone(),
-        address: server.address.clone(),
-        login: NewLogin::Sql {
-            user: "sa".to_owned(),
-            password: Secret::new(PASSWORD.to_owned()),
-        },
-        restore_login: None,
-        trust: Trust::Any,
-        take_over: false,
-        settings: ServerSettings::default(),
-    }
-}
-
 impl Play {
     async fn begin(cluster: Cluster, seed: u64) -> Self {
         let dice = Dice::new(seed ^ 0xB21E);
@@ -171,8 +151,8 @@ impl Play {
         let truth = Truth::from(cluster.now());
         let clock = ServerClock::of(&cluster);
         let vault = cluster.vault().await;
-        let source = vault.add_server(new_server(&servers[0])).await.unwrap();
-        let other = vault.add_server(new_server(&servers[1])).await.unwrap();
+        let source = vault.add_server(servers[0].registration()).await.unwrap();
+        let other = vault.add_server(servers[1].registration()).await.unwrap();
         let databases: Vec<Database> = cluster.records().await;
         let shop = databases
             .iter()

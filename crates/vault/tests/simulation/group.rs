@@ -12,19 +12,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::record::{Database, ItemId, Job, JobState, ServerSettings, Trust, Vault as VaultRecord};
+use catalog::record::{Database, ItemId, Job, JobState, Vault as VaultRecord};
 use catalog::{Kind, demand, update};
 use futures::future::{Either, select};
-use mssql::Secret;
 use schedule::{BackupKind, Policy};
 use simsql::instance::Version;
 use simsql::value::Value;
-use vault::registration::{NewLogin, NewServer};
 
 use crate::actor::uptime;
 use crate::step::Step;
 use crate::world::time::Dice;
-use crate::world::{Cluster, End, Group, PASSWORD, Server};
+use crate::world::{Cluster, End, Group, Server};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -85,7 +83,7 @@ impl Play {
         let vault = cluster.start_vault().await;
         one_at_a_time(&cluster).await;
         for server in &servers {
-            vault.add_server(new_server(server)).await.unwrap();
+            vault.add_server(server.registration()).await.unwrap();
         }
         let full_at = dice.below(24 * 60);
         let policy = format!(
@@ -340,19 +338,4 @@ async fn one_at_a_time(cluster: &Cluster) {
     record.record.jobs_at_once = Some(1);
     update(tx.as_mut(), record).await.unwrap();
     tx.commit().await.unwrap();
-}
-
-fn new_server(server: &Server) -> NewServer {
-    NewServer {
-        name: server.address.clone(),
-        address: server.address.clone(),
-        login: NewLogin::Sql {
-            user: "sa".to_owned(),
-            password: Secret::new(PASSWORD.to_owned()),
-        },
-        restore_login: None,
-        trust: Trust::Any,
-        take_over: false,
-        settings: ServerSettings::default(),
-    }
 }

@@ -11,6 +11,7 @@ use mssql::{Authentication, ConnectError, Connection, Connector, Fingerprint, Ta
 use simsql::instance::{Instance, LoginRequest, Settings};
 use simsql::memory::{Disk, NoProcess, Seeded};
 use simsql::session::Session;
+use vault::registration::{NewLogin, NewServer};
 
 use super::connection::Link;
 use super::convert;
@@ -89,6 +90,22 @@ impl LinkState {
 impl Server {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// It as people register it: as `sa`, under its address.
+    pub(crate) fn registration(&self) -> NewServer {
+        NewServer {
+            name: self.address.clone(),
+            address: self.address.clone(),
+            login: NewLogin::Sql {
+                user: "sa".to_owned(),
+                password: mssql::Secret::new(PASSWORD.to_owned()),
+            },
+            restore_login: None,
+            trust: catalog::record::Trust::Any,
+            take_over: false,
+            settings: catalog::record::ServerSettings::default(),
+        }
     }
 
     /// The instance; none while it is down.

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use catalog::record::{Database, Item, Protection, ServerSettings, Trust, Vault as VaultRecord};
+use catalog::record::{Database, Item, Protection, ServerSettings, Vault as VaultRecord};
 use catalog::{demand, update};
-use mssql::Secret;
 use schedule::policy::{DifferentialPolicy, Frequency, FullRetention, LogPolicy, Stripes, WeeklyRule};
 use schedule::{Days, LocalTime, Period, Policy, Size};
-use vault::registration::{NewLogin, NewServer};
+use vault::registration::NewServer;
 
 use super::{Actor, uptime};
 use crate::story::{Story, Terms, database};
-use crate::world::{PASSWORD, Server};
+use crate::world::Server;
 
 /// Names that auto-protection leaves out: the instance's own databases, and those that come and go.
 pub(super) const EXCLUDES: [&str; 2] = ["m%", "Scratch%"];
@@ -89,19 +88,11 @@ impl Actor {
     /// An instance as people register it.
     pub(super) fn new_server(&self, server: &Server) -> NewServer {
         NewServer {
-            name: server.address.clone(),
-            address: server.address.clone(),
-            login: NewLogin::Sql {
-                user: "sa".to_owned(),
-                password: Secret::new(PASSWORD.to_owned()),
-            },
-            restore_login: None,
-            trust: Trust::Any,
-            take_over: false,
             settings: ServerSettings {
                 jobs_at_once: self.story.stage.at_once.1,
                 ..ServerSettings::default()
             },
+            ..server.registration()
         }
     }
 

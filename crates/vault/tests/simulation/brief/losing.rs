@@ -11,9 +11,9 @@ use faults::Code;
 use vault::backup::record::SetRecord;
 use vault::shelf::Shelf as _;
 
+use super::Play;
 use super::ageing::{BEFORE_END, is_covered, is_restorable};
 use super::aiming::Held;
-use super::{Play, new_server};
 
 /// What there was before.
 struct Before {
@@ -118,7 +118,7 @@ impl Play {
         }
         let vault = self.cluster.vault().await;
         for (number, server) in self.servers.clone().iter().enumerate() {
-            match vault.add_server(new_server(server)).await {
+            match vault.add_server(server.registration()).await {
                 Ok(id) if number == 0 && id != self.ids[0] => {
                     self.wrong(format!("{} was {}, and is {id}", server.address, self.ids[0]));
                 }
