@@ -79,7 +79,7 @@ pub(crate) fn uptime(cluster: &Cluster) -> Duration {
 
 impl Actor {
     pub(crate) fn new(seed: u64) -> Self {
-        let cluster = Cluster::new(seed);
+        let cluster = Cluster::of_story(seed);
         let story = Story::of(seed);
         let servers = story.stage.versions.iter().enumerate();
         Self {

@@ -100,7 +100,7 @@ pub(crate) enum Falsified {
 
 /// Plays a seed.
 pub(crate) fn play(seed: u64) -> Brief {
-    plays(Cluster::new(seed), seed, None)
+    plays(Cluster::of_story(seed), seed, None)
 }
 
 /// The same over a catalog in SQLite.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use catalog::memory::MemoryStore;
+use catalog::memory::{MemoryStore, NoTrouble};
 use catalog::record::{Item, ItemId, Job, JobId, JobState, Notice, Point, VaultId};
 use catalog::{Catalog, Query, Range, Record, Scope, Slot, all, get};
 use faults::Fault;
@@ -17,6 +17,7 @@ use vault::{Vault, World};
 
 use super::door::Door;
 use super::history::{History, Watched};
+use super::lag::Lag;
 use super::servers::{End, Network, Server};
 use super::shelf::Shelves;
 use super::sql::Sql;
@@ -47,6 +48,8 @@ pub(crate) struct Cluster {
     pub(crate) catalog: MemoryStore,
     /// The catalog in SQLite, where that is the vault's.
     files: Option<Files>,
+    /// The catalog in memory takes its time.
+    is_slow: bool,
     tasks: Arc<Tasks>,
     pub(crate) keyring: Arc<Keyring>,
     /// The catalog as the vault has it open.
@@ -79,6 +82,7 @@ impl Cluster {
             catalog: MemoryStore::new(seed),
             keyring: keyring(seed),
             files: None,
+            is_slow: false,
             opened: Mutex::default(),
             process: Mutex::default(),
             time,
@@ -94,6 +98,22 @@ impl Cluster {
         let mut cluster = Self::new(seed);
         cluster.files = Some(Files::new());
         cluster
+    }
+
+    /// The same for a story: of every third seed the catalog takes its time.
+    pub(crate) fn of_story(seed: u64) -> Self {
+        let mut cluster = Self::new(seed);
+        cluster.is_slow = seed % 3 == 1;
+        cluster.calm_catalog();
+        cluster
+    }
+
+    /// Nothing goes wrong with the catalog any more, but that it takes its time where it does.
+    pub(crate) fn calm_catalog(&self) {
+        self.catalog.set_plan(match self.is_slow {
+            true => Box::new(Lag::new(&self.time, self.seed ^ uptime_of(&self.clock))),
+            false => Box::new(NoTrouble),
+        });
     }
 
     /// Runs a scenario to its end, with everything beside it that runs.
@@ -281,6 +301,7 @@ impl Cluster {
         self.crash_vault();
         let starts = self.process.lock().unwrap().starts;
         self.catalog = MemoryStore::new(self.seed ^ starts << 16 ^ 0x1057);
+        self.calm_catalog();
         if let Some(files) = &self.files {
             files.lose();
         }

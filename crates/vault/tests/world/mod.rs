@@ -22,6 +22,7 @@ pub(crate) mod door;
 pub(crate) mod enrol;
 pub(crate) mod groups;
 pub(crate) mod history;
+pub(crate) mod lag;
 pub(crate) mod leases;
 pub(crate) mod servers;
 pub(crate) mod shelf;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blobstore::disk::simulated::Crash;
-use catalog::memory::{Event, NoTrouble, Step, pending};
+use catalog::memory::{Event, Step, pending};
 use catalog::record::Job;
 use schedule::BackupKind;
 
@@ -137,7 +137,7 @@ impl Actor {
 
     pub(super) fn trouble_the_catalog(&self, one_in: Option<u64>) {
         let Some(one_in) = one_in else {
-            return self.cluster.catalog.set_plan(Box::new(NoTrouble));
+            return self.cluster.calm_catalog();
         };
         let dice = Arc::clone(&self.dice);
         self.cluster.catalog.set_plan(Box::new(move |step: Step| {

@@ -4,6 +4,7 @@
 //! removed yet is there again, and so is the set of a job that was not over, of which the store may know more than the catalog did.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use catalog::record::{Container, Job, Point, PointId, Work as JobWork};
 use chain::Span;
@@ -14,6 +15,9 @@ use vault::shelf::Shelf as _;
 use super::Play;
 use super::ageing::{BEFORE_END, is_covered, is_restorable};
 use super::aiming::Held;
+
+/// By then the sweep after a start is over, however slow the catalog is.
+const FIRST_SWEEP: Duration = Duration::from_secs(300);
 
 /// What there was before.
 struct Before {
@@ -46,12 +50,17 @@ impl Play {
                 }
             }
         }
+        let mut is_left_to_start = false;
         match self.cluster.rebuild(u64::MAX).await {
             Some(Ok(_)) => {}
-            Some(Err(fault)) if fault.code() == Code::Bac2NameTaken => {}
+            // It was cut off after the vault's own record: the points come as after any start, by a sweep.
+            Some(Err(fault)) if fault.code() == Code::Bac2NameTaken => is_left_to_start = true,
             other => self.wrong(format!("a lost catalog cannot be made again: {other:?}")),
         }
         self.start_vault().await;
+        if is_left_to_start {
+            self.cluster.pass(FIRST_SWEEP).await;
+        }
         self.counts("catalog lost", &met);
         self.registers_again().await;
         self.judge_rebuilt(&before).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use azblob::lease::{LeaseAction, LeaseStatus};
 use blobstore::disk::simulated::Crash;
-use catalog::memory::{Event, NoTrouble, Step as CatalogStep, pending};
+use catalog::memory::{Event, Step as CatalogStep, pending};
 use schedule::BackupKind;
 
 use super::Play;
@@ -127,7 +127,7 @@ impl Play {
             door.close(Crash::Kill);
             door.open();
         }
-        self.cluster.catalog.set_plan(Box::new(NoTrouble));
+        self.cluster.calm_catalog();
         self.cluster.catalog.set_full(false);
         for server in &self.servers {
             if server.instance().is_none() {
