@@ -1,6 +1,7 @@
 //! What interrupted backups leave behind, and what a crash of the vault left between catalog and store.
 //!
-//! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `blobs` removes
+//! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `recorded` brings what
+//! changes of a point to its record; `blobs` removes
 //! what interrupted backups wrote, `strange` finds out what complete blobs are that no point names; `purging` ends deleted items;
 //! `pruning` forgets old jobs and notices, `tidying` shortens those of which there is nothing to say.
 //!
@@ -14,6 +15,7 @@ mod agreeing;
 mod blobs;
 mod pruning;
 mod purging;
+mod recorded;
 mod strange;
 mod tidying;
 

@@ -102,51 +102,13 @@ impl Vault {
                 .map_err(Trouble::fault)?
         };
         if let Some(known) = known {
-            self.agree_on_grade(name, set, &known).await?;
+            if !is_gone(&known) && set.point == known.id {
+                self.agree_on(name, set, &known).await?;
+            }
             return Ok(false);
         }
         self.transact(move |tx| scoped(async move { self.adopt_in(tx, set, container).await }))
             .await
-    }
-
-    /// Brings point and record to one grade, where it was changed in one of them alone: the point's was judged again, or the catalog is
-    /// an older copy.
-    async fn agree_on_grade(
-        &self,
-        name: &ContainerName,
-        set: &SetRecord,
-        point: &Point,
-    ) -> Result<(), Fault> {
-        let is_gone = point.deletion.as_ref().is_some_and(|deletion| deletion.is_final);
-        if is_gone || set.grade == point.grade || set.point != point.id {
-            return Ok(());
-        }
-        if known_later(point.grade, set.grade) == point.grade {
-            let record = SetRecord {
-                grade: point.grade,
-                reasons: point.reasons.clone(),
-                ..set.clone()
-            };
-            let shelf = &self.world.shelf;
-            let put = shelf.put_record(name, &record.name(), record.encode()?).await;
-            return put.map_err(|error| store_fault(&error));
-        }
-        if set.grade == Grade::Disputed {
-            let why = set.reasons.join("; ");
-            let fault = Fault::new(Code::Bac2StreamDisputed)
-                .at(&format!("recovery point {}", point.id))
-                .because(&why);
-            return self.dispute(point.id, &why, &fault).await;
-        }
-        self.change::<Point, _>(point.id, |point| {
-            if point.grade != Grade::Disputed {
-                point.grade = set.grade;
-                point.reasons.clone_from(&set.reasons);
-            }
-            Ok(())
-        })
-        .await
-        .map(drop)
     }
 
     async fn adopt_in(
@@ -212,14 +174,7 @@ impl Vault {
                     let mut tx = self.world.catalog.read().await.map_err(fault)?;
                     page::<Point>(tx.as_mut(), &query).await.map_err(fault)?
                 };
-                let is_there = |point: &&catalog::Versioned<Point>| {
-                    !point
-                        .record
-                        .deletion
-                        .as_ref()
-                        .is_some_and(|deletion| deletion.is_final)
-                };
-                for point in found.records.iter().filter(is_there) {
+                for point in found.records.iter().filter(|point| !is_gone(&point.record)) {
                     self.hold_against_blobs(&container.record, &point.record).await?;
                 }
                 match found.next {
@@ -330,15 +285,9 @@ impl Vault {
     }
 }
 
-/// The grade of two that was found later: damage stays damage, and what is known of sound bytes only grows.
-fn known_later(one: Grade, other: Grade) -> Grade {
-    let rank = |grade: Grade| match grade {
-        Grade::Accepted => 0,
-        Grade::EngineVerified => 1,
-        Grade::Proved => 2,
-        Grade::Disputed => 3,
-    };
-    if rank(one) < rank(other) { other } else { one }
+/// Whether its blobs, and its record before them, are being removed.
+fn is_gone(point: &Point) -> bool {
+    point.deletion.as_ref().is_some_and(|deletion| deletion.is_final)
 }
 
 /// What puts the living chain right that a point was part of; nothing where newer ones stand without it.

@@ -165,6 +165,8 @@ impl Vault {
                 })
             })
             .await?;
+        // A lost catalog is made again with it; where that fails, the next comparison with the store does it.
+        let _ = self.record_wish(&changed).await;
         // What it stands on comes back with it; a crash here leaves that to the next look.
         self.age(changed.item).await?;
         Ok(changed)

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::record::{
-    Database, Item, ItemId, Point, Policy, Protection, Server as ServerRecord, ServerState,
+    Database, Item, ItemId, Point, PointId, Policy, Protection, Server as ServerRecord, ServerState,
     Vault as VaultRecord,
 };
 use catalog::{Catalog, Query, Range, Record, Scope, Slot, all};
 use faults::Code;
 use schedule::BackupKind::{CopyOnlyFull, Differential, Full, Log};
 use vault::Vault;
+use vault::backup::record::SetRecord;
 
 use super::healing::{protected, with_logs};
 use crate::world::{Cluster, Server};
@@ -174,6 +175,55 @@ fn a_rebuilding_that_was_cut_off_is_done_again() {
     });
 }
 
+/// The point of a set, as a catalog that is made again has it.
+async fn rebuilt(cluster: &Cluster, id: PointId) -> Point {
+    let world = cluster.other_world();
+    let catalog = Arc::clone(&world.catalog);
+    let (again, _) = Vault::rebuild(world, None, "again").await.unwrap();
+    let points = records::<Point>(&catalog, &again).await;
+    points.into_iter().find(|point| point.id == id).unwrap()
+}
+
+#[test]
+fn until_when_a_user_wants_a_point_outlives_the_catalog() {
+    let cluster = Cluster::new(74);
+    let server = cluster.server("sql1");
+    cluster.run(async {
+        let items = backed_up(&cluster, &server).await;
+        let vault = cluster.vault().await;
+        // Of the newest chain nothing can be deleted.
+        cluster
+            .done(vault.back_up(items[0], Full, None).await.unwrap())
+            .await;
+        let points = cluster.points().await;
+        let is_wanted = |point: &&Point| point.kind == CopyOnlyFull && point.item == items[0];
+        let wanted = points.iter().find(is_wanted).unwrap();
+        vault.delete_point(wanted.id).await.unwrap();
+        let until = cluster.now() + Duration::from_secs(300 * 86_400);
+        vault.undelete_point(wanted.id, until).await.unwrap();
+        drop(vault);
+        assert_eq!(rebuilt(&cluster, wanted.id).await.keep_until, Some(until));
+        // One of the two could not be written then, and the other says what was wanted.
+        let later = until + Duration::from_secs(86_400);
+        for (word, kept) in [(wanted.keep_until, until), (Some(later), later)] {
+            let container = cluster.records::<catalog::record::Container>().await;
+            let container = azblob::names::ContainerName::new(container[0].name.clone()).unwrap();
+            let shelf: &dyn vault::shelf::Shelf = &*cluster.shelf;
+            let found = shelf.records(&container, None, 100).await.unwrap();
+            let decoded = found.iter().map(|(_, body)| SetRecord::decode(body).unwrap());
+            let mut record = decoded.into_iter().find(|one| one.point == wanted.id).unwrap();
+            record.keep_until = word;
+            let body = record.encode().unwrap();
+            shelf.put_record(&container, &record.name(), body).await.unwrap();
+            cluster.pass(Duration::from_secs(25 * 3_600)).await;
+            let points = cluster.points().await;
+            let point = points.iter().find(|point| point.id == wanted.id).unwrap();
+            assert_eq!(point.keep_until, Some(kept));
+            assert_eq!(rebuilt(&cluster, wanted.id).await.keep_until, Some(kept));
+        }
+    });
+}
+
 #[test]
 fn what_nobody_can_know_is_said_and_what_is_not_there_is_refused() {
     let cluster = Cluster::new(73);
@@ -187,7 +237,7 @@ fn what_nobody_can_know_is_said_and_what_is_not_there_is_refused() {
         let container = azblob::names::ContainerName::new(container[0].name.clone()).unwrap();
         let shelf: &dyn vault::shelf::Shelf = &*cluster.shelf;
         let found = shelf.records(&container, None, 1).await.unwrap();
-        let mut other = vault::backup::record::SetRecord::decode(&found[0].1).unwrap();
+        let mut other = SetRecord::decode(&found[0].1).unwrap();
         other.vault = catalog::record::VaultId(uuid::Uuid::from_u128(9));
         other.set.guid = uuid::Uuid::from_u128(10);
         shelf
