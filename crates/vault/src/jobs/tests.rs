@@ -1,6 +1,7 @@
 //! Jobs by themselves: queue, seats, ends, cancellation, restarts, lists; with deeds that only take time.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -218,6 +219,42 @@ fn whatever_step_a_crash_falls_into_the_job_ends_once() {
         (1..110).contains(&whole),
         "crashes before, in the midst of and after all steps: {whole}"
     );
+}
+
+#[test]
+fn a_limit_that_could_not_be_read_is_no_leave_to_begin() {
+    let mut met = 0;
+    for lost in 0..60 {
+        let stage = Stage::new();
+        stage.run(async {
+            let vault = stage.vault().await;
+            let mut rules = policy("p");
+            rules.running.concurrency_per_instance = 1;
+            let (first, rules) = vault.add_item(rules).await;
+            let server = vault.item(first).await.server;
+            let database = vault.add_database(server, "Crm", |_| ()).await;
+            let second = vault.protect(database, rules).await.unwrap();
+            let mut jobs = Vec::new();
+            for item in [first, second] {
+                jobs.push(vault.ask_for(item, BackupKind::Log).await.unwrap());
+            }
+            let deeds = slow(30);
+            let (steps, mut step) = (Arc::new(AtomicU32::new(0)), 0);
+            let seen = Arc::clone(&steps);
+            stage.store.set_plan(Box::new(move |_: Step| {
+                step += 1;
+                seen.store(step, Ordering::Relaxed);
+                if step == lost { Event::Lost } else { Event::Go }
+            }));
+            beside(stage.pass(600), vault.run_jobs_by(&deeds)).await;
+            assert_eq!(deeds.counts.lock().unwrap().most, 1, "step {lost} failed");
+            for id in jobs {
+                assert_eq!(job(&vault, id).await.state, JobState::Completed, "{lost}");
+            }
+            met += u32::from(steps.load(Ordering::Relaxed) >= lost);
+        });
+    }
+    assert!(met >= 30, "so many steps failed: {met}");
 }
 
 #[test]

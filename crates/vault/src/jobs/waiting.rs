@@ -55,7 +55,7 @@ pub(super) struct Waiting {
     limits: Limits,
 }
 
-/// Limits as they were read last.
+/// Limits as they were read last. Under one that could not be read nothing begins.
 #[derive(Default)]
 struct Limits {
     read_at: Option<Duration>,
@@ -127,8 +127,7 @@ impl Limits {
         Room {
             vault: self.vault,
             server: server.copied().unwrap_or(0),
-            // Of a policy that is gone or cannot be read only the instance's limit holds.
-            policy: policy.copied().unwrap_or(u32::MAX),
+            policy: policy.copied().unwrap_or(0),
         }
     }
 }
@@ -279,13 +278,28 @@ impl Vault {
             .collect();
         for id in policies {
             if let Entry::Vacant(place) = waiting.limits.policies.entry(id)
-                && let Ok(Some(policy)) = self.find::<Policy>(id).await
+                && let Ok(most) = self.seats_of_policy(id).await
             {
-                let most = policy.record.policy.running.concurrency_per_instance;
-                place.insert(most.max(1));
+                place.insert(most);
             }
         }
         Ok(())
+    }
+
+    /// How many backups of a policy may run at a time on one instance. Of one that is gone, or that this program cannot read, only the
+    /// instance's limit holds.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    async fn seats_of_policy(&self, id: PolicyId) -> Result<u32, Fault> {
+        let mut tx = self.world.catalog.read().await.map_err(fault)?;
+        let row = tx
+            .get(Policy::KIND, &self.key, &id.to_string())
+            .await
+            .map_err(fault)?;
+        let policy = row.and_then(|row| decode::<Policy>(row).ok());
+        let running = policy.map(|policy| policy.record.policy.running);
+        Ok(running.map_or(u32::MAX, |running| running.concurrency_per_instance.max(1)))
     }
 }
 
