@@ -79,11 +79,19 @@ impl Play {
             JobWork::Backup(work) => work.blobs,
             _ => Vec::new(),
         });
-        Before {
-            open: open.collect(),
-            spans: self.spans().await,
-            points: self.cluster.points().await,
-            held: self.held().await,
+        let open = open.collect();
+        loop {
+            let points = self.cluster.points().await;
+            let (spans, held) = (self.spans().await, self.held().await);
+            // A backup may have ended meanwhile.
+            if self.cluster.points().await == points {
+                return Before {
+                    open,
+                    spans,
+                    points,
+                    held,
+                };
+            }
         }
     }
 
