@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::record::{Database, ItemId, Job, JobState, Vault as VaultRecord};
-use catalog::{Kind, demand, update};
+use catalog::Kind;
+use catalog::record::{Database, ItemId, Job, JobState};
 use futures::future::{Either, select};
 use schedule::{BackupKind, Policy};
 use simsql::instance::Version;
@@ -331,11 +331,5 @@ impl Play {
 
 /// The vault takes one backup at a time.
 async fn one_at_a_time(cluster: &Cluster) {
-    let key = cluster.vault_id().to_string();
-    let catalog = cluster.open_catalog();
-    let mut tx = catalog.begin().await.unwrap();
-    let mut record = demand::<VaultRecord>(tx.as_mut(), &key, &key).await.unwrap();
-    record.record.jobs_at_once = Some(1);
-    update(tx.as_mut(), record).await.unwrap();
-    tx.commit().await.unwrap();
+    cluster.change_vault(|record| record.jobs_at_once = Some(1)).await;
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use catalog::record::{
     Database, DatabaseId, DatabaseState, Facts, FileSeen, Item, ItemId, Login, Secret as SecretRecord,
-    SecretId, Server, ServerId, ServerSettings, ServerState, Trust,
+    SecretId, Server, ServerId, ServerSettings, ServerState, Trust, Vault as VaultRecord,
 };
-use catalog::{Catalog, demand, insert, update};
+use catalog::{Catalog, CatalogError, Record, demand, insert, update};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use mssql::databases::{self, State};
@@ -57,15 +57,8 @@ impl Cluster {
 
     /// Takes the wish for a healing backup from an item, for tests of what else begins a chain.
     pub(crate) async fn drop_wish(&self, item: ItemId) {
-        let catalog = self.open_catalog();
-        let mut tx = catalog.begin().await.unwrap();
-        let key = self.vault_id().to_string();
-        let mut found = demand::<Item>(tx.as_mut(), &key, &item.to_string())
-            .await
-            .unwrap();
-        found.record.healing = None;
-        update(tx.as_mut(), found).await.unwrap();
-        tx.commit().await.unwrap();
+        self.rewrite::<Item>(&item.to_string(), |item| item.healing = None)
+            .await;
     }
 
     /// The password of `sa`, sealed.
@@ -181,6 +174,30 @@ impl Cluster {
             last_seen: self.now(),
             gone: None,
             is_test_copy: false,
+        }
+    }
+
+    /// Changes what the vault says of itself.
+    pub(crate) async fn change_vault(&self, change: impl Fn(&mut VaultRecord)) {
+        self.rewrite(&self.vault_id().to_string(), change).await;
+    }
+
+    /// Changes a record; again where somebody else changed it meanwhile.
+    async fn rewrite<R: Record>(&self, id: &str, change: impl Fn(&mut R)) {
+        let (key, catalog) = (self.vault_id().to_string(), self.open_catalog());
+        loop {
+            let mut tx = catalog.begin().await.unwrap();
+            let mut found = demand::<R>(tx.as_mut(), &key, id).await.unwrap();
+            change(&mut found.record);
+            let written = match update(tx.as_mut(), found).await {
+                Ok(_) => tx.commit().await,
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(()) => return,
+                Err(CatalogError::Conflict { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
         }
     }
 

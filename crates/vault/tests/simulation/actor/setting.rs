@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::record::{Database, Item, Protection, ServerSettings, Vault as VaultRecord};
-use catalog::{demand, update};
+use catalog::record::{Database, Item, Protection, ServerSettings};
 use schedule::policy::{DifferentialPolicy, Frequency, FullRetention, LogPolicy, Stripes, WeeklyRule};
 use schedule::{Days, LocalTime, Period, Policy, Size};
 use vault::registration::NewServer;
@@ -98,14 +97,13 @@ impl Actor {
 
     /// The vault's own limits, which have no way but the catalog: jobs at once, and stripes as small as these databases are.
     async fn set_limits(&self) {
-        let key = self.cluster.vault_id().to_string();
-        let catalog = self.cluster.open_catalog();
-        let mut tx = catalog.begin().await.unwrap();
-        let mut record = demand::<VaultRecord>(tx.as_mut(), &key, &key).await.unwrap();
-        record.record.jobs_at_once = Some(self.story.stage.at_once.0);
-        record.record.limits.stripe_size.min = STRIPE;
-        update(tx.as_mut(), record).await.unwrap();
-        tx.commit().await.unwrap();
+        let at_once = self.story.stage.at_once.0;
+        self.cluster
+            .change_vault(|record| {
+                record.jobs_at_once = Some(at_once);
+                record.limits.stripe_size.min = STRIPE;
+            })
+            .await;
     }
 
     /// The databases of the story, as soon as all are discovered.
