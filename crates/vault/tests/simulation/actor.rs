@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blobstore::BlobPath;
-use catalog::record::{DatabaseId, Job, PolicyId};
+use catalog::record::{DatabaseId, Job, JobState, PolicyId};
 use futures::future::{Either, select};
 
 use crate::step::Step;
@@ -167,6 +167,18 @@ impl Actor {
             self.end_all_trouble().await;
         }
         self.wait_until(ends + self.story.calm).await;
+        self.let_jobs_end().await;
+    }
+
+    /// What runs at the end of the story may end.
+    async fn let_jobs_end(&self) {
+        for _ in 0..600 {
+            let jobs: Vec<Job> = self.cluster.records().await;
+            if jobs.iter().all(|job| job.state != JobState::InProgress) {
+                return;
+            }
+            self.cluster.pass(Duration::from_secs(1)).await;
+        }
     }
 
     /// Waits, and meanwhile does what waits for jobs to come to their steps.

@@ -26,7 +26,9 @@ pub(super) async fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
             let job = name.trim_start_matches("bac2 ").to_owned();
             let is_point = seen.points.iter().any(|point| point.set.guid == *guid);
             let state = seen.jobs.get(&job).map(|job| job.state);
-            findings.demand(is_point || state == Some(JobState::Failed), || {
+            let item = seen.jobs.get(&job).and_then(|job| job.item);
+            let is_gone = item.is_some_and(|item| seen.items.iter().all(|one| one.id != item));
+            findings.demand(is_point || is_gone || state == Some(JobState::Failed), || {
                 format!(
                     "msdb has set {guid} ({kind}) of job {job}, which is no point, and the job is {state:?}"
                 )

@@ -2,25 +2,86 @@
 //! nothing that was deleted is lost before its time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use catalog::Kind;
-use catalog::record::{Item, Job, Protection, Server, Trigger, Work};
+use catalog::record::{DatabaseId, Item, Job, Point, Protection, Server, Trigger, Work};
 
 use super::{Findings, Seen};
 use crate::actor::Actor;
+
+/// For how long what is deleted can be had back: what the documents say of a vault that says nothing.
+const HAD_BACK: Duration = Duration::from_secs(14 * 86_400);
 
 pub(super) async fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
     rests(actor, seen, findings);
     meanwhile(actor, findings);
     auto(actor, seen, findings).await;
-    let removed = actor.cluster.history.of(Kind::Point).into_iter();
-    for point in removed.filter(|write| write.body.is_none() && write.version > 0) {
-        findings.wrong.push(format!(
-            "point {} was removed, and its time was not over",
-            point.id
-        ));
-    }
+    removed(actor, findings);
     findings.wrong.extend(actor.truth.wrong.iter().cloned());
+}
+
+/// A point goes when it was deleted for so long as such a thing can be had back, by itself or with its item; the time is counted by a
+/// clock that never jumps.
+fn removed(actor: &Actor, findings: &mut Findings) {
+    let mut since: BTreeMap<String, Duration> = BTreeMap::new();
+    let mut item_of: BTreeMap<String, String> = BTreeMap::new();
+    for write in actor.cluster.history.of_all(&[Kind::Item, Kind::Point]) {
+        let is_deleted = match (write.kind, &write.body) {
+            (Kind::Item, Some(body)) => {
+                let item: Item = serde_json::from_str(body).unwrap();
+                matches!(item.protection, Protection::SoftDeleted { .. })
+            }
+            (_, Some(body)) => {
+                let point: Point = serde_json::from_str(body).unwrap();
+                item_of.insert(write.id.clone(), point.item.to_string());
+                point.deletion.is_some()
+            }
+            (Kind::Item, None) => continue,
+            (_, None) => {
+                let of_item = item_of.get(&write.id).and_then(|item| since.get(item));
+                let of_point = since.get(&write.id);
+                let is_over = of_point
+                    .into_iter()
+                    .chain(of_item)
+                    .any(|since| write.at.saturating_sub(*since) >= HAD_BACK);
+                findings.demand(is_over || write.version <= 0, || {
+                    format!("point {} was removed, and its time was not over", write.id)
+                });
+                continue;
+            }
+        };
+        match is_deleted {
+            true => {
+                since.entry(write.id).or_insert(write.at);
+            }
+            // Perhaps it was never written.
+            false if !write.is_sure => {}
+            false => {
+                since.remove(&write.id);
+            }
+        }
+    }
+}
+
+/// Databases whose item was deleted and is gone for good: nobody protects them anew but a user.
+fn gone(actor: &Actor) -> BTreeSet<DatabaseId> {
+    let mut deleted = BTreeMap::new();
+    let mut gone = BTreeSet::new();
+    for write in actor.cluster.history.of(Kind::Item) {
+        match &write.body {
+            Some(body) => {
+                let item: Item = serde_json::from_str(body).unwrap();
+                deleted.insert(write.id, item);
+            }
+            None if write.is_sure => {
+                let item = deleted.remove(&write.id);
+                gone.extend(item.map(|item| item.database));
+            }
+            None => {}
+        }
+    }
+    gone
 }
 
 /// Nothing is taken of what is stopped or deleted, and what is over goes.
@@ -104,6 +165,7 @@ fn meanwhile(actor: &Actor, findings: &mut Findings) {
 async fn auto(actor: &Actor, seen: &Seen, findings: &mut Findings) {
     let servers: Vec<Server> = actor.cluster.records().await;
     let protected: BTreeSet<_> = seen.items.iter().map(|item| item.database).collect();
+    let gone = gone(actor);
     for database in &seen.databases {
         let is_protected = protected.contains(&database.id);
         let is_excluded = actor.truth.excluded.contains(&database.name);
@@ -121,7 +183,7 @@ async fn auto(actor: &Actor, seen: &Seen, findings: &mut Findings) {
         let is_auto = number.is_some_and(|number| actor.story.stage.auto[number]);
         if is_auto && database.name.starts_with("Db ") && database.gone.is_none() {
             findings.count("protected by themselves", 1);
-            findings.demand(is_protected, || {
+            findings.demand(is_protected || gone.contains(&database.id), || {
                 format!("{} is not protected by itself", database.name)
             });
         }
