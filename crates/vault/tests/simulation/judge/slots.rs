@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catalog::Kind;
-use catalog::record::{Item, Job, Notice, Protection, Trigger, Work};
+use catalog::record::{Database, Item, Job, Notice, Protection, Trigger, Work};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schedule::BackupKind;
@@ -42,11 +42,7 @@ pub(super) fn judge(actor: &Actor, seen: &Seen, findings: &mut Findings) {
         let case = Case {
             actor,
             item,
-            name: seen
-                .databases
-                .iter()
-                .find(|one| one.id == item.database)
-                .map(|one| one.name.as_str()),
+            database: seen.databases.iter().find(|one| one.id == item.database),
             jobs: &jobs,
             missed: &missed,
             begun: &begun,
@@ -130,8 +126,7 @@ fn is_clock_wrong(actor: &Actor, slot: Timestamp) -> bool {
 struct Case<'c> {
     actor: &'c Actor,
     item: &'c Item,
-    /// What its database is called.
-    name: Option<&'c str>,
+    database: Option<&'c Database>,
     jobs: &'c [(BackupKind, Timestamp, &'c Job)],
     missed: &'c [(String, BackupKind, Timestamp)],
     begun: &'c BTreeMap<String, Timestamp>,
@@ -225,10 +220,17 @@ impl Case<'_> {
         if kind != BackupKind::Log {
             return None;
         }
+        // What is not there any more has no other recovery model than it was seen with last.
+        if self
+            .database
+            .is_some_and(|one| one.gone.is_some() && one.state.recovery_model == "SIMPLE")
+        {
+            return Some("slots skipped: the database was SIMPLE, and is gone");
+        }
         let truth = &self.actor.truth;
         let which = truth.rows.keys().find(|(server, number)| {
-            self.name
-                .is_some_and(|name| self.actor.name(*server, *number) == name)
+            self.database
+                .is_some_and(|one| self.actor.name(*server, *number) == one.name)
         });
         let which = *which?;
         if !self.actor.is_full(which.0, which.1) {
