@@ -1,9 +1,9 @@
 //! What interrupted backups leave behind, and what a crash of the vault left between catalog and store.
 //!
-//! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `recorded` brings what
-//! changes of a point to its record; `blobs` removes
-//! what interrupted backups wrote, `strange` finds out what complete blobs are that no point names; `purging` ends deleted items;
-//! `pruning` forgets old jobs and notices, `tidying` shortens those of which there is nothing to say.
+//! `agreeing` makes recovery points again whose records the store has, and reports points whose blobs it has not; `recorded` brings
+//! what changes of a point to its record; `blobs` removes what interrupted backups wrote, `strange` finds out what complete blobs are
+//! that no point names; `purging` ends deleted items; `pruning` forgets old jobs and notices, `tidying` shortens those of which there is
+//! nothing to say.
 //!
 //! Invariants: the store is believed; nothing that is sealed is ever removed here, nothing complete but what SQL Server itself calls
 //! failed, nothing that a connection uses, and nothing that a job that is not over names. Every sweep goes by pages and can be

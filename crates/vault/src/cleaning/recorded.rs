@@ -3,12 +3,12 @@
 //! Deliberately absent: its deletion. Where the catalog is lost, everything that the store has still is kept until somebody says what
 //! is to become of it.
 
-use azblob::names::ContainerName;
-use catalog::record::{Container, Database, Grade, Item, Point, Policy, Server};
+use azblob::names::{BlobName, ContainerName};
+use catalog::record::{Container, Grade, Point};
 use faults::{Code, Fault};
 
 use super::{name_of, store_fault};
-use crate::backup::record::{Owner, SetRecord};
+use crate::backup::record::SetRecord;
 use crate::vault::Vault;
 
 impl Vault {
@@ -58,24 +58,24 @@ impl Vault {
         put.map_err(|error| store_fault(&error))
     }
 
-    /// Writes beside its blobs until when a user wants a point.
+    /// Writes beside its blobs until when a user wants a point; all else that its record says stays as it is.
     ///
     /// # Errors
-    /// Something of what is around it is no more, and the next comparison writes it; the catalog or the store does not answer.
+    /// Its record cannot be read; the catalog or the store does not answer.
     pub(crate) async fn record_wish(&self, point: &Point) -> Result<(), Fault> {
-        let item = self.get::<Item>(point.item).await?.record;
-        let server = self.get::<Server>(item.server).await?.record;
-        let database = self.get::<Database>(point.database).await?.record;
-        let policy = self.get::<Policy>(point.policy).await?.record.policy;
         let container = self.get::<Container>(point.container).await?.record;
-        let owner = Owner {
-            vault: self.id,
-            server: &server,
-            database: &database,
-            policy: &policy,
-        };
-        self.rewrite(&name_of(&container)?, &SetRecord::of(point, &owner))
-            .await
+        let (name, shelf) = (name_of(&container)?, &self.world.shelf);
+        let record = SetRecord::name_of(&point.blobs, point.set.guid);
+        // Without its last letter it stands right before itself.
+        let before = record.as_str().strip_suffix('n').unwrap_or_default();
+        let before = BlobName::new(before.to_owned()).ok();
+        let found = shelf.records(&name, before.as_ref(), 1).await;
+        let found = found.map_err(|error| store_fault(&error))?;
+        if let Some((_, body)) = found.iter().find(|(one, _)| *one == record) {
+            self.agree_on_wish(&name, &SetRecord::decode(body)?, point)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Brings point and record to one grade, where it was changed in one of them alone: the point's was judged again, or the catalog is
