@@ -65,8 +65,10 @@ pub(crate) fn play(seed: u64) -> (Vec<String>, BTreeMap<&'static str, u32>) {
         while uptime(&play.cluster) < calm + CALM {
             let pause = MINUTE * (30 + u32::try_from(play.dice.below(90)).unwrap());
             play.settle(uptime(&play.cluster) + pause, None).await;
+            play.let_backups_end().await;
             play.write().await;
         }
+        play.let_backups_end().await;
         let wrong = play.judge(calm).await;
         (wrong, play.done)
     })
@@ -204,6 +206,18 @@ impl Play {
             {
                 return;
             }
+        }
+    }
+
+    /// Waits for what runs: to carry the files of the group would stop it on a secondary.
+    async fn let_backups_end(&mut self) {
+        for _ in 0..600 {
+            let jobs: Vec<Job> = self.cluster.records().await;
+            if jobs.iter().all(|job| job.state != JobState::InProgress) {
+                return;
+            }
+            self.settle(uptime(&self.cluster) + Duration::from_secs(1), None)
+                .await;
         }
     }
 
