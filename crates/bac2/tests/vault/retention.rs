@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use azblob::names::{BlobName, ContainerName};
-use catalog::record::{DeletedFor, Point, ServerState};
+use catalog::record::{DeletedFor, ItemId, Point, ServerState};
 use faults::Code;
 use schedule::BackupKind::{Full, Log};
 use schedule::Policy;
@@ -25,19 +25,23 @@ async fn is_stored(lab: &Lab, point: &Point) -> bool {
     false
 }
 
+/// A full that a user asks for and wants for so many days.
+async fn full_kept(lab: &Lab, item: ItemId, days: u32) {
+    let job = lab.vault().back_up(item, Full, Some(days)).await.unwrap();
+    lab.ended(job).await;
+}
+
 #[test]
 fn what_nothing_keeps_goes_softly_and_then_leaves_the_store() {
     run(|| async {
         let lab = Lab::new().await;
         let (server, _, item) = lab.shop(Release::V2022).await;
-        let vault = lab.vault();
-        let first = vault.back_up(item, Full, Some(7)).await.unwrap();
-        lab.ended(first).await;
+        full_kept(&lab, item, 7).await;
         server.add_rows("Shop", 3).await;
-        let second = vault.back_up(item, Full, Some(7)).await.unwrap();
-        lab.ended(second).await;
+        full_kept(&lab, item, 7).await;
         server.add_rows("Shop", 2).await;
         lab.proved(item, Log).await;
+        let vault = lab.vault();
         vault.suspend(item, None).await.unwrap();
         // The log leads to moments between the two as long as it lives by itself; that needs the first.
         lab.advance(DAY * 20);
@@ -84,14 +88,11 @@ fn a_changed_policy_holds_for_the_points_that_are_there() {
     run(|| async {
         let lab = Lab::new().await;
         let (server, _, item) = lab.shop(Release::V2022).await;
-        let vault = lab.vault();
-        let first = vault.back_up(item, Full, Some(7)).await.unwrap();
-        lab.ended(first).await;
+        full_kept(&lab, item, 7).await;
         server.add_rows("Shop", 3).await;
         lab.proved(item, Log).await;
-        let second = vault.back_up(item, Full, Some(60)).await.unwrap();
-        lab.ended(second).await;
-        vault.suspend(item, None).await.unwrap();
+        full_kept(&lab, item, 60).await;
+        lab.vault().suspend(item, None).await.unwrap();
         let keeps = |days: u32| {
             let log = format!("\"log\": {{\"every\": \"24h\", \"retention\": \"{days}d\"}}, \"running\"");
             Policy::from_json(&quiet().replace("\"running\"", &log)).unwrap()

@@ -292,12 +292,8 @@ impl Vault {
     /// # Errors
     /// The catalog does not answer.
     async fn seats_of_policy(&self, id: PolicyId) -> Result<u32, Fault> {
-        let mut tx = self.world.catalog.read().await.map_err(fault)?;
-        let row = tx
-            .get(Policy::KIND, &self.key, &id.to_string())
-            .await
-            .map_err(fault)?;
-        let policy = row.and_then(|row| decode::<Policy>(row).ok());
+        let of_id = Range::exactly(id.to_string());
+        let policy = self.list_readable::<Policy>(Slot::Id, of_id).await?.pop();
         let running = policy.map(|policy| policy.record.policy.running);
         Ok(running.map_or(u32::MAX, |running| running.concurrency_per_instance.max(1)))
     }

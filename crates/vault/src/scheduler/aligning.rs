@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catalog::record::{Item, Job, JobState, Server, Work};
-use catalog::{Range, Slot};
+use catalog::{Range, Record, Slot};
 use faults::{Code, Fault};
 use jiff::{SignedDuration, Timestamp};
 
@@ -59,13 +59,21 @@ impl Vault {
     /// # Errors
     /// The catalog cannot be read or written.
     pub(super) async fn align(&self) -> Result<(), Fault> {
-        let changed = self.align_items().await? + self.align_discovery().await? + self.align_jobs().await?;
+        let waiting = Range::members(&[JobState::Queued.name()]);
+        let changed = self.align_all::<Item>(Slot::B, Range::ALL, align_item).await?
+            + self
+                .align_all::<Server>(Slot::B, Range::ALL, align_server)
+                .await?
+            + self.align_all::<Job>(Slot::A, waiting, align_job).await?;
         if changed > 0 {
             let about = About {
                 matter: "clock".to_owned(),
                 ..About::default()
             };
-            let why = format!("{changed} items and jobs were of a time beyond {}", self.now());
+            let why = format!(
+                "{changed} items, instances and jobs were of a time beyond {}",
+                self.now()
+            );
             self.raise(about, Fault::new(Code::Bac2ClockJumped).because(&why))
                 .await?;
             self.bell.ring();
@@ -73,66 +81,28 @@ impl Vault {
         Ok(())
     }
 
-    /// Slots and last backups. Gives how many items were put right.
-    async fn align_items(&self) -> Result<u32, Fault> {
-        let items = self.list_readable::<Item>(Slot::B, Range::ALL).await?;
+    /// Puts records right by `align`, which says whether it had anything to do. Gives how many it had.
+    async fn align_all<R: Record>(
+        &self,
+        slot: Slot,
+        range: Range,
+        align: fn(&mut R, Timestamp) -> bool,
+    ) -> Result<u32, Fault> {
+        let found = self.list_readable::<R>(slot, range).await?;
         let now = self.now();
         let mut changed = 0;
-        for item in items {
-            if is_item_ahead(&item.record, now) {
-                let work = |item: &mut Item| Ok(align_item(item, self.now()));
-                changed += u32::from(self.change::<Item, _>(item.record.id, work).await?.1);
+        for mut one in found {
+            let id = one.record.id();
+            if align(&mut one.record, now) {
+                let work = |record: &mut R| Ok(align(record, self.now()));
+                changed += u32::from(self.change::<R, _>(id, work).await?.1);
             }
-        }
-        Ok(changed)
-    }
-
-    /// Jobs that wait. Gives how many were put right.
-    async fn align_jobs(&self) -> Result<u32, Fault> {
-        let queued = Range::members(&[JobState::Queued.name()]);
-        let jobs = self.list_readable::<Job>(Slot::A, queued).await?;
-        let now = self.now();
-        let mut changed = 0;
-        for job in jobs {
-            if is_job_ahead(&job.record, now) {
-                let work = |job: &mut Job| Ok(align_job(job, self.now()));
-                changed += u32::from(self.change::<Job, _>(job.record.id, work).await?.1);
-            }
-        }
-        Ok(changed)
-    }
-
-    /// Instances that were looked at in what was the future are looked at again now. Gives how many.
-    async fn align_discovery(&self) -> Result<u32, Fault> {
-        let is_ahead = |server: &Server, now| server.discovered.is_some_and(|at| at > now);
-        let servers = self.list_readable::<Server>(Slot::B, Range::ALL).await?;
-        let now = self.now();
-        let mut changed = 0;
-        for server in servers {
-            if !is_ahead(&server.record, now) {
-                continue;
-            }
-            let work = |server: &mut Server| {
-                let now = self.now();
-                let is_ahead = is_ahead(server, now);
-                if is_ahead {
-                    server.discovered = Some(now);
-                    server.discovery_due = now;
-                }
-                Ok(is_ahead)
-            };
-            changed += u32::from(self.change::<Server, _>(server.record.id, work).await?.1);
         }
         Ok(changed)
     }
 }
 
-/// Whether something of an item is of a time beyond now that ought not to be.
-fn is_item_ahead(item: &Item, now: Timestamp) -> bool {
-    align_item(&mut item.clone(), now)
-}
-
-/// Gives whether anything had to be put right.
+/// Slots and last backups. Gives whether anything had to be put right.
 fn align_item(item: &mut Item, now: Timestamp) -> bool {
     let before = item.clone();
     if item.since > now || item.scheduled.values().any(|at| *at > now) {
@@ -161,14 +131,21 @@ fn align_item(item: &mut Item, now: Timestamp) -> bool {
     *item != before
 }
 
-/// Whether a job waits that was made in what is the future, or for a time that nobody would put it off to on purpose.
-fn is_job_ahead(job: &Job, now: Timestamp) -> bool {
-    job.state == JobState::Queued && job.run_at > now && (job.created > now || waits_too_long(job, now))
+/// An instance that was looked at in what was the future is looked at again now. Gives whether it was.
+fn align_server(server: &mut Server, now: Timestamp) -> bool {
+    let is_ahead = server.discovered.is_some_and(|at| at > now);
+    if is_ahead {
+        server.discovered = Some(now);
+        server.discovery_due = now;
+    }
+    is_ahead
 }
 
-/// Gives whether anything had to be put right.
+/// A job that waits and was made in what is the future, or waits for a time that nobody would put it off to on purpose. Gives whether
+/// it is one.
 fn align_job(job: &mut Job, now: Timestamp) -> bool {
-    let is_ahead = is_job_ahead(job, now);
+    let waits = job.state == JobState::Queued && job.run_at > now;
+    let is_ahead = waits && (job.created > now || waits_too_long(job, now));
     if is_ahead && waits_too_long(job, now) {
         job.run_at = now;
     } else if is_ahead {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use azblob::names::ContainerName;
 use catalog::record::{
-    Database, Item, ItemId, Point, PointId, Policy, Protection, Server as ServerRecord, ServerState,
-    Vault as VaultRecord,
+    Container, Database, Item, ItemId, Point, PointId, Policy, Protection, Server as ServerRecord,
+    ServerState, Vault as VaultRecord,
 };
 use catalog::{Catalog, Query, Range, Record, Scope, Slot, all};
 use faults::Code;
 use schedule::BackupKind::{CopyOnlyFull, Differential, Full, Log};
 use vault::Vault;
 use vault::backup::record::SetRecord;
+use vault::shelf::Shelf as _;
 
 use super::healing::{protected, with_logs};
 use crate::world::{Cluster, Server};
@@ -166,13 +168,17 @@ fn a_rebuilding_that_was_cut_off_is_done_again() {
         assert_eq!(again.coverage(items[0]).await.unwrap().0, covered);
         assert_eq!(records::<Item>(&catalog, &again).await.len(), 2);
         assert_eq!(records::<Point>(&catalog, &again).await.len(), 10);
-        assert_eq!(
-            records::<catalog::record::Container>(&catalog, &again)
-                .await
-                .len(),
-            1
-        );
+        assert_eq!(records::<Container>(&catalog, &again).await.len(), 1);
     });
+}
+
+/// The container of the one instance, and the records beside its blobs.
+async fn beside(cluster: &Cluster) -> (ContainerName, Vec<SetRecord>) {
+    let containers = cluster.records::<Container>().await;
+    let name = ContainerName::new(containers[0].name.clone()).unwrap();
+    let found = cluster.shelf.records(&name, None, 100).await.unwrap();
+    let records = found.iter().map(|(_, body)| SetRecord::decode(body).unwrap());
+    (name, records.collect())
 }
 
 /// The point of a set, as a catalog that is made again has it.
@@ -206,15 +212,11 @@ fn until_when_a_user_wants_a_point_outlives_the_catalog() {
         // One of the two could not be written then, and the other says what was wanted.
         let later = until + Duration::from_secs(86_400);
         for (word, kept) in [(wanted.keep_until, until), (Some(later), later)] {
-            let container = cluster.records::<catalog::record::Container>().await;
-            let container = azblob::names::ContainerName::new(container[0].name.clone()).unwrap();
-            let shelf: &dyn vault::shelf::Shelf = &*cluster.shelf;
-            let found = shelf.records(&container, None, 100).await.unwrap();
-            let decoded = found.iter().map(|(_, body)| SetRecord::decode(body).unwrap());
-            let mut record = decoded.into_iter().find(|one| one.point == wanted.id).unwrap();
+            let (container, records) = beside(&cluster).await;
+            let mut record = records.into_iter().find(|one| one.point == wanted.id).unwrap();
             record.keep_until = word;
-            let body = record.encode().unwrap();
-            shelf.put_record(&container, &record.name(), body).await.unwrap();
+            let (name, body) = (record.name(), record.encode().unwrap());
+            cluster.shelf.put_record(&container, &name, body).await.unwrap();
             cluster.pass(Duration::from_secs(25 * 3_600)).await;
             let points = cluster.points().await;
             let point = points.iter().find(|point| point.id == wanted.id).unwrap();
@@ -233,11 +235,9 @@ fn what_nobody_can_know_is_said_and_what_is_not_there_is_refused() {
         assert_eq!(nothing.map(drop).unwrap_err().code(), Code::Bac2NotFound);
         backed_up(&cluster, &server).await;
         // Another vault has a set in the store, and a record that nobody can read lies there.
-        let container = cluster.records::<catalog::record::Container>().await;
-        let container = azblob::names::ContainerName::new(container[0].name.clone()).unwrap();
-        let shelf: &dyn vault::shelf::Shelf = &*cluster.shelf;
-        let found = shelf.records(&container, None, 1).await.unwrap();
-        let mut other = SetRecord::decode(&found[0].1).unwrap();
+        let (container, mut records) = beside(&cluster).await;
+        let mut other = records.remove(0);
+        let shelf = &cluster.shelf;
         other.vault = catalog::record::VaultId(uuid::Uuid::from_u128(9));
         other.set.guid = uuid::Uuid::from_u128(10);
         shelf
