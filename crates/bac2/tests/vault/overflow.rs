@@ -72,8 +72,9 @@ fn logs_on_the_servers_disk_come_into_the_vault_when_it_has_room() {
                 assert!(job.fault.is_none(), "{job:#?}");
             }
             if jobs.is_empty() {
-                // The sweep may have been under way when there was no room yet.
+                // The sweep may have been under way when there was no room yet. It has a while before the next: else days pass.
                 lab.advance(A_SWEEP);
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
             (waiting(&lab).await == 0).then_some(())
         })
@@ -85,6 +86,8 @@ fn logs_on_the_servers_disk_come_into_the_vault_when_it_has_room() {
             "{points:#?}"
         );
         assert!(!lab.notice_codes().await.contains(&Code::Bac2LogOnServerDisk));
+        // Of a second that begins and ends within the chain moments are sure.
+        server.fault("clock jump 5s").await;
         server.add_rows("Shop", 5).await;
         let log = lab.proved(item, Log).await;
         let (coverage, _) = lab.vault().coverage(item).await.unwrap();
